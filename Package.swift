@@ -1,0 +1,64 @@
+// swift-tools-version: 6.1
+import PackageDescription
+
+let strict: [SwiftSetting] = [
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+]
+
+let package = Package(
+    name: "runner",
+    products: [
+        .library(name: "JobStore", targets: ["JobStore"]),
+        .library(name: "Runner", targets: ["Runner"]),
+        .executable(name: "runner", targets: ["runner-cli"]),
+    ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),  // test origin only
+    ],
+    targets: [
+        .systemLibrary(
+            name: "CCurl", pkgConfig: "libcurl", providers: [.apt(["libcurl4-openssl-dev"])]),
+        .systemLibrary(
+            name: "CSQLite", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"])]),
+        .systemLibrary(name: "CGlibc"),
+        .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
+        .target(
+            name: "Migrations", path: "migrations", resources: [.embedInCode("v1_initial.sql")],
+            swiftSettings: strict),
+        .target(
+            name: "JobStore", dependencies: ["CSQLite", "CGlibc", "CZlib", "Migrations"],
+            swiftSettings: strict),
+        .target(
+            name: "Runner", dependencies: ["CCurl", "CGlibc", "JobStore"], swiftSettings: strict),
+        .executableTarget(
+            name: "runner-cli",
+            dependencies: [
+                "JobStore", "Runner",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
+            swiftSettings: strict),
+        .target(
+            name: "TestServer",
+            dependencies: [
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+            ],
+            path: "Tests/TestServer", swiftSettings: strict),
+        .executableTarget(
+            name: "test-origin", dependencies: ["TestServer"], path: "Tests/test-origin",
+            swiftSettings: strict),
+        .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: strict),
+        .testTarget(
+            name: "JobStoreTests", dependencies: ["JobStore", "TestSupport"], swiftSettings: strict),
+        .testTarget(
+            name: "RunnerTests", dependencies: ["Runner", "JobStore", "TestServer", "TestSupport"],
+            swiftSettings: strict),
+        .testTarget(
+            name: "CommandTests",
+            dependencies: ["JobStore", "TestServer", "TestSupport", "runner-cli", "test-origin"],
+            swiftSettings: strict),
+    ]
+)

@@ -1,0 +1,58 @@
+// What Swift cannot call or import of libcurl and epoll: variadic functions get one inline per
+// argument type, never one for all; socket callbacks get a type of their own.
+#include <curl/curl.h>
+#include <errno.h>
+#include <stdint.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+
+typedef size_t (*write_function)(char *, size_t, size_t, void *);
+typedef int (*close_function)(void *, curl_socket_t);
+typedef curl_socket_t (*open_function)(void *, curlsocktype, struct curl_sockaddr *);
+typedef int (*socket_function)(CURL *, curl_socket_t, int, void *, void *);
+typedef int (*timer_function)(CURLM *, long, void *);
+
+static inline CURLcode easy_set_string(CURL *e, CURLoption o, const char *v) { return curl_easy_setopt(e, o, v); }
+static inline CURLcode easy_set_long(CURL *e, CURLoption o, long v) { return curl_easy_setopt(e, o, v); }
+static inline CURLcode easy_set_pointer(CURL *e, CURLoption o, void *v) { return curl_easy_setopt(e, o, v); }
+static inline CURLcode easy_set_write(CURL *e, write_function f, void *data) {
+    CURLcode result = curl_easy_setopt(e, CURLOPT_WRITEFUNCTION, f);
+    return result ? result : curl_easy_setopt(e, CURLOPT_WRITEDATA, data);
+}
+static inline CURLcode easy_set_open(CURL *e, open_function f, void *data) {
+    CURLcode result = curl_easy_setopt(e, CURLOPT_OPENSOCKETFUNCTION, f);
+    return result ? result : curl_easy_setopt(e, CURLOPT_OPENSOCKETDATA, data);
+}
+static inline CURLcode easy_set_close(CURL *e, close_function f, void *data) {
+    CURLcode result = curl_easy_setopt(e, CURLOPT_CLOSESOCKETFUNCTION, f);
+    return result ? result : curl_easy_setopt(e, CURLOPT_CLOSESOCKETDATA, data);
+}
+static inline CURLMcode multi_set_socket(CURLM *m, socket_function f, void *data) {
+    CURLMcode result = curl_multi_setopt(m, CURLMOPT_SOCKETFUNCTION, f);
+    return result ? result : curl_multi_setopt(m, CURLMOPT_SOCKETDATA, data);
+}
+static inline CURLMcode multi_set_timer(CURLM *m, timer_function f, void *data) {
+    CURLMcode result = curl_multi_setopt(m, CURLMOPT_TIMERFUNCTION, f);
+    return result ? result : curl_multi_setopt(m, CURLMOPT_TIMERDATA, data);
+}
+static inline CURLMcode multi_set_long(CURLM *m, CURLMoption o, long v) { return curl_multi_setopt(m, o, v); }
+
+// Each returns 0 (or NULL) where libcurl has nothing to tell.
+static inline long easy_get_long(CURL *e, CURLINFO i) {
+    long value = 0;
+    return curl_easy_getinfo(e, i, &value) == CURLE_OK ? value : 0;
+}
+static inline curl_off_t easy_get_offset(CURL *e, CURLINFO i) {
+    curl_off_t value = 0;
+    return curl_easy_getinfo(e, i, &value) == CURLE_OK ? value : 0;
+}
+static inline void *easy_get_private(CURL *e) {
+    char *value = 0;
+    return curl_easy_getinfo(e, CURLINFO_PRIVATE, &value) == CURLE_OK ? value : 0;
+}
+static inline CURLcode message_result(const CURLMsg *m) { return m->data.result; }
+
+static inline int epoll_control(int ep, int op, int fd, uint32_t events) {
+    struct epoll_event event = {.events = events, .data = {.fd = fd}};
+    return epoll_ctl(ep, op, fd, &event);
+}

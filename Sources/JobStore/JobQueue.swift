@@ -1,0 +1,102 @@
+/// Where jobs are kept: the seam between a run and its store.
+///
+/// Nothing here is called per job: claims come in segments, marks in commits. A store keeps one
+/// invariant: the jobs of a batch are tiled exactly by its spans and segments, and the tallies are
+/// their sums. Every method that writes is one transaction: killed anywhere, it has happened or not.
+///
+/// - SeeAlso: `docs/STATES.md`, and `Tests/JobStoreTests/JobQueueConformance.swift`, which any
+///   store must pass.
+public protocol JobQueue: Sendable {
+    /// Adds a batch, all of its jobs available.
+    ///
+    /// - Returns: The batch, durable once this returns.
+    func enqueue(_ range: JobRange, request: RequestTemplate) async throws(QueueError) -> Batch
+
+    /// Registers a runner and takes back whatever dead runners held (`rescue`).
+    ///
+    /// - Throws: `.inUse` where the store lets one runner work at a time and another lives.
+    func attach(_ runner: RunnerDescription) async throws(QueueError) -> Attachment
+
+    /// Leases up to `limit` segments: first those begun before, then new ones by rising position.
+    ///
+    /// - Returns: Empty when no job is available now.
+    func claim(limit: Int) async throws(QueueError) -> [Segment]
+
+    /// Leases up to `limit` jobs whose next attempt is due at `nowMicros`, longest due first.
+    ///
+    /// - Parameter nowMicros: Unix time in µs. A row further ahead than any wait can be
+    ///   (`Retry.maximumWaitMicros`) was written under a clock since set back, and counts as due.
+    func claimRetries(dueAt nowMicros: Int, limit: Int) async throws(QueueError) -> RetryClaim
+
+    /// Records how attempts ended, and that the runner lives.
+    ///
+    /// - Throws: `.fenced` when a job is not leased to this runner; then nothing is recorded.
+    func commit(_ marks: [Mark], heartbeat: Heartbeat) async throws(QueueError)
+
+    /// Gives back all this runner holds and forgets it. What was marked stays marked.
+    func detach() async throws(QueueError)
+
+    /// Totals by state and outcome, read from tallies: O(batches), never a count over jobs.
+    func counts() async throws(QueueError) -> QueueCounts
+
+    /// Checks the invariant over the whole queue.
+    ///
+    /// - Returns: A sentence for each violation; empty when the queue is sound.
+    /// - Complexity: O(spans + segments); memory does not grow with them.
+    func verify() async throws(QueueError) -> [String]
+
+    /// Closes the store; nothing may be called after it.
+    func close() async
+}
+
+/// Bounds on retries every store shares.
+public enum Retry {
+    /// The longest a job is ever told to wait: a day, in µs.
+    public static let maximumWaitMicros = 86_400_000_000
+}
+
+/// The retries claimed, and when the next one is due.
+public struct RetryClaim: Sendable {
+    public let jobs: [DueRetry]
+    /// Unix time in µs of the earliest retry that was not claimed; `nil` when none waits.
+    public let nextDueMicros: Int?
+
+    public init(jobs: [DueRetry], nextDueMicros: Int?) {
+        self.jobs = jobs
+        self.nextDueMicros = nextDueMicros
+    }
+}
+
+/// Who runs, as `status` shows it.
+public struct RunnerDescription: Sendable {
+    public let pid: Int
+    public let workers: Int
+
+    public init(pid: Int, workers: Int) {
+        self.pid = pid
+        self.workers = workers
+    }
+}
+
+/// What a runner tells of itself with each commit.
+public struct Heartbeat: Sendable {
+    public let requestsPerSecond: Double
+
+    public init(requestsPerSecond: Double) { self.requestsPerSecond = requestsPerSecond }
+}
+
+/// What a runner finds when it attaches.
+public struct Attachment: Sendable {
+    /// Jobs dead runners had taken and not marked: available again.
+    public let rescued: Int
+    /// Of these, the most that can have been sent already; they may be fetched again.
+    public let mayRepeat: Int
+    /// As of now, after the rescue.
+    public let counts: QueueCounts
+
+    public init(rescued: Int, mayRepeat: Int, counts: QueueCounts) {
+        self.rescued = rescued
+        self.mayRepeat = mayRepeat
+        self.counts = counts
+    }
+}

@@ -1,0 +1,79 @@
+/// The request of a batch's jobs: a URL in which `{id}` or `{}` stands for the job's ID.
+public struct RequestTemplate: Equatable, Sendable {
+    /// The URL as it was given.
+    public let url: String
+    /// What stands before, between and after the placeholders; one more than there are of them.
+    public let parts: [String]
+
+    /// - Throws: `Malformed` when there is no placeholder or one that is not `{id}` or `{}`, when
+    ///   the scheme is not http or https, the host is missing, or a byte cannot stand in a URL.
+    public init(parsing url: String) throws(Malformed) {
+        try Self.checkBytes(url)
+        let lowered = url.lowercased()
+        let scheme = ["http://", "https://"].first { lowered.hasPrefix($0) }
+        guard let scheme else {
+            let named = url.firstRange(of: "://").map { String(url[..<$0.lowerBound]) }
+            throw Malformed(
+                named.map { "the URL's scheme is '\($0)'; only http and https are fetched" }
+                    ?? "the URL '\(url)' has no scheme; did you mean https://\(url)?")
+        }
+        parts = try Self.split(url)
+        let rest = url.dropFirst(scheme.count)
+        let host = rest.prefix { $0 != "/" && $0 != "?" && $0 != "#" }
+        guard !host.isEmpty, !host.hasPrefix(":"), !host.hasSuffix("@") else {
+            throw Malformed("the URL '\(url)' names no host")
+        }
+        self.url = url
+    }
+
+    /// Whether every job goes to the same host: no placeholder stands before the path.
+    public var hasOneHost: Bool {
+        let start = parts[0].firstRange(of: "://")?.upperBound ?? parts[0].startIndex
+        return parts[0][start...].contains { $0 == "/" || $0 == "?" || $0 == "#" }
+    }
+
+    /// The URL of one job.
+    public func url(for id: Int) -> String { parts.joined(separator: String(id)) }
+
+    private static func checkBytes(_ url: String) throws(Malformed) {
+        for byte in url.utf8 where byte <= 0x20 || byte == 0x7F {
+            // > libcurl sends what it is given: a line break in a URL would be a header of its own.
+            throw Malformed(
+                byte == 0x20
+                    ? "the URL holds a space; write it as %20"
+                    : "the URL holds a control character (0x\(String(byte, radix: 16))); percent-encode it"
+            )
+        }
+    }
+
+    private static func split(_ url: String) throws(Malformed) -> [String] {
+        var parts: [String] = []
+        var part = ""
+        var rest = url[...]
+        while let character = rest.first {
+            if rest.hasPrefix("{id}") || rest.hasPrefix("{}") {
+                parts.append(part)
+                part = ""
+                rest = rest.dropFirst(rest.hasPrefix("{}") ? 2 : 4)
+                continue
+            }
+            if character == "{" || character == "}" {
+                throw Malformed(
+                    "the URL '\(url)' holds a brace that is not the placeholder {id} or {}; write it as %7B or %7D"
+                )
+            }
+            part.append(character)
+            rest = rest.dropFirst()
+        }
+        guard !parts.isEmpty else {
+            throw Malformed("the URL '\(url)' has no placeholder; put {id} where the ID belongs")
+        }
+        return parts + [part]
+    }
+
+    /// Why a text is not a request template.
+    public struct Malformed: Error, Equatable, CustomStringConvertible {
+        public let description: String
+        init(_ description: String) { self.description = description }
+    }
+}

@@ -1,0 +1,29 @@
+internal import CZlib
+
+/// How a segment's outcomes are kept: one byte a job while they change, deflated once all are final.
+///
+/// The convention is that of SQLite archives (<https://www.sqlite.org/sqlar.html>): a blob as long
+/// as its contents is not deflated; so the `sqlite3` shell reads both with `sqlar_uncompress`.
+enum Blob {
+    /// `bytes`, deflated where that is shorter.
+    static func packed(_ bytes: [UInt8]) -> [UInt8] {
+        var packed = [UInt8](repeating: 0, count: Int(compressBound(UInt(bytes.count))))
+        var count = UInt(packed.count)
+        guard compress2(&packed, &count, bytes, UInt(bytes.count), 6) == Z_OK, count < bytes.count
+        else {
+            return bytes
+        }
+        return Array(packed[..<Int(count)])
+    }
+
+    /// - Returns: `nil` when `blob` does not inflate to `count` bytes.
+    static func unpacked(_ blob: [UInt8], count: Int) -> [UInt8]? {
+        if blob.count == count { return blob }
+        var bytes = [UInt8](repeating: 0, count: count)
+        var length = UInt(count)
+        guard uncompress(&bytes, &length, blob, UInt(blob.count)) == Z_OK, length == count else {
+            return nil
+        }
+        return bytes
+    }
+}

@@ -1,0 +1,54 @@
+/// Which byte stands for which outcome: the table `outcome`, as far as it was needed.
+struct CodeBook {
+    private var codes: [Outcome: UInt8] = [:]
+    private var states: [UInt8: Outcome.State] = [:]
+
+    /// Drops what was learnt: a transaction that added codes was rolled back.
+    mutating func forget() { self = CodeBook() }
+
+    /// The byte for `outcome`; it gets a row when it has none.
+    mutating func code(
+        for outcome: Outcome, in connection: borrowing Connection
+    ) throws(SQLiteError) -> UInt8 {
+        if let code = codes[outcome] { return code }
+        let (state, status) = (outcome.state.rawValue, Int(outcome.status))
+        let reason = outcome.reason?.rawValue ?? ""
+        // The last codes are not given away: 255 distinct outcomes are past what anyone reads.
+        try connection.run(
+            """
+            INSERT INTO outcome (code, state, status, reason)
+            SELECT max(code) + 1, ?1, ?2, ?3 FROM outcome HAVING max(code) < 255
+            ON CONFLICT DO NOTHING
+            """, .text(state), .int(status), .text(reason))
+        let known = try connection.int(
+            "SELECT code FROM outcome WHERE state = ? AND status = ? AND reason = ?",
+            .text(state), .int(status), .text(reason))
+        let code = UInt8(known ?? Self.other(outcome.state))
+        codes[outcome] = code
+        states[code] = outcome.state
+        return code
+    }
+
+    /// The state a byte stands for; `nil` for 0 and bytes without a row.
+    mutating func state(
+        of code: UInt8, in connection: borrowing Connection
+    ) throws(SQLiteError) -> Outcome.State? {
+        if code == 0 { return nil }
+        if let state = states[code] { return state }
+        let statement = try connection.prepare("SELECT state FROM outcome WHERE code = ?")
+        try statement.bind([.int(Int(code))])
+        guard try statement.step() else { return nil }
+        let state = Outcome.State(rawValue: statement.text(0))
+        states[code] = state
+        return state
+    }
+
+    /// The codes the first migration sets aside.
+    private static func other(_ state: Outcome.State) -> Int {
+        switch state {
+        case .completed: 1
+        case .failed: 2
+        case .retrying: 3
+        }
+    }
+}

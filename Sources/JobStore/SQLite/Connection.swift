@@ -1,0 +1,97 @@
+internal import CSQLite
+
+/// A value bound to a statement.
+enum Value: ExpressibleByIntegerLiteral {
+    case int(Int)
+    case real(Double)
+    case text(String)
+    case blob([UInt8])
+    case null
+
+    init(integerLiteral value: Int) { self = .int(value) }
+}
+
+/// Owns one SQLite connection. Used by one thread only: the owner's.
+struct Connection: ~Copyable {
+    private var open: OpaquePointer?
+
+    /// - Parameter readOnly: Then it never writes and never checkpoints.
+    init(path: String, readOnly: Bool) throws(SQLiteError) {
+        var handle: OpaquePointer?
+        // A name with SQLite's URI syntax in it would be read as one; NOFOLLOW is not asked for,
+        // the caller has resolved links. NOMUTEX: one thread owns it.
+        let flags = (readOnly ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE) | SQLITE_OPEN_NOMUTEX
+        let result = sqlite3_open_v2(path, &handle, flags, nil)
+        guard result == SQLITE_OK, let handle else {
+            let error = SQLiteError(
+                code: ResultCode(rawValue: result),
+                message: String(cString: sqlite3_errstr(result)), sql: "")
+            sqlite3_close_v2(handle)
+            throw error
+        }
+        open = handle
+        sqlite3_extended_result_codes(handle, 1)
+        sqlite3_busy_timeout(handle, 10_000)
+        if readOnly {
+            _ = sqlite_config_int(handle, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
+        }
+        _ = sqlite_config_int(handle, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0)
+        try execute("PRAGMA cell_size_check = ON; PRAGMA mmap_size = 0;")
+    }
+
+    deinit { sqlite3_close_v2(open) }
+
+    /// Closes it now; nothing may be called after.
+    mutating func close() {
+        sqlite3_close_v2(open)
+        open = nil
+    }
+
+    private var handle: OpaquePointer {
+        guard let open else { preconditionFailure("a closed queue was used") }
+        return open
+    }
+
+    /// Runs statements that return no rows.
+    func execute(_ sql: String) throws(SQLiteError) {
+        let result = sqlite3_exec(handle, sql, nil, nil, nil)
+        guard result == SQLITE_OK else { throw error(result, sql) }
+    }
+
+    func prepare(_ sql: String) throws(SQLiteError) -> Statement {
+        var statement: OpaquePointer?
+        let result = sqlite3_prepare_v2(handle, sql, -1, &statement, nil)
+        guard result == SQLITE_OK, let statement else { throw error(result, sql) }
+        return Statement(owning: statement)
+    }
+
+    /// Runs one statement that returns no rows.
+    ///
+    /// - Returns: How many rows it changed.
+    @discardableResult
+    func run(_ sql: String, _ values: Value...) throws(SQLiteError) -> Int {
+        let statement = try prepare(sql)
+        try statement.bind(values)
+        while try statement.step() {}
+        return changes
+    }
+
+    /// The first column of the first row; `nil` when there is no row or it is NULL.
+    func int(_ sql: String, _ values: Value...) throws(SQLiteError) -> Int? {
+        let statement = try prepare(sql)
+        try statement.bind(values)
+        guard try statement.step(), !statement.isNull(0) else { return nil }
+        return statement.int(0)
+    }
+
+    /// Rows the last statement changed.
+    var changes: Int { Int(sqlite3_changes64(handle)) }
+
+    var lastInsertID: Int { Int(sqlite3_last_insert_rowid(handle)) }
+
+    private func error(_ result: Int32, _ sql: String) -> SQLiteError {
+        SQLiteError(
+            code: ResultCode(rawValue: result), message: String(cString: sqlite3_errmsg(handle)),
+            sql: sql)
+    }
+}

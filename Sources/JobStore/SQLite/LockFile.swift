@@ -1,0 +1,88 @@
+internal import CGlibc
+internal import Glibc
+
+/// Kernel locks between processes, on a file of their own beside the queue.
+///
+/// On its own file, because closing any descriptor of the database outside SQLite drops all of the
+/// process's locks on it (<https://www.sqlite.org/howtocorrupt.html>, 2.2). By open file
+/// description (`F_OFD_SETLK`), so that the kernel frees them with the process, however it ends.
+/// Byte 0 is the right to run, byte 1 the right to write; the text after them names the runner.
+struct LockFile: ~Copyable {
+    enum Right: Int {
+        case run = 0
+        case write = 1
+    }
+
+    private let descriptor: Int32
+
+    /// - Throws: `Errno` as a bare number where the file cannot be opened or made.
+    init(path: String, readOnly: Bool) throws(SystemError) {
+        let flags = (readOnly ? O_RDONLY : O_RDWR | O_CREAT) | O_CLOEXEC | O_NOFOLLOW
+        let descriptor = open(path, flags, 0o600)
+        guard descriptor >= 0 else { throw SystemError(errno) }
+        self.descriptor = descriptor
+    }
+
+    deinit { _ = Glibc.close(descriptor) }
+
+    /// Takes a right, waiting up to `patienceMillis`.
+    ///
+    /// - Returns: Whether it is ours now.
+    func take(_ right: Right, patienceMillis: Int) throws(SystemError) -> Bool {
+        // The kernel knows no timeout for locks; a write transaction lasts about a millisecond.
+        var waitedMillis = 0
+        while true {
+            var lock = request(right, F_WRLCK)
+            if fcntl(descriptor, Int32(set_ofd_lock), &lock) == 0 { return true }
+            guard errno == EAGAIN || errno == EACCES || errno == EINTR else {
+                throw SystemError(errno)
+            }
+            guard waitedMillis < patienceMillis else { return false }
+            usleep(1000)
+            waitedMillis += 1
+        }
+    }
+
+    func release(_ right: Right) {
+        var lock = request(right, F_UNLCK)
+        _ = fcntl(descriptor, Int32(set_ofd_lock), &lock)
+    }
+
+    /// Whether another open file description holds the right now.
+    func isTaken(_ right: Right) -> Bool {
+        var lock = request(right, F_WRLCK)
+        return fcntl(descriptor, Int32(get_ofd_lock), &lock) == 0 && lock.l_type != Int16(F_UNLCK)
+    }
+
+    /// Leaves the holder's process ID for others to name.
+    func writeHolder(pid: Int) {
+        let text = Array("\n\n\(pid)\n".utf8)
+        _ = ftruncate(descriptor, 0)
+        _ = pwrite(descriptor, text, text.count, 0)
+    }
+
+    /// The process ID the last holder of the right to run left.
+    func readHolder() -> Int? {
+        var bytes = [UInt8](repeating: 0, count: 32)
+        let count = pread(descriptor, &bytes, bytes.count, 0)
+        guard count > 0 else { return nil }
+        return Int(
+            String(decoding: bytes[..<count].filter { $0 != UInt8(ascii: "\n") }, as: UTF8.self))
+    }
+
+    private func request(_ right: Right, _ type: Int32) -> flock {
+        flock(
+            l_type: Int16(type), l_whence: Int16(SEEK_SET), l_start: off_t(right.rawValue),
+            l_len: 1,
+            l_pid: 0)
+    }
+}
+
+/// An `errno`, with what it says.
+struct SystemError: Error, CustomStringConvertible {
+    let number: Int32
+
+    init(_ number: Int32) { self.number = number }
+
+    var description: String { String(cString: strerror(number)) }
+}

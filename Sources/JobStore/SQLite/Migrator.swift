@@ -1,0 +1,45 @@
+internal import Migrations
+
+/// Brings a queue file to the latest schema, each version in one transaction.
+enum Migrator {
+    /// The schema this program knows.
+    static var latest: Int { Schema.scripts.count }
+
+    /// Fills the empty file at `path`; it is complete and synced when this returns.
+    static func create(at path: String) throws(SQLiteError) {
+        var connection = try Connection(path: path, readOnly: false)
+        try connection.execute("PRAGMA application_id = \(QueueFile.applicationID)")
+        try migrate(connection)
+        // Kept in the file's header from now on.
+        try connection.execute("PRAGMA journal_mode = WAL")
+        connection.close()
+    }
+
+    /// Migrates an older queue. A kill between two versions leaves the first of them, whole.
+    static func migrate(
+        _ connection: borrowing Connection, under lock: borrowing LockFile, path: String
+    ) throws {
+        guard try connection.int("PRAGMA user_version") ?? 0 < latest else { return }
+        guard try lock.take(.write, patienceMillis: 10_000) else {
+            throw QueueError(
+                .busy, "another process keeps the queue \(path) locked; wait for it and try again")
+        }
+        defer { lock.release(.write) }
+        try migrate(connection)
+    }
+
+    private static func migrate(_ connection: borrowing Connection) throws(SQLiteError) {
+        let version = try connection.int("PRAGMA user_version") ?? 0
+        for (index, script) in Schema.scripts.enumerated().dropFirst(version) {
+            try connection.execute("BEGIN IMMEDIATE")
+            do {
+                try connection.execute(String(decoding: script, as: UTF8.self))
+                try connection.execute("PRAGMA user_version = \(index + 1)")
+                try connection.execute("COMMIT")
+            } catch {
+                try? connection.execute("ROLLBACK")
+                throw error
+            }
+        }
+    }
+}

@@ -1,0 +1,134 @@
+internal import Glibc
+
+/// The file a queue lives in, looked at before SQLite touches it.
+struct QueueFile {
+    /// `PRAGMA application_id` of a queue: "RUNR".
+    static let applicationID = 0x5255_4E52
+
+    enum State { case missing, present }
+
+    /// As the user named it.
+    let path: String
+    /// With links resolved, so that two names of one queue share one lock.
+    let resolved: String
+    let state: State
+
+    /// - Throws: `.notAQueue` when the file is certainly something else, `.unreadable`.
+    init(path: String) throws(QueueError) {
+        self.path = path
+        var status = stat()
+        guard stat(path, &status) == 0 else {
+            guard errno == ENOENT else {
+                throw QueueError(
+                    .unreadable,
+                    "the queue \(path) cannot be opened: \(SystemError(errno)); check the path and its permissions"
+                )
+            }
+            resolved = path
+            state = .missing
+            return
+        }
+        guard status.st_mode & S_IFMT != S_IFDIR else {
+            throw QueueError(
+                .notAQueue,
+                "\(path) is a folder; name a file with --queue, for example \(path)/runner.db")
+        }
+        guard status.st_mode & S_IFMT == S_IFREG else {
+            throw QueueError(.notAQueue, "\(path) is not a regular file; name another with --queue")
+        }
+        // > Multiple links to the same file: each would have a WAL of its own.
+        // <https://www.sqlite.org/howtocorrupt.html>, 2.5
+        guard status.st_nlink == 1 else {
+            throw QueueError(
+                .notAQueue,
+                "\(path) has \(status.st_nlink) hard links, which SQLite cannot keep safe; remove the others"
+            )
+        }
+        guard let real = realpath(path, nil) else {
+            throw QueueError(
+                .unreadable, "the queue \(path) cannot be opened: \(SystemError(errno))")
+        }
+        resolved = String(cString: real)
+        free(real)
+        // An empty file is where SQLite, too, sees an empty database.
+        state = status.st_size == 0 ? .missing : .present
+        if state == .present { try checkHeader() }
+    }
+
+    private func checkHeader() throws(QueueError) {
+        let descriptor = open(resolved, O_RDONLY | O_CLOEXEC)
+        guard descriptor >= 0 else {
+            throw QueueError(
+                .unreadable,
+                "the queue \(path) cannot be read: \(SystemError(errno)); check its permissions")
+        }
+        // SQLite has not opened the file in this process yet, so closing ours drops no lock.
+        defer { _ = close(descriptor) }
+        var header = [UInt8](repeating: 0, count: 16)
+        let count = read(descriptor, &header, header.count)
+        guard count == 16, header == Array("SQLite format 3\0".utf8) else {
+            throw QueueError(
+                .notAQueue,
+                "\(path) is not a queue (not a SQLite database); name another file with --queue")
+        }
+    }
+
+    func openLock(_ access: SQLiteQueue.Access) throws(QueueError) -> LockFile? {
+        let name = resolved + "-lock"
+        if access == .read {
+            return try? LockFile(path: name, readOnly: true)
+        }
+        if access == .write && state == .missing { return nil }
+        do {
+            return try LockFile(path: name, readOnly: false)
+        } catch {
+            let code: QueueError.Code = error.number == ENOSPC ? .full : .readOnly
+            throw QueueError(
+                code,
+                "the lock file \(path)-lock cannot be made: \(error); check the folder and its permissions"
+            )
+        }
+    }
+
+    /// Makes an empty queue: beside it, then renamed, so that no moment shows half a queue.
+    func create(under lock: borrowing LockFile) throws(QueueError) {
+        do {
+            guard try lock.take(.write, patienceMillis: 10_000) else {
+                throw QueueError(
+                    .busy,
+                    "another process keeps the queue \(path) locked; wait for it and try again")
+            }
+            defer { lock.release(.write) }
+            var status = stat()
+            if stat(resolved, &status) == 0, status.st_size > 0 { return }  // made while we waited
+            let draft = resolved + "-new"
+            for suffix in ["", "-journal", "-wal", "-shm"] { unlink(draft + suffix) }
+            let descriptor = open(draft, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0o600)
+            guard descriptor >= 0 else { throw SystemError(errno) }
+            _ = close(descriptor)
+            try Migrator.create(at: draft)
+            guard rename(draft, resolved) == 0 else { throw SystemError(errno) }
+            try syncFolder()
+        } catch let error as QueueError {
+            throw error
+        } catch let error as SQLiteError {
+            throw error.queueError(at: path)
+        } catch let error as SystemError {
+            let code: QueueError.Code = error.number == ENOSPC ? .full : .readOnly
+            throw QueueError(
+                code,
+                "the queue \(path) cannot be made: \(error); check the folder and its permissions")
+        } catch {
+            throw QueueError(.io, "the queue \(path) cannot be made: \(error)")
+        }
+    }
+
+    /// A rename is durable once its folder is synced.
+    private func syncFolder() throws(SystemError) {
+        let folder = resolved.lastIndex(of: "/").map { String(resolved[...$0]) } ?? "."
+        let descriptor = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+        guard descriptor >= 0 else { throw SystemError(errno) }
+        defer { _ = close(descriptor) }
+        guard fsync(descriptor) == 0 else { throw SystemError(errno) }
+    }
+}

@@ -1,0 +1,90 @@
+internal import Glibc
+
+extension SQLiteQueue {
+    public func attach(_ runner: RunnerDescription) throws(QueueError) -> Attachment {
+        try takeRightToRun(pid: runner.pid)
+        do {
+            let (rescued, mayRepeat) = try write {
+                // We hold the right to run, so whoever is in the table is gone.
+                let mayRepeat = try mostRequestsUnmarked()
+                let rescued = try giveBack()
+                try connection.run("DELETE FROM runner")
+                let now = unixTimeMicros()
+                try connection.run(
+                    "INSERT INTO runner (pid, workers, started_at_us, heartbeat_us) VALUES (?, ?, ?, ?)",
+                    .int(runner.pid), .int(runner.workers), .int(now), .int(now))
+                runnerID = connection.lastInsertID
+                return (rescued, min(rescued, mayRepeat))
+            }
+            return Attachment(rescued: rescued, mayRepeat: mayRepeat, counts: try counts())
+        } catch {
+            runnerID = nil
+            lock?.release(.run)
+            throw error
+        }
+    }
+
+    public func detach() throws(QueueError) {
+        defer {
+            runnerID = nil
+            lock?.release(.run)
+        }
+        try write {
+            _ = try giveBack()
+            try connection.run("DELETE FROM runner WHERE id = ?", runnerID.map(Value.int) ?? .null)
+        }
+    }
+
+    private func takeRightToRun(pid: Int) throws(QueueError) {
+        do {
+            guard try lock?.take(.run, patienceMillis: 0) ?? false else {
+                let holder = lock?.readHolder().map { "process \($0)" } ?? "another process"
+                throw QueueError(
+                    .inUse,
+                    "\(holder) runs the queue \(path) already; wait for it, or stop it with Ctrl-C or kill"
+                )
+            }
+            lock?.writeHolder(pid: pid)
+        } catch let error as QueueError {
+            throw error
+        } catch {
+            throw QueueError(.io, "the lock of the queue \(path) cannot be taken: \(error)")
+        }
+    }
+
+    /// The most requests that dead runners can have made without marking them: those in flight and
+    /// those of one commit interval, here taken twice since a commit takes time itself. A runner
+    /// that died before its first commit counts one full commit.
+    private func mostRequestsUnmarked() throws -> Int {
+        try connection.int(
+            """
+            SELECT sum(workers + iif(requests_per_s > 0, CAST(0.2 * requests_per_s AS INTEGER) + 1, 5000))
+            FROM runner
+            """) ?? 0
+    }
+
+    /// Ends every lease: segments nobody began go back to their span, the others stay open.
+    ///
+    /// - Returns: How many jobs were held and not marked.
+    private func giveBack() throws -> Int {
+        var held = 0
+        var untouched: [(batch: Int, first: Int, count: Int)] = []
+        let leased = try connection.prepare(
+            "SELECT batch_id, first, count, todo FROM segment WHERE runner_id IS NOT NULL")
+        try leased.bind([])
+        while try leased.step() {
+            held += leased.int(3)
+            if leased.int(3) == leased.int(2) {
+                untouched.append((leased.int(0), leased.int(1), leased.int(2)))
+            }
+        }
+        for (batch, first, count) in untouched {
+            try connection.run(
+                "DELETE FROM segment WHERE batch_id = ? AND first = ?", .int(batch), .int(first))
+            try insertSpan(batch: batch, first: first, count: count, outcome: 0)
+        }
+        try connection.run("UPDATE segment SET runner_id = NULL WHERE runner_id IS NOT NULL")
+        held += try connection.run("UPDATE retry SET runner_id = NULL WHERE runner_id IS NOT NULL")
+        return held
+    }
+}

@@ -1,0 +1,167 @@
+extension SQLiteQueue {
+    public func commit(_ marks: [Mark], heartbeat: Heartbeat) throws(QueueError) {
+        try write {
+            let marks = marks.sorted { ($0.batchID, $0.position) < ($1.batchID, $1.position) }
+            var tally: [TallyKey: Int] = [:]
+            var index = 0
+            while index < marks.count {
+                var segment = try workingSegment(holding: marks[index])
+                while index < marks.count, segment.holds(marks[index]) {
+                    try apply(marks[index], to: &segment, &tally)
+                    index += 1
+                }
+                try save(segment)
+            }
+            try add(tally)
+            let changed = try connection.run(
+                "UPDATE runner SET heartbeat_us = ?, requests_per_s = ? WHERE id = ?",
+                .int(unixTimeMicros()), .real(heartbeat.requestsPerSecond), .int(try ourID()))
+            guard changed == 1 else { throw fenced("its runner is no longer registered") }
+        }
+    }
+
+    private struct TallyKey: Hashable {
+        let batch: Int
+        let code: UInt8
+    }
+
+    /// A segment while its marks are applied.
+    private struct WorkingSegment {
+        let batch: Int
+        let first: Int
+        var todo: Int
+        var retrying: Int
+        let runnerID: Int?
+        var outcomes: [UInt8]
+
+        func holds(_ mark: Mark) -> Bool {
+            mark.batchID == batch && mark.position < first + outcomes.count
+        }
+    }
+
+    private func workingSegment(holding mark: Mark) throws -> WorkingSegment {
+        let statement = try connection.prepare(
+            """
+            SELECT first, count, todo, retrying, runner_id, outcomes FROM segment
+            WHERE batch_id = ? AND first <= ? ORDER BY first DESC LIMIT 1
+            """)
+        try statement.bind([.int(mark.batchID), .int(mark.position)])
+        guard try statement.step(), mark.position < statement.int(0) + statement.int(1) else {
+            throw fenced("no segment holds job \(mark.position) of batch \(mark.batchID)")
+        }
+        let outcomes = statement.blob(5)
+        guard outcomes.count == statement.int(1) else {
+            throw fenced("job \(mark.position) of batch \(mark.batchID) is final")
+        }
+        return WorkingSegment(
+            batch: mark.batchID, first: statement.int(0), todo: statement.int(2),
+            retrying: statement.int(3), runnerID: statement.isNull(4) ? nil : statement.int(4),
+            outcomes: outcomes)
+    }
+
+    private func apply(
+        _ mark: Mark, to segment: inout WorkingSegment, _ tally: inout [TallyKey: Int]
+    ) throws {
+        let offset = mark.position - segment.first
+        let old = segment.outcomes[offset]
+        let new = try codes.code(for: mark.outcome, in: connection)
+        if mark.attempt == 1 {
+            guard old == 0, segment.runnerID == (try ourID()) else {
+                throw fenced("job \(mark.position) of batch \(mark.batchID) is not ours")
+            }
+            segment.todo -= 1
+        } else {
+            guard try codes.state(of: old, in: connection) == .retrying else {
+                throw fenced(
+                    "job \(mark.position) of batch \(mark.batchID) is not waiting for a retry")
+            }
+            segment.retrying -= 1
+            tally[TallyKey(batch: mark.batchID, code: old), default: 0] -= 1
+        }
+        try moveRetry(mark)
+        if mark.outcome.state == .retrying { segment.retrying += 1 }
+        segment.outcomes[offset] = new
+        tally[TallyKey(batch: mark.batchID, code: new), default: 0] += 1
+    }
+
+    /// Keeps the row in `retry` in step with the mark, and fences marks of retries by it.
+    private func moveRetry(_ mark: Mark) throws {
+        let changed: Int
+        switch (mark.outcome.state == .retrying, mark.attempt) {
+        case (false, 1):
+            return
+        case (true, 1):
+            changed = try connection.run(
+                "INSERT INTO retry (batch_id, position, attempts, not_before_us) VALUES (?, ?, 1, ?)",
+                .int(mark.batchID), .int(mark.position), .int(mark.notBeforeMicros))
+        case (true, _):
+            changed = try connection.run(
+                """
+                UPDATE retry SET attempts = ?3, not_before_us = ?4, runner_id = NULL
+                WHERE batch_id = ?1 AND position = ?2 AND runner_id = ?5
+                """,
+                .int(mark.batchID), .int(mark.position), .int(mark.attempt),
+                .int(mark.notBeforeMicros), .int(try ourID()))
+        case (false, _):
+            changed = try connection.run(
+                "DELETE FROM retry WHERE batch_id = ? AND position = ? AND runner_id = ?",
+                .int(mark.batchID), .int(mark.position), .int(try ourID()))
+        }
+        guard changed == 1 else {
+            throw fenced("the retry of job \(mark.position) of batch \(mark.batchID) is not ours")
+        }
+    }
+
+    private func save(_ segment: WorkingSegment) throws {
+        if segment.todo > 0 || segment.retrying > 0 {
+            // With nothing left to do but wait, nobody needs the lease.
+            try connection.run(
+                """
+                UPDATE segment SET todo = ?3, retrying = ?4, runner_id = ?5, outcomes = ?6
+                WHERE batch_id = ?1 AND first = ?2
+                """,
+                .int(segment.batch), .int(segment.first), .int(segment.todo),
+                .int(segment.retrying),
+                segment.todo > 0 ? segment.runnerID.map(Value.int) ?? .null : .null,
+                .blob(segment.outcomes))
+        } else if let code = segment.outcomes.first, segment.outcomes.allSatisfy({ $0 == code }) {
+            try connection.run(
+                "DELETE FROM segment WHERE batch_id = ? AND first = ?",
+                .int(segment.batch), .int(segment.first))
+            try insertSpan(
+                batch: segment.batch, first: segment.first, count: segment.outcomes.count,
+                outcome: code)
+        } else {
+            try connection.run(
+                """
+                UPDATE segment SET todo = 0, retrying = 0, runner_id = NULL, outcomes = ?3
+                WHERE batch_id = ?1 AND first = ?2
+                """,
+                .int(segment.batch), .int(segment.first), .blob(Blob.packed(segment.outcomes)))
+        }
+    }
+
+    private func add(_ tally: [TallyKey: Int]) throws {
+        let statement = try connection.prepare(
+            """
+            INSERT INTO tally (batch_id, outcome, count) VALUES (?, ?, ?)
+            ON CONFLICT (batch_id, outcome) DO UPDATE SET count = count + excluded.count
+            """)
+        // Additions first: a count never dips below 0 on the way.
+        for (key, change) in tally.sorted(by: { $0.value > $1.value }) where change > 0 {
+            try statement.run(.int(key.batch), .int(Int(key.code)), .int(change))
+        }
+        for (key, change) in tally where change < 0 {
+            try connection.run(
+                "UPDATE tally SET count = count + ? WHERE batch_id = ? AND outcome = ?",
+                .int(change), .int(key.batch), .int(Int(key.code)))
+        }
+    }
+
+    private func fenced(_ why: String) -> QueueError {
+        QueueError(
+            .fenced,
+            "a result was refused by the queue \(path): \(why); another runner may have taken over. Nothing is lost: run again"
+        )
+    }
+}

@@ -1,0 +1,168 @@
+internal import CSQLite
+internal import Glibc
+
+/// The default store: a queue in one SQLite file.
+///
+/// One read-write connection a process, on its own thread, alone writes and checkpoints; across
+/// processes each write transaction, with the checkpoint it may end in, holds a lock on a separate
+/// lock file. SQLite 3.7.0–3.51.2 can corrupt a WAL database otherwise, when one connection
+/// checkpoints while another commits (<https://www.sqlite.org/wal.html#walresetbug>).
+public actor SQLiteQueue: JobQueue {
+    /// What a queue is opened for.
+    public enum Access: Sendable {
+        /// Looking: never writes, never checkpoints.
+        case read
+        /// Working on a queue that must exist.
+        case write
+        /// Adding to a queue, which is made if missing.
+        case create
+    }
+
+    /// As the user named it, for messages.
+    nonisolated let path: String
+    nonisolated let thread = StoreThread()
+    nonisolated public var unownedExecutor: UnownedSerialExecutor {
+        thread.asUnownedSerialExecutor()
+    }
+
+    var connection: Connection
+    /// `nil` when there is no lock file and we may not make one: then nobody runs.
+    let lock: LockFile?
+    /// Our epoch while attached.
+    var runnerID: Int?
+    var codes = CodeBook()
+
+    /// Opens the queue at `path`. Blocks for a few milliseconds.
+    ///
+    /// - Throws: `.missing`, `.notAQueue`, `.newer`, `.damaged`, `.unreadable`, `.readOnly`,
+    ///   `.busy`; the file is then as it was.
+    public init(path: String, access: Access) throws(QueueError) {
+        let file = try QueueFile(path: path)
+        let lock = try file.openLock(access)
+        var isNew = false
+        if file.state == .missing {
+            guard access == .create else {
+                throw QueueError(
+                    .missing,
+                    "there is no queue at \(path); make one with: runner enqueue --queue \(path) --range 0..1000"
+                )
+            }
+            isNew = true
+            try file.create(under: lock!)
+        }
+        do {
+            let connection = try Connection(path: file.resolved, readOnly: access == .read)
+            try Self.check(connection, path: path)
+            if access != .read {
+                try connection.execute(
+                    "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA journal_size_limit = 16777216"
+                )
+                if !isNew { try Migrator.migrate(connection, under: lock!, path: path) }
+            }
+            self.connection = connection
+        } catch let error as SQLiteError {
+            throw error.queueError(at: path)
+        } catch let error as QueueError {
+            throw error
+        } catch {
+            throw QueueError(.io, "the queue \(path) cannot be opened: \(error)")
+        }
+        self.path = path
+        self.lock = lock
+    }
+
+    deinit { thread.stop() }
+
+    public func close() {
+        // The last connection checkpoints and removes the WAL: a write like any other.
+        let mine = (try? takeWriteLock()) != nil
+        connection.close()
+        if mine { releaseWriteLock() }
+    }
+
+    private static func check(_ connection: borrowing Connection, path: String) throws {
+        guard try connection.int("PRAGMA application_id") == QueueFile.applicationID else {
+            throw QueueError(
+                .notAQueue,
+                "\(path) is a SQLite database, but not a queue of runner; name another file with --queue"
+            )
+        }
+        let version = try connection.int("PRAGMA user_version") ?? 0
+        guard version <= Migrator.latest else {
+            throw QueueError(
+                .newer,
+                "the queue \(path) was written by a newer runner (schema \(version), this one knows \(Migrator.latest)); upgrade runner"
+            )
+        }
+    }
+
+    // MARK: - Transactions
+
+    /// Runs `body` in one short write transaction: all of it happens or nothing.
+    func write<Result>(_ body: () throws -> Result) throws(QueueError) -> Result {
+        try takeWriteLock()
+        defer { releaseWriteLock() }
+        do {
+            // > A deferred transaction that upgrades can fail with SQLITE_BUSY_SNAPSHOT whatever the
+            // > busy timeout. <https://www.sqlite.org/lang_transaction.html>
+            try connection.execute("BEGIN IMMEDIATE")
+            do {
+                let result = try body()
+                try connection.execute("COMMIT")
+                return result
+            } catch {
+                // After some errors SQLite has rolled back itself; then this one says so.
+                try? connection.execute("ROLLBACK")
+                codes.forget()
+                throw error
+            }
+        } catch {
+            throw queueError(error)
+        }
+    }
+
+    /// Runs `body` on one snapshot.
+    func read<Result>(_ body: () throws -> Result) throws(QueueError) -> Result {
+        do {
+            try connection.execute("BEGIN")
+            defer { try? connection.execute("COMMIT") }
+            return try body()
+        } catch {
+            throw queueError(error)
+        }
+    }
+
+    private func queueError(_ error: any Error) -> QueueError {
+        switch error {
+        case let error as QueueError: error
+        case let error as SQLiteError: error.queueError(at: path)
+        default: QueueError(.io, "the queue \(path) gave an error: \(error)")
+        }
+    }
+
+    private func takeWriteLock() throws(QueueError) {
+        do {
+            guard try lock?.take(.write, patienceMillis: 10_000) ?? false else {
+                throw QueueError(
+                    .busy,
+                    "another process keeps the queue \(path) locked for writing; wait for it and try again"
+                )
+            }
+        } catch let error as QueueError {
+            throw error
+        } catch {
+            throw QueueError(.io, "the lock of the queue \(path) cannot be taken: \(error)")
+        }
+    }
+
+    private func releaseWriteLock() {
+        lock?.release(.write)
+    }
+}
+
+/// Unix time in µs.
+func unixTimeMicros() -> Int {
+    var time = timespec()
+    clock_gettime(CLOCK_REALTIME, &time)
+    return time.tv_sec * 1_000_000 + time.tv_nsec / 1000
+}

@@ -1,0 +1,72 @@
+internal import CSQLite
+
+/// Owns one prepared statement; outlives no connection, since both belong to one function.
+struct Statement: ~Copyable {
+    private let handle: OpaquePointer
+
+    init(owning handle: OpaquePointer) { self.handle = handle }
+
+    deinit { sqlite3_finalize(handle) }
+
+    /// Resets the statement and binds `values` to its parameters, in order.
+    borrowing func bind(_ values: [Value]) throws(SQLiteError) {
+        sqlite3_reset(handle)
+        for (index, value) in values.enumerated() {
+            let parameter = Int32(index + 1)
+            let result =
+                switch value {
+                case .int(let value): sqlite3_bind_int64(handle, parameter, Int64(value))
+                case .real(let value): sqlite3_bind_double(handle, parameter, value)
+                case .text(let text): sqlite_bind_text_copied(handle, parameter, text, -1)
+                case .blob(let bytes):
+                    sqlite_bind_blob_copied(handle, parameter, bytes, Int32(bytes.count))
+                case .null: sqlite3_bind_null(handle, parameter)
+                }
+            guard result == SQLITE_OK else { throw error(result) }
+        }
+    }
+
+    /// Binds, runs to the end and forgets the rows.
+    borrowing func run(_ values: Value...) throws(SQLiteError) {
+        try bind(values)
+        while try step() {}
+    }
+
+    /// - Returns: Whether there is a row to read.
+    borrowing func step() throws(SQLiteError) -> Bool {
+        let result = sqlite3_step(handle)
+        switch result {
+        case SQLITE_ROW: return true
+        case SQLITE_DONE: return false
+        default:
+            let error = error(result)
+            sqlite3_reset(handle)
+            throw error
+        }
+    }
+
+    borrowing func int(_ column: Int32) -> Int { Int(sqlite3_column_int64(handle, column)) }
+
+    borrowing func real(_ column: Int32) -> Double { sqlite3_column_double(handle, column) }
+
+    borrowing func isNull(_ column: Int32) -> Bool {
+        sqlite3_column_type(handle, column) == SQLITE_NULL
+    }
+
+    borrowing func text(_ column: Int32) -> String {
+        sqlite3_column_text(handle, column).map { String(cString: $0) } ?? ""
+    }
+
+    borrowing func blob(_ column: Int32) -> [UInt8] {
+        let count = Int(sqlite3_column_bytes(handle, column))
+        guard count > 0, let bytes = sqlite3_column_blob(handle, column) else { return [] }
+        return [UInt8](UnsafeRawBufferPointer(start: bytes, count: count))
+    }
+
+    private borrowing func error(_ result: Int32) -> SQLiteError {
+        SQLiteError(
+            code: ResultCode(rawValue: result),
+            message: String(cString: sqlite3_errmsg(sqlite3_db_handle(handle))),
+            sql: String(cString: sqlite3_sql(handle)))
+    }
+}

@@ -1,0 +1,62 @@
+internal import Glibc
+
+/// The store's own thread: blocking calls of SQLite never run on the cooperative pool.
+final class StoreThread: SerialExecutor, @unchecked Sendable {
+    // @unchecked holds because `jobs` and `isStopped` are touched under `mutex` only, and the C
+    // objects are made for sharing.
+    private let mutex = UnsafeMutablePointer<pthread_mutex_t>.allocate(capacity: 1)
+    private let condition = UnsafeMutablePointer<pthread_cond_t>.allocate(capacity: 1)
+    private var jobs: [UnownedJob] = []
+    private var isStopped = false
+
+    init() {
+        pthread_mutex_init(mutex, nil)
+        pthread_cond_init(condition, nil)
+        var thread = pthread_t()
+        // Retained until the thread ends; `stop` ends it.
+        let me = Unmanaged.passRetained(self).toOpaque()
+        let result = pthread_create(
+            &thread, nil,
+            { me in
+                Unmanaged<StoreThread>.fromOpaque(me!).takeRetainedValue().work()
+                return nil
+            }, me)
+        precondition(result == 0, "the store's thread could not be started: error \(result)")
+        pthread_detach(thread)
+    }
+
+    deinit {
+        pthread_mutex_destroy(mutex)
+        pthread_cond_destroy(condition)
+        mutex.deallocate()
+        condition.deallocate()
+    }
+
+    func enqueue(_ job: consuming ExecutorJob) {
+        let job = UnownedJob(job)
+        pthread_mutex_lock(mutex)
+        jobs.append(job)
+        pthread_cond_signal(condition)
+        pthread_mutex_unlock(mutex)
+    }
+
+    /// Ends the thread once it has run what is queued.
+    func stop() {
+        pthread_mutex_lock(mutex)
+        isStopped = true
+        pthread_cond_signal(condition)
+        pthread_mutex_unlock(mutex)
+    }
+
+    private func work() {
+        while true {
+            pthread_mutex_lock(mutex)
+            while jobs.isEmpty && !isStopped { pthread_cond_wait(condition, mutex) }
+            let batch = jobs
+            jobs.removeAll(keepingCapacity: true)
+            pthread_mutex_unlock(mutex)
+            if batch.isEmpty { return }
+            for job in batch { job.runSynchronously(on: asUnownedSerialExecutor()) }
+        }
+    }
+}

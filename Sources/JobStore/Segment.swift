@@ -1,0 +1,31 @@
+/// A run of at most 4,096 consecutive jobs of one batch: what is leased and read in as a whole.
+public struct Segment: Sendable {
+    /// The most jobs a segment holds. A mark rewrites one blob of this many bytes at most.
+    public static let maximumCount = 4096
+
+    public let batch: Batch
+    /// Positions within the batch that have no outcome yet, rising, as half-open runs.
+    public let todo: [Range<Int>]
+
+    public init(batch: Batch, todo: [Range<Int>]) {
+        self.batch = batch
+        self.todo = todo
+    }
+
+    /// How many jobs there are to do.
+    public var count: Int { todo.reduce(0) { $0 + $1.count } }
+}
+
+/// A job whose next attempt is due, leased to the runner that got it.
+public struct DueRetry: Sendable {
+    public let batch: Batch
+    public let position: Int
+    /// Attempts made so far, 1 or more.
+    public let attempts: Int
+
+    public init(batch: Batch, position: Int, attempts: Int) {
+        self.batch = batch
+        self.position = position
+        self.attempts = attempts
+    }
+}

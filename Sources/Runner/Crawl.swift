@@ -1,0 +1,115 @@
+internal import Glibc
+public import JobStore
+
+/// A whole run: drains a queue with a fixed pool of workers.
+///
+///     feed ──jobs──▶ workers on event loops ──ended──▶ marker ──▶ queue
+///
+/// Lifetimes are groups: when `run` returns or throws, nothing of it lives on.
+public struct Crawl: Sendable {
+    /// How a run ended.
+    public enum Ending: Sendable {
+        /// Every job is completed or failed.
+        case finished
+        /// Asked to by `StopSwitch`; what is left can be resumed.
+        case stopped
+        /// Nothing got through for `CrawlOptions.maxStall`.
+        case stalled
+    }
+
+    let queue: any JobQueue
+    let options: CrawlOptions
+    let stop: StopSwitch
+    private let floor: EventLoops
+
+    /// - Throws: `LimitError` when this machine does not allow so many workers; nothing was touched.
+    public init(queue: any JobQueue, options: CrawlOptions, stop: StopSwitch) throws {
+        precondition(options.workers >= 1, "a run has at least one worker")
+        self.queue = queue
+        self.options = options
+        self.stop = stop
+        floor = try EventLoops(options)
+    }
+
+    /// Runs until the queue is drained or `stop` says so. To be called once.
+    ///
+    /// - Parameters:
+    ///   - attachment: What the queue gave this process when it attached.
+    ///   - observe: Told how the run stands about once each `interval`.
+    /// - Throws: `QueueError` when the store fails; what it committed is safe.
+    public func run(
+        _ attachment: Attachment, every interval: Duration = .seconds(1),
+        observe: @escaping @Sendable (Progress) async -> Void
+    ) async throws -> Ending {
+        defer { floor.stop() }
+        let feed = Feed(
+            queue: queue, state: JobFeed(retrying: attachment.counts.retrying),
+            wakeLoops: { floor.wake() })
+        let marker = Marker(queue: queue, feed: feed)
+        let judge = Judge(retries: options.retries)
+        let desks = floor.loops.map { loop in
+            let desk = Desk(feed: feed, marker: marker, judge: judge)
+            loop.client = desk
+            loop.start()
+            return desk
+        }
+        let grace = options.grace
+        stop.connect(
+            drain: {
+                feed.drain()
+                // Ends with the process or finds nothing to cancel: nobody waits for it.
+                Task {
+                    try await Task.sleep(for: grace)
+                    floor.cancelTransfers()
+                }
+            },
+            cancel: {
+                feed.drain()
+                floor.cancelTransfers()
+            })
+        defer { stop.disconnect() }
+
+        return try await withThrowingTaskGroup(of: Ending?.self) { group in
+            group.addTask {
+                await floor.work(desks, options)
+                marker.close()
+                return nil
+            }
+            group.addTask {
+                try await marker.run()
+                return nil
+            }
+            group.addTask {
+                let isStalled = try await feed.run { $0 > options.maxStall.milliseconds * 1000 }
+                feed.drain()  // lets the workers go home
+                return isStalled ? .stalled : stop.isRequested ? .stopped : .finished
+            }
+            group.addTask {
+                var watch = ProgressWatch(
+                    queue: queue, feed: feed,
+                    doneAtStart: attachment.counts.completed + attachment.counts.failed)
+                while !Task.isCancelled {
+                    try? await Task.sleep(for: interval)
+                    if !Task.isCancelled { await observe(try await watch.look()) }
+                }
+                return nil
+            }
+            do {
+                var ending = Ending.finished
+                for _ in 0..<3 {  // all but the observer
+                    if let ended = try await group.next() ?? nil { ending = ended }
+                }
+                group.cancelAll()
+                return ending
+            } catch {
+                // The store failed: nothing that ends from now on can be recorded.
+                group.cancelAll()
+                feed.drain()
+                floor.cancelTransfers()
+                marker.close()
+                while await group.nextResult() != nil {}
+                throw error
+            }
+        }
+    }
+}

@@ -1,0 +1,126 @@
+internal import JobStore
+internal import Synchronization
+
+/// Drives a `JobFeed`: claims from the queue ahead of need and wakes loops that ran out.
+final class Feed: Sendable {
+    private let state: Mutex<JobFeed>
+    private let batches = Mutex<[Batch.ID: RunningBatch]>([:])
+    private let bell = Doorbell()
+    private let loops: @Sendable () -> Void
+    private let queue: any JobQueue
+
+    /// - Parameter wakeLoops: Called when loops that had too few jobs may ask again; must not block.
+    init(queue: any JobQueue, state: JobFeed, wakeLoops: @escaping @Sendable () -> Void) {
+        self.queue = queue
+        self.state = Mutex(state)
+        loops = wakeLoops
+    }
+
+    /// Claims until nothing is left to fetch, or until drained.
+    ///
+    /// - Parameter isStalled: Asked with how long nothing got through, in µs; true ends the run.
+    /// - Returns: Whether it ended because of a stall.
+    func run(isStalled: (Int) -> Bool) async throws(QueueError) -> Bool {
+        while !Task.isCancelled {
+            let now = Now.read()
+            let (need, troubledSinceMicros) = state.withLock {
+                ($0.need(at: now), $0.breaker.troubledSinceMicros)
+            }
+            if let since = troubledSinceMicros, isStalled(now.monotonicMicros - since) {
+                return true
+            }
+            switch need {
+            case .segments(let limit):
+                let segments = try await queue.claim(limit: limit)
+                let after = Now.read()
+                state.withLock { $0.add(segments, running, at: after) }
+                if !segments.isEmpty { loops() }
+            case .retries(let limit):
+                let claim = try await queue.claimRetries(dueAt: now.wallMicros, limit: limit)
+                state.withLock { $0.add(claim, running) }
+                if !claim.jobs.isEmpty { loops() }
+            case .wait(let untilMicros):
+                await bell.wait(untilMicros: untilMicros)
+                // A pause that is over lets loops ask again.
+                if troubledSinceMicros != nil { loops() }
+            case .finished:
+                return false
+            }
+        }
+        return false
+    }
+
+    /// What a loop gets of its request for jobs.
+    struct Handout {
+        var isClosed = false
+        /// Whether attempts that fail to reach the host are to be given back.
+        var isTripped = false
+    }
+
+    /// Appends up to `limit` jobs to `runs`. Never blocks for long; called by loops.
+    func take(_ limit: Int, into runs: inout [JobRun]) -> Handout {
+        let now = Now.read()
+        let (handout, ring) = state.withLock { state in
+            _ = state.take(limit, into: &runs, at: now)
+            return (
+                Handout(isClosed: state.isDraining, isTripped: state.breaker.isTripped),
+                state.ready < state.limits.ready && state.ready + limit >= state.limits.ready
+                    || state.isStarved
+            )
+        }
+        if ring { bell.ring() }
+        return handout
+    }
+
+    func ended(_ turn: TurnReport, at now: Now) {
+        let ring = state.withLock { state in
+            state.ended(turn, at: now)
+            return state.inFlight == 0 || !turn.givenBack.isEmpty || state.breaker.isTripped
+        }
+        if ring { bell.ring() }
+    }
+
+    func marked(_ marks: [Mark]) {
+        let isStarved = state.withLock { state in
+            state.marked(marks)
+            return state.isStarved
+        }
+        if isStarved {
+            bell.ring()
+            loops()
+        }
+    }
+
+    /// Hands out no more; what is in flight may end.
+    func drain() {
+        state.withLock { $0.drain() }
+        bell.ring()
+        loops()
+    }
+
+    /// For showing.
+    var inFlight: Int { state.withLock { $0.inFlight } }
+    var trouble: Trouble? {
+        state.withLock { state in
+            state.breaker.troubledSinceMicros.map {
+                Trouble(sinceMicros: $0, localError: state.breaker.localError)
+            }
+        }
+    }
+
+    struct Trouble {
+        let sinceMicros: Int
+        let localError: Int32?
+    }
+
+    private func running(_ batch: Batch) -> RunningBatch {
+        batches.withLock { batches in
+            if let known = batches[batch.id] { return known }
+            // Many batches, one at a time: those long done are not kept.
+            if batches.count >= 256 { batches.removeAll() }
+            let running = RunningBatch(batch)
+            batches[batch.id] = running
+            return running
+        }
+    }
+}

@@ -1,0 +1,211 @@
+internal import JobStore
+
+/// Decides what to claim, what to hand out, and when a run is finished. Pure: it is told the time
+/// and what happened, and answers what to do; `Feed` acts.
+struct JobFeed {
+    struct Limits {
+        /// Claim when fewer jobs than this are ready.
+        var ready = 2 * Segment.maximumCount
+        /// Hand out nothing while so many attempts ended and are not committed.
+        var unmarked = 10_000
+        /// Claim no new segment while so many jobs wait for a retry.
+        var retrying = 100_000
+        /// How long an empty queue is not asked again.
+        var dryMicros = 1_000_000
+    }
+
+    enum Need: Equatable {
+        /// Claim so many segments.
+        case segments(Int)
+        /// Claim so many retries that are due.
+        case retries(Int)
+        /// Nothing to do until then, or until something happens.
+        case wait(untilMicros: Int?)
+        case finished
+    }
+
+    let limits: Limits
+    private var fresh = RunQueue()
+    private var due = RunQueue()
+    /// Handed out; their attempts have not ended.
+    private(set) var inFlight = 0
+    /// Attempts that ended and are not committed.
+    private(set) var unmarked = 0
+    /// Rows in the table of retries.
+    private(set) var retrying: Int
+    /// Of these, leased by us.
+    private var retriesHeld = 0
+    private var nextRetryWallMicros: Int?
+    private var dryUntilMicros = 0
+    private var wasDryWhileIdle = false
+    /// Whether someone asked for more jobs than there were.
+    private(set) var isStarved = false
+    private(set) var isDraining = false
+    private(set) var breaker = Breaker()
+
+    init(limits: Limits = Limits(), retrying: Int) {
+        self.limits = limits
+        self.retrying = retrying
+        nextRetryWallMicros = retrying > 0 ? 0 : nil
+    }
+
+    var ready: Int { fresh.count + due.count }
+    private var isIdle: Bool { ready == 0 && inFlight == 0 && unmarked == 0 && retrying == 0 }
+
+    // MARK: - Claiming
+
+    func need(at now: Now) -> Need {
+        if isDraining {
+            return inFlight == 0 && unmarked == 0 ? .finished : .wait(untilMicros: nil)
+        }
+        if let until = breaker.pausedUntilMicros, now.monotonicMicros < until {
+            return .wait(untilMicros: until)
+        }
+        if ready < limits.ready {
+            if let next = nextRetryWallMicros, next <= now.wallMicros, retrying > retriesHeld {
+                return .retries(Segment.maximumCount)
+            }
+            let mayBeSome = now.monotonicMicros >= dryUntilMicros || (isIdle && !wasDryWhileIdle)
+            if mayBeSome, retrying < limits.retrying {
+                return .segments(
+                    (limits.ready - ready + Segment.maximumCount - 1) / Segment.maximumCount)
+            }
+        }
+        if isIdle && wasDryWhileIdle { return .finished }
+        return .wait(untilMicros: nextLook(at: now))
+    }
+
+    private func nextLook(at now: Now) -> Int {
+        var wait = max(limits.dryMicros / 100, dryUntilMicros - now.monotonicMicros)
+        if let next = nextRetryWallMicros, retrying > retriesHeld {
+            // Bounded by the look at an empty queue: a wall clock that jumps delays no retry more.
+            wait = min(wait, max(1000, next - now.wallMicros))
+        }
+        return now.monotonicMicros + wait
+    }
+
+    mutating func add(_ segments: [Segment], _ batch: (Batch) -> RunningBatch, at now: Now) {
+        for segment in segments {
+            let running = batch(segment.batch)
+            for run in segment.todo {
+                fresh.append(
+                    JobRun(batch: running, first: run.lowerBound, count: run.count, attempt: 1))
+            }
+        }
+        wasDryWhileIdle = segments.isEmpty && isIdle
+        dryUntilMicros = segments.isEmpty ? now.monotonicMicros + limits.dryMicros : 0
+    }
+
+    mutating func add(_ claim: RetryClaim, _ batch: (Batch) -> RunningBatch) {
+        for retry in claim.jobs {
+            due.append(
+                JobRun(
+                    batch: batch(retry.batch), first: retry.position, count: 1,
+                    attempt: retry.attempts + 1))
+        }
+        retriesHeld += claim.jobs.count
+        nextRetryWallMicros = claim.nextDueMicros
+    }
+
+    // MARK: - Handing out
+
+    /// Moves up to `limit` jobs to `runs`, retries first.
+    ///
+    /// - Returns: How many.
+    mutating func take(_ limit: Int, into runs: inout [JobRun], at now: Now) -> Int {
+        guard !isDraining else { return 0 }
+        let allowed =
+            unmarked >= limits.unmarked ? 0 : breaker.allowed(limit, inFlight: inFlight, at: now)
+        var taken = 0
+        while taken < allowed, let run = due.take(allowed - taken) ?? fresh.take(allowed - taken) {
+            taken += run.count
+            runs.append(run)
+        }
+        inFlight += taken
+        isStarved = taken < limit
+        return taken
+    }
+
+    // MARK: - What happened
+
+    mutating func ended(_ turn: TurnReport, at now: Now) {
+        inFlight -= turn.finished + turn.givenBack.count
+        unmarked += turn.finished
+        for job in turn.givenBack where !isDraining {
+            let run = JobRun(batch: job.batch, first: job.position, count: 1, attempt: job.attempt)
+            if job.attempt == 1 { fresh.prepend(run) } else { due.prepend(run) }
+        }
+        breaker.ended(turn, at: now)
+    }
+
+    mutating func marked(_ marks: [Mark]) {
+        unmarked -= marks.count
+        for mark in marks {
+            if mark.attempt > 1 {
+                retrying -= 1
+                retriesHeld -= 1
+            }
+            if mark.outcome.state == .retrying {
+                retrying += 1
+                nextRetryWallMicros = min(nextRetryWallMicros ?? .max, mark.notBeforeMicros)
+            }
+        }
+    }
+
+    mutating func drain() { isDraining = true }
+}
+
+/// What ended on one loop since it last told.
+struct TurnReport {
+    /// Attempts with an outcome.
+    var finished = 0
+    /// Jobs that are as if never tried.
+    var givenBack: [Job] = []
+    /// Attempts that got an HTTP response, whatever it said.
+    var answered = 0
+    /// Attempts that could not reach the one host of their batch.
+    var unreachable = 0
+    /// Attempts this machine could not make; the last `errno`.
+    var localError: Int32?
+
+    var isEmpty: Bool { finished == 0 && givenBack.isEmpty }
+}
+
+/// A queue of runs that gives memory back as it is emptied.
+struct RunQueue {
+    private var runs: [JobRun] = []
+    private var head = 0
+    /// Jobs in it.
+    private(set) var count = 0
+
+    mutating func append(_ run: JobRun) {
+        runs.append(run)
+        count += run.count
+    }
+
+    mutating func prepend(_ run: JobRun) {
+        count += run.count
+        if head > 0 {
+            head -= 1
+            runs[head] = run
+        } else {
+            runs.insert(run, at: 0)
+        }
+    }
+
+    /// Up to `limit` jobs of the first run; `nil` when empty.
+    mutating func take(_ limit: Int) -> JobRun? {
+        guard head < runs.count else { return nil }
+        let run = runs[head].split(limit)
+        if runs[head].count == 0 { head += 1 }
+        if head == runs.count {
+            runs.removeAll(keepingCapacity: true)
+            head = 0
+        } else if head >= 1024 {
+            runs.removeFirst(head)
+            head = 0
+        }
+        count -= run.count
+        return run
+    }
+}

@@ -1,0 +1,244 @@
+internal import CCurl
+internal import Glibc
+internal import Synchronization
+
+/// What a loop's owner is told, always on the loop's thread.
+protocol EventLoopClient: AnyObject, Sendable {
+    /// So many transfers ended; their workers resume next.
+    func willResume(_ workers: Int)
+    /// All that could run has run; the loop is about to wait for its sockets.
+    func turnEnds()
+    /// `EventLoop.wake` was called.
+    func woken()
+}
+
+/// One thread that polls its sockets and runs the worker tasks that wait for them, so that a
+/// request needs no thread hop.
+///
+/// It holds several small curl multi handles on one epoll: libcurl 7.88 walks its list of
+/// connections twice a request, so 16 × 64 connections cost far less than 1 × 1,000.
+final class EventLoop: TaskExecutor, @unchecked Sendable {
+    // @unchecked holds because all but `inbox`, `flags` and `threadID` belong to the loop's thread.
+    private let epoll: Int32
+    private let bell: Int32
+    private var shards: [Shard] = []
+    private var sockets = SocketTable()
+    private var ready: [UnownedJob] = []
+    /// Transfers that ended in this turn; their workers resume when all events are handled.
+    private var ended: [Transfer] = []
+    private(set) var isCancelled = false
+    weak var client: (any EventLoopClient)?
+    /// Read once a turn.
+    private(set) var now = Now.read()
+    /// `errno` of a socket that could not be made in this turn.
+    var socketError: Int32 = 0
+
+    private let threadID = Atomic<UInt>(0)
+    private let inbox = Mutex<[UnownedJob]>([])
+    private struct Flags: OptionSet {
+        let rawValue: Int
+        static let wake = Flags(rawValue: 1)
+        static let cancel = Flags(rawValue: 2)
+        static let stop = Flags(rawValue: 4)
+    }
+    private let flags = Mutex<Flags>([])
+
+    /// - Throws: `errno` when the kernel gives no epoll or eventfd.
+    init(shards count: Int, connectionsPerShard: Int) throws(LoopError) {
+        Self.initializeCurl
+        epoll = epoll_create1(Int32(EPOLL_CLOEXEC))
+        bell = eventfd(0, Int32(EFD_NONBLOCK | EFD_CLOEXEC))
+        guard epoll >= 0, bell >= 0,
+            epoll_control(epoll, EPOLL_CTL_ADD, bell, EPOLLIN.rawValue) == 0
+        else { throw LoopError(number: errno) }
+        for _ in 0..<count {
+            shards.append(Shard(loop: self, connections: connectionsPerShard))
+        }
+    }
+
+    deinit {
+        close(epoll)
+        close(bell)
+    }
+
+    private static let initializeCurl: Void = { curl_global_init(Int(CURL_GLOBAL_ALL)) }()
+
+    /// Starts the thread; `stop` ends it.
+    func start() {
+        var thread = pthread_t()
+        // Retained until the thread ends.
+        let me = Unmanaged.passRetained(self).toOpaque()
+        let result = pthread_create(
+            &thread, nil,
+            { me in
+                Unmanaged<EventLoop>.fromOpaque(me!).takeRetainedValue().run()
+                return nil
+            }, me)
+        precondition(result == 0, "an event loop's thread could not be started: error \(result)")
+        pthread_detach(thread)
+    }
+
+    // MARK: - From any thread
+
+    func enqueue(_ job: consuming ExecutorJob) {
+        let job = UnownedJob(job)
+        if pthread_self() == threadID.load(ordering: .relaxed) {
+            ready.append(job)
+            return
+        }
+        inbox.withLock { $0.append(job) }
+        ring()
+    }
+
+    /// Has `client.woken` called on the loop.
+    func wake() { raise(.wake) }
+
+    /// Ends all transfers as cancelled, now and from now on.
+    func cancelTransfers() { raise(.cancel) }
+
+    /// Ends the thread. All workers must have ended.
+    func stop() { raise(.stop) }
+
+    private func raise(_ flag: Flags) {
+        let isNew = flags.withLock { $0.insert(flag).inserted }
+        if isNew { ring() }
+    }
+
+    private func ring() {
+        var one: UInt64 = 1
+        // It can only fail when the counter is full, and then the loop wakes anyway.
+        _ = write(bell, &one, 8)
+    }
+
+    // MARK: - The loop
+
+    private func run() {
+        threadID.store(pthread_self(), ordering: .relaxed)
+        let capacity = 1024
+        let events = UnsafeMutablePointer<epoll_event>.allocate(capacity: capacity)
+        defer { events.deallocate() }
+        while true {
+            runReadyTasks()
+            client?.turnEnds()
+            if !ready.isEmpty { continue }
+            let count = epoll_wait(epoll, events, Int32(capacity), timeoutMillis())
+            now = Now.read()
+            for i in 0..<Int(max(0, count)) { handle(events[i]) }
+            for shard in shards where shard.deadlineMicros <= now.monotonicMicros {
+                shard.timeOut()
+            }
+            if !ended.isEmpty { resumeEnded() }
+            if isStopped { break }
+        }
+        for shard in shards { shard.close() }
+        shards = []
+    }
+
+    private var isStopped = false
+
+    private func timeoutMillis() -> Int32 {
+        if !ended.isEmpty { return 0 }
+        var deadlineMicros = Int.max
+        for shard in shards { deadlineMicros = min(deadlineMicros, shard.deadlineMicros) }
+        guard deadlineMicros != .max else { return -1 }
+        if deadlineMicros == 0 { return 0 }
+        let leftMicros = deadlineMicros - Now.read().monotonicMicros
+        return leftMicros <= 0 ? 0 : Int32(clamping: (leftMicros + 999) / 1000)
+    }
+
+    private func handle(_ event: epoll_event) {
+        let descriptor = event.data.fd
+        if descriptor == bell { return answerBell() }
+        guard let shard = sockets.listener(of: descriptor) else {
+            // An idle connection spoke or hung up; libcurl finds out when it wants it again.
+            _ = epoll_control(epoll, EPOLL_CTL_DEL, descriptor, 0)
+            sockets.unregister(descriptor)
+            return
+        }
+        let bits = event.events
+        let mask =
+            (bits & EPOLLIN.rawValue != 0 ? CURL_CSELECT_IN : 0)
+            | (bits & EPOLLOUT.rawValue != 0 ? CURL_CSELECT_OUT : 0)
+            | (bits & (EPOLLERR.rawValue | EPOLLHUP.rawValue) != 0 ? CURL_CSELECT_ERR : 0)
+        shard.act(on: descriptor, mask)
+    }
+
+    private func answerBell() {
+        var value: UInt64 = 0
+        _ = read(bell, &value, 8)
+        inbox.withLock {
+            ready.append(contentsOf: $0)
+            $0.removeAll(keepingCapacity: true)
+        }
+        let raised = flags.withLock { flags in
+            defer { flags = [] }
+            return flags
+        }
+        if raised.contains(.cancel) {
+            isCancelled = true
+            for shard in shards { shard.endAll(as: .cancelled) }
+        }
+        if raised.contains(.wake) { client?.woken() }
+        if raised.contains(.stop) { isStopped = true }
+    }
+
+    private func runReadyTasks() {
+        var batch: [UnownedJob] = []
+        while !ready.isEmpty {
+            swap(&batch, &ready)
+            for job in batch { job.runSynchronously(on: asUnownedTaskExecutor()) }
+            batch.removeAll(keepingCapacity: true)
+        }
+        swap(&batch, &ready)  // keep the larger buffer
+    }
+
+    func noteEnded(_ transfer: Transfer) { ended.append(transfer) }
+
+    private func resumeEnded() {
+        client?.willResume(ended.count)
+        for transfer in ended { transfer.resumeWorker() }
+        ended.removeAll(keepingCapacity: true)
+    }
+
+    // MARK: - For workers and libcurl, on the loop's thread
+
+    func makeTransfer(inShard index: Int, _ options: FetchOptions) -> Transfer {
+        Transfer(shard: shards[index], options)
+    }
+
+    /// libcurl's wish for a socket. A removal only clears the wish: the descriptor stays in epoll
+    /// for its connection's next request, which saves two `epoll_ctl` a request.
+    func listen(to descriptor: Int32, for what: Int32, _ shard: Shard) {
+        guard what != CURL_POLL_REMOVE else {
+            sockets.ignore(descriptor)
+            if !sockets.isConnection(descriptor) {
+                // Not ours to see closed (a resolver's pipe): its number may come again unannounced.
+                _ = epoll_control(epoll, EPOLL_CTL_DEL, descriptor, 0)
+                sockets.unregister(descriptor)
+            }
+            return
+        }
+        let events =
+            (what & CURL_POLL_IN != 0 ? EPOLLIN.rawValue : 0)
+            | (what & CURL_POLL_OUT != 0 ? EPOLLOUT.rawValue : 0)
+        let known = sockets.listen(to: descriptor, events: events, shard)
+        if known == events { return }
+        _ = epoll_control(epoll, known == 0 ? EPOLL_CTL_ADD : EPOLL_CTL_MOD, descriptor, events)
+    }
+
+    func openSocket(_ family: Int32, _ type: Int32, _ proto: Int32) -> Int32 {
+        let descriptor = socket(family, type | Int32(SOCK_CLOEXEC.rawValue), proto)
+        if descriptor >= 0 { sockets.open(descriptor) } else { socketError = errno }
+        return descriptor
+    }
+
+    func closeSocket(_ descriptor: Int32) -> Int32 {
+        sockets.close(descriptor)
+        return close(descriptor)
+    }
+}
+
+/// The kernel refused what an event loop needs.
+struct LoopError: Error {
+    let number: Int32
+}

@@ -1,0 +1,124 @@
+internal import CCurl
+internal import JobStore
+
+/// One curl multi handle, with the transfers that belong to it.
+final class Shard {
+    unowned let loop: EventLoop
+    private(set) var multi: OpaqueMulti
+    private let connections: Int
+    /// µs on the monotonic clock when libcurl wants to be called; 0: at once, `.max`: never.
+    private(set) var deadlineMicros = Int.max
+    private var transfers: [ObjectIdentifier: Transfer] = [:]
+
+    typealias OpaqueMulti = UnsafeMutableRawPointer
+
+    init(loop: EventLoop, connections: Int) {
+        self.loop = loop
+        self.connections = connections
+        guard let multi = curl_multi_init() else {
+            fatalError("libcurl gave no multi handle: out of memory")
+        }
+        self.multi = multi
+        setUp()
+    }
+
+    private func setUp() {
+        // Unretained: the loop owns the shard and closes the multi before letting go of it.
+        let me = Unmanaged.passUnretained(self).toOpaque()
+        _ = multi_set_socket(
+            multi,
+            { _, descriptor, what, shard, _ in
+                let shard = Unmanaged<Shard>.fromOpaque(shard!).takeUnretainedValue()
+                shard.loop.listen(to: descriptor, for: what, shard)
+                return 0
+            }, me)
+        _ = multi_set_timer(
+            multi,
+            { _, waitMillis, shard in
+                Unmanaged<Shard>.fromOpaque(shard!).takeUnretainedValue().wait(waitMillis)
+                return 0
+            }, me)
+        _ = multi_set_long(multi, CURLMOPT_MAXCONNECTS, connections)
+        _ = multi_set_long(multi, CURLMOPT_PIPELINING, Int(CURLPIPE_MULTIPLEX))
+    }
+
+    private func wait(_ waitMillis: Int) {
+        deadlineMicros =
+            waitMillis < 0
+            ? .max : waitMillis == 0 ? 0 : Now.read().monotonicMicros + waitMillis * 1000
+    }
+
+    // MARK: - Transfers
+
+    func register(_ transfer: Transfer) { transfers[ObjectIdentifier(transfer)] = transfer }
+    func unregister(_ transfer: Transfer) { transfers[ObjectIdentifier(transfer)] = nil }
+
+    /// Ends every transfer in flight.
+    func endAll(as failure: Response.Failure) {
+        for transfer in transfers.values where transfer.isInFlight {
+            curl_multi_remove_handle(multi, transfer.easy)
+            transfer.end(with: Response(failure: failure))
+        }
+    }
+
+    // MARK: - Events
+
+    func act(on descriptor: Int32, _ mask: Int32) {
+        var running: Int32 = 0
+        let result = curl_multi_socket_action(multi, descriptor, mask, &running)
+        guard result == CURLM_OK else { return rebuild() }
+        readMessages()
+    }
+
+    /// Tells libcurl that the time it asked for has come.
+    func timeOut() {
+        deadlineMicros = .max
+        var running: Int32 = 0
+        let result = curl_multi_socket_action(multi, socketTimeout, 0, &running)
+        guard result == CURLM_OK else { return rebuild() }
+        readMessages()
+        // libcurl 7.88 does not call the timer function again for a timer it has announced and
+        // that we came to a little early; asking finds it.
+        if deadlineMicros == .max {
+            var waitMillis = -1
+            curl_multi_timeout(multi, &waitMillis)
+            wait(waitMillis)
+        }
+    }
+
+    /// Drained after each action, not once a turn: removing a handle walks the list of messages.
+    private func readMessages() {
+        var left: Int32 = 0
+        while let message = curl_multi_info_read(multi, &left) {
+            guard let easy = message.pointee.easy_handle, let mine = easy_get_private(easy) else {
+                continue
+            }
+            let result = message_result(message)
+            // Unretained: a transfer closes its easy handle before it goes.
+            let transfer = Unmanaged<Transfer>.fromOpaque(mine).takeUnretainedValue()
+            curl_multi_remove_handle(multi, easy)
+            transfer.finished(with: result)
+        }
+    }
+
+    /// After an error of the multi handle its state is unknown: what was in flight on it fails, and
+    /// it starts anew.
+    func rebuild() {
+        endAll(as: .reason(.other))
+        curl_multi_cleanup(multi)
+        guard let multi = curl_multi_init() else {
+            fatalError("libcurl gave no multi handle: out of memory")
+        }
+        self.multi = multi
+        deadlineMicros = .max
+        setUp()
+    }
+
+    func close() {
+        precondition(transfers.isEmpty, "workers close their transfers before their loop stops")
+        curl_multi_cleanup(multi)
+    }
+}
+
+/// CURL_SOCKET_TIMEOUT is a macro Swift does not import.
+private let socketTimeout: curl_socket_t = -1

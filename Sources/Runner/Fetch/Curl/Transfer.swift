@@ -1,0 +1,205 @@
+internal import CCurl
+internal import Glibc
+internal import JobStore
+
+/// One curl easy handle: a worker keeps it for life, so its options are set once and its
+/// connection stays warm. Used on its loop's thread only.
+final class Transfer {
+    let easy: UnsafeMutableRawPointer
+    private let shard: Shard
+    private let maxBodyBytes: Int
+    private var waiting: UnsafeContinuation<Response, Never>?
+    private var response = Response()
+    private var isTooLarge = false
+    private var isSecondTry = false
+    private var isHTTPS: Bool?
+    private var url: [CChar] = []
+
+    var isInFlight: Bool { waiting != nil && !hasEnded }
+    private var hasEnded = false
+
+    init(shard: Shard, _ options: FetchOptions) {
+        guard let easy = curl_easy_init() else {
+            fatalError("libcurl gave no easy handle: out of memory")
+        }
+        self.easy = easy
+        self.shard = shard
+        maxBodyBytes = options.maxBodyBytes
+        setUp(options)
+        shard.register(self)
+    }
+
+    /// Gives the handle and its memory back.
+    func close() {
+        shard.unregister(self)
+        curl_easy_cleanup(easy)
+    }
+
+    /// Makes the job's request. One suspension.
+    func fetch(_ job: Job) async -> Response {
+        await withUnsafeContinuation { continuation in
+            waiting = continuation
+            hasEnded = false
+            response = Response()
+            isTooLarge = false
+            isSecondTry = false
+            if shard.loop.isCancelled { return end(with: Response(failure: .cancelled)) }
+            prepare(job)
+            shard.loop.socketError = 0
+            if curl_multi_add_handle(shard.multi, easy) != CURLM_OK {
+                end(with: Response(failure: .reason(.other)))
+            }
+        }
+    }
+
+    private func prepare(_ job: Job) {
+        writeURL(job)
+        _ = url.withUnsafeBufferPointer { easy_set_string(easy, CURLOPT_URL, $0.baseAddress) }
+        guard isHTTPS != job.batch.isHTTPS else { return }
+        isHTTPS = job.batch.isHTTPS
+        // With plain HTTP, asking for 1.1 outright spares libcurl its search for a connection to
+        // multiplex on; with HTTPS the first answer decides, and PIPEWAIT waits for it.
+        _ = easy_set_long(
+            easy, CURLOPT_HTTP_VERSION,
+            Int(job.batch.isHTTPS ? CURL_HTTP_VERSION_2TLS : CURL_HTTP_VERSION_1_1))
+        _ = easy_set_long(easy, CURLOPT_PIPEWAIT, job.batch.isHTTPS ? 1 : 0)
+    }
+
+    /// Writes the job's URL into a buffer that is reused.
+    private func writeURL(_ job: Job) {
+        url.removeAll(keepingCapacity: true)
+        for (index, part) in job.batch.urlParts.enumerated() {
+            if index > 0 { appendDigits(of: job.id) }
+            for byte in part { url.append(CChar(bitPattern: byte)) }
+        }
+        url.append(0)
+    }
+
+    private func appendDigits(of id: Int) {
+        let start = url.count
+        var rest = id
+        repeat {
+            url.append(CChar(48 + rest % 10))
+            rest /= 10
+        } while rest > 0
+        url[start...].reverse()
+    }
+
+    // MARK: - How it ends
+
+    /// libcurl is done with the request; the handle is out of its multi.
+    func finished(with result: CURLcode) {
+        if isStaleConnection(result) {
+            // 7.88 can hand out a pooled connection the server has closed. Nothing came and the
+            // server answers nothing twice: asked again at once, on a fresh connection.
+            isSecondTry = true
+            _ = easy_set_long(easy, CURLOPT_FRESH_CONNECT, 1)
+            if curl_multi_add_handle(shard.multi, easy) == CURLM_OK { return }
+        }
+        response.status = easy_get_long(easy, CURLINFO_RESPONSE_CODE)
+        response.failure = failure(of: result)
+        if response.status == 429 || response.status >= 500 || response.status == 408 {
+            response.retryAfterSeconds = Int(easy_get_offset(easy, CURLINFO_RETRY_AFTER))
+        }
+        end(with: response)
+    }
+
+    func end(with response: Response) {
+        self.response = response
+        hasEnded = true
+        if isSecondTry { _ = easy_set_long(easy, CURLOPT_FRESH_CONNECT, 0) }
+        shard.loop.noteEnded(self)
+    }
+
+    /// Comes back through `EventLoop.enqueue`, on this thread.
+    func resumeWorker() {
+        let waiting = waiting
+        self.waiting = nil
+        waiting?.resume(returning: response)
+    }
+
+    private func isStaleConnection(_ result: CURLcode) -> Bool {
+        (result == CURLE_GOT_NOTHING || result == CURLE_RECV_ERROR || result == CURLE_SEND_ERROR)
+            && !isSecondTry && !shard.loop.isCancelled
+            && easy_get_long(easy, CURLINFO_NUM_CONNECTS) == 0
+            && easy_get_long(easy, CURLINFO_RESPONSE_CODE) == 0
+            && easy_get_long(easy, CURLINFO_HEADER_SIZE) == 0
+    }
+
+    private func failure(of result: CURLcode) -> Response.Failure? {
+        if result == CURLE_OK { return nil }
+        if isTooLarge { return .reason(.tooLarge) }
+        let number = Int32(truncatingIfNeeded: easy_get_long(easy, CURLINFO_OS_ERRNO))
+        let neverSent = easy_get_offset(easy, CURLINFO_PRETRANSFER_TIME_T) == 0
+        return CurlFailure.meaning(
+            of: result, systemError: shard.loop.socketError != 0 ? shard.loop.socketError : number,
+            neverSent: neverSent)
+    }
+
+    /// Counts decoded bytes: libcurl 7.88's own limit does not see unknown or decompressed lengths.
+    private func received(_ bytes: Int) -> Int {
+        response.bodyBytes += bytes
+        if response.bodyBytes > maxBodyBytes {
+            isTooLarge = true
+            return 0  // anything but `bytes` ends the transfer
+        }
+        return bytes
+    }
+
+    // MARK: - Options, set once
+
+    private func setUp(_ options: FetchOptions) {
+        // Unretained: the handle is cleaned up before its transfer goes; the loop outlives both.
+        let me = Unmanaged.passUnretained(self).toOpaque()
+        let loop = Unmanaged.passUnretained(shard.loop).toOpaque()
+        _ = easy_set_write(
+            easy,
+            { _, size, count, transfer in
+                Unmanaged<Transfer>.fromOpaque(transfer!).takeUnretainedValue().received(
+                    size * count)
+            }, me)
+        _ = easy_set_open(
+            easy,
+            { loop, _, address in
+                guard let address else { return -1 }
+                return Unmanaged<EventLoop>.fromOpaque(loop!).takeUnretainedValue()
+                    .openSocket(
+                        address.pointee.family, address.pointee.socktype, address.pointee.protocol)
+            }, loop)
+        _ = easy_set_close(
+            easy,
+            { loop, descriptor in
+                Unmanaged<EventLoop>.fromOpaque(loop!).takeUnretainedValue().closeSocket(descriptor)
+            }, loop)
+        _ = easy_set_pointer(easy, CURLOPT_PRIVATE, me)
+        // Without it libcurl sets a signal handler around each call; SIGPIPE is ignored by us.
+        _ = easy_set_long(easy, CURLOPT_NOSIGNAL, 1)
+        _ = easy_set_string(easy, CURLOPT_PROTOCOLS_STR, "http,https")
+        _ = easy_set_string(easy, CURLOPT_REDIR_PROTOCOLS_STR, "http,https")
+        _ = easy_set_long(easy, CURLOPT_FOLLOWLOCATION, options.maxRedirects > 0 ? 1 : 0)
+        _ = easy_set_long(easy, CURLOPT_MAXREDIRS, options.maxRedirects)
+        _ = easy_set_long(easy, CURLOPT_CONNECTTIMEOUT_MS, options.connectTimeout.milliseconds)
+        _ = easy_set_long(easy, CURLOPT_TIMEOUT_MS, options.maxTime.milliseconds)
+        _ = easy_set_string(easy, CURLOPT_ACCEPT_ENCODING, "")
+        _ = easy_set_string(easy, CURLOPT_USERAGENT, options.userAgent)
+        // No proxy from the environment, which would be read and copied for each request.
+        _ = easy_set_string(easy, CURLOPT_PROXY, "")
+        _ = easy_set_string(easy, CURLOPT_NOPROXY, "*")
+        // Allocated and freed for each request: small unless bodies are large.
+        _ = easy_set_long(easy, CURLOPT_BUFFERSIZE, 2048)
+        if options.isInsecure {
+            _ = easy_set_long(easy, CURLOPT_SSL_VERIFYPEER, 0)
+            _ = easy_set_long(easy, CURLOPT_SSL_VERIFYHOST, 0)
+        }
+        if let file = options.caFile { _ = easy_set_string(easy, CURLOPT_CAINFO, file) }
+    }
+}
+
+extension Duration {
+    /// Rounded up, at least 1: for libcurl 0 means no limit.
+    var milliseconds: Int {
+        let (seconds, attoseconds) = components
+        let (whole, part) = (Int(seconds), Int(attoseconds / 1_000_000_000_000_000))
+        return max(1, min(whole, Int.max / 2000) * 1000 + part)
+    }
+}

@@ -1,0 +1,48 @@
+internal import JobStore
+internal import Synchronization
+
+/// Commits what finished, many jobs at a time, and only then counts them as done.
+final class Marker: Sendable {
+    private let buffer = Mutex(MarkBuffer())
+    private let bell = Doorbell()
+    private let queue: any JobQueue
+    private let feed: Feed
+
+    init(queue: any JobQueue, feed: Feed) {
+        self.queue = queue
+        self.feed = feed
+    }
+
+    /// Takes over what ended on a loop. Called once a turn of a loop, not once a job.
+    func add(_ marks: [Mark], bytes: Int, at now: Now) {
+        if buffer.withLock({ $0.add(marks, bytes: bytes, at: now) }) { bell.ring() }
+    }
+
+    /// Tells that no more will come.
+    func close() {
+        buffer.withLock { $0.close() }
+        bell.ring()
+    }
+
+    /// Commits until closed and empty.
+    ///
+    /// - Throws: What the queue says of a commit that failed. It is not tried again blindly: its
+    ///   jobs stay unmarked, and the next run fetches them again.
+    func run() async throws(QueueError) {
+        var rate = RateMeter()
+        while true {
+            let now = Now.read()
+            switch buffer.withLock({ $0.next(at: now) }) {
+            case .commit(let marks):
+                rate.add(marks.count, at: now)
+                try await queue.commit(
+                    marks, heartbeat: Heartbeat(requestsPerSecond: rate.perSecond(at: now)))
+                feed.marked(marks)
+            case .wait(let untilMicros):
+                await bell.wait(untilMicros: untilMicros)
+            case .ended:
+                return
+            }
+        }
+    }
+}

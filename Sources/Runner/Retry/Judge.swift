@@ -1,0 +1,65 @@
+internal import JobStore
+
+/// Decides what an attempt's response means for its job. Pure.
+struct Judge: Sendable {
+    enum Verdict: Equatable {
+        /// To be marked; `notBeforeMicros` (Unix time) counts while the outcome is retrying.
+        case outcome(Outcome, notBeforeMicros: Int)
+        /// As if never tried: the trouble is not the job's.
+        case giveBack
+    }
+
+    /// Attempts after the first.
+    var retries = 3
+    var backoff = Backoff()
+    /// The longest `Retry-After` we honour.
+    var longestRetryAfterMicros = 3_600_000_000
+
+    /// - Parameter isTripped: Whether nothing reaches the host at present (`Breaker`): then failing
+    ///   to reach it costs no attempt.
+    func verdict(
+        on response: Response, attempt: Int, isTripped: Bool, at now: Now,
+        using random: inout some RandomNumberGenerator
+    ) -> Verdict {
+        switch response.failure {
+        case nil:
+            let status = UInt16(clamping: response.status)
+            switch response.status {
+            case 200..<300:
+                return .outcome(Outcome(.completed, status: status), notBeforeMicros: 0)
+            case 408, 425, 429, 500..<600:
+                return retry(Outcome(.retrying, status: status), response, attempt, now, &random)
+            default:
+                return .outcome(Outcome(.failed, status: status), notBeforeMicros: 0)
+            }
+        case .cancelled, .local:
+            return .giveBack
+        case .reason(let reason):
+            switch reason {
+            case .tls, .tooLarge, .redirects, .badURL:
+                // The next attempt would end the same.
+                return .outcome(Outcome(.failed, reason), notBeforeMicros: 0)
+            case .dns, .connect:
+                if isTripped { return .giveBack }
+                return retry(Outcome(.retrying, reason), response, attempt, now, &random)
+            case .timeout, .reset, .badResponse, .other:
+                return retry(Outcome(.retrying, reason), response, attempt, now, &random)
+            }
+        }
+    }
+
+    private func retry(
+        _ outcome: Outcome, _ response: Response, _ attempt: Int, _ now: Now,
+        _ random: inout some RandomNumberGenerator
+    ) -> Verdict {
+        guard attempt <= retries else {
+            return .outcome(outcome.becoming(.failed), notBeforeMicros: 0)
+        }
+        // libcurl 7.88 reports a date in the past as a negative number.
+        let askedMicros = min(max(0, response.retryAfterSeconds), 1 << 32) * 1_000_000
+        let waitMicros = max(
+            min(askedMicros, longestRetryAfterMicros),
+            backoff.waitMicros(afterAttempt: attempt, using: &random))
+        return .outcome(outcome, notBeforeMicros: now.wallMicros + waitMicros)
+    }
+}

@@ -1,0 +1,43 @@
+internal import Synchronization
+
+/// Asks a run to stop: once to drain, twice to cancel. May be flipped from any thread.
+public final class StopSwitch: Sendable {
+    private struct State {
+        var requests = 0
+        var drain: (@Sendable () -> Void)?
+        var cancel: (@Sendable () -> Void)?
+    }
+
+    private let state = Mutex(State())
+
+    public init() {}
+
+    /// First finishes what is in flight and claims no more; from the second time on, stops that too.
+    public func request() {
+        let act = state.withLock { state in
+            state.requests += 1
+            return state.requests == 1 ? state.drain : state.cancel
+        }
+        act?()
+    }
+
+    public var isRequested: Bool { state.withLock { $0.requests > 0 } }
+
+    func connect(drain: @escaping @Sendable () -> Void, cancel: @escaping @Sendable () -> Void) {
+        let requests = state.withLock { state in
+            state.drain = drain
+            state.cancel = cancel
+            return state.requests
+        }
+        // Flipped before there was a run.
+        if requests > 0 { drain() }
+        if requests > 1 { cancel() }
+    }
+
+    func disconnect() {
+        state.withLock { state in
+            state.drain = nil
+            state.cancel = nil
+        }
+    }
+}

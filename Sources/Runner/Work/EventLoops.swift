@@ -1,0 +1,42 @@
+internal import Glibc
+
+/// The run's event loops, and its workers spread over them.
+struct EventLoops: Sendable {
+    let loops: [EventLoop]
+    private let shardsPerLoop: Int
+
+    /// - Throws: `LimitError` when this machine does not allow so many workers.
+    init(_ options: CrawlOptions) throws {
+        let count = min(options.loops ?? MachineLimits.cores, options.workers)
+        let workersPerLoop = (options.workers + count - 1) / count
+        shardsPerLoop = Self.shards(forWorkers: workersPerLoop)
+        try MachineLimits.allow(workers: options.workers, shards: count * shardsPerLoop)
+        let connections =
+            (workersPerLoop + shardsPerLoop - 1) / shardsPerLoop + MachineLimits.spareConnections
+        var loops: [EventLoop] = []
+        for _ in 0..<count {
+            loops.append(try EventLoop(shards: shardsPerLoop, connectionsPerShard: connections))
+        }
+        self.loops = loops
+    }
+
+    /// About 32 connections each: libcurl looks through all of a multi handle's, twice a request.
+    private static func shards(forWorkers workers: Int) -> Int { min(256, (workers + 31) / 32) }
+
+    func wake() { for loop in loops { loop.wake() } }
+    func cancelTransfers() { for loop in loops { loop.cancelTransfers() } }
+    func stop() { for loop in loops { loop.stop() } }
+
+    /// Runs all workers, each on its loop for life, until their work is over.
+    func work(_ desks: [Desk], _ options: CrawlOptions) async {
+        await withDiscardingTaskGroup { group in
+            for number in 0..<options.workers {
+                let place = number % loops.count
+                let worker = Worker(
+                    desk: desks[place], loop: loops[place],
+                    shard: number / loops.count % shardsPerLoop)
+                group.addTask(executorPreference: loops[place]) { await worker.work(options.fetch) }
+            }
+        }
+    }
+}

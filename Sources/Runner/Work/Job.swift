@@ -1,0 +1,56 @@
+internal import JobStore
+
+/// One request to make: a position of a batch, and which attempt it is.
+struct Job: Sendable {
+    let batch: RunningBatch
+    let position: Int
+    /// Counted from 1.
+    let attempt: Int
+
+    var id: Int { batch.firstID + position }
+}
+
+/// Jobs that follow one another, all at the same attempt: what feed and loops pass on.
+struct JobRun: Sendable {
+    let batch: RunningBatch
+    /// Position of the first job left.
+    private(set) var first: Int
+    private(set) var count: Int
+    let attempt: Int
+
+    /// Takes up to `limit` jobs off the front.
+    mutating func split(_ limit: Int) -> JobRun {
+        let taken = min(limit, count)
+        let run = JobRun(batch: batch, first: first, count: taken, attempt: attempt)
+        first += taken
+        count -= taken
+        return run
+    }
+
+    /// - Precondition: `count` is 1 or more.
+    mutating func popFirst() -> Job {
+        let job = Job(batch: batch, position: first, attempt: attempt)
+        first += 1
+        count -= 1
+        return job
+    }
+}
+
+/// A batch as a run needs it: its URL in pieces, ready to be written into a buffer.
+final class RunningBatch: Sendable {
+    let id: Batch.ID
+    let firstID: Int
+    /// UTF-8, one more than there are placeholders.
+    let urlParts: [[UInt8]]
+    let isHTTPS: Bool
+    /// Whether all jobs go to one host: then connections that fail are the host's trouble.
+    let hasOneHost: Bool
+
+    init(_ batch: Batch) {
+        id = batch.id
+        firstID = batch.range.first
+        urlParts = batch.request.parts.map { Array($0.utf8) }
+        isHTTPS = batch.request.url.lowercased().hasPrefix("https:")
+        hasOneHost = batch.request.hasOneHost
+    }
+}

@@ -1,0 +1,71 @@
+internal import CGlibc
+internal import Glibc
+
+/// What this machine allows, looked at before the first request.
+public enum MachineLimits {
+    /// Idle connections a shard keeps beyond one a worker.
+    static let spareConnections = 10
+    /// Standard streams, queue, WAL, locks, epolls, and some to spare.
+    private static let reserved = 64
+
+    public static var cores: Int { max(1, Int(sysconf(Int32(_SC_NPROCESSORS_ONLN)))) }
+
+    /// Raises the soft limit of descriptors to what a run needs.
+    ///
+    /// - Throws: `LimitError` when the hard limit is lower.
+    static func allow(workers: Int, shards: Int) throws {
+        // A multi handle has a socket pair of its own.
+        let needed = min(workers, Int.max / 2) + shards * (spareConnections + 2) + reserved
+        var limit = rlimit()
+        guard getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 else { return }
+        if limit.rlim_cur >= needed { return }
+        guard limit.rlim_max >= needed else {
+            // The most workers that fit, by the shards they would need.
+            let most =
+                (Int(limit.rlim_max) - reserved) * 32 / (32 + spareConnections + 2) - 2
+                * (spareConnections + 2)
+            throw LimitError(
+                description:
+                    "\(workers) workers need \(needed) open files, and this system allows \(limit.rlim_max); use --workers \(max(1, most)), or raise the limit with: ulimit -n \(needed)"
+            )
+        }
+        limit.rlim_cur = limit.rlim_max
+        setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
+    }
+
+    /// Warns when so many connections to one address may not find a local port each; `nil` else.
+    public static func portWarning(workers: Int) -> String? {
+        guard let text = contents(of: "/proc/sys/net/ipv4/ip_local_port_range") else { return nil }
+        let bounds = text.split { $0 == "\t" || $0 == " " || $0 == "\n" }.compactMap { Int($0) }
+        guard bounds.count == 2, workers > bounds[1] - bounds[0] else { return nil }
+        return
+            "\(workers) workers may run out of local ports: this system has \(bounds[1] - bounds[0] + 1) for one address; widen them with: sysctl net.ipv4.ip_local_port_range=\"1024 65535\""
+    }
+
+    /// Resident memory of this process in bytes.
+    static var residentBytes: Int {
+        let pages = contents(of: "/proc/self/statm")?.split(separator: " ").dropFirst().first
+        return (pages.flatMap { Int($0) } ?? 0) * Int(getpagesize())
+    }
+
+    /// Settings of the C library that must stand before the first thread: two heaps instead of
+    /// eight a core, which is what keeps memory flat over days.
+    public static func prepareProcess() {
+        mallopt(M_ARENA_MAX, 2)
+        signal(SIGPIPE, SIG_IGN)
+    }
+
+    private static func contents(of path: String) -> String? {
+        let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+        guard descriptor >= 0 else { return nil }
+        defer { close(descriptor) }
+        var bytes = [UInt8](repeating: 0, count: 256)
+        let count = read(descriptor, &bytes, bytes.count)
+        return count > 0 ? String(decoding: bytes[..<count], as: UTF8.self) : nil
+    }
+}
+
+/// The machine does not allow what was asked for; says what to change.
+public struct LimitError: Error, CustomStringConvertible {
+    public let description: String
+}

@@ -1,0 +1,17 @@
+/// One of the run's workers: next job, fetch, judge, hand over, again. One suspension a request.
+struct Worker {
+    let desk: Desk
+    let loop: EventLoop
+    /// Which of the loop's shards its connection belongs to.
+    let shard: Int
+
+    /// Works until there is nothing left or the run drains. Runs on the loop's thread.
+    func work(_ options: FetchOptions) async {
+        let transfer = loop.makeTransfer(inShard: shard, options)
+        while let job = await desk.nextJob() {
+            let response = await transfer.fetch(job)
+            desk.finish(job, with: response, at: loop.now)
+        }
+        transfer.close()
+    }
+}

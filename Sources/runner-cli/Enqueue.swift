@@ -1,0 +1,84 @@
+import ArgumentParser
+import JobStore
+
+struct Enqueue: StatusCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Add jobs to the queue; make the queue if there is none.",
+        discussion: """
+            A range is kept as a range: a hundred million IDs are added in milliseconds. It works
+            while a run is going on; the run picks the new jobs up.
+
+            EXAMPLES
+              runner enqueue --range 0..100000000 --url 'https://api.example.com/items/{id}'
+              runner enqueue --range 1...500 --queue pages.db --url 'https://example.com/?page={}'
+            """)
+
+    @OptionGroup var queue: QueueOptions
+
+    @Option(
+        help: ArgumentHelp(
+            "IDs to fetch: A..B without B (A..<B is the same), A...B with it.", valueName: "A..B"),
+        transform: Self.range)
+    var range: JobRange
+
+    @Option(
+        help: ArgumentHelp("Where to fetch an ID: {id} or {} stands for it.", valueName: "template")
+    )
+    var url = RequestTemplate.standard
+
+    @Flag(help: "Print the result as JSON.")
+    var json = false
+
+    private static func range(_ text: String) throws -> JobRange {
+        do {
+            return try JobRange(parsing: text)
+        } catch {
+            throw ValidationError(error.description)
+        }
+    }
+
+    func validate() throws { _ = try template() }
+
+    private func template() throws -> RequestTemplate {
+        do {
+            return try RequestTemplate(parsing: url)
+        } catch {
+            throw ValidationError(error.description)
+        }
+    }
+
+    func execute() async throws -> ExitStatus {
+        let request = try template()
+        let store = try SQLiteQueue(path: queue.path, access: .create)
+        let batch: Batch
+        do {
+            batch = try await store.enqueue(range, request: request)
+        } catch {
+            await store.close()
+            throw error
+        }
+        await store.close()
+        let report = EnqueueReport(
+            batch: batch.id, jobs: range.count, firstID: range.first, url: url, queue: queue.path)
+        try Terminal.output(json ? try JSON.text(report) : report.text)
+        return .done
+    }
+}
+
+/// What `enqueue` did.
+struct EnqueueReport: Encodable {
+    let batch: Int
+    let jobs: Int
+    let firstID: Int
+    let url: String
+    let queue: String
+
+    enum CodingKeys: String, CodingKey {
+        case batch, jobs, url, queue
+        case firstID = "first_id"
+    }
+
+    var text: String {
+        "queued \(Format.count(jobs)) jobs, IDs \(firstID)..<\(firstID + jobs), as batch \(batch) in \(queue)"
+    }
+}

@@ -1,0 +1,47 @@
+import ArgumentParser
+import Glibc
+import JobStore
+import Runner
+
+/// How the program ends; the numbers are a contract (docs/CLI.md).
+enum ExitStatus: Int32 {
+    case done = 0
+    case someFailed = 1
+    case usage = 2
+    case queue = 3
+    case inUse = 4
+    case stopped = 11
+    case limit = 12
+
+    /// Tells what went wrong, in one line, and what it means for the exit status.
+    static func of(_ error: any Error) -> ExitStatus {
+        switch error {
+        case let error as QueueError:
+            Terminal.complain(error.description)
+            return switch error.code {
+            case .inUse, .busy: .inUse
+            case .full: .limit
+            default: .queue
+            }
+        case let error as OutputError:
+            Terminal.complain(error.description)
+            return .queue
+        case let error as LimitError:
+            Terminal.complain(error.description)
+            return .usage
+        default:
+            // Help, version and completions come this way too.
+            guard RunnerCommand.exitCode(for: error) != .success else {
+                let isWritten = (try? Terminal.output(RunnerCommand.fullMessage(for: error))) != nil
+                return isWritten ? .done : .queue
+            }
+            let lines = RunnerCommand.message(for: error).split(separator: "\n")
+            Terminal.complain(lines.joined(separator: " "))
+            return .usage
+        }
+    }
+
+    static func exit(with status: ExitStatus) -> Never {
+        Glibc.exit(status.rawValue)
+    }
+}

@@ -1,0 +1,53 @@
+import ArgumentParser
+import Runner
+
+/// How requests are made; the names are curl's.
+struct RequestOptions: ParsableArguments {
+    @Option(
+        name: .customLong("connect-timeout"),
+        help: ArgumentHelp("Until the connection stands, TLS included.", valueName: "seconds"))
+    var connectTimeout = Seconds(10)
+
+    @Option(
+        name: .customLong("max-time"),
+        help: ArgumentHelp("Until the response is whole, redirects included.", valueName: "seconds")
+    )
+    var maxTime = Seconds(60)
+
+    @Option(
+        name: .customLong("max-redirs"),
+        help: ArgumentHelp("Redirects followed for one job.", valueName: "number"))
+    var maxRedirects = 10
+
+    @Option(
+        name: .customLong("max-body"),
+        help: ArgumentHelp(
+            "The most decoded bytes of a body; k, M and G may follow.", valueName: "bytes"))
+    var maxBody = ByteCount(16 << 20)
+
+    @Flag(name: [.customShort("k"), .customLong("insecure")], help: "Accept any TLS certificate.")
+    var isInsecure = false
+
+    @Option(
+        help: ArgumentHelp(
+            "Certificates (PEM) to trust instead of the system's.", valueName: "file"))
+    var cacert: String?
+
+    func validate() throws {
+        guard (0...1000).contains(maxRedirects) else {
+            throw ValidationError("--max-redirs is \(maxRedirects); give a number from 0 to 1000")
+        }
+    }
+
+    var fetchOptions: FetchOptions {
+        var options = FetchOptions()
+        options.connectTimeout = connectTimeout.duration
+        options.maxTime = maxTime.duration
+        options.maxRedirects = maxRedirects
+        options.maxBodyBytes = maxBody.bytes
+        options.isInsecure = isInsecure
+        options.caFile = cacert
+        options.userAgent = "runner/\(RunnerCommand.version)"
+        return options
+    }
+}

@@ -1,0 +1,52 @@
+import ArgumentParser
+import JobStore
+
+extension RequestTemplate {
+    /// What `enqueue` fetches when not told.
+    static let standard = "http://localhost:8080/{id}"
+}
+
+/// A time in seconds, decimals allowed as curl allows them.
+struct Seconds: ExpressibleByArgument, CustomStringConvertible {
+    let duration: Duration
+
+    init(_ seconds: Int) { duration = .seconds(seconds) }
+
+    init?(argument: String) {
+        // A year is past any use, and far from what overflows.
+        guard let seconds = Double(argument), seconds > 0, seconds <= 31_536_000 else { return nil }
+        duration = .milliseconds(Int(max(1, (seconds * 1000).rounded())))
+    }
+
+    var description: String { "\(Format.decimal(duration.seconds)) s" }
+    var defaultValueDescription: String { Format.decimal(duration.seconds) }
+}
+
+/// A number of bytes; k, M and G count in 1024s as curl does.
+struct ByteCount: ExpressibleByArgument {
+    let bytes: Int
+
+    init(_ bytes: Int) { self.bytes = bytes }
+
+    init?(argument: String) {
+        let shift: Int? =
+            switch argument.last {
+            case "k", "K": 10
+            case "m", "M": 20
+            case "g", "G": 30
+            default: nil
+            }
+        guard let number = Int(shift == nil ? argument : String(argument.dropLast())), number > 0
+        else { return nil }
+        let (bytes, overflow) = number.multipliedReportingOverflow(by: 1 << (shift ?? 0))
+        guard !overflow else { return nil }
+        self.bytes = bytes
+    }
+
+    var defaultValueDescription: String {
+        for (shift, unit) in [(30, "G"), (20, "M"), (10, "k")] where bytes % (1 << shift) == 0 {
+            return "\(bytes >> shift)\(unit)"
+        }
+        return String(bytes)
+    }
+}

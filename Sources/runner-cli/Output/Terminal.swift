@@ -1,0 +1,87 @@
+import Glibc
+
+/// Standard streams: data on stdout, the rest on stderr.
+enum Terminal {
+    /// Writes to stderr. A stream that is closed or full is nobody's error: the run goes on.
+    static func say(_ text: String) { try? write(text + "\n", to: STDERR_FILENO) }
+
+    /// Writes data to stdout.
+    static func output(_ text: String) throws(OutputError) {
+        try write(text + "\n", to: STDOUT_FILENO)
+    }
+
+    fileprivate static func write(_ text: String, to descriptor: Int32) throws(OutputError) {
+        var bytes = Array(text.utf8)[...]
+        while !bytes.isEmpty {
+            let count = bytes.withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress, $0.count) }
+            if count < 0 {
+                if errno == EINTR { continue }
+                throw OutputError(number: errno)
+            }
+            bytes = bytes.dropFirst(count)
+        }
+    }
+
+    /// Says what is wrong, in one line.
+    static func complain(_ text: String) { say("runner: \(escaped(text))") }
+
+    /// Whether `stream` is a terminal that can move its cursor.
+    static func isInteractive(_ descriptor: Int32) -> Bool {
+        isatty(descriptor) == 1 && getenv("TERM").map { String(cString: $0) } ?? "dumb" != "dumb"
+    }
+
+    static var allowsColour: Bool { getenv("NO_COLOR").map { $0.pointee == 0 } ?? true }
+
+    static func columns(_ descriptor: Int32) -> Int {
+        var size = winsize()
+        let result = ioctl(descriptor, UInt(TIOCGWINSZ), &size)
+        return result == 0 && size.ws_col > 0 ? Int(size.ws_col) : 80
+    }
+
+    /// Control characters spelt out: a file name or a server's text must not drive the terminal.
+    static func escaped(_ text: String) -> String {
+        String(
+            text.unicodeScalars.map { scalar in
+                switch scalar.value {
+                case 0..<0x20, 0x7F..<0xA0: "\\u{\(String(scalar.value, radix: 16))}"
+                default: String(scalar)
+                }
+            }.joined())
+    }
+}
+
+/// Standard output does not take what is written.
+struct OutputError: Error, CustomStringConvertible {
+    let number: Int32
+
+    var description: String {
+        "standard output cannot be written (\(String(cString: strerror(number)))); send it elsewhere"
+    }
+}
+
+/// Text that is drawn over what it drew before, where the terminal can do that.
+struct RedrawnText {
+    private let stream: Int32
+    private let isInteractive: Bool
+    private var height = 0
+
+    init(to descriptor: Int32) {
+        stream = descriptor
+        isInteractive = Terminal.isInteractive(descriptor)
+    }
+
+    mutating func draw(_ text: String) throws(OutputError) {
+        let lines = text.split(separator: "\n", omittingEmptySubsequences: false)
+        var output = ""
+        if isInteractive {
+            if height > 0 { output += "\u{1B}[\(height)A" }
+            output += "\r\u{1B}[J"
+        }
+        output += text + "\n"
+        height = lines.count
+        try Terminal.write(output, to: stream)
+    }
+
+    /// Leaves what was drawn where it is.
+    mutating func settle() { height = 0 }
+}

@@ -1,0 +1,154 @@
+import ArgumentParser
+import Glibc
+import JobStore
+import Runner
+
+struct Run: StatusCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Fetch what is queued; resume where the last run stopped.",
+        discussion: """
+            Ends when every job is completed or failed. Ctrl-C (or SIGTERM) finishes the requests in
+            flight and stops; a second one stops at once. Either way, and after kill -9, the next run
+            resumes.
+
+            A response of 2xx completes a job. 408, 425, 429, 5xx and network failures are tried
+            again, with growing random waits and Retry-After honoured; other answers fail at once.
+
+            EXAMPLES
+              runner run --workers 1000
+              runner run -w 200 --retries 5 --max-time 20 --queue pages.db
+            """)
+
+    @OptionGroup var queue: QueueOptions
+    @OptionGroup(title: "Requests") var requests: RequestOptions
+
+    @Option(name: .shortAndLong, help: "Requests in flight at once.")
+    var workers = 100
+
+    @Option(help: "Attempts after a job's first.")
+    var retries = 3
+
+    @Option(
+        help: ArgumentHelp(
+            "How long a first Ctrl-C lets requests in flight finish.", valueName: "seconds"))
+    var grace = Seconds(30)
+
+    @Option(
+        name: .customLong("max-stall"),
+        help: ArgumentHelp("Stop when nothing got through for so long.", valueName: "seconds"))
+    var maxStall = Seconds(900)
+
+    @Flag(help: "Print the result as JSON.")
+    var json = false
+
+    @Flag(name: .shortAndLong, help: "Show no progress.")
+    var quiet = false
+
+    func validate() throws {
+        guard workers >= 1 else {
+            throw ValidationError(
+                "--workers is \(workers); a run needs at least 1, for example --workers 100")
+        }
+        guard (0...254).contains(retries) else {
+            throw ValidationError("--retries is \(retries); give a number from 0 to 254")
+        }
+    }
+
+    func execute() async throws -> ExitStatus {
+        let store = try SQLiteQueue(path: queue.path, access: .write)
+        let stop = StopSwitch()
+        do {
+            let crawl = try Crawl(queue: store, options: options, stop: stop)
+            let attachment = try await store.attach(
+                RunnerDescription(pid: Int(getpid()), workers: workers))
+            let view = ProgressView(queue: queue.path, isQuiet: quiet)
+            view.start(attachment)
+            if let warning = MachineLimits.portWarning(workers: workers) { view.note(warning) }
+            Signals.onStop { [grace] in
+                view.note(
+                    stop.isRequested
+                        ? "stopping now"
+                        : "finishing the requests in flight, for \(grace) at most; once more to stop now"
+                )
+                stop.request()
+            }
+            let begin = ContinuousClock.now
+            let ending = try await crawl.run(attachment, every: view.interval) { view.show($0) }
+            let elapsed = ContinuousClock.now - begin
+            try await store.detach()
+            let counts = try await store.counts()
+            await store.close()
+            view.end()
+            let report = RunReport(
+                ending: ending, counts: counts, before: attachment.counts, elapsed: elapsed)
+            try Terminal.output(json ? try JSON.text(report) : report.text)
+            return report.status
+        } catch {
+            await store.close()
+            throw error
+        }
+    }
+
+    private var options: CrawlOptions {
+        var options = CrawlOptions()
+        options.workers = workers
+        options.retries = retries
+        options.grace = grace.duration
+        options.maxStall = maxStall.duration
+        options.fetch = requests.fetchOptions
+        return options
+    }
+}
+
+/// How a run ended.
+struct RunReport: Encodable {
+    let status: ExitStatus
+    let elapsed: Duration
+    let finished: Int
+    let counts: QueueCounts
+
+    init(ending: Crawl.Ending, counts: QueueCounts, before: QueueCounts, elapsed: Duration) {
+        self.counts = counts
+        self.elapsed = elapsed
+        finished = counts.completed + counts.failed - before.completed - before.failed
+        status =
+            switch ending {
+            case _ where counts.left == 0: counts.failed > 0 ? .someFailed : .done
+            case .finished, .stopped: .stopped
+            case .stalled: .limit
+            }
+    }
+
+    private enum CodingKeys: String, CodingKey {
+        case ending, jobs, outcomes
+        case finished
+        case elapsedSeconds = "elapsed_s"
+    }
+
+    func encode(to encoder: any Encoder) throws {
+        var container = encoder.container(keyedBy: CodingKeys.self)
+        try container.encode(ending, forKey: .ending)
+        try container.encode(finished, forKey: .finished)
+        try container.encode(elapsed.seconds, forKey: .elapsedSeconds)
+        try container.encode(JobsDocument(counts), forKey: .jobs)
+        try container.encode(counts.outcomes.map(OutcomeDocument.init), forKey: .outcomes)
+    }
+
+    private var ending: String {
+        switch status {
+        case .stopped: "stopped"
+        case .limit: "stalled"
+        default: "finished"
+        }
+    }
+
+    var text: String {
+        let rate = Format.count(Int(Double(finished) / max(elapsed.seconds, 0.001)))
+        let done =
+            "\(ending): \(Format.count(finished)) jobs in \(Format.duration(elapsed)) (\(rate)/s)"
+        let all =
+            "\(Format.count(counts.completed)) completed, \(Format.count(counts.failed)) failed of \(Format.count(counts.total))"
+        let left = counts.left > 0 ? "; \(Format.count(counts.left)) left: run again to resume" : ""
+        return "\(done); \(all)\(left)"
+    }
+}

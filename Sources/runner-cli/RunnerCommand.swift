@@ -1,0 +1,59 @@
+import ArgumentParser
+import Runner
+
+/// `runner`, the root of its commands.
+struct RunnerCommand: AsyncParsableCommand {
+    static let version = "0.1.0"
+
+    static let configuration = CommandConfiguration(
+        commandName: "runner",
+        abstract: "Fetch a very large, known set of requests, and finish it, whatever happens.",
+        discussion: """
+            The queue is one file. Stop a run however you like, kill -9 included, and the next one
+            resumes: nothing is lost.
+
+            EXAMPLES
+              runner enqueue --range 0..1000000 --url 'https://api.example.com/items/{id}'
+              runner run --workers 1000
+              runner status
+
+            EXIT CODES
+              0   all done                      4   the queue is in use
+              1   done, some jobs failed       11   stopped by a signal; run again to resume
+              2   wrong usage                  12   stopped by a limit; run again to resume
+              3   the queue cannot be used
+            """,
+        version: version,
+        subcommands: [Enqueue.self, Run.self, Status.self])
+}
+
+@main
+enum Main {
+    static func main() async {
+        // Both before the first thread: heaps are made, and signal masks inherited, with threads.
+        MachineLimits.prepareProcess()
+        Signals.watch()
+        ExitStatus.exit(with: await run(Array(CommandLine.arguments.dropFirst())))
+    }
+
+    /// Runs a command line; each way it can end becomes an exit status here and nowhere else.
+    private static func run(_ arguments: [String]) async -> ExitStatus {
+        do {
+            var command = try RunnerCommand.parseAsRoot(arguments)
+            if var command = command as? any StatusCommand { return try await command.execute() }
+            try command.run()
+            return .done
+        } catch {
+            return ExitStatus.of(error)
+        }
+    }
+}
+
+/// A command that says how it ended.
+protocol StatusCommand: AsyncParsableCommand {
+    mutating func execute() async throws -> ExitStatus
+}
+
+extension StatusCommand {
+    mutating func run() async throws { _ = try await execute() }
+}

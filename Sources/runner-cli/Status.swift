@@ -1,0 +1,51 @@
+import ArgumentParser
+import Glibc
+import JobStore
+
+struct Status: StatusCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Show how many jobs stand where; during a run too.",
+        discussion: """
+            Reads totals that are kept, so it takes milliseconds however many jobs there are.
+
+            EXAMPLES
+              runner status
+              runner status --watch
+              runner status --json | jq .jobs.completed
+            """)
+
+    @OptionGroup var queue: QueueOptions
+
+    @Flag(help: "Print JSON; with --watch, a line each second.")
+    var json = false
+
+    @Flag(help: "Show it again each second, until everything is done.")
+    var watch = false
+
+    func execute() async throws -> ExitStatus {
+        let store = try SQLiteQueue(path: queue.path, access: .read)
+        do {
+            try await show(store)
+        } catch {
+            await store.close()
+            throw error
+        }
+        await store.close()
+        return .done
+    }
+
+    private func show(_ store: SQLiteQueue) async throws {
+        var screen = RedrawnText(to: STDOUT_FILENO)
+        while true {
+            let counts = try await store.counts()
+            let document = StatusDocument(counts)
+            if json {
+                try Terminal.output(try JSON.text(document, onOneLine: watch))
+            } else {
+                try screen.draw(document.text(of: queue.path))
+            }
+            guard watch, counts.left > 0 || counts.run != nil else { return }
+            try await Task.sleep(for: .seconds(1))
+        }
+    }
+}

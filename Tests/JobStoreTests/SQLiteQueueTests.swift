@@ -1,0 +1,314 @@
+import Glibc
+import TestSupport
+import Testing
+
+@testable import JobStore
+
+/// The conformance suite on SQLite, and what is SQLite's own.
+@Suite struct SQLiteQueueTests {
+    private let folder = Folder()
+    private var path: String { folder.file("runner.db") }
+    private var conformance: JobQueueConformance {
+        let path = path
+        return JobQueueConformance { try SQLiteQueue(path: path, access: .create) }
+    }
+
+    @Test func enqueue_makesAllJobsAvailable() async throws {
+        try await conformance.enqueue_makesAllJobsAvailable()
+    }
+    @Test func claim_cutsSegmentsInOrder_untilNoneIsLeft() async throws {
+        try await conformance.claim_cutsSegmentsInOrder_untilNoneIsLeft()
+    }
+    @Test func claim_leasesUpToItsLimit() async throws {
+        try await conformance.claim_leasesUpToItsLimit()
+    }
+    @Test func claim_findsBatchesEnqueuedMeanwhile() async throws {
+        try await conformance.claim_findsBatchesEnqueuedMeanwhile()
+    }
+    @Test func commit_meltsAFinishedQueueIntoItsTallies() async throws {
+        try await conformance.commit_meltsAFinishedQueueIntoItsTallies()
+    }
+    @Test func commit_keepsMixedOutcomesApart() async throws {
+        try await conformance.commit_keepsMixedOutcomesApart()
+    }
+    @Test func commit_refusesAJobMarkedBefore_andRecordsNothingOfIt() async throws {
+        try await conformance.commit_refusesAJobMarkedBefore_andRecordsNothingOfIt()
+    }
+    @Test func commit_refusesAJobOfNobody() async throws {
+        try await conformance.commit_refusesAJobOfNobody()
+    }
+    @Test func commit_survivesMoreOutcomesThanItKeepsApart() async throws {
+        try await conformance.commit_survivesMoreOutcomesThanItKeepsApart()
+    }
+    @Test func retry_waitsUntilItIsDue_thenCarriesItsAttempts() async throws {
+        try await conformance.retry_waitsUntilItIsDue_thenCarriesItsAttempts()
+    }
+    @Test func retry_survivesARestart() async throws {
+        try await conformance.retry_survivesARestart()
+    }
+    @Test func retry_isDue_whenTheClockWasSetBack() async throws {
+        try await conformance.retry_isDue_whenTheClockWasSetBack()
+    }
+    @Test func retry_marksAreFenced() async throws { try await conformance.retry_marksAreFenced() }
+    @Test func attach_rescuesWhatADeadRunnerHeld() async throws {
+        try await conformance.attach_rescuesWhatADeadRunnerHeld()
+    }
+    @Test func attach_isRefused_whileAnotherRunnerLives() async throws {
+        try await conformance.attach_isRefused_whileAnotherRunnerLives()
+    }
+    @Test func detach_givesEverythingBack() async throws {
+        try await conformance.detach_givesEverythingBack()
+    }
+    @Test func commit_tellsOfTheRunner() async throws {
+        try await conformance.commit_tellsOfTheRunner()
+    }
+
+    @Test func anyOrderOfVerbs_keepsTheInvariant() async throws {
+        let seed = testSeed(for: "anyOrderOfVerbs_keepsTheInvariant")
+        for round in 0..<6 {
+            unlink(path)
+            try await conformance.anyOrderOfVerbs_keepsTheInvariant(seed: seed &+ UInt64(round))
+        }
+    }
+
+    // MARK: - The file
+
+    private func queue(_ access: SQLiteQueue.Access = .create) throws -> SQLiteQueue {
+        try SQLiteQueue(path: path, access: access)
+    }
+
+    private func filled(_ count: Int) async throws -> SQLiteQueue {
+        let queue = try queue()
+        _ = try await queue.enqueue(
+            JobRange(first: 0, count: count), request: JobQueueConformance.request)
+        _ = try await queue.attach(RunnerDescription(pid: 1, workers: 1))
+        return queue
+    }
+
+    private func rows(_ sql: String) throws -> Int {
+        try Connection(path: path, readOnly: true).int(sql) ?? 0
+    }
+
+    @Test func aFinishedQueueIsOneSpan() async throws {
+        let queue = try await filled(50_000)
+        while let segment = try await queue.claim(limit: 1).first {
+            let marks = segment.todo.flatMap { $0 }.map {
+                Mark(
+                    batchID: 1, position: $0, attempt: 1, outcome: Outcome(.completed, status: 200))
+            }
+            try await queue.commit(marks, heartbeat: Heartbeat(requestsPerSecond: 1))
+        }
+        try await queue.detach()
+        await queue.close()
+        #expect(try rows("SELECT count(*) FROM span") == 1)
+        #expect(try rows("SELECT count FROM span") == 50_000)
+        #expect(try rows("SELECT count(*) FROM segment") == 0)
+    }
+
+    @Test func mixedSegmentsAreDeflated() async throws {
+        let queue = try await filled(40_960)
+        while let segment = try await queue.claim(limit: 1).first {
+            let marks = segment.todo.flatMap { $0 }.map {
+                Mark(
+                    batchID: 1, position: $0, attempt: 1,
+                    outcome: $0 % 97 == 0
+                        ? Outcome(.failed, status: 404) : Outcome(.completed, status: 200))
+            }
+            try await queue.commit(marks, heartbeat: Heartbeat(requestsPerSecond: 1))
+        }
+        #expect(try await queue.verify() == [])
+        await queue.close()
+        #expect(try rows("SELECT count(*) FROM segment") == 10)
+        #expect(try rows("SELECT max(length(outcomes)) FROM segment") < 300)
+    }
+
+    @Test func aQueueIsOneFileOfOurOwn_afterClosing() async throws {
+        let queue = try queue()
+        await queue.close()
+        #expect(contents(of: path + "-wal").isEmpty && contents(of: path + "-new").isEmpty)
+        var status = stat()
+        #expect(stat(path, &status) == 0 && status.st_mode & 0o777 == 0o600)
+        #expect(try rows("PRAGMA application_id") == QueueFile.applicationID)
+        #expect(try rows("PRAGMA user_version") == Migrator.latest)
+    }
+
+    @Test func aReaderLeavesTheFileAsItWas() async throws {
+        let writer = try await filled(100)
+        try await writer.detach()
+        await writer.close()
+        let before = contents(of: path)
+        let reader = try queue(.read)
+        #expect(try await reader.counts().total == 100)
+        await #expect(throws: QueueError.self) {
+            try await reader.enqueue(
+                JobRange(first: 0, count: 1), request: JobQueueConformance.request)
+        }
+        await reader.close()
+        #expect(contents(of: path) == before)
+    }
+
+    @Test func linksToAQueueShareItsLock() async throws {
+        let writer = try await filled(100)
+        let link = folder.file("link.db")
+        #expect(symlink(path, link) == 0)
+        let other = try SQLiteQueue(path: link, access: .write)
+        let error = await #expect(throws: QueueError.self) {
+            try await other.attach(RunnerDescription(pid: 2, workers: 1))
+        }
+        #expect(error?.code == .inUse)
+        await other.close()
+        await writer.close()
+    }
+
+    @Test func theJobViewUnfoldsEverything() async throws {
+        let queue = try await filled(5000)
+        let segment = try await queue.claim(limit: 1)[0]
+        let marks = segment.todo.flatMap { $0 }.prefix(4000).map {
+            Mark(
+                batchID: 1, position: $0, attempt: 1,
+                outcome: $0 == 7
+                    ? Outcome(.failed, .timeout)
+                    : $0 == 9 ? Outcome(.retrying, status: 503) : Outcome(.completed, status: 200))
+        }
+        try await queue.commit(Array(marks), heartbeat: Heartbeat(requestsPerSecond: 1))
+        await queue.close()
+        let shell = try run(
+            "sqlite3", path,
+            "SELECT count(*), count(DISTINCT id) FROM job; SELECT * FROM job WHERE id IN (6, 7, 9, 4095, 4999) ORDER BY id; SELECT state, count(*) FROM job GROUP BY state ORDER BY state"
+        )
+        #expect(
+            shell == """
+                5000|5000
+                1|6|http://127.0.0.1/6|completed|200|
+                1|7|http://127.0.0.1/7|failed|timeout|
+                1|9|http://127.0.0.1/9|retrying|503|1
+                1|4095|http://127.0.0.1/4095|running||0
+                1|4999|http://127.0.0.1/4999|available||0
+                available|904
+                completed|3998
+                failed|1
+                retrying|1
+                running|96
+
+                """)
+    }
+
+    /// Runs a program and returns what it prints.
+    private func run(_ arguments: String...) throws -> String {
+        let output = folder.file("output")
+        let command =
+            arguments.map { "'" + $0.replacing("'", with: "'\\''") + "'" }
+            .joined(separator: " ") + " >'\(output)' 2>&1"
+        #expect(system(command) == 0)
+        return String(decoding: contents(of: output), as: UTF8.self)
+    }
+
+    // MARK: - Files that are no queue
+
+    private func expectRefused(
+        _ code: QueueError.Code, _ access: SQLiteQueue.Access, says word: String
+    ) {
+        let before = contents(of: path)
+        let error = #expect(throws: QueueError.self) { try queue(access) }
+        #expect(error?.code == code)
+        #expect(error?.description.contains(word) == true, "\(String(describing: error))")
+        #expect(error?.description.contains("\n") == false)
+        #expect(contents(of: path) == before)
+    }
+
+    @Test(arguments: [SQLiteQueue.Access.read, .write])
+    func aMissingQueueIsRefused(access: SQLiteQueue.Access) {
+        expectRefused(.missing, access, says: "runner enqueue")
+        write([], to: path)
+        expectRefused(.missing, access, says: "runner enqueue")
+    }
+
+    @Test(arguments: [SQLiteQueue.Access.read, .write, .create])
+    func aFolderIsRefused(access: SQLiteQueue.Access) {
+        mkdir(path, 0o700)
+        expectRefused(.notAQueue, access, says: "folder")
+    }
+
+    @Test(arguments: [SQLiteQueue.Access.read, .write, .create])
+    func aTextFileIsRefused(access: SQLiteQueue.Access) {
+        write(Array(repeating: 65, count: 5000), to: path)
+        expectRefused(.notAQueue, access, says: "not a SQLite database")
+    }
+
+    @Test(arguments: [SQLiteQueue.Access.read, .write, .create])
+    func someoneElsesDatabaseIsRefused(access: SQLiteQueue.Access) throws {
+        _ = try run("sqlite3", path, "CREATE TABLE t (x); INSERT INTO t VALUES (1)")
+        expectRefused(.notAQueue, access, says: "not a queue of runner")
+    }
+
+    @Test(arguments: [SQLiteQueue.Access.read, .write, .create])
+    func aNewerQueueIsRefused(access: SQLiteQueue.Access) async throws {
+        await (try queue()).close()
+        _ = try run("sqlite3", path, "PRAGMA user_version = 99")
+        expectRefused(.newer, access, says: "newer runner")
+    }
+
+    @Test func aSecondHardLinkIsRefused() async throws {
+        await (try queue()).close()
+        #expect(link(path, folder.file("other.db")) == 0)
+        expectRefused(.notAQueue, .write, says: "hard links")
+    }
+
+    @Test func aDamagedQueueIsNamed() async throws {
+        let queue = try await filled(10)
+        await queue.close()
+        var bytes = contents(of: path)
+        for index in 4096..<bytes.count { bytes[index] = UInt8(truncatingIfNeeded: index &* 31) }
+        write(bytes, to: path)
+        let error = await #expect(throws: QueueError.self) { try await self.queue(.read).counts() }
+        #expect(error?.code == .damaged)
+        #expect(error?.description.contains(".recover") == true)
+    }
+
+    @Test func aTruncatedQueueIsNamed() async throws {
+        let queue = try await filled(10)
+        await queue.close()
+        #expect(truncate(path, 20_000) == 0)
+        let error = await #expect(throws: QueueError.self) { try await self.queue(.read).counts() }
+        #expect(error?.code == .damaged)
+    }
+
+    // MARK: - What verify finds
+
+    @Test(arguments: [
+        ("UPDATE tally SET count = count + 1", "tally of outcome"),
+        ("DELETE FROM tally", "tally of outcome"),
+        ("UPDATE span SET count = count - 1 WHERE outcome = 0", "holds 20000 jobs"),
+        ("UPDATE span SET first = first + 1 WHERE outcome = 0", "in no span or segment"),
+        ("UPDATE span SET first = first - 1, count = count + 1 WHERE outcome = 0", "overlap"),
+        ("DELETE FROM segment WHERE first = 4096", "in no span or segment"),
+        ("UPDATE segment SET todo = todo + 1 WHERE first = 4096", "todo says"),
+        ("UPDATE segment SET retrying = 5 WHERE first = 4096", "retrying says"),
+        ("UPDATE segment SET outcomes = x'0102' WHERE first = 4096", "do not unpack"),
+        ("UPDATE segment SET runner_id = 77", "leases of no runner"),
+        ("DELETE FROM retry", "table retry does not match"),
+        ("INSERT INTO retry VALUES (1, 19999, 1, 0, NULL)", "retries outside"),
+        ("INSERT INTO span VALUES (9, 0, 5, 0)", "spans of no batch"),
+        ("DELETE FROM outcome WHERE status = 200", "not in the table outcome"),
+    ])
+    func verifyFinds(sql: String, fault: String) async throws {
+        let queue = try await filled(20_000)
+        let segments = try await queue.claim(limit: 2)
+        for (index, segment) in segments.enumerated() {
+            let marks = segment.todo.flatMap { $0 }.filter { index == 0 || $0 % 3 == 0 }.map {
+                Mark(
+                    batchID: 1, position: $0, attempt: 1,
+                    outcome: $0 == 6000
+                        ? Outcome(.retrying, .dns) : Outcome(.completed, status: 200))
+            }
+            try await queue.commit(marks, heartbeat: Heartbeat(requestsPerSecond: 1))
+        }
+        #expect(try await queue.verify() == [])
+        await queue.close()
+        _ = try run("sqlite3", path, sql)
+        let reader = try self.queue(.read)
+        let faults = try await reader.verify()
+        #expect(faults.contains { $0.contains(fault) }, "\(faults)")
+        await reader.close()
+    }
+}
