@@ -29,11 +29,15 @@ struct RunnerCommand: AsyncParsableCommand {
 
 @main
 enum Main {
-    static func main() async {
+    // Not async: an async main leaves the main thread to libdispatch, which unblocks signals there.
+    static func main() {
         // Both before the first thread: heaps are made, and signal masks inherited, with threads.
         MachineLimits.prepareProcess()
-        Signals.watch()
-        ExitStatus.exit(with: await run(Array(CommandLine.arguments.dropFirst())))
+        let signals = Signals.block()
+        // Bare: it is the program, and there is no async context to be part of. Detached: the main
+        // actor's thread is taken.
+        Task.detached { ExitStatus.exit(with: await run(Array(CommandLine.arguments.dropFirst()))) }
+        Signals.answer(signals)
     }
 
     /// Runs a command line; each way it can end becomes an exit status here and nowhere else.

@@ -3,28 +3,31 @@ import Synchronization
 
 /// The signals that ask the program to end, in one place.
 ///
-/// They are blocked in every thread and taken by one that waits for them, so what answers them is
-/// ordinary code and may lock and allocate.
+/// They are blocked in every thread and taken by the main thread, which waits for them, so what
+/// answers them is ordinary code and may lock and allocate.
 enum Signals {
     private static let handler = Mutex<(@Sendable () -> Void)?>(nil)
 
-    /// Starts taking signals. Called before any other thread exists, so that all inherit the mask.
-    static func watch() {
-        var set = stopSignals()
+    /// Blocks the signals. Called before any other thread exists, so that all inherit the mask.
+    static func block() -> sigset_t {
+        var set = sigset_t()
+        sigemptyset(&set)
+        sigaddset(&set, SIGINT)
+        sigaddset(&set, SIGTERM)
+        // Under nohup it is ignored, and stays so.
+        if !isIgnored(SIGHUP) { sigaddset(&set, SIGHUP) }
         pthread_sigmask(SIG_BLOCK, &set, nil)
-        var thread = pthread_t()
-        let result = pthread_create(&thread, nil, waitForSignals, nil)
-        precondition(result == 0, "the signal thread could not be started: error \(result)")
-        pthread_detach(thread)
+        return set
     }
 
-    /// Has SIGINT, SIGTERM and SIGHUP answered by `handler` from now on, each time one comes.
+    /// Has the signals answered by `handler` from now on, each time one comes.
     static func onStop(_ handler: @escaping @Sendable () -> Void) {
         self.handler.withLock { $0 = handler }
     }
 
-    fileprivate static func wait() -> Never {
-        var set = stopSignals()
+    /// Takes signals until the process ends elsewhere.
+    static func answer(_ set: sigset_t) -> Never {
+        var set = set
         while true {
             var signal: Int32 = 0
             guard sigwait(&set, &signal) == 0 else { continue }
@@ -39,15 +42,10 @@ enum Signals {
         }
     }
 
-    private static func stopSignals() -> sigset_t {
-        var set = sigset_t()
-        sigemptyset(&set)
-        for signal in [SIGINT, SIGTERM, SIGHUP] { sigaddset(&set, signal) }
-        return set
+    private static func isIgnored(_ signal: Int32) -> Bool {
+        var action = sigaction()
+        sigaction(signal, nil, &action)
+        // Holds: a C function pointer is one word; SIG_IGN is the word 1, which is no function.
+        return unsafeBitCast(action.__sigaction_handler.sa_handler, to: Int.self) == 1  // SIG_IGN
     }
-}
-
-/// What C calls on the signal thread: a function of its own, since C calls no closure with isolation.
-private func waitForSignals(_: UnsafeMutableRawPointer?) -> UnsafeMutableRawPointer? {
-    Signals.wait()
 }

@@ -1,8 +1,12 @@
 import Glibc
+import Synchronization
 import TestServer
 
 @main
 struct TestOrigin {
+    /// Keeps the origin alive while the main thread waits for the end.
+    private static let running = Mutex<Origin?>(nil)
+
     // Not async: an async main hands the main thread to libdispatch, which takes signals on it
     // whatever is blocked.
     static func main() {
@@ -20,8 +24,9 @@ struct TestOrigin {
         // wait for `sigwait` instead of ending the process.
         let signals = blockEndSignals()
         raiseFileLimit()
-        // Bare, as there is no async context to be part of; the process ends it.
-        Task { await start(options) }
+        // Detached, as there is no async context to be part of and this thread, which is the main
+        // actor's, is about to be blocked; the process ends it.
+        Task.detached { await start(options) }
         wait(for: signals)
         // Leaves the connections to the kernel, which closes them as well as we could.
         exit(0)
@@ -32,6 +37,7 @@ struct TestOrigin {
             let origin = try await Origin.start(
                 port: options.port, threads: options.threads, behaviour: options.behaviour,
                 maxIDs: options.maxIDs)
+            running.withLock { $0 = origin }
             print("listening on \(origin.url)")
             fflush(nil)
         } catch {

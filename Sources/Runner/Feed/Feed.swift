@@ -23,8 +23,11 @@ final class Feed: Sendable {
     func run(isStalled: (Int) -> Bool) async throws(QueueError) -> Bool {
         while !Task.isCancelled {
             let now = Now.read()
-            let (need, troubledSinceMicros) = state.withLock {
-                ($0.need(at: now), $0.breaker.troubledSinceMicros)
+            let (need, troubledSinceMicros, pausedUntilMicros) = state.withLock {
+                (
+                    $0.need(at: now), $0.breaker.troubledSinceMicros,
+                    $0.breaker.pausedUntilMicros
+                )
             }
             if let since = troubledSinceMicros, isStalled(now.monotonicMicros - since) {
                 return true
@@ -41,8 +44,8 @@ final class Feed: Sendable {
                 if !claim.jobs.isEmpty { loops() }
             case .wait(let untilMicros):
                 await bell.wait(untilMicros: untilMicros)
-                // A pause that is over lets loops ask again.
-                if troubledSinceMicros != nil { loops() }
+                // A pause that is over lets loops ask again; while it lasts they would ask in vain.
+                if let until = pausedUntilMicros, Now.read().monotonicMicros >= until { loops() }
             case .finished:
                 return false
             }
@@ -60,24 +63,30 @@ final class Feed: Sendable {
     /// Appends up to `limit` jobs to `runs`. Never blocks for long; called by loops.
     func take(_ limit: Int, into runs: inout [JobRun]) -> Handout {
         let now = Now.read()
-        let (handout, ring) = state.withLock { state in
+        let (handout, isLow) = state.withLock { state in
+            let before = state.ready
             _ = state.take(limit, into: &runs, at: now)
             return (
                 Handout(isClosed: state.isDraining, isTripped: state.breaker.isTripped),
-                state.ready < state.limits.ready && state.ready + limit >= state.limits.ready
-                    || state.isStarved
+                before >= state.limits.ready && state.ready < state.limits.ready
             )
         }
-        if ring { bell.ring() }
+        if isLow { bell.ring() }
         return handout
     }
 
     func ended(_ turn: TurnReport, at now: Now) {
-        let ring = state.withLock { state in
+        let (ring, isUntripped) = state.withLock { state in
+            let wasTripped = state.breaker.isTripped
             state.ended(turn, at: now)
-            return state.inFlight == 0 || !turn.givenBack.isEmpty || state.breaker.isTripped
+            let isTripped = state.breaker.isTripped
+            return (
+                state.inFlight == 0 || !turn.givenBack.isEmpty || isTripped != wasTripped,
+                wasTripped && !isTripped
+            )
         }
         if ring { bell.ring() }
+        if isUntripped { loops() }
     }
 
     func marked(_ marks: [Mark]) {
@@ -85,10 +94,8 @@ final class Feed: Sendable {
             state.marked(marks)
             return state.isStarved
         }
-        if isStarved {
-            bell.ring()
-            loops()
-        }
+        bell.ring()
+        if isStarved { loops() }
     }
 
     /// Hands out no more; what is in flight may end.
