@@ -46,7 +46,9 @@ public struct Crawl: Sendable {
             queue: queue, state: JobFeed(retrying: attachment.counts.retrying),
             wakeLoops: { floor.wake() })
         let marker = Marker(queue: queue, feed: feed)
-        let judge = Judge(retries: options.retries)
+        let judge = Judge(
+            retries: options.retries, backoff: options.backoff,
+            longestRetryAfterMicros: options.longestRetryAfter.milliseconds * 1000)
         let desks = floor.loops.map { loop in
             let desk = Desk(feed: feed, marker: marker, judge: judge)
             loop.client = desk

@@ -9,6 +9,10 @@ public struct CrawlOptions: Sendable {
     /// How long nothing may get through before the run stops.
     public var maxStall: Duration = .seconds(900)
     public var fetch = FetchOptions()
+    /// The longest `Retry-After` that is honoured.
+    public var longestRetryAfter: Duration = .seconds(3600)
+    /// Waits between attempts.
+    var backoff = Backoff()
     /// Threads that poll sockets; `nil`: one a core.
     public var loops: Int?
 

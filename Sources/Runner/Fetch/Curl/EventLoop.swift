@@ -30,8 +30,6 @@ final class EventLoop: TaskExecutor, @unchecked Sendable {
     weak var client: (any EventLoopClient)?
     /// Read once a turn.
     private(set) var now = Now.read()
-    /// `errno` of a socket that could not be made in this turn.
-    var socketError: Int32 = 0
 
     private let threadID = Atomic<UInt>(0)
     private let inbox = Mutex<[UnownedJob]>([])
@@ -226,9 +224,10 @@ final class EventLoop: TaskExecutor, @unchecked Sendable {
         _ = epoll_control(epoll, known == 0 ? EPOLL_CTL_ADD : EPOLL_CTL_MOD, descriptor, events)
     }
 
+    /// - Returns: A descriptor, or -1 with `errno` set.
     func openSocket(_ family: Int32, _ type: Int32, _ proto: Int32) -> Int32 {
         let descriptor = socket(family, type | Int32(SOCK_CLOEXEC.rawValue), proto)
-        if descriptor >= 0 { sockets.open(descriptor) } else { socketError = errno }
+        if descriptor >= 0 { sockets.open(descriptor) }
         return descriptor
     }
 

@@ -14,6 +14,10 @@ final class Transfer {
     private var isSecondTry = false
     private var isHTTPS: Bool?
     private var url: [CChar] = []
+    /// `errno` of a socket that could not be made for this request.
+    private var socketError: Int32 = 0
+    /// Where libcurl says what went wrong; at least CURL_ERROR_SIZE bytes.
+    private let message = UnsafeMutablePointer<CChar>.allocate(capacity: Int(CURL_ERROR_SIZE))
 
     var isInFlight: Bool { waiting != nil && !hasEnded }
     private var hasEnded = false
@@ -33,6 +37,7 @@ final class Transfer {
     func close() {
         shard.unregister(self)
         curl_easy_cleanup(easy)
+        message.deallocate()
     }
 
     /// Makes the job's request. One suspension.
@@ -45,7 +50,7 @@ final class Transfer {
             isSecondTry = false
             if shard.loop.isCancelled { return end(with: Response(failure: .cancelled)) }
             prepare(job)
-            shard.loop.socketError = 0
+            socketError = 0
             if curl_multi_add_handle(shard.multi, easy) != CURLM_OK {
                 end(with: Response(failure: .reason(.other)))
             }
@@ -129,11 +134,23 @@ final class Transfer {
     private func failure(of result: CURLcode) -> Response.Failure? {
         if result == CURLE_OK { return nil }
         if isTooLarge { return .reason(.tooLarge) }
-        let number = Int32(truncatingIfNeeded: easy_get_long(easy, CURLINFO_OS_ERRNO))
-        let neverSent = easy_get_offset(easy, CURLINFO_PRETRANSFER_TIME_T) == 0
-        return CurlFailure.meaning(
-            of: result, systemError: shard.loop.socketError != 0 ? shard.loop.socketError : number,
-            neverSent: neverSent)
+        var report = CurlFailure.Report(result: result)
+        report.message = String(cString: message)
+        report.systemError = socketError
+        if result == CURLE_COULDNT_CONNECT && socketError == 0 {
+            // Only then is it this transfer's: libcurl keeps the last one for the handle's life.
+            report.systemError = Int32(
+                truncatingIfNeeded: easy_get_long(easy, CURLINFO_OS_ERRNO))
+        }
+        report.status = response.status
+        report.neverSent = easy_get_offset(easy, CURLINFO_PRETRANSFER_TIME_T) == 0
+        return CurlFailure.meaning(of: report)
+    }
+
+    private func openSocket(for address: curl_sockaddr) -> Int32 {
+        let descriptor = shard.loop.openSocket(address.family, address.socktype, address.protocol)
+        if descriptor < 0 { socketError = errno }
+        return descriptor
     }
 
     /// Counts decoded bytes: libcurl 7.88's own limit does not see unknown or decompressed lengths.
@@ -160,18 +177,19 @@ final class Transfer {
             }, me)
         _ = easy_set_open(
             easy,
-            { loop, _, address in
+            { transfer, _, address in
                 guard let address else { return -1 }
-                return Unmanaged<EventLoop>.fromOpaque(loop!).takeUnretainedValue()
-                    .openSocket(
-                        address.pointee.family, address.pointee.socktype, address.pointee.protocol)
-            }, loop)
+                return Unmanaged<Transfer>.fromOpaque(transfer!).takeUnretainedValue()
+                    .openSocket(for: address.pointee)
+            }, me)
         _ = easy_set_close(
             easy,
             { loop, descriptor in
                 Unmanaged<EventLoop>.fromOpaque(loop!).takeUnretainedValue().closeSocket(descriptor)
             }, loop)
         _ = easy_set_pointer(easy, CURLOPT_PRIVATE, me)
+        message.initialize(repeating: 0, count: Int(CURL_ERROR_SIZE))
+        _ = easy_set_pointer(easy, CURLOPT_ERRORBUFFER, message)
         // Without it libcurl sets a signal handler around each call; SIGPIPE is ignored by us.
         _ = easy_set_long(easy, CURLOPT_NOSIGNAL, 1)
         _ = easy_set_string(easy, CURLOPT_PROTOCOLS_STR, "http,https")

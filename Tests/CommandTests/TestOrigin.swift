@@ -1,0 +1,47 @@
+import Foundation
+import TestSupport
+import Testing
+
+/// The test origin as a process of its own, which outlives the runs that are killed.
+final class TestOrigin {
+    /// What the origin counted.
+    struct Hits: Decodable {
+        let requests: Int
+        let distinct: Int
+        let repeated: Int
+        let most: Int
+        let in_flight: Int
+    }
+
+    let port: Int
+    let process: Program.Running
+
+    /// Starts it and waits until it listens.
+    init(_ arguments: String...) async throws {
+        let process = try Program().start("test-origin", arguments)
+        try await process.wait { process.out.contains("\n") }
+        guard let digits = process.out.split(separator: ":").last,
+            let port = Int(digits.filter(\.isNumber))
+        else {
+            throw CocoaError(.featureUnsupported)
+        }
+        self.process = process
+        self.port = port
+    }
+
+    deinit { process.kill(SIGKILL) }
+
+    var url: String { "http://127.0.0.1:\(port)" }
+
+    func hits() throws -> Hits {
+        let text = try #require(httpGet(port: port, "/_/hits"))
+        return try JSONDecoder().decode(Hits.self, from: Data(text.utf8))
+    }
+
+    /// How many IDs of `0..<count` were never asked for.
+    func missing(of count: Int) throws -> Int {
+        struct Missing: Decodable { let missing: Int }
+        let text = try #require(httpGet(port: port, "/_/missing/0/\(count)"))
+        return try JSONDecoder().decode(Missing.self, from: Data(text.utf8)).missing
+    }
+}

@@ -1,0 +1,39 @@
+import JobStore
+import TestServer
+import TestSupport
+import Testing
+
+@testable import Runner
+
+/// A queue in a folder of its own, and runs on it.
+struct TestCrawl {
+    private let folder = Folder()
+    var options = CrawlOptions()
+
+    init() {
+        options.workers = 20
+        options.retries = 2
+        options.backoff = Backoff(baseMicros: 1000, longestMicros: 5000)
+        options.fetch.connectTimeout = .seconds(2)
+        options.fetch.maxTime = .milliseconds(400)
+    }
+
+    /// Fetches `count` IDs of each URL template, each from `first` on, and returns how it ended.
+    func fetch(_ urls: [String], first: Int = 0, count: Int) async throws -> QueueCounts {
+        let queue = try SQLiteQueue(path: folder.file("runner.db"), access: .create)
+        for (index, url) in urls.enumerated() {
+            _ = try await queue.enqueue(
+                JobRange(first: first + index * count, count: count),
+                request: RequestTemplate(parsing: url))
+        }
+        let crawl = try Crawl(queue: queue, options: options, stop: StopSwitch())
+        let attachment = try await queue.attach(RunnerDescription(pid: 1, workers: options.workers))
+        _ = try await crawl.run(attachment) { _ in }
+        try await queue.detach()
+        let counts = try await queue.counts()
+        let faults = try await queue.verify()
+        #expect(faults == [])
+        await queue.close()
+        return counts
+    }
+}
