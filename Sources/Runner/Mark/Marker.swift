@@ -29,7 +29,7 @@ final class Marker: Sendable {
     /// - Throws: What the queue says of a commit that failed. It is not tried again blindly: its
     ///   jobs stay unmarked, and the next run fetches them again.
     func run() async throws(QueueError) {
-        var rate = RateMeter()
+        var rate = RateMeter(at: Now.read())
         while true {
             let now = Now.read()
             switch buffer.withLock({ $0.next(at: now) }) {

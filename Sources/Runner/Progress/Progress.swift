@@ -25,7 +25,7 @@ struct ProgressWatch {
     private let startMicros: Int
     private let doneAtStart: Int
     private var lastDone = 0
-    private var rate = RateMeter()
+    private var rate: RateMeter
 
     init(queue: any JobQueue, feed: Feed, doneAtStart: Int) {
         self.queue = queue
@@ -34,7 +34,7 @@ struct ProgressWatch {
         lastDone = doneAtStart
         let now = Now.read()
         startMicros = now.monotonicMicros
-        rate.add(0, at: now)
+        rate = RateMeter(at: now)
     }
 
     mutating func look() async throws(QueueError) -> Progress {

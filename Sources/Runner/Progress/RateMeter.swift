@@ -1,27 +1,29 @@
-/// Events per second over the last few seconds.
+/// Events per second over the last few seconds, however seldom it is told of them.
 struct RateMeter {
-    private var samples: [(atMicros: Int, count: Int)] = []
-    private var startMicros: Int?
+    /// Totals at moments at least 100 ms apart; the first lies a window back, or is the start.
+    private var totals: [(atMicros: Int, total: Int)]
+    private var total = 0
     private let windowMicros = 5_000_000
+    private let stepMicros = 100_000
 
-    /// Adds what happened up to now.
+    init(at now: Now) { totals = [(now.monotonicMicros, 0)] }
+
+    /// Adds what happened since it was last told.
     mutating func add(_ count: Int, at now: Now) {
-        startMicros = startMicros ?? now.monotonicMicros
-        // At most a sample each 100 ms, so at most 50.
-        if let last = samples.last, now.monotonicMicros - last.atMicros < 100_000 {
-            samples[samples.count - 1].count += count
+        total += count
+        if let last = totals.last, totals.count > 1, now.monotonicMicros - last.atMicros < stepMicros {
+            totals[totals.count - 1].total = total
         } else {
-            samples.append((now.monotonicMicros, count))
+            totals.append((now.monotonicMicros, total))
         }
-        samples.removeAll { $0.atMicros <= now.monotonicMicros - windowMicros }
+        while totals.count > 2, totals[1].atMicros <= now.monotonicMicros - windowMicros {
+            totals.removeFirst()
+        }
     }
 
     func perSecond(at now: Now) -> Double {
-        guard let startMicros else { return 0 }
-        let spanMicros = min(windowMicros, max(100_000, now.monotonicMicros - startMicros))
-        let count = samples.reduce(0) {
-            $1.atMicros > now.monotonicMicros - windowMicros ? $0 + $1.count : $0
-        }
-        return Double(count) * 1_000_000 / Double(spanMicros)
+        // A tenth of a second at least, so that the first few do not look like millions.
+        let spanMicros = max(stepMicros, now.monotonicMicros - totals[0].atMicros)
+        return Double(total - totals[0].total) * 1_000_000 / Double(spanMicros)
     }
 }
