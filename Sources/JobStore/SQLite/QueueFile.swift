@@ -102,7 +102,8 @@ struct QueueFile {
             var status = stat()
             if stat(resolved, &status) == 0, status.st_size > 0 { return }  // made while we waited
             let draft = resolved + "-new"
-            for suffix in ["", "-journal", "-wal", "-shm"] { unlink(draft + suffix) }
+            removeDraft(draft)  // of one who was killed
+            defer { removeDraft(draft) }
             let descriptor = open(draft, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0o600)
             guard descriptor >= 0 else { throw SystemError(errno) }
             _ = close(descriptor)
@@ -121,6 +122,10 @@ struct QueueFile {
         } catch {
             throw QueueError(.io, "the queue \(path) cannot be made: \(error)")
         }
+    }
+
+    private func removeDraft(_ draft: String) {
+        for suffix in ["", "-journal", "-wal", "-shm"] { unlink(draft + suffix) }
     }
 
     /// A rename is durable once its folder is synced.

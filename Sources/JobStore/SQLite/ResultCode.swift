@@ -9,6 +9,8 @@ struct ResultCode: RawRepresentable, Hashable, Sendable {
 
     /// SQLITE_READONLY_DBMOVED, a macro Swift does not import.
     static let readOnlyMoved = ResultCode(rawValue: SQLITE_READONLY | (4 << 8))
+    /// SQLITE_IOERR_SHMSIZE: the WAL's index beside the file could not be made larger.
+    static let noRoomForSharedMemory = ResultCode(rawValue: SQLITE_IOERR | (19 << 8))
 }
 
 /// A call of SQLite that failed: its code, what it said, and the statement.
@@ -24,7 +26,7 @@ struct SQLiteError: Error, CustomStringConvertible {
     /// What it means for the queue at `path`: each code has one defined end.
     func queueError(at path: String) -> QueueError {
         switch code.primary {
-        case SQLITE_FULL:
+        case _ where code.primary == SQLITE_FULL || code == .noRoomForSharedMemory:
             QueueError(
                 .full,
                 "no space left for the queue \(path); make room and run again: nothing marked is lost"

@@ -11,7 +11,9 @@ struct RateMeter {
     /// Adds what happened since it was last told.
     mutating func add(_ count: Int, at now: Now) {
         total += count
-        if let last = totals.last, totals.count > 1, now.monotonicMicros - last.atMicros < stepMicros {
+        if let last = totals.last, totals.count > 1,
+            now.monotonicMicros - last.atMicros < stepMicros
+        {
             totals[totals.count - 1].total = total
         } else {
             totals.append((now.monotonicMicros, total))

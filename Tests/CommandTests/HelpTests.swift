@@ -1,0 +1,206 @@
+import TestSupport
+import Testing
+
+/// What the program says about itself, compared whole.
+@Suite struct HelpTests {
+    private let program = Program()
+
+    private func expect(
+        _ arguments: String..., prints text: String,
+        sourceLocation: SourceLocation = #_sourceLocation
+    ) async throws {
+        let result = try await program.start("runner", arguments).wait()
+        result.expectSuccess(sourceLocation: sourceLocation)
+        #expect(result.out == text + "\n", sourceLocation: sourceLocation)
+    }
+
+    @Test(arguments: [["--help"], ["-h"], ["help"], []])
+    func help_showsTheCommands(_ arguments: [String]) async throws {
+        let result = try await program.start("runner", arguments).wait()
+        result.expectSuccess()
+        #expect(result.out == Self.root + "\n")
+    }
+
+    @Test func help_showsEnqueue() async throws {
+        try await expect("enqueue", "--help", prints: Self.enqueue)
+        try await expect("help", "enqueue", prints: Self.enqueue)
+    }
+
+    @Test func help_showsRun() async throws {
+        try await expect("run", "--help", prints: Self.run)
+        try await expect("run", "-h", prints: Self.run)
+    }
+
+    @Test func help_showsStatus() async throws {
+        try await expect("status", "--help", prints: Self.status)
+    }
+
+    @Test func help_fitsTheNarrowestTerminalInUse() {
+        for text in [Self.root, Self.enqueue, Self.run, Self.status] {
+            for line in text.split(separator: "\n") {
+                // What is typed, as shown in the usage, is the parser's to break.
+                #expect(line.count <= 80 || line.hasPrefix("USAGE"), "\(line)")
+            }
+        }
+    }
+
+    @Test func version_isPrinted() async throws {
+        try await expect("--version", prints: "0.1.0")
+        try await expect("run", "--version", prints: "0.1.0")
+    }
+
+    @Test(arguments: ["bash", "zsh", "fish"])
+    func completions_coverEveryCommand(shell: String) async throws {
+        let result = try await program.runner("--generate-completion-script", shell)
+        result.expectSuccess()
+        for word in ["enqueue", "run", "status", "queue", "range", "workers", "max-body", "watch"] {
+            #expect(result.out.contains(word), "\(word)")
+        }
+    }
+
+    @Test func completions_areAcceptedByBash() async throws {
+        let script = try await program.runner("--generate-completion-script", "bash")
+        write(Array(script.out.utf8), to: program.folder.file("runner.bash"))
+        let bash = try await program.start("/bin/bash", ["-n", "runner.bash"]).wait()
+        bash.expectSuccess()
+        let loaded = try await program.start(
+            "/bin/bash", ["-c", "source ./runner.bash && complete -p runner"]
+        ).wait()
+        #expect(loaded.status == 0)
+        #expect(loaded.out.hasPrefix("complete "))
+    }
+
+    // MARK: - The texts
+
+    private static let root = """
+        OVERVIEW: Fetch a very large, known set of requests, and finish it, whatever
+        happens.
+
+        The queue is one file. Stop a run however you like, kill -9 included, and
+        the next one resumes: nothing is lost.
+
+        EXAMPLES
+          runner enqueue --range 0..1000000 --url 'https://api.example.com/items/{id}'
+          runner run --workers 1000
+          runner status
+
+        EXIT CODES
+           0  all done
+           1  done, some jobs failed
+           2  wrong usage
+           3  the queue or the output cannot be used
+           4  the queue is in use
+          11  stopped by a signal; run again to resume
+          12  stopped by a limit; run again to resume
+
+        USAGE: runner <subcommand>
+
+        OPTIONS:
+          --version               Show the version.
+          -h, --help              Show help information.
+
+        SUBCOMMANDS:
+          enqueue                 Add jobs to the queue; make the queue if there is
+                                  none.
+          run                     Fetch what is queued; resume where the last run
+                                  stopped.
+          status                  Show how many jobs stand where; during a run too.
+
+          See 'runner help <subcommand>' for detailed help.
+        """
+
+    private static let enqueue = """
+        OVERVIEW: Add jobs to the queue; make the queue if there is none.
+
+        A range is kept as a range: a hundred million IDs are added in milliseconds.
+        It works while a run is going on; the run picks the new jobs up.
+
+        EXAMPLES
+          runner enqueue --range 0..100000000 \\
+            --url 'https://api.example.com/items/{id}'
+          runner enqueue --range 1...500 --queue pages.db \\
+            --url 'https://example.com/?page={}'
+
+        USAGE: runner enqueue [--queue <file>] --range <A..B> [--url <template>] [--json]
+
+        OPTIONS:
+          --queue <file>          The queue's file (default: $RUNNER_QUEUE, else
+                                  ./runner.db).
+          --range <A..B>          IDs to fetch: A..B without B (A..<B is the same),
+                                  A...B with it.
+          --url <template>        Where to fetch an ID: {id} or {} stands for it.
+                                  (default: http://localhost:8080/{id})
+          --json                  Print the result as JSON.
+          --version               Show the version.
+          -h, --help              Show help information.
+
+        """
+
+    private static let run = """
+        OVERVIEW: Fetch what is queued; resume where the last run stopped.
+
+        Ends when every job is completed or failed. Ctrl-C (or SIGTERM) finishes the
+        requests in flight and stops; a second one stops at once. Either way, and
+        after kill -9, the next run resumes.
+
+        A response of 2xx completes a job. 408, 425, 429, 5xx and network failures
+        are tried again, with growing random waits and Retry-After honoured; other
+        answers fail at once.
+
+        EXAMPLES
+          runner run --workers 1000
+          runner run -w 200 --retries 5 --max-time 20 --queue pages.db
+
+        USAGE: runner run <options>
+
+        REQUESTS:
+          --connect-timeout <seconds>
+                                  Until the connection stands, TLS included. (default:
+                                  10)
+          --max-time <seconds>    Until the response is whole, redirects included.
+                                  (default: 60)
+          --max-redirs <number>   Redirects followed for one job. (default: 10)
+          --max-body <bytes>      The most decoded bytes of a body; k, M and G may
+                                  follow. (default: 16M)
+          -k, --insecure          Accept any TLS certificate.
+          --cacert <file>         Certificates (PEM) to trust instead of the system's.
+
+        OPTIONS:
+          --queue <file>          The queue's file (default: $RUNNER_QUEUE, else
+                                  ./runner.db).
+          -w, --workers <workers> Requests in flight at once. (default: 100)
+          --retries <retries>     Attempts after a job's first. (default: 3)
+          --grace <seconds>       How long a first Ctrl-C lets requests in flight
+                                  finish. (default: 30)
+          --max-stall <seconds>   Stop when nothing got through for so long. (default:
+                                  900)
+          --json                  Print the result as JSON.
+          -q, --quiet             Show no progress.
+          --version               Show the version.
+          -h, --help              Show help information.
+
+        """
+
+    private static let status = """
+        OVERVIEW: Show how many jobs stand where; during a run too.
+
+        Reads totals that are kept, so it takes milliseconds however many jobs there
+        are.
+
+        EXAMPLES
+          runner status
+          runner status --watch
+          runner status --json | jq .jobs.completed
+
+        USAGE: runner status [--queue <file>] [--json] [--watch]
+
+        OPTIONS:
+          --queue <file>          The queue's file (default: $RUNNER_QUEUE, else
+                                  ./runner.db).
+          --json                  Print JSON; with --watch, a line each second.
+          --watch                 Show it again each second, until everything is done.
+          --version               Show the version.
+          -h, --help              Show help information.
+
+        """
+}
