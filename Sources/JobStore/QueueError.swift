@@ -4,7 +4,7 @@ public struct QueueError: Error, Sendable, CustomStringConvertible {
     public struct Code: Hashable, Sendable, CustomStringConvertible {
         private enum Kind: String {
             case missing, notAQueue, newer, damaged, unreadable, readOnly, full, io, busy, inUse,
-                fenced
+                fenced, tooMany
         }
         private let kind: Kind
         private init(_ kind: Kind) { self.kind = kind }
@@ -31,6 +31,8 @@ public struct QueueError: Error, Sendable, CustomStringConvertible {
         public static let inUse = Code(.inUse)
         /// What was marked is not leased to the one who marks it.
         public static let fenced = Code(.fenced)
+        /// It would hold more jobs than an `Int` counts.
+        public static let tooMany = Code(.tooMany)
 
         public var description: String { kind.rawValue }
     }

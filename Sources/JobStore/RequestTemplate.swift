@@ -13,16 +13,16 @@ public struct RequestTemplate: Equatable, Sendable {
         let scheme = ["http://", "https://"].first { lowered.hasPrefix($0) }
         guard let scheme else {
             let named = url.firstRange(of: "://").map { String(url[..<$0.lowerBound]) }
+            if let bare = ["http:", "https:"].first(where: { lowered.hasPrefix($0) }) {
+                throw Malformed("the URL '\(url)' lacks // after \(bare); write it as \(bare)//…")
+            }
             throw Malformed(
                 named.map { "the URL's scheme is '\($0)'; only http and https are fetched" }
                     ?? "the URL '\(url)' has no scheme; did you mean https://\(url)?")
         }
         parts = try Self.split(url)
         let rest = url.dropFirst(scheme.count)
-        let host = rest.prefix { $0 != "/" && $0 != "?" && $0 != "#" }
-        guard !host.isEmpty, !host.hasPrefix(":"), !host.hasSuffix("@") else {
-            throw Malformed("the URL '\(url)' names no host")
-        }
+        try Self.checkAuthority(rest.prefix { $0 != "/" && $0 != "?" && $0 != "#" }, of: url)
         self.url = url
     }
 
@@ -43,6 +43,31 @@ public struct RequestTemplate: Equatable, Sendable {
                     ? "the URL holds a space; write it as %20"
                     : "the URL holds a control character (0x\(String(byte, radix: 16))); percent-encode it"
             )
+        }
+    }
+
+    /// What libcurl would refuse for each job is refused once, here.
+    private static func checkAuthority(_ authority: Substring, of url: String) throws(Malformed) {
+        let address = authority.lastIndex(of: "@").map { authority[$0...].dropFirst() } ?? authority
+        var host = address
+        var port: Substring = ""
+        if address.hasPrefix("[") {
+            guard let end = address.firstIndex(of: "]"),
+                address[end...].count == 1 || address[end...].hasPrefix("]:")
+            else {
+                throw Malformed("the URL '\(url)' has a host in [ without its ]; write it as [::1]")
+            }
+            host = address[..<end].dropFirst()
+            port = address[end...].dropFirst(2)
+        } else if let colon = address.firstIndex(of: ":") {
+            host = address[..<colon]
+            port = address[colon...].dropFirst()
+        }
+        guard !host.isEmpty else {
+            throw Malformed("the URL '\(url)' names no host; write it as http://host/{id}")
+        }
+        guard port.isEmpty || port.contains("{") || UInt16(port) ?? 0 > 0 else {
+            throw Malformed("the URL '\(url)' has no port '\(port)'; give a number from 1 to 65535")
         }
     }
 

@@ -5,17 +5,20 @@ struct Enqueue: StatusCommand {
     static let configuration = CommandConfiguration(
         abstract: "Add jobs to the queue; make the queue if there is none.",
         discussion: """
-            A range is kept as a range: a hundred million IDs are added in milliseconds. It works
-            while a run is going on; the run picks the new jobs up.
+            A range is kept as a range: a hundred million IDs are added in milliseconds.
+            It works while a run is going on; the run picks the new jobs up.
 
             EXAMPLES
-              runner enqueue --range 0..100000000 --url 'https://api.example.com/items/{id}'
-              runner enqueue --range 1...500 --queue pages.db --url 'https://example.com/?page={}'
+              runner enqueue --range 0..100000000 \\
+                --url 'https://api.example.com/items/{id}'
+              runner enqueue --range 1...500 --queue pages.db \\
+                --url 'https://example.com/?page={}'
             """)
 
     @OptionGroup var queue: QueueOptions
 
     @Option(
+        parsing: .unconditional,
         help: ArgumentHelp(
             "IDs to fetch: A..B without B (A..<B is the same), A...B with it.", valueName: "A..B"),
         transform: Self.range)
@@ -60,7 +63,13 @@ struct Enqueue: StatusCommand {
         await store.close()
         let report = EnqueueReport(
             batch: batch.id, jobs: range.count, firstID: range.first, url: url, queue: queue.path)
-        try Terminal.output(json ? try JSON.text(report) : report.text)
+        do {
+            try Terminal.output(json ? try JSON.text(report) : report.text)
+        } catch var error as OutputError {
+            // Tried again, it would be queued twice.
+            error.done = report.text + ", but "
+            throw error
+        }
         return .done
     }
 }

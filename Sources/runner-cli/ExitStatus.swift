@@ -32,11 +32,19 @@ enum ExitStatus: Int32 {
         default:
             // Help, version and completions come this way too.
             guard RunnerCommand.exitCode(for: error) != .success else {
-                let isWritten = (try? Terminal.output(RunnerCommand.fullMessage(for: error))) != nil
-                return isWritten ? .done : .queue
+                do {
+                    try Terminal.output(RunnerCommand.fullMessage(for: error))
+                    return .done
+                } catch {
+                    return of(error)
+                }
             }
             let lines = RunnerCommand.message(for: error).split(separator: "\n")
-            Terminal.complain(lines.joined(separator: " "))
+            // The parser's last line names the help of the command that was meant.
+            let help = RunnerCommand.fullMessage(for: error).split(separator: "'")
+                .last { $0.hasSuffix(" --help") }
+            Terminal.complain(
+                lines.joined(separator: " ") + " (see: \(help ?? "runner --help"))")
             return .usage
         }
     }

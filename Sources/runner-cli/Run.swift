@@ -7,12 +7,13 @@ struct Run: StatusCommand {
     static let configuration = CommandConfiguration(
         abstract: "Fetch what is queued; resume where the last run stopped.",
         discussion: """
-            Ends when every job is completed or failed. Ctrl-C (or SIGTERM) finishes the requests in
-            flight and stops; a second one stops at once. Either way, and after kill -9, the next run
-            resumes.
+            Ends when every job is completed or failed. Ctrl-C (or SIGTERM) finishes the
+            requests in flight and stops; a second one stops at once. Either way, and
+            after kill -9, the next run resumes.
 
-            A response of 2xx completes a job. 408, 425, 429, 5xx and network failures are tried
-            again, with growing random waits and Retry-After honoured; other answers fail at once.
+            A response of 2xx completes a job. 408, 425, 429, 5xx and network failures
+            are tried again, with growing random waits and Retry-After honoured; other
+            answers fail at once.
 
             EXAMPLES
               runner run --workers 1000
@@ -22,10 +23,10 @@ struct Run: StatusCommand {
     @OptionGroup var queue: QueueOptions
     @OptionGroup(title: "Requests") var requests: RequestOptions
 
-    @Option(name: .shortAndLong, help: "Requests in flight at once.")
+    @Option(name: .shortAndLong, parsing: .unconditional, help: "Requests in flight at once.")
     var workers = 100
 
-    @Option(help: "Attempts after a job's first.")
+    @Option(parsing: .unconditional, help: "Attempts after a job's first.")
     var retries = 3
 
     @Option(

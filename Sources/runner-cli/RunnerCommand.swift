@@ -9,8 +9,8 @@ struct RunnerCommand: AsyncParsableCommand {
         commandName: "runner",
         abstract: "Fetch a very large, known set of requests, and finish it, whatever happens.",
         discussion: """
-            The queue is one file. Stop a run however you like, kill -9 included, and the next one
-            resumes: nothing is lost.
+            The queue is one file. Stop a run however you like, kill -9 included, and
+            the next one resumes: nothing is lost.
 
             EXAMPLES
               runner enqueue --range 0..1000000 --url 'https://api.example.com/items/{id}'
@@ -18,10 +18,13 @@ struct RunnerCommand: AsyncParsableCommand {
               runner status
 
             EXIT CODES
-              0   all done                      4   the queue is in use
-              1   done, some jobs failed       11   stopped by a signal; run again to resume
-              2   wrong usage                  12   stopped by a limit; run again to resume
-              3   the queue cannot be used
+               0  all done
+               1  done, some jobs failed
+               2  wrong usage
+               3  the queue or the output cannot be used
+               4  the queue is in use
+              11  stopped by a signal; run again to resume
+              12  stopped by a limit; run again to resume
             """,
         version: version,
         subcommands: [Enqueue.self, Run.self, Status.self])
@@ -31,6 +34,7 @@ struct RunnerCommand: AsyncParsableCommand {
 enum Main {
     // Not async: an async main leaves the main thread to libdispatch, which unblocks signals there.
     static func main() {
+        Terminal.openMissingStreams()
         // Both before the first thread: heaps are made, and signal masks inherited, with threads.
         MachineLimits.prepareProcess()
         let signals = Signals.block()
@@ -43,6 +47,15 @@ enum Main {
     /// Runs a command line; each way it can end becomes an exit status here and nowhere else.
     private static func run(_ arguments: [String]) async -> ExitStatus {
         do {
+            // The parser would name the first option of a mistyped command instead.
+            let commands = RunnerCommand.configuration.subcommands.map { "\($0)".lowercased() }
+            if let name = arguments.first, !name.hasPrefix("-"), name != "help",
+                !commands.contains(name)
+            {
+                throw ValidationError(
+                    "there is no command '\(name)'; give one of: \(commands.joined(separator: ", "))"
+                )
+            }
             var command = try RunnerCommand.parseAsRoot(arguments)
             if var command = command as? any StatusCommand { return try await command.execute() }
             try command.run()

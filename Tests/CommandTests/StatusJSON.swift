@@ -14,9 +14,15 @@ struct StatusJSON: Decodable {
         let active: Bool
         let pid: Int
         let workers: Int
-        let requests_per_s: Double
-        let started_at: String
-        let eta_s: Double?
+        let requestsPerS: Double
+        let startedAt: String
+        let etaS: Double?
+    }
+
+    static var decoder: JSONDecoder {
+        let decoder = JSONDecoder()
+        decoder.keyDecodingStrategy = .convertFromSnakeCase
+        return decoder
     }
 
     let jobs: Jobs
@@ -27,6 +33,6 @@ struct StatusJSON: Decodable {
 extension Program {
     func status() async throws -> StatusJSON {
         let result = try await runner("status", "--json")
-        return try JSONDecoder().decode(StatusJSON.self, from: Data(result.out.utf8))
+        return try StatusJSON.decoder.decode(StatusJSON.self, from: Data(result.out.utf8))
     }
 }

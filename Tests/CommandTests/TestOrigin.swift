@@ -10,7 +10,6 @@ final class TestOrigin {
         let distinct: Int
         let repeated: Int
         let most: Int
-        let in_flight: Int
     }
 
     let port: Int

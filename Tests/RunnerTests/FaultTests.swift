@@ -161,7 +161,7 @@ import Testing
     }
 
     @Test func aURLThatIsNone_endsInBadURL() async throws {
-        let counts = try await crawl.fetch(["http://127.0.0.1:99999/{id}"], count: 3)
+        let counts = try await crawl.fetch(["http://127.0.0.1:9999{id}/"], count: 3)
         #expect(counts.outcomes == [.init(label: "bad_url", state: .failed, count: 3)])
     }
 

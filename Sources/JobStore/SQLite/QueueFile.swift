@@ -24,7 +24,13 @@ struct QueueFile {
                     "the queue \(path) cannot be opened: \(SystemError(errno)); check the path and its permissions"
                 )
             }
-            resolved = path
+            guard lstat(path, &status) != 0 else {
+                throw QueueError(
+                    .notAQueue,
+                    "\(path) is a link to a file that is gone; remove it or restore the file")
+            }
+            // Not the bare name: SQLite reads `:memory:` and `file:` in one.
+            resolved = path.hasPrefix("/") ? path : "./" + path
             state = .missing
             return
         }
@@ -64,12 +70,20 @@ struct QueueFile {
         }
         // SQLite has not opened the file in this process yet, so closing ours drops no lock.
         defer { _ = close(descriptor) }
-        var header = [UInt8](repeating: 0, count: 16)
+        var header = [UInt8](repeating: 0, count: 100)
         let count = read(descriptor, &header, header.count)
-        guard count == 16, header == Array("SQLite format 3\0".utf8) else {
+        guard count >= 16, header[..<16].elementsEqual("SQLite format 3\0".utf8) else {
             throw QueueError(
                 .notAQueue,
                 "\(path) is not a queue (not a SQLite database); name another file with --queue")
+        }
+        // Before SQLite opens it: to open someone else's database can be to write its log back.
+        let id = header[68..<72].reduce(0) { $0 << 8 | Int($1) }
+        guard id == Self.applicationID else {
+            throw QueueError(
+                .notAQueue,
+                "\(path) is a SQLite database, but not a queue of runner; name another file with --queue"
+            )
         }
     }
 
@@ -108,6 +122,8 @@ struct QueueFile {
             guard descriptor >= 0 else { throw SystemError(errno) }
             _ = close(descriptor)
             try Migrator.create(at: draft)
+            // A log left of a queue that is gone would be read into this one.
+            for suffix in ["-journal", "-wal", "-shm"] { unlink(resolved + suffix) }
             guard rename(draft, resolved) == 0 else { throw SystemError(errno) }
             try syncFolder()
         } catch let error as QueueError {

@@ -3,6 +3,13 @@ extension SQLiteQueue {
         _ range: JobRange, request: RequestTemplate
     ) throws(QueueError) -> Batch {
         try write {
+            let total = try connection.int("SELECT sum(count) FROM batch") ?? 0
+            guard !total.addingReportingOverflow(range.count).overflow else {
+                throw QueueError(
+                    .tooMany,
+                    "the queue \(path) would hold more jobs than can be counted; name another file with --queue"
+                )
+            }
             try connection.run(
                 """
                 INSERT INTO batch (kind, first_id, count, url, created_at_us)

@@ -48,7 +48,8 @@ struct ProgressWatch {
         return Progress(
             counts: counts, rateNow: rateNow,
             rateAverage: Double(done - doneAtStart) * 1_000_000 / Double(elapsedMicros),
-            timeLeft: rateNow > 0 ? .milliseconds(Int(Double(counts.left) * 1000 / rateNow)) : nil,
+            // A Duration holds fewer seconds than a crawl of every ID there is can need.
+            timeLeft: rateNow > 0 ? .seconds(min(Double(counts.left) / rateNow, 1e18)) : nil,
             elapsed: .microseconds(elapsedMicros), inFlight: feed.inFlight,
             residentBytes: MachineLimits.residentBytes,
             trouble: feed.trouble.map { sentence(about: $0, at: now) })

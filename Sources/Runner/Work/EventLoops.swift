@@ -8,11 +8,11 @@ struct EventLoops: Sendable {
     /// - Throws: `LimitError` when this machine does not allow so many workers.
     init(_ options: CrawlOptions) throws {
         let count = min(options.loops ?? MachineLimits.cores, options.workers)
-        let workersPerLoop = (options.workers + count - 1) / count
+        let workersPerLoop = (options.workers - 1) / count + 1
         shardsPerLoop = Self.shards(forWorkers: workersPerLoop)
         try MachineLimits.allow(workers: options.workers, shards: count * shardsPerLoop)
         let connections =
-            (workersPerLoop + shardsPerLoop - 1) / shardsPerLoop + MachineLimits.spareConnections
+            (workersPerLoop - 1) / shardsPerLoop + 1 + MachineLimits.spareConnections
         var loops: [EventLoop] = []
         for _ in 0..<count {
             loops.append(try EventLoop(shards: shardsPerLoop, connectionsPerShard: connections))
@@ -21,7 +21,7 @@ struct EventLoops: Sendable {
     }
 
     /// About 32 connections each: libcurl looks through all of a multi handle's, twice a request.
-    private static func shards(forWorkers workers: Int) -> Int { min(256, (workers + 31) / 32) }
+    private static func shards(forWorkers workers: Int) -> Int { min(256, (workers - 1) / 32 + 1) }
 
     func wake() { for loop in loops { loop.wake() } }
     func cancelTransfers() { for loop in loops { loop.cancelTransfers() } }

@@ -24,10 +24,11 @@ public enum MachineLimits {
             let most =
                 (Int(limit.rlim_max) - reserved) * 32 / (32 + spareConnections + 2) - 2
                 * (spareConnections + 2)
+            let cure = "raise the limit with: ulimit -n \(needed)"
             throw LimitError(
                 description:
-                    "\(workers) workers need \(needed) open files, and this system allows \(limit.rlim_max); use --workers \(max(1, most)), or raise the limit with: ulimit -n \(needed)"
-            )
+                    "\(workers) workers need \(needed) open files, and this system allows \(limit.rlim_max); "
+                    + (most >= 1 ? "use --workers \(most), or \(cure)" : cure))
         }
         limit.rlim_cur = limit.rlim_max
         setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)

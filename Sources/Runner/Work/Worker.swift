@@ -13,5 +13,8 @@ struct Worker {
             desk.finish(job, with: response, at: loop.now)
         }
         transfer.close()
+        // Now, not when the turn ends: with the last worker gone the marker is told that no more
+        // will come, and what came after would be marked by nobody.
+        desk.turnEnds()
     }
 }

@@ -16,7 +16,7 @@ struct QueueOptions: ParsableArguments {
         if path.isEmpty {
             throw ValidationError("the queue's name is empty; name a file with --queue")
         }
-        if path.utf8.contains(where: { $0 < 0x20 || $0 == 0x7F }) {
+        if Terminal.escaped(path) != path {
             throw ValidationError(
                 "the queue's name holds a control character; name another file with --queue")
         }

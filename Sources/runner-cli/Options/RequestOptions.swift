@@ -1,4 +1,5 @@
 import ArgumentParser
+import Glibc
 import Runner
 
 /// How requests are made; the names are curl's.
@@ -15,7 +16,7 @@ struct RequestOptions: ParsableArguments {
     var maxTime = Seconds(60)
 
     @Option(
-        name: .customLong("max-redirs"),
+        name: .customLong("max-redirs"), parsing: .unconditional,
         help: ArgumentHelp("Redirects followed for one job.", valueName: "number"))
     var maxRedirects = 10
 
@@ -36,6 +37,12 @@ struct RequestOptions: ParsableArguments {
     func validate() throws {
         guard (0...1000).contains(maxRedirects) else {
             throw ValidationError("--max-redirs is \(maxRedirects); give a number from 0 to 1000")
+        }
+        // Found out here, not by failing each job.
+        if let cacert, access(cacert, R_OK) != 0 {
+            throw ValidationError(
+                "\(cacert) cannot be read (\(String(cString: strerror(errno)))); name a PEM file with --cacert"
+            )
         }
     }
 

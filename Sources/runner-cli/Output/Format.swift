@@ -19,8 +19,8 @@ enum Format {
     /// `8.4 s`, `2m 08s`, `3h 05m`, `12d 4h`.
     static func duration(_ duration: Duration) -> String {
         let seconds = duration.seconds
-        if seconds < 60 { return "\(decimal(seconds)) s" }
-        let whole = Int(seconds)
+        if seconds < 59.95 { return "\(decimal(seconds)) s" }
+        let whole = Int(min(seconds.rounded(), 1e18))
         if whole < 3600 { return "\(whole / 60)m \(padded(whole % 60))s" }
         if whole < 86_400 { return "\(whole / 3600)h \(padded(whole / 60 % 60))m" }
         return "\(whole / 86_400)d \(whole / 3600 % 24)h"

@@ -111,7 +111,8 @@ struct RunDocument: Encodable {
 
     var text: String {
         let left =
-            secondsLeft.map { "about \(Format.duration(.seconds($0))) left" } ?? "no estimate yet"
+            secondsLeft.map { "about \(Format.duration(.seconds(min($0, 1e18)))) left" }
+            ?? "no estimate yet"
         return
             "running: process \(pid), \(Format.count(workers)) workers, \(Format.count(Int(requestsPerSecond)))/s, \(left)"
     }

@@ -2,6 +2,19 @@ import Glibc
 
 /// Standard streams: data on stdout, the rest on stderr.
 enum Terminal {
+    /// Started with a standard stream closed, its number would go to the next file opened, and what
+    /// is said would be written into the queue. Called first of all.
+    static func openMissingStreams() {
+        while true {
+            // Only to be read: what is written to it must fail, as it would have.
+            let descriptor = open("/dev/null", O_RDONLY)
+            guard (0...STDERR_FILENO).contains(descriptor) else {
+                close(descriptor)
+                return
+            }
+        }
+    }
+
     /// Writes to stderr. A stream that is closed or full is nobody's error: the run goes on.
     static func say(_ text: String) { try? write(text + "\n", to: STDERR_FILENO) }
 
@@ -53,9 +66,12 @@ enum Terminal {
 /// Standard output does not take what is written.
 struct OutputError: Error, CustomStringConvertible {
     let number: Int32
+    /// What happened all the same, and must not be done again.
+    var done = ""
 
     var description: String {
-        "standard output cannot be written (\(String(cString: strerror(number)))); send it elsewhere"
+        let reason = String(cString: strerror(number))
+        return "\(done)standard output cannot be written (\(reason)); send it elsewhere"
     }
 }
 
