@@ -1,5 +1,5 @@
-internal import Glibc
 public import JobStore
+internal import Synchronization
 
 /// A whole run: drains a queue with a fixed pool of workers.
 ///
@@ -48,7 +48,7 @@ public struct Crawl: Sendable {
         let marker = Marker(queue: queue, feed: feed)
         let judge = Judge(
             retries: options.retries, backoff: options.backoff,
-            longestRetryAfterMicros: options.longestRetryAfter.milliseconds * 1000)
+            longestRetryAfterMicros: options.longestRetryAfter.microseconds)
         let desks = floor.loops.map { loop in
             let desk = Desk(feed: feed, marker: marker, judge: judge)
             loop.client = desk
@@ -56,20 +56,25 @@ public struct Crawl: Sendable {
             return desk
         }
         let grace = options.grace
+        let graceEnds = Mutex<Task<Void, any Error>?>(nil)
         stop.connect(
             drain: {
                 feed.drain()
-                // Ends with the process or finds nothing to cancel: nobody waits for it.
-                Task {
+                // Not a child: the run must not wait for it.
+                let task = Task {
                     try await Task.sleep(for: grace)
                     floor.cancelTransfers()
                 }
+                graceEnds.withLock { $0 = task }
             },
             cancel: {
                 feed.drain()
                 floor.cancelTransfers()
             })
-        defer { stop.disconnect() }
+        defer {
+            stop.disconnect()
+            graceEnds.withLock { $0?.cancel() }
+        }
 
         return try await withThrowingTaskGroup(of: Ending?.self) { group in
             group.addTask {
@@ -82,7 +87,7 @@ public struct Crawl: Sendable {
                 return nil
             }
             group.addTask {
-                let isStalled = try await feed.run { $0 > options.maxStall.milliseconds * 1000 }
+                let isStalled = try await feed.run { $0 > options.maxStall.microseconds }
                 feed.drain()  // lets the workers go home
                 return isStalled ? .stalled : stop.isRequested ? .stopped : .finished
             }

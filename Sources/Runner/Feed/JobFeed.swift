@@ -12,6 +12,8 @@ struct JobFeed {
         var retrying = 100_000
         /// How long an empty queue is not asked again.
         var dryMicros = 1_000_000
+        /// How long the clock is not looked at while a retry waits.
+        var longestWaitMicros = 60_000_000
     }
 
     enum Need: Equatable {
@@ -54,34 +56,47 @@ struct JobFeed {
 
     // MARK: - Claiming
 
-    func need(at now: Now) -> Need {
+    mutating func need(at now: Now) -> Need {
         if isDraining {
             return inFlight == 0 && unmarked == 0 ? .finished : .wait(untilMicros: nil)
         }
+        if isIdle && wasDryWhileIdle { return .finished }
         if let until = breaker.pausedUntilMicros, now.monotonicMicros < until {
             return .wait(untilMicros: until)
         }
-        if ready < limits.ready {
-            if let next = nextRetryWallMicros, next <= now.wallMicros, retrying > retriesHeld {
-                return .retries(Segment.maximumCount)
-            }
-            let mayBeSome = now.monotonicMicros >= dryUntilMicros || (isIdle && !wasDryWhileIdle)
-            if mayBeSome, retrying < limits.retrying {
-                return .segments(
-                    (limits.ready - ready + Segment.maximumCount - 1) / Segment.maximumCount)
-            }
+        // Whatever else is ready: a retry that is due has waited already.
+        if let wait = retryWaitMicros(at: now), wait <= 0, due.count < limits.ready {
+            nextRetryWallMicros = nil  // the claim tells, and marks made meanwhile
+            return .retries(Segment.maximumCount)
         }
-        if isIdle && wasDryWhileIdle { return .finished }
+        if mayClaimSegments, now.monotonicMicros >= dryUntilMicros || isIdle {
+            return .segments(
+                (limits.ready - ready + Segment.maximumCount - 1) / Segment.maximumCount)
+        }
         return .wait(untilMicros: nextLook(at: now))
     }
 
-    private func nextLook(at now: Now) -> Int {
-        var wait = max(limits.dryMicros / 100, dryUntilMicros - now.monotonicMicros)
-        if let next = nextRetryWallMicros, retrying > retriesHeld {
-            // Bounded by the look at an empty queue: a wall clock that jumps delays no retry more.
-            wait = min(wait, max(1000, next - now.wallMicros))
+    private var mayClaimSegments: Bool { ready < limits.ready && retrying < limits.retrying }
+
+    /// How long until the next retry is due; `nil` when none waits or too many are due already.
+    private func retryWaitMicros(at now: Now) -> Int? {
+        guard let next = nextRetryWallMicros, retrying > retriesHeld, due.count < limits.ready
+        else {
+            return nil
         }
-        return now.monotonicMicros + wait
+        let wait = next - now.wallMicros
+        // Further ahead than any wait: the wall clock was set back, and the queue counts it as due.
+        return wait > Retry.maximumWaitMicros ? 0 : wait
+    }
+
+    private func nextLook(at now: Now) -> Int? {
+        var wait: Int?
+        if mayClaimSegments { wait = max(0, dryUntilMicros - now.monotonicMicros) }
+        if let retry = retryWaitMicros(at: now) {
+            // Looked at again in between, since a wall clock may jump.
+            wait = min(wait ?? .max, retry, limits.longestWaitMicros)
+        }
+        return wait.map { now.monotonicMicros + $0 }
     }
 
     mutating func add(_ segments: [Segment], _ batch: (Batch) -> RunningBatch, at now: Now) {
@@ -104,7 +119,9 @@ struct JobFeed {
                     attempt: retry.attempts + 1))
         }
         retriesHeld += claim.jobs.count
-        nextRetryWallMicros = claim.nextDueMicros
+        if let next = claim.nextDueMicros {
+            nextRetryWallMicros = min(nextRetryWallMicros ?? .max, next)
+        }
     }
 
     // MARK: - Handing out
@@ -161,7 +178,7 @@ struct TurnReport {
     var finished = 0
     /// Jobs that are as if never tried.
     var givenBack: [Job] = []
-    /// Attempts that got an HTTP response, whatever it said.
+    /// Attempts their host had a part in, however they ended.
     var answered = 0
     /// Attempts that could not reach the one host of their batch.
     var unreachable = 0

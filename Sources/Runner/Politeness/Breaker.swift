@@ -48,7 +48,9 @@ struct Breaker {
 
     mutating func ended(_ turn: TurnReport, at now: Now) {
         if turn.answered > 0 && turn.localError == nil {
-            state = .closed(failures: turn.unreachable)
+            // While open it is a straggler's: what was sent before says nothing of now.
+            if case .open = state { return }
+            state = .closed(failures: 0)
             troubledSinceMicros = nil
             localError = nil
             return

@@ -60,8 +60,6 @@ struct ProgressWatch {
         let what =
             switch trouble.localError {
             case EMFILE, ENFILE: "out of open files; lower --workers or raise ulimit -n"
-            case EADDRNOTAVAIL: "out of local ports; lower --workers"
-            case ENETUNREACH, ENETDOWN: "the network is down"
             case let number?: String(cString: strerror(number))
             case nil: "the host cannot be reached"
             }

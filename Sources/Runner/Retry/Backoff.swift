@@ -15,8 +15,9 @@ struct Backoff: Sendable {
     func waitMicros(afterAttempt attempt: Int, using random: inout some RandomNumberGenerator)
         -> Int
     {
-        let doublings = min(max(attempt, 1) - 1, 40)
-        let ceiling = min(longestMicros, baseMicros << doublings)
+        let doublings = min(max(attempt, 1) - 1, 62)
+        let isLongest = baseMicros > longestMicros >> doublings
+        let ceiling = isLongest ? longestMicros : baseMicros << doublings
         return Int.random(in: 0...ceiling, using: &random)
     }
 }

@@ -24,14 +24,13 @@ struct Judge: Sendable {
         switch response.failure {
         case nil:
             let status = UInt16(clamping: response.status)
-            switch response.status {
-            case 200..<300:
+            if (200..<300).contains(response.status) {
                 return .outcome(Outcome(.completed, status: status), notBeforeMicros: 0)
-            case 408, 425, 429, 500..<600:
-                return retry(Outcome(.retrying, status: status), response, attempt, now, &random)
-            default:
-                return .outcome(Outcome(.failed, status: status), notBeforeMicros: 0)
             }
+            if Self.isWorthRetrying(response.status) {
+                return retry(Outcome(.retrying, status: status), response, attempt, now, &random)
+            }
+            return .outcome(Outcome(.failed, status: status), notBeforeMicros: 0)
         case .cancelled, .local:
             return .giveBack
         case .reason(let reason):
@@ -45,6 +44,14 @@ struct Judge: Sendable {
             case .timeout, .reset, .badResponse, .other:
                 return retry(Outcome(.retrying, reason), response, attempt, now, &random)
             }
+        }
+    }
+
+    /// Statuses that may be another next time.
+    static func isWorthRetrying(_ status: Int) -> Bool {
+        switch status {
+        case 408, 425, 429, 500..<600: true
+        default: false
         }
     }
 

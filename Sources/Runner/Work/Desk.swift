@@ -40,7 +40,8 @@ final class Desk: EventLoopClient, @unchecked Sendable {
         switch response.failure {
         case .local(let number): turn.localError = number
         case .reason(.dns), .reason(.connect): if job.batch.hasOneHost { turn.unreachable += 1 }
-        case .cancelled: break
+        // A request that was sent before the network went down ends so, too.
+        case .reason(.timeout), .reason(.other), .reason(.badURL), .cancelled: break
         case .reason, nil: turn.answered += 1
         }
         let verdict = judge.verdict(

@@ -7,7 +7,7 @@ struct EventLoops: Sendable {
 
     /// - Throws: `LimitError` when this machine does not allow so many workers.
     init(_ options: CrawlOptions) throws {
-        let count = min(options.loops ?? MachineLimits.cores, options.workers)
+        let count = min(max(1, options.loops ?? MachineLimits.cores), options.workers)
         let workersPerLoop = (options.workers - 1) / count + 1
         shardsPerLoop = Self.shards(forWorkers: workersPerLoop)
         try MachineLimits.allow(workers: options.workers, shards: count * shardsPerLoop)

@@ -48,7 +48,8 @@ final class ProgressView: Sendable {
         }
     }
 
-    func end() { screen.withLock { $0.settle() } }
+    /// The result, which follows, says it all.
+    func end() { screen.withLock { try? $0.clear() } }
 
     /// One line, for logs.
     static func line(_ progress: Progress) -> String {

@@ -100,4 +100,11 @@ struct RedrawnText {
 
     /// Leaves what was drawn where it is.
     mutating func settle() { height = 0 }
+
+    /// Takes what was drawn off the screen again.
+    mutating func clear() throws(OutputError) {
+        guard isInteractive, height > 0 else { return }
+        try Terminal.write("\u{1B}[\(height)A\r\u{1B}[J", to: stream)
+        height = 0
+    }
 }

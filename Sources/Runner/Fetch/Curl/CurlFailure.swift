@@ -52,8 +52,10 @@ enum CurlFailure {
             .contains { message.contains($0) }
     }
 
-    /// Out of descriptors, ports, buffers or network: no other job would fare better now.
+    /// Out of descriptors or memory: no other job would fare better now. An unreachable network is
+    /// not among them: libcurl keeps the error of the last address it tried, and on a machine
+    /// without IPv6 that hides how the others failed.
     private static func isLocal(_ number: Int32) -> Bool {
-        [EMFILE, ENFILE, ENOBUFS, ENOMEM, EADDRNOTAVAIL, ENETUNREACH, ENETDOWN].contains(number)
+        [EMFILE, ENFILE, ENOBUFS, ENOMEM].contains(number)
     }
 }

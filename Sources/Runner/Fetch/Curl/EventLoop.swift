@@ -55,6 +55,7 @@ final class EventLoop: TaskExecutor, @unchecked Sendable {
     }
 
     deinit {
+        for shard in shards { shard.close() }  // of a loop that was never started
         close(epoll)
         close(bell)
     }

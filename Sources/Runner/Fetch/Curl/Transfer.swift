@@ -103,7 +103,7 @@ final class Transfer {
         }
         response.status = easy_get_long(easy, CURLINFO_RESPONSE_CODE)
         response.failure = failure(of: result)
-        if response.status == 429 || response.status >= 500 || response.status == 408 {
+        if Judge.isWorthRetrying(response.status) {
             response.retryAfterSeconds = Int(easy_get_offset(easy, CURLINFO_RETRY_AFTER))
         }
         end(with: response)
@@ -210,14 +210,5 @@ final class Transfer {
             _ = easy_set_long(easy, CURLOPT_SSL_VERIFYHOST, 0)
         }
         if let file = options.caFile { _ = easy_set_string(easy, CURLOPT_CAINFO, file) }
-    }
-}
-
-extension Duration {
-    /// Rounded up, at least 1: for libcurl 0 means no limit.
-    var milliseconds: Int {
-        let (seconds, attoseconds) = components
-        let (whole, part) = (Int(seconds), Int(attoseconds / 1_000_000_000_000_000))
-        return max(1, min(whole, Int.max / 2000) * 1000 + part)
     }
 }

@@ -1,0 +1,12 @@
+extension Duration {
+    /// Rounded up, at least 1: for libcurl 0 means no limit. At most some 146,000 years.
+    var milliseconds: Int { max(1, (microseconds + 999) / 1000) }
+
+    /// Rounded up; at most half of what an `Int` holds.
+    var microseconds: Int {
+        let (seconds, attoseconds) = components
+        guard seconds < Int64.max / 2_000_000 else { return Int.max / 2 }
+        let unit: Int64 = 1_000_000_000_000
+        return Int(seconds) * 1_000_000 + Int((attoseconds + unit - 1) / unit)
+    }
+}

@@ -1,0 +1,95 @@
+import JobStore
+import Synchronization
+import Testing
+
+@testable import Runner
+
+@Suite(.timeLimit(.minutes(1))) struct FeedTests {
+    /// Counts how often loops are woken.
+    private final class Loops: Sendable {
+        private let count = Mutex(0)
+        let bell = Doorbell()
+
+        func wake() {
+            count.withLock { $0 += 1 }
+            bell.ring()
+        }
+
+        var wakeCount: Int { count.withLock { $0 } }
+    }
+
+    private let loops = Loops()
+
+    private func feed(_ queue: SampleQueue = SampleQueue()) -> Feed {
+        Feed(queue: queue, state: JobFeed(retrying: 0)) { [loops] in loops.wake() }
+    }
+
+    @Test func run_ends_whenTheQueueIsEmpty() async throws {
+        #expect(try await feed().run { _ in false } == false)
+        #expect(loops.wakeCount == 0)
+    }
+
+    @Test func run_wakesLoops_forWhatItClaimed_andEndsOnceItIsMarked() async throws {
+        let feed = feed(SampleQueue(jobs: 3))
+        async let isStalled = feed.run { _ in false }
+        await loops.bell.wait(untilMicros: nil)
+        let jobs = take(10, of: feed)
+        #expect(jobs.map(\.position) == [0, 1, 2] && feed.inFlight == 3)
+        end(jobs, of: feed)
+        feed.marked(jobs.map { $0.mark(.ok) })
+        #expect(try await isStalled == false)
+    }
+
+    @Test func run_ends_onceWhatWasInFlightIsMarked_whenDrained() async throws {
+        let feed = feed(SampleQueue(jobs: 100))
+        async let isStalled = feed.run { _ in false }
+        await loops.bell.wait(untilMicros: nil)
+        let jobs = take(5, of: feed)
+        feed.drain()
+        var runs: [JobRun] = []
+        #expect(feed.take(1, into: &runs).isClosed && runs.isEmpty)
+        end(jobs, of: feed)
+        feed.marked(jobs.map { $0.mark(.ok) })
+        #expect(try await isStalled == false)
+    }
+
+    @Test func run_ends_whenItIsToldOfAStall() async throws {
+        let feed = feed(SampleQueue(jobs: 100))
+        async let isStalled = feed.run { _ in true }
+        await loops.bell.wait(untilMicros: nil)
+        feed.ended(
+            TurnReport(givenBack: take(1, of: feed), localError: 24), at: Now.read())
+        #expect(try await isStalled)
+    }
+
+    @Test func ended_wakesLoops_whenAnAnswerEndsAPause() async throws {
+        let feed = feed(SampleQueue(jobs: 100))
+        async let isStalled = feed.run { _ in false }
+        await loops.bell.wait(untilMicros: nil)
+        let jobs = take(2, of: feed)
+        // Some time ago, so that the pause is over and the next job is a probe.
+        let then = Now(monotonicMicros: Now.read().monotonicMicros - 2_000_000, wallMicros: 0)
+        feed.ended(TurnReport(givenBack: [jobs[0]], localError: 24), at: then)
+        #expect(feed.trouble?.localError == 24)
+        let probe = take(1, of: feed)
+        let before = loops.wakeCount
+        end([jobs[1]] + probe, of: feed)
+        #expect(feed.trouble == nil && loops.wakeCount > before)
+        feed.drain()
+        feed.marked([jobs[1].mark(.ok), probe[0].mark(.ok)])
+        #expect(try await isStalled == false)
+    }
+
+    private func take(_ limit: Int, of feed: Feed) -> [Job] {
+        var runs: [JobRun] = []
+        _ = feed.take(limit, into: &runs)
+        return runs.flatMap { run in
+            var run = run
+            return (0..<run.count).map { _ in run.popFirst() }
+        }
+    }
+
+    private func end(_ jobs: [Job], of feed: Feed) {
+        feed.ended(TurnReport(finished: jobs.count, answered: jobs.count), at: Now.read())
+    }
+}

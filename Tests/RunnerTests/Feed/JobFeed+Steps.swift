@@ -1,0 +1,52 @@
+import JobStore
+
+@testable import Runner
+
+/// What tests have a feed go through, in as few words as it takes.
+extension JobFeed {
+    /// A claim that brought these positions.
+    mutating func claimed(_ todo: Range<Int>..., at now: Now) {
+        add([Segment(batch: .sample(), todo: todo)], { _ in .sample }, at: now)
+    }
+
+    mutating func claimedNothing(at now: Now) { add([], { _ in .sample }, at: now) }
+
+    /// A claim of due retries: positions with the attempts made so far.
+    mutating func claimedRetries(_ jobs: [(position: Int, attempts: Int)], next: Int? = nil) {
+        let jobs = jobs.map {
+            DueRetry(batch: .sample(), position: $0.position, attempts: $0.attempts)
+        }
+        add(RetryClaim(jobs: jobs, nextDueMicros: next), { _ in .sample })
+    }
+
+    mutating func take(_ limit: Int, at now: Now) -> [Job] {
+        var runs: [JobRun] = []
+        let count = take(limit, into: &runs, at: now)
+        precondition(
+            count == runs.reduce(0) { $0 + $1.count } && runs.allSatisfy { $0.count > 0 },
+            "take tells how many jobs it gave, in runs of one or more")
+        return runs.flatMap { run in
+            var run = run
+            return (0..<run.count).map { _ in run.popFirst() }
+        }
+    }
+
+    /// Attempts that were answered.
+    mutating func answered(_ jobs: [Job], at now: Now) {
+        ended(TurnReport(finished: jobs.count, answered: jobs.count), at: now)
+    }
+
+    mutating func givenBack(_ jobs: [Job], at now: Now) {
+        ended(TurnReport(givenBack: jobs), at: now)
+    }
+
+    mutating func marked(_ jobs: [Job], _ outcome: Outcome, notBeforeMicros: Int = 0) {
+        marked(jobs.map { $0.mark(outcome, notBeforeMicros: notBeforeMicros) })
+    }
+
+    /// The whole way of a job up to its mark.
+    mutating func finished(_ jobs: [Job], _ outcome: Outcome, notBefore: Int = 0, at now: Now) {
+        answered(jobs, at: now)
+        marked(jobs, outcome, notBeforeMicros: notBefore)
+    }
+}

@@ -1,0 +1,296 @@
+import JobStore
+import Testing
+
+@testable import Runner
+
+@Suite struct JobFeedTests {
+    private var feed = JobFeed(limits: .init(unmarked: 10, retrying: 3), retrying: 0)
+    private let start = Now.at(ms: 0)
+
+    // MARK: - Claiming
+
+    @Test mutating func need_claimsAhead_onlyUpToItsLimit() {
+        #expect(feed.need(at: start) == .segments(2))
+        feed.claimed(0..<1, at: start)
+        #expect(feed.need(at: start) == .segments(2))
+        feed.claimed(1..<4096, at: start)
+        #expect(feed.need(at: start) == .segments(1))
+        feed.claimed(4096..<8191, at: start)
+        #expect(feed.need(at: start) == .segments(1))
+        feed.claimed(8191..<8192, at: start)
+        #expect(waits(feed.need(at: start)))
+        #expect(feed.take(1, at: start).count == 1)
+        #expect(feed.need(at: start) == .segments(1))
+    }
+
+    @Test mutating func need_claimsNoSegments_atTheRetryLimit() {
+        feed.claimed(0..<4, at: start)
+        let jobs = feed.take(4, at: start)
+        let dueMicros = Now.at(ms: 5000).wallMicros
+        feed.finished(Array(jobs[..<2]), .unavailable, notBefore: dueMicros, at: start)
+        #expect(feed.retrying == 2 && feed.need(at: start) == .segments(2))
+        feed.finished([jobs[2]], .unavailable, notBefore: dueMicros, at: start)
+        #expect(feed.retrying == 3 && waits(feed.need(at: start)))
+        feed.finished([jobs[3]], .ok, at: start)
+        #expect(waits(feed.need(at: start)))
+
+        // One less in the table of retries, and it goes on.
+        #expect(feed.need(at: .at(ms: 5000)) == .retries(4096))
+        feed.claimedRetries([(0, 1)], next: dueMicros + 9_000_000)
+        #expect(waits(feed.need(at: .at(ms: 5000))))
+        feed.finished(feed.take(1, at: .at(ms: 5000)), .ok, at: .at(ms: 5000))
+        #expect(feed.retrying == 2 && feed.need(at: .at(ms: 5000)) == .segments(2))
+    }
+
+    @Test mutating func need_asksADryQueueAgain_onlyAfterAWhile() {
+        feed.claimed(0..<1, at: start)
+        _ = feed.take(1, at: start)
+        feed.claimedNothing(at: start)
+        #expect(feed.need(at: .at(ms: 1)) == .wait(untilMicros: 1_000_000))
+        #expect(feed.need(at: .at(ms: 999)) != .segments(2))
+        #expect(feed.need(at: .at(ms: 1000)) == .segments(2))
+        feed.claimed(1..<2, at: .at(ms: 1000))
+        #expect(feed.need(at: .at(ms: 1000)) == .segments(2))
+    }
+
+    @Test mutating func need_claimsRetries_whenTheWallClockSaysTheyAreDue() {
+        feed.claimed(0..<1, at: start)
+        let dueMicros = Now.at(ms: 5000).wallMicros
+        feed.finished(feed.take(1, at: start), .unavailable, notBefore: dueMicros, at: start)
+        feed.claimedNothing(at: start)
+        #expect(feed.need(at: .at(ms: 900)) == .wait(untilMicros: 1_000_000))
+        feed.claimedNothing(at: .at(ms: 4500))
+        #expect(feed.need(at: .at(ms: 4500)) == .wait(untilMicros: 5_000_000))
+        #expect(feed.need(at: .at(ms: 4999)) != .retries(4096))
+        // The wall clock was set; the monotonic one goes its way.
+        #expect(feed.need(at: .at(ms: 5400, wallSetMs: -401)) != .retries(4096))
+        #expect(feed.need(at: .at(ms: 100, wallSetMs: 4900)) == .retries(4096))
+        // Asked for once: the claim says when to ask again.
+        #expect(feed.need(at: .at(ms: 5000)) != .retries(4096))
+    }
+
+    @Test mutating func need_claimsNoRetriesTwice() {
+        feed.claimed(0..<2, at: start)
+        let wallMicros = start.wallMicros
+        feed.finished(feed.take(2, at: start), .unavailable, notBefore: wallMicros, at: start)
+        #expect(feed.need(at: start) == .retries(4096))
+        feed.claimedRetries([(0, 1), (1, 1)], next: nil)
+        #expect(feed.need(at: start) == .segments(2))
+    }
+
+    @Test mutating func need_claimsNoRetry_thatWasClaimedBeforeWeHeardOfItsCommit() {
+        feed.claimed(0..<1, at: start)
+        let jobs = feed.take(1, at: start)
+        feed.answered(jobs, at: start)
+        // Committed and due at once, and claimed before the marker tells of the commit.
+        feed.claimedRetries([(0, 1)])
+        feed.marked(jobs, .unavailable, notBeforeMicros: start.wallMicros)
+        #expect(feed.retrying == 1 && feed.need(at: start) == .segments(2))
+        feed.finished(feed.take(1, at: start), .ok, at: start)
+        feed.claimedNothing(at: start)
+        #expect(feed.retrying == 0 && feed.need(at: start) == .finished)
+    }
+
+    @Test func need_looksAtOnce_forRetriesOfAnEarlierRun() {
+        var feed = JobFeed(retrying: 5)
+        #expect(feed.need(at: start) == .retries(4096))
+        feed.claimedRetries([(7, 2)], next: Now.at(ms: 100).wallMicros)
+        #expect(feed.need(at: start) == .segments(2))
+        #expect(feed.need(at: .at(ms: 100)) == .retries(4096))
+    }
+
+    @Test mutating func need_isFinished_onlyAfterAnEmptyClaimWhileIdle() {
+        feed.claimed(0..<1, at: start)
+        let jobs = feed.take(1, at: start)
+        feed.claimedNothing(at: start)
+        #expect(waits(feed.need(at: start)))
+        feed.answered(jobs, at: start)
+        #expect(waits(feed.need(at: start)))
+        feed.marked(jobs, .ok)
+        // That claim came while a job was in flight: asked again, at once.
+        #expect(feed.need(at: start) == .segments(2))
+        feed.claimedNothing(at: start)
+        #expect(feed.need(at: start) == .finished)
+    }
+
+    @Test mutating func need_isNotFinished_whenTheLastClaimBroughtJobs() {
+        feed.claimedNothing(at: start)
+        #expect(feed.need(at: start) == .finished)
+        feed.claimed(0..<1, at: start)
+        #expect(feed.need(at: start) == .segments(2))
+        feed.finished(feed.take(1, at: start), .ok, at: start)
+        #expect(feed.need(at: start) == .segments(2))
+    }
+
+    @Test mutating func need_isNotFinished_whileARetryWaits() {
+        feed.claimed(0..<1, at: start)
+        let dueMicros = Now.at(ms: 100).wallMicros
+        feed.finished(feed.take(1, at: start), .unavailable, notBefore: dueMicros, at: start)
+        feed.claimedNothing(at: start)
+        #expect(waits(feed.need(at: start)))
+        feed.claimedRetries([(0, 1)])
+        feed.finished(feed.take(1, at: .at(ms: 100)), .ok, at: .at(ms: 100))
+        #expect(feed.retrying == 0 && feed.need(at: .at(ms: 100)) == .segments(2))
+        feed.claimedNothing(at: .at(ms: 100))
+        #expect(feed.need(at: .at(ms: 100)) == .finished)
+    }
+
+    @Test mutating func need_keepsLooking_whenTheWallClockJumpsBack() {
+        waitForARetry(dueMs: 10_000)
+        for ms in [0, 999, 20_000, 1_000_000] {
+            let need = feed.need(at: .at(ms: ms, wallSetMs: -86_400_000))
+            guard case .wait(let until?) = need else { continue }
+            #expect(until > ms * 1000 && until <= (ms + 1000) * 1000)
+        }
+    }
+
+    @Test mutating func need_claimsRetries_whenTheWallClockWasSetBackByMoreThanAnyWait() {
+        waitForARetry(dueMs: 10_000)
+        // The store takes such a row for due (`JobQueue.claimRetries`): it only has to be asked.
+        #expect(feed.need(at: .at(ms: 3_600_000, wallSetMs: -90_000_000)) == .retries(4096))
+    }
+
+    @Test mutating func need_claimsARetry_thatWasMarkedWhileRetriesWereClaimed() {
+        feed.claimed(0..<2, at: start)
+        let jobs = feed.take(2, at: start)
+        feed.finished([jobs[0]], .unavailable, notBefore: start.wallMicros, at: start)
+        #expect(feed.need(at: start) == .retries(4096))
+        // The queue answers that none waits beside job 0; job 1 is committed before we hear of it.
+        let dueMicros = Now.at(ms: 100).wallMicros
+        feed.finished([jobs[1]], .unavailable, notBefore: dueMicros, at: start)
+        feed.claimedRetries([(0, 1)], next: nil)
+        feed.finished(feed.take(1, at: start), .ok, at: start)
+        feed.claimedNothing(at: start)
+        #expect(feed.retrying == 1)
+        #expect(feed.need(at: .at(ms: 100)) == .retries(4096))
+    }
+
+    @Test mutating func need_claimsDueRetries_thoughEnoughFreshIsReady() {
+        feed.claimed(0..<1, at: start)
+        let jobs = feed.take(1, at: start)
+        feed.finished(jobs, .unavailable, notBefore: start.wallMicros, at: start)
+        feed.claimed(1..<4097, at: start)
+        feed.claimed(4097..<8193, at: start)
+        #expect(feed.need(at: .at(ms: 10)) == .retries(4096))
+        // And with none due and enough ready there is nothing to look for.
+        #expect(feed.need(at: .at(ms: 10)) == .wait(untilMicros: nil))
+    }
+
+    @Test mutating func need_waitsOutAPause() {
+        feed.claimed(0..<5, at: start)
+        let jobs = feed.take(2, at: start)
+        feed.ended(TurnReport(givenBack: jobs, localError: 24), at: start)
+        #expect(feed.need(at: .at(ms: 10)) == .wait(untilMicros: 1_000_000))
+        #expect(feed.take(5, at: .at(ms: 10)).isEmpty && feed.isStarved)
+        #expect(feed.take(5, at: .at(ms: 1000)).map(\.position) == [1, 0, 2, 3])
+        #expect(feed.need(at: .at(ms: 1000)) == .segments(2))
+    }
+
+    // MARK: - Handing out
+
+    @Test mutating func take_handsOutNothing_atTheUnmarkedLimit_andAgainAfterMarks() {
+        feed.claimed(0..<100, at: start)
+        let jobs = feed.take(11, at: start)
+        feed.answered(Array(jobs[..<9]), at: start)
+        #expect(feed.unmarked == 9 && feed.take(1, at: start).count == 1)
+        feed.answered([jobs[9]], at: start)
+        #expect(feed.unmarked == 10 && feed.take(1, at: start).isEmpty && feed.isStarved)
+        feed.marked([jobs[0]], .ok)
+        #expect(feed.unmarked == 9 && feed.take(1, at: start).count == 1 && !feed.isStarved)
+    }
+
+    @Test mutating func take_handsOutRetries_beforeFresh() {
+        feed.claimed(0..<5, at: start)
+        feed.claimedRetries([(100, 1), (200, 4)])
+        let jobs = feed.take(4, at: start)
+        #expect(jobs.map(\.position) == [100, 200, 0, 1])
+        #expect(jobs.map(\.attempt) == [2, 5, 1, 1])
+        #expect(feed.ready == 3 && feed.inFlight == 4)
+    }
+
+    @Test mutating func take_handsOutEachRunOfASegment() {
+        feed.claimed(0..<2, 10..<11, 20..<30, at: start)
+        #expect(feed.take(5, at: start).map(\.position) == [0, 1, 10, 20, 21])
+        #expect(feed.take(100, at: start).map(\.position) == Array(22..<30))
+    }
+
+    @Test mutating func isStarved_whenFewerCameThanWereAskedFor() {
+        #expect(!feed.isStarved)
+        #expect(feed.take(1, at: start).isEmpty && feed.isStarved)
+        feed.claimed(0..<5, at: start)
+        #expect(feed.take(3, at: start).count == 3 && !feed.isStarved)
+        #expect(feed.take(2, at: start).count == 2 && !feed.isStarved)
+        feed.claimed(5..<6, at: start)
+        #expect(feed.take(2, at: start).count == 1 && feed.isStarved)
+    }
+
+    // MARK: - What happened
+
+    @Test mutating func ended_givesJobsBack_toComeAgainWithTheSameAttempt() {
+        feed.claimed(0..<3, at: start)
+        feed.claimedRetries([(100, 4)])
+        let jobs = feed.take(2, at: start)
+        feed.givenBack(jobs, at: start)
+        #expect(feed.inFlight == 0 && feed.unmarked == 0 && feed.ready == 4)
+        let again = feed.take(4, at: start)
+        #expect(again.map(\.position) == [100, 0, 1, 2])
+        #expect(again.map(\.attempt) == [5, 1, 1, 1])
+    }
+
+    @Test mutating func marked_countsWhatWaitsForARetry() {
+        feed.claimed(0..<3, at: start)
+        let jobs = feed.take(3, at: start)
+        feed.finished([jobs[0]], .ok, at: start)
+        feed.finished([jobs[1]], Outcome(.failed, .tls), at: start)
+        #expect(feed.retrying == 0)
+        let wallMicros = start.wallMicros
+        feed.finished([jobs[2]], .unavailable, notBefore: wallMicros, at: start)
+        for attempt in 2...4 {
+            #expect(feed.retrying == 1)
+            #expect(feed.need(at: start) == .retries(4096))
+            feed.claimedRetries([(2, attempt - 1)])
+            #expect(feed.retrying == 1)
+            let again = feed.take(1, at: start)
+            #expect(again.first?.attempt == attempt)
+            feed.finished(
+                again, attempt < 4 ? .unavailable : Outcome(.failed, status: 503),
+                notBefore: wallMicros, at: start)
+        }
+        #expect(feed.retrying == 0 && feed.inFlight == 0 && feed.unmarked == 0)
+    }
+
+    @Test mutating func drain_handsOutNoMore_andFinishesOnceAllIsMarked() {
+        feed.claimed(0..<100, at: start)
+        let jobs = feed.take(3, at: start)
+        feed.drain()
+        #expect(feed.isDraining && feed.take(5, at: start).isEmpty)
+        #expect(feed.need(at: start) == .wait(untilMicros: nil))
+        feed.givenBack([jobs[0]], at: start)
+        #expect(feed.ready == 97 && feed.take(5, at: start).isEmpty)
+        feed.answered(Array(jobs[1...]), at: start)
+        #expect(feed.inFlight == 0 && feed.need(at: start) == .wait(untilMicros: nil))
+        feed.marked([jobs[1]], .ok)
+        #expect(feed.need(at: start) == .wait(untilMicros: nil))
+        feed.marked([jobs[2]], .unavailable, notBeforeMicros: .max)
+        #expect(feed.need(at: start) == .finished)
+    }
+
+    @Test mutating func drain_finishesAtOnce_whenNothingIsInFlight_evenInAPause() {
+        feed.claimed(0..<5, at: start)
+        feed.ended(TurnReport(givenBack: feed.take(1, at: start), localError: 24), at: start)
+        feed.drain()
+        #expect(feed.need(at: start) == .finished)
+    }
+
+    /// Has one job wait for its retry and the queue hold nothing else.
+    private mutating func waitForARetry(dueMs: Int) {
+        feed.claimed(0..<1, at: start)
+        let dueMicros = Now.at(ms: dueMs).wallMicros
+        feed.finished(feed.take(1, at: start), .unavailable, notBefore: dueMicros, at: start)
+        feed.claimedNothing(at: .at(ms: 0))
+    }
+
+    private func waits(_ need: JobFeed.Need) -> Bool {
+        if case .wait = need { true } else { false }
+    }
+}

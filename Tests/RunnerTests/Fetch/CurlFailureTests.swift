@@ -1,0 +1,67 @@
+import CCurl
+import Glibc
+import JobStore
+import Testing
+
+@testable import Runner
+
+@Suite struct CurlFailureTests {
+    @Test(arguments: [
+        (CURLE_COULDNT_RESOLVE_HOST, Outcome.Reason.dns), (CURLE_COULDNT_RESOLVE_PROXY, .dns),
+        (CURLE_COULDNT_CONNECT, .connect), (CURLE_OPERATION_TIMEDOUT, .timeout),
+        (CURLE_SSL_CONNECT_ERROR, .tls), (CURLE_PEER_FAILED_VERIFICATION, .tls),
+        (CURLE_SSL_CERTPROBLEM, .tls), (CURLE_SSL_CIPHER, .tls), (CURLE_SSL_ISSUER_ERROR, .tls),
+        (CURLE_SSL_CACERT_BADFILE, .tls), (CURLE_SSL_INVALIDCERTSTATUS, .tls),
+        (CURLE_SSL_PINNEDPUBKEYNOTMATCH, .tls), (CURLE_TOO_MANY_REDIRECTS, .redirects),
+        (CURLE_GOT_NOTHING, .reset), (CURLE_SEND_ERROR, .reset), (CURLE_PARTIAL_FILE, .reset),
+        (CURLE_HTTP2, .reset), (CURLE_HTTP2_STREAM, .reset), (CURLE_RECV_ERROR, .badResponse),
+        (CURLE_WEIRD_SERVER_REPLY, .badResponse), (CURLE_BAD_CONTENT_ENCODING, .badResponse),
+        (CURLE_WRITE_ERROR, .badResponse), (CURLE_UNSUPPORTED_PROTOCOL, .badResponse),
+        (CURLE_URL_MALFORMAT, .badURL), (CURLE_FAILED_INIT, .other),
+        (CURLE_ABORTED_BY_CALLBACK, .other),
+    ])
+    func meaning_isTheReason_ofEachCode(code: CURLcode, reason: Outcome.Reason) {
+        #expect(CurlFailure.meaning(of: .init(result: code)) == .reason(reason))
+    }
+
+    @Test func meaning_ofATimeout_isConnect_whenNothingCouldBeSent() {
+        let report = CurlFailure.Report(result: CURLE_OPERATION_TIMEDOUT, neverSent: true)
+        #expect(CurlFailure.meaning(of: report) == .reason(.connect))
+    }
+
+    @Test(arguments: [CURLE_UNSUPPORTED_PROTOCOL, CURLE_URL_MALFORMAT])
+    func meaning_isRedirects_whenARedirectLedThere(code: CURLcode) {
+        let report = CurlFailure.Report(result: code, status: 302)
+        #expect(CurlFailure.meaning(of: report) == .reason(.redirects))
+    }
+
+    @Test(arguments: [
+        (CURLE_RECV_ERROR, "Recv failure: Connection reset by peer"),
+        (CURLE_RECV_ERROR, "OpenSSL SSL_read: SSL_ERROR_SYSCALL, errno 104"),
+        (CURLE_SSL_CONNECT_ERROR, "OpenSSL SSL_connect: Connection reset by peer"),
+        (CURLE_SSL_CONNECT_ERROR, "error:0A000126:SSL routines::unexpected eof while reading"),
+    ])
+    func meaning_isReset_whenTheConnectionBroke(code: CURLcode, message: String) {
+        let report = CurlFailure.Report(result: code, message: message)
+        #expect(CurlFailure.meaning(of: report) == .reason(.reset))
+    }
+
+    @Test(arguments: [EMFILE, ENFILE, ENOBUFS, ENOMEM])
+    func meaning_isLocal_whenThisMachineHasNoMoreToGive(number: Int32) {
+        let report = CurlFailure.Report(result: CURLE_COULDNT_CONNECT, systemError: number)
+        #expect(CurlFailure.meaning(of: report) == .local(number))
+    }
+
+    /// Also without a route: of a host with two addresses only the last one's error is known.
+    @Test(arguments: [
+        ECONNREFUSED, EHOSTUNREACH, ETIMEDOUT, ECONNRESET, EADDRNOTAVAIL, ENETUNREACH, ENETDOWN,
+    ])
+    func meaning_isTheHosts_whenItMayBe(number: Int32) {
+        let report = CurlFailure.Report(result: CURLE_COULDNT_CONNECT, systemError: number)
+        #expect(CurlFailure.meaning(of: report) == .reason(.connect))
+    }
+
+    @Test func meaning_isLocal_whenMemoryIsOut() {
+        #expect(CurlFailure.meaning(of: .init(result: CURLE_OUT_OF_MEMORY)) == .local(ENOMEM))
+    }
+}

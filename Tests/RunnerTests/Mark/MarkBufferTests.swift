@@ -1,0 +1,78 @@
+import JobStore
+import Testing
+
+@testable import Runner
+
+@Suite struct MarkBufferTests {
+    private static let limits = MarkBuffer.Limits(ageMicros: 100_000, jobs: 10, bytes: 1000)
+    private var buffer = MarkBuffer(limits: limits)
+
+    @Test mutating func next_waitsForever_whileEmpty() {
+        #expect(waits(buffer.next(at: .at(ms: 0)), until: nil))
+        #expect(waits(buffer.next(at: .at(ms: 1_000_000)), until: nil))
+    }
+
+    @Test mutating func next_commits_whenTheOldestIsOldEnough() {
+        _ = buffer.add(marks(0..<1), bytes: 0, at: .at(ms: 50))
+        _ = buffer.add(marks(1..<3), bytes: 0, at: .at(ms: 140))
+        #expect(waits(buffer.next(at: .at(ms: 149)), until: 150_000))
+        #expect(committed(buffer.next(at: .at(ms: 150))) == [0, 1, 2])
+        #expect(waits(buffer.next(at: .at(ms: 151)), until: nil))
+    }
+
+    @Test mutating func next_countsTheAgeAnew_afterACommit() {
+        _ = buffer.add(marks(0..<10), bytes: 0, at: .at(ms: 0))
+        #expect(committed(buffer.next(at: .at(ms: 0)))?.count == 10)
+        _ = buffer.add(marks(10..<11), bytes: 0, at: .at(ms: 90))
+        #expect(waits(buffer.next(at: .at(ms: 100)), until: 190_000))
+    }
+
+    @Test mutating func next_commitsAtOnce_whenSoManyJobsAreThere() {
+        _ = buffer.add(marks(0..<9), bytes: 0, at: .at(ms: 0))
+        #expect(waits(buffer.next(at: .at(ms: 0)), until: 100_000))
+        _ = buffer.add(marks(9..<25), bytes: 0, at: .at(ms: 1))
+        #expect(committed(buffer.next(at: .at(ms: 1))) == Array(0..<25))
+    }
+
+    @Test mutating func next_commitsAtOnce_whenSoManyBytesAreThere() {
+        _ = buffer.add(marks(0..<1), bytes: 999, at: .at(ms: 0))
+        #expect(waits(buffer.next(at: .at(ms: 0)), until: 100_000))
+        _ = buffer.add(marks(1..<2), bytes: 1, at: .at(ms: 1))
+        #expect(committed(buffer.next(at: .at(ms: 1))) == [0, 1])
+        // The bytes went with them.
+        _ = buffer.add(marks(2..<3), bytes: 999, at: .at(ms: 2))
+        #expect(waits(buffer.next(at: .at(ms: 2)), until: 102_000))
+    }
+
+    @Test mutating func next_commitsTheRestAtOnce_andEnds_whenClosed() {
+        _ = buffer.add(marks(0..<1), bytes: 0, at: .at(ms: 0))
+        buffer.close()
+        #expect(committed(buffer.next(at: .at(ms: 0))) == [0])
+        guard case .ended = buffer.next(at: .at(ms: 0)) else {
+            Issue.record("a closed and empty buffer has ended")
+            return
+        }
+    }
+
+    @Test mutating func add_callsForALook_whenFirstOrFull_andNotBetween() {
+        #expect(buffer.add(marks(0..<1), bytes: 0, at: .at(ms: 0)) == true)
+        #expect(buffer.add(marks(1..<9), bytes: 0, at: .at(ms: 1)) == false)
+        #expect(buffer.add(marks(9..<10), bytes: 0, at: .at(ms: 2)) == true)
+        #expect(buffer.add(marks(10..<11), bytes: 5000, at: .at(ms: 3)) == false)
+        _ = buffer.next(at: .at(ms: 3))
+        #expect(buffer.add(marks(0..<1), bytes: 0, at: .at(ms: 4)) == true)
+        #expect(buffer.add(marks(1..<2), bytes: 1000, at: .at(ms: 5)) == true)
+    }
+
+    private func marks(_ positions: Range<Int>) -> [Mark] {
+        positions.map { Job.sample($0).mark(.ok) }
+    }
+
+    private func committed(_ next: MarkBuffer.Next) -> [Int]? {
+        if case .commit(let marks) = next { marks.map(\.position) } else { nil }
+    }
+
+    private func waits(_ next: MarkBuffer.Next, until micros: Int?) -> Bool {
+        if case .wait(micros) = next { true } else { false }
+    }
+}

@@ -1,0 +1,120 @@
+import JobStore
+import TestSupport
+import Testing
+
+@testable import Runner
+
+@Suite struct JudgeTests {
+    private let now = Now.at(ms: 5)
+
+    @Test(arguments: [200, 201, 204, 206, 299])
+    func verdict_completes_on2xx(status: Int) {
+        #expect(verdict(Response(status: status)) == ended(.completed, status))
+    }
+
+    @Test(arguments: [
+        100, 199, 300, 301, 304, 399, 400, 401, 403, 404, 410, 422, 451, 499, 600, 999,
+    ])
+    func verdict_failsAtOnce_onAStatusThatWillStay(status: Int) {
+        #expect(verdict(Response(status: status)) == ended(.failed, status))
+    }
+
+    @Test(arguments: [408, 425, 429, 500, 501, 502, 503, 504, 599])
+    func verdict_retries_onAStatusThatMayPass_upToItsBound(status: Int) {
+        for attempt in 1...3 {
+            #expect(
+                outcome(Response(status: status), attempt)
+                    == Outcome(.retrying, status: UInt16(status)))
+        }
+        #expect(verdict(Response(status: status), attempt: 4) == ended(.failed, status))
+        #expect(verdict(Response(status: status), attempt: .max) == ended(.failed, status))
+    }
+
+    @Test(arguments: Outcome.Reason.allCases)
+    func verdict_retriesOrFails_byReason(reason: Outcome.Reason) {
+        let response = Response(failure: .reason(reason))
+        switch reason {
+        case .tls, .tooLarge, .redirects, .badURL:
+            #expect(verdict(response) == .outcome(Outcome(.failed, reason), notBeforeMicros: 0))
+        case .dns, .connect, .timeout, .reset, .badResponse, .other:
+            #expect(outcome(response, 3) == Outcome(.retrying, reason))
+            let last = verdict(response, attempt: 4)
+            #expect(last == .outcome(Outcome(.failed, reason), notBeforeMicros: 0))
+        }
+    }
+
+    @Test(arguments: Outcome.Reason.allCases)
+    func verdict_givesBack_onlyWhatCouldNotReachTheHost_whenTripped(reason: Outcome.Reason) {
+        let verdict = verdict(Response(failure: .reason(reason)), isTripped: true)
+        #expect((verdict == .giveBack) == (reason == .dns || reason == .connect))
+    }
+
+    @Test func verdict_givesBack_whatIsNotTheJobsFault_atAnyAttempt() {
+        for failure in [Response.Failure.cancelled, .local(24)] {
+            for attempt in [1, 4, 1000] {
+                #expect(verdict(Response(failure: failure), attempt: attempt) == .giveBack)
+            }
+        }
+    }
+
+    @Test func verdict_looksAtTheFailureFirst() {
+        // The header came and the connection broke before the body was whole.
+        let response = Response(status: 200, failure: .reason(.reset))
+        #expect(outcome(response, 1) == Outcome(.retrying, .reset))
+    }
+
+    @Test func verdict_makesOneAttempt_withoutRetries() {
+        let verdict = verdict(Response(status: 503), judge: Judge(retries: 0))
+        #expect(verdict == ended(.failed, 503))
+    }
+
+    /// With a backoff of none, what is waited is what the server asked for.
+    @Test(arguments: [
+        (0, 0), (-1, 0), (Int.min, 0), (1, 1_000_000), (3600, 3_600_000_000),
+        (3601, 3_600_000_000), (1 << 32, 3_600_000_000), (Int.max, 3_600_000_000),
+    ])
+    func verdict_waitsAsAsked_upToTheCap(retryAfterSeconds: Int, waitMicros: Int) {
+        let judge = Judge(backoff: Backoff(baseMicros: 0, longestMicros: 0))
+        #expect(wait(retryAfterSeconds, judge, seed: 1) == waitMicros)
+    }
+
+    @Test func verdict_waitsTheLongerOfBackoffAndRetryAfter() {
+        let backoff = Backoff(baseMicros: 4_000_000, longestMicros: 4_000_000)
+        var (longer, asked) = (0, 0)
+        for seed in 0..<200 as Range<UInt64> {
+            var random = SeededGenerator(seed: seed)
+            let backoffMicros = backoff.waitMicros(afterAttempt: 1, using: &random)
+            let waitMicros = wait(2, Judge(backoff: backoff), seed: seed)
+            #expect(waitMicros == max(2_000_000, backoffMicros))
+            if waitMicros == 2_000_000 { asked += 1 } else { longer += 1 }
+        }
+        #expect(longer > 50 && asked > 50)
+    }
+
+    private func wait(_ retryAfterSeconds: Int, _ judge: Judge, seed: UInt64) -> Int? {
+        let response = Response(status: 503, retryAfterSeconds: retryAfterSeconds)
+        let verdict = verdict(response, judge: judge, seed: seed)
+        guard case .outcome(_, let notBeforeMicros) = verdict else { return nil }
+        return notBeforeMicros - now.wallMicros
+    }
+
+    private func ended(_ state: Outcome.State, _ status: Int) -> Judge.Verdict {
+        .outcome(Outcome(state, status: UInt16(status)), notBeforeMicros: 0)
+    }
+
+    private func outcome(_ response: Response, _ attempt: Int) -> Outcome? {
+        guard case .outcome(let outcome, let notBefore) = verdict(response, attempt: attempt),
+            notBefore >= now.wallMicros
+        else { return nil }
+        return outcome
+    }
+
+    private func verdict(
+        _ response: Response, attempt: Int = 1, isTripped: Bool = false, judge: Judge = Judge(),
+        seed: UInt64 = 1
+    ) -> Judge.Verdict {
+        var random = SeededGenerator(seed: seed)
+        return judge.verdict(
+            on: response, attempt: attempt, isTripped: isTripped, at: now, using: &random)
+    }
+}

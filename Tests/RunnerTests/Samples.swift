@@ -1,0 +1,89 @@
+import JobStore
+
+@testable import Runner
+
+extension Now {
+    /// Unix time in µs at which the clocks of tests stand at 0.
+    static let wallStartMicros = 1_700_000_000_000_000
+
+    /// So long after the start, on both clocks, unless the wall clock was set by `wallSetMs`.
+    static func at(ms: Int, wallSetMs: Int = 0) -> Now {
+        Now(
+            monotonicMicros: ms * 1000,
+            wallMicros: wallStartMicros + (ms + wallSetMs) * 1000)
+    }
+}
+
+extension Batch {
+    static func sample(
+        id: Batch.ID = 1, first: Int = 0, count: Int = 1_000_000,
+        url: String = "http://127.0.0.1:8080/{id}"
+    ) -> Batch {
+        guard let request = try? RequestTemplate(parsing: url) else {
+            preconditionFailure("\(url) is no request template")
+        }
+        return Batch(id: id, range: JobRange(first: first, count: count), request: request)
+    }
+}
+
+extension RunningBatch {
+    static let sample = RunningBatch(.sample())
+}
+
+extension JobRun {
+    static func sample(_ positions: Range<Int>, attempt: Int = 1) -> JobRun {
+        JobRun(
+            batch: .sample, first: positions.lowerBound, count: positions.count, attempt: attempt)
+    }
+}
+
+extension Job {
+    static func sample(_ position: Int, attempt: Int = 1) -> Job {
+        Job(batch: .sample, position: position, attempt: attempt)
+    }
+
+    func mark(_ outcome: Outcome, notBeforeMicros: Int = 0) -> Mark {
+        Mark(
+            batchID: batch.id, position: position, attempt: attempt, outcome: outcome,
+            notBeforeMicros: notBeforeMicros)
+    }
+}
+
+extension Outcome {
+    static let ok = Outcome(.completed, status: 200)
+    static let unavailable = Outcome(.retrying, status: 503)
+}
+
+/// A queue that hands out the segments it was made with and takes any mark.
+actor SampleQueue: JobQueue {
+    private var segments: [Segment]
+    private(set) var marks: [Mark] = []
+
+    init(jobs: Int = 0) {
+        segments = jobs == 0 ? [] : [Segment(batch: .sample(), todo: [0..<jobs])]
+    }
+
+    func claim(limit: Int) -> [Segment] {
+        defer { segments.removeFirst(min(limit, segments.count)) }
+        return Array(segments.prefix(limit))
+    }
+
+    func claimRetries(dueAt nowMicros: Int, limit: Int) -> RetryClaim {
+        RetryClaim(jobs: [], nextDueMicros: nil)
+    }
+
+    func commit(_ marks: [Mark], heartbeat: Heartbeat) { self.marks += marks }
+
+    func enqueue(_ range: JobRange, request: RequestTemplate) throws(QueueError) -> Batch {
+        throw QueueError(.readOnly, "a sample queue takes no batches")
+    }
+    func attach(_ runner: RunnerDescription) -> Attachment {
+        Attachment(rescued: 0, mayRepeat: 0, counts: counts())
+    }
+    func detach() {}
+    func counts() -> QueueCounts {
+        QueueCounts(total: 0, running: 0, retriesRunning: 0, outcomes: [], run: nil)
+    }
+    func verify() -> [String] { [] }
+    func close() {}
+}

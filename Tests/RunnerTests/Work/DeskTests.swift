@@ -1,0 +1,82 @@
+import JobStore
+import Testing
+
+@testable import Runner
+
+@Suite(.timeLimit(.minutes(1))) struct DeskTests {
+    private let queue = SampleQueue()
+    private let feed: Feed
+    private let marker: Marker
+    private let desk: Desk
+
+    init() async throws {
+        feed = Feed(queue: queue, state: JobFeed(retrying: 0)) {}
+        marker = Marker(queue: queue, feed: feed)
+        desk = Desk(feed: feed, marker: marker, judge: Judge(retries: 3))
+    }
+
+    @Test func turnEnds_handsOverWhatFinished_once() async throws {
+        finish(Response(status: 200), count: 3)
+        desk.turnEnds()
+        desk.turnEnds()
+        marker.close()
+        try await marker.run()
+        let marks = await queue.marks
+        #expect(marks.map(\.position) == [0, 1, 2])
+        #expect(marks.allSatisfy { $0.outcome == .ok && $0.attempt == 1 })
+    }
+
+    @Test func finish_opensTheBreaker_whenTheOneHostCannotBeReached() {
+        finish(Response(failure: .reason(.connect)), count: Breaker.threshold - 1)
+        desk.turnEnds()
+        #expect(feed.trouble == nil)
+        finish(Response(failure: .reason(.dns)), count: 1)
+        desk.turnEnds()
+        #expect(feed.trouble != nil)
+    }
+
+    @Test func finish_countsNothingAgainstTheHost_whenTheBatchHasMany() {
+        let batch = RunningBatch(.sample(url: "http://{id}.example/"))
+        finish(Response(failure: .reason(.connect)), count: 100, batch)
+        desk.turnEnds()
+        #expect(feed.trouble == nil)
+    }
+
+    @Test func finish_opensTheBreaker_onTroubleOfThisMachine_andGivesTheJobBack() async throws {
+        finish(Response(failure: .local(24)), count: 1)
+        desk.turnEnds()
+        #expect(feed.trouble?.localError == 24)
+        marker.close()
+        try await marker.run()
+        #expect(await queue.marks.isEmpty)
+    }
+
+    @Test func finish_startsTheCountOfFailuresAnew_onAnyStatus() {
+        for _ in 0..<3 {
+            finish(Response(failure: .reason(.connect)), count: Breaker.threshold - 1)
+            desk.turnEnds()
+            finish(Response(status: 500), count: 1)
+            desk.turnEnds()
+        }
+        #expect(feed.trouble == nil)
+    }
+
+    @Test(arguments: [Outcome.Reason.badURL, .timeout, .other])
+    func finish_keepsTheCountOfFailures_whenNoResponseCame(reason: Outcome.Reason) {
+        finish(Response(failure: .reason(.connect)), count: Breaker.threshold - 1)
+        desk.turnEnds()
+        finish(Response(failure: .reason(reason)), count: 1)
+        desk.turnEnds()
+        #expect(feed.trouble == nil)
+        finish(Response(failure: .reason(.connect)), count: 1)
+        desk.turnEnds()
+        #expect(feed.trouble != nil)
+    }
+
+    private func finish(_ response: Response, count: Int, _ batch: RunningBatch = .sample) {
+        for position in 0..<count {
+            let job = Job(batch: batch, position: position, attempt: 1)
+            desk.finish(job, with: response, at: .at(ms: 0))
+        }
+    }
+}
