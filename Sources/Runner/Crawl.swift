@@ -42,10 +42,11 @@ public struct Crawl: Sendable {
         observe: @escaping @Sendable (Progress) async -> Void
     ) async throws -> Ending {
         defer { floor.stop() }
+        let patience = Patience(limit: options.maxStall, stop: stop)
         let feed = Feed(
-            queue: queue, state: JobFeed(retrying: attachment.counts.retrying),
+            queue: queue, state: JobFeed(retrying: attachment.counts.retrying), patience: patience,
             wakeLoops: { floor.wake() })
-        let marker = Marker(queue: queue, feed: feed)
+        let marker = Marker(queue: queue, feed: feed, patience: patience)
         let judge = Judge(
             retries: options.retries, backoff: options.backoff,
             longestRetryAfterMicros: options.longestRetryAfter.microseconds)

@@ -66,12 +66,13 @@ struct Run: StatusCommand {
             view.start(attachment)
             if let warning = MachineLimits.portWarning(workers: workers) { view.note(warning) }
             Signals.onStop { [grace] in
+                let isSecond = stop.isRequested
+                stop.request()  // before a word: nobody may be reading what we say
                 view.note(
-                    stop.isRequested
+                    isSecond
                         ? "stopping now"
                         : "finishing the requests in flight, for \(grace) at most; once more to stop now"
                 )
-                stop.request()
             }
             let begin = ContinuousClock.now
             let ending = try await crawl.run(attachment, every: view.interval) { view.show($0) }

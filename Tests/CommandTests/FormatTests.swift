@@ -32,10 +32,8 @@ import Testing
         #expect(Format.duration(.seconds(seconds)) == text)
     }
 
-    @Test func duration_takesWhatNoRunWillLast() async {
-        await #expect(processExitsWith: .success) {
-            _ = Format.duration(.seconds(Int.max))
-        }
+    @Test func duration_takesWhatNoRunWillLast() {
+        #expect(Format.duration(.seconds(Int.max)).hasSuffix("h"))
     }
 
     @Test(arguments: [

@@ -26,7 +26,13 @@ struct Program {
             self.output = output
         }
 
-        deinit { if result == nil { Glibc.kill(pid, SIGKILL) } }
+        /// Ends it and takes it off the process table.
+        deinit {
+            guard result == nil else { return }
+            Glibc.kill(pid, SIGKILL)
+            var status: Int32 = 0
+            waitpid(pid, &status, 0)
+        }
 
         func kill(_ signal: Int32) { Glibc.kill(pid, signal) }
 

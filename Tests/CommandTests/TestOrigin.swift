@@ -28,8 +28,6 @@ final class TestOrigin {
         self.port = port
     }
 
-    deinit { process.kill(SIGKILL) }
-
     var url: String { "http://127.0.0.1:\(port)" }
 
     func hits() throws -> Hits {

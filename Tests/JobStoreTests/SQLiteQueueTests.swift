@@ -203,6 +203,26 @@ import Testing
         return String(decoding: contents(of: output), as: UTF8.self)
     }
 
+    /// To close any descriptor of the file would drop the first instance's locks; the next process
+    /// to come would then remove the log under it.
+    @Test func aSecondInstance_leavesTheFirstItsLocks() async throws {
+        let first = try await filled(1000)
+        let segment = try await first.claim(limit: 1)[0]
+        for _ in 0..<3 {
+            let second = try queue(.write)
+            #expect(try await second.counts().total == 1000)
+            await second.close()
+        }
+        // As an `enqueue` of another process: the last to close removes the log.
+        _ = try run("sqlite3", path, "SELECT count(*) FROM batch")
+        let marks = segment.todo.flatMap { $0 }.map {
+            Mark(batchID: 1, position: $0, attempt: 1, outcome: Outcome(.completed, status: 200))
+        }
+        try await first.commit(marks, heartbeat: Heartbeat(requestsPerSecond: 1))
+        #expect(try run("sqlite3", path, "SELECT sum(count) FROM tally") == "1000\n")
+        await first.close()
+    }
+
     // MARK: - Files that are no queue
 
     private func expectRefused(

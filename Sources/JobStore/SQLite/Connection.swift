@@ -15,13 +15,18 @@ enum Value: ExpressibleByIntegerLiteral {
 struct Connection: ~Copyable {
     private var open: OpaquePointer?
 
-    /// - Parameter readOnly: Then it never writes and never checkpoints.
-    init(path: String, readOnly: Bool) throws(SQLiteError) {
+    /// - Parameters:
+    ///   - readOnly: Then it never writes and never checkpoints.
+    ///   - isImmutable: Nobody else has it open or may change it; it needs no WAL's index then.
+    init(path: String, readOnly: Bool, isImmutable: Bool = false) throws(SQLiteError) {
         var handle: OpaquePointer?
         // A name with SQLite's URI syntax in it would be read as one; NOFOLLOW is not asked for,
         // the caller has resolved links. NOMUTEX: one thread owns it.
-        let flags = (readOnly ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE) | SQLITE_OPEN_NOMUTEX
-        let result = sqlite3_open_v2(path, &handle, flags, nil)
+        let flags =
+            (readOnly ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE) | SQLITE_OPEN_NOMUTEX
+            | (isImmutable ? SQLITE_OPEN_URI : 0)
+        let name = isImmutable ? Self.immutableURI(path) : path
+        let result = sqlite3_open_v2(name, &handle, flags, nil)
         guard result == SQLITE_OK, let handle else {
             let error = SQLiteError(
                 code: ResultCode(rawValue: result),
@@ -50,6 +55,29 @@ struct Connection: ~Copyable {
     private var handle: OpaquePointer {
         guard let open else { preconditionFailure("a closed queue was used") }
         return open
+    }
+
+    /// > The path is percent-decoded, and ends at the first `?` or `#`.
+    /// <https://www.sqlite.org/uri.html>
+    private static func immutableURI(_ path: String) -> String {
+        var uri = "file:"
+        for character in path {
+            switch character {
+            case "%": uri += "%25"
+            case "?": uri += "%3f"
+            case "#": uri += "%23"
+            default: uri.append(character)
+            }
+        }
+        return uri + "?immutable=1"
+    }
+
+    /// Whether the file was renamed or removed since it was opened: in WAL mode SQLite does not
+    /// ask, and would go on writing to a log that nobody will find.
+    var hasMoved: Bool {
+        var moved: Int32 = 0
+        let result = sqlite3_file_control(handle, "main", SQLITE_FCNTL_HAS_MOVED, &moved)
+        return result == SQLITE_OK && moved != 0
     }
 
     /// Runs statements that return no rows.
@@ -82,6 +110,12 @@ struct Connection: ~Copyable {
         try statement.bind(values)
         guard try statement.step(), !statement.isNull(0) else { return nil }
         return statement.int(0)
+    }
+
+    /// The first column of the first row as text; empty when there is none.
+    func text(_ sql: String) throws(SQLiteError) -> String {
+        let statement = try prepare(sql)
+        return try statement.step() ? statement.text(0) : ""
     }
 
     /// Rows the last statement changed.

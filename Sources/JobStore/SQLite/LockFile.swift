@@ -13,13 +13,15 @@ struct LockFile: ~Copyable {
         case write = 1
     }
 
+    private let path: String
     private let descriptor: Int32
 
-    /// - Throws: `Errno` as a bare number where the file cannot be opened or made.
+    /// - Throws: Why the file cannot be opened or made.
     init(path: String, readOnly: Bool) throws(SystemError) {
         let flags = (readOnly ? O_RDONLY : O_RDWR | O_CREAT) | O_CLOEXEC | O_NOFOLLOW
         let descriptor = open(path, flags, 0o600)
         guard descriptor >= 0 else { throw SystemError(errno) }
+        self.path = path
         self.descriptor = descriptor
     }
 
@@ -33,7 +35,10 @@ struct LockFile: ~Copyable {
         var waitedMillis = 0
         while true {
             var lock = request(right, F_WRLCK)
-            if fcntl(descriptor, Int32(set_ofd_lock), &lock) == 0 { return true }
+            if fcntl(descriptor, Int32(set_ofd_lock), &lock) == 0 {
+                guard isInPlace else { throw SystemError(ESTALE) }
+                return true
+            }
             guard errno == EAGAIN || errno == EACCES || errno == EINTR else {
                 throw SystemError(errno)
             }
@@ -41,6 +46,13 @@ struct LockFile: ~Copyable {
             usleep(1000)
             waitedMillis += 1
         }
+    }
+
+    /// Whether others who open the path find our file: removed, it keeps out nobody.
+    private var isInPlace: Bool {
+        var (ours, theirs) = (stat(), stat())
+        return fstat(descriptor, &ours) == 0 && stat(path, &theirs) == 0
+            && ours.st_ino == theirs.st_ino && ours.st_dev == theirs.st_dev
     }
 
     func release(_ right: Right) {
@@ -84,5 +96,9 @@ struct SystemError: Error, CustomStringConvertible {
 
     init(_ number: Int32) { self.number = number }
 
-    var description: String { String(cString: strerror(number)) }
+    var description: String {
+        number == ESTALE
+            ? "it was removed or replaced; it must stay while the queue is in use, run again"
+            : String(cString: strerror(number))
+    }
 }

@@ -1,4 +1,5 @@
 internal import Glibc
+internal import Synchronization
 
 /// The file a queue lives in, looked at before SQLite touches it.
 struct QueueFile {
@@ -58,21 +59,18 @@ struct QueueFile {
         free(real)
         // An empty file is where SQLite, too, sees an empty database.
         state = status.st_size == 0 ? .missing : .present
-        if state == .present { try checkHeader() }
+        if state == .present { try checkHeader(status) }
     }
 
-    private func checkHeader() throws(QueueError) {
-        let descriptor = open(resolved, O_RDONLY | O_CLOEXEC)
-        guard descriptor >= 0 else {
+    private func checkHeader(_ status: stat) throws(QueueError) {
+        let header: [UInt8]
+        do {
+            header = try Self.header(of: resolved, status)
+        } catch {
             throw QueueError(
-                .unreadable,
-                "the queue \(path) cannot be read: \(SystemError(errno)); check its permissions")
+                .unreadable, "the queue \(path) cannot be read: \(error); check its permissions")
         }
-        // SQLite has not opened the file in this process yet, so closing ours drops no lock.
-        defer { _ = close(descriptor) }
-        var header = [UInt8](repeating: 0, count: 100)
-        let count = read(descriptor, &header, header.count)
-        guard count >= 16, header[..<16].elementsEqual("SQLite format 3\0".utf8) else {
+        guard header.count >= 72, header[..<16].elementsEqual("SQLite format 3\0".utf8) else {
             throw QueueError(
                 .notAQueue,
                 "\(path) is not a queue (not a SQLite database); name another file with --queue")
@@ -85,6 +83,37 @@ struct QueueFile {
                 "\(path) is a SQLite database, but not a queue of runner; name another file with --queue"
             )
         }
+    }
+
+    private struct FileID: Hashable {
+        let device: UInt
+        let number: UInt
+    }
+
+    /// Descriptors of the files looked at, one a file for the life of the process: to close one
+    /// would drop the locks of every connection this process has to that file.
+    private static let looks = Mutex<[FileID: Int32]>([:])
+
+    /// The first 100 bytes of a file; fewer when it is shorter.
+    private static func header(of path: String, _ status: stat) throws(SystemError) -> [UInt8] {
+        let id = FileID(device: UInt(status.st_dev), number: UInt(status.st_ino))
+        let descriptor = looks.withLock { looks in
+            if let known = looks[id] { return known }
+            let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+            if descriptor >= 0 { looks[id] = descriptor }
+            return descriptor
+        }
+        guard descriptor >= 0 else { throw SystemError(errno) }
+        var bytes = [UInt8](repeating: 0, count: 100)
+        let count = pread(descriptor, &bytes, bytes.count, 0)
+        guard count >= 0 else { throw SystemError(errno) }
+        return Array(bytes[..<count])
+    }
+
+    /// Whether a log with changes of this queue, or what is left of one, stands beside it.
+    var hasLog: Bool {
+        var status = stat()
+        return stat(resolved + "-wal", &status) == 0 && status.st_size > 0
     }
 
     func openLock(_ access: SQLiteQueue.Access) throws(QueueError) -> LockFile? {
@@ -115,6 +144,14 @@ struct QueueFile {
             defer { lock.release(.write) }
             var status = stat()
             if stat(resolved, &status) == 0, status.st_size > 0 { return }  // made while we waited
+            // SQLite would read it into the new queue; and it may hold the only copy of the marks of
+            // a queue that was moved away.
+            guard !hasLog else {
+                throw QueueError(
+                    .notAQueue,
+                    "\(path)-wal holds the last changes of a queue that is gone; put \(path) back beside it, or remove \(path)-wal to start anew"
+                )
+            }
             let draft = resolved + "-new"
             removeDraft(draft)  // of one who was killed
             defer { removeDraft(draft) }
@@ -122,8 +159,6 @@ struct QueueFile {
             guard descriptor >= 0 else { throw SystemError(errno) }
             _ = close(descriptor)
             try Migrator.create(at: draft)
-            // A log left of a queue that is gone would be read into this one.
-            for suffix in ["-journal", "-wal", "-shm"] { unlink(resolved + suffix) }
             guard rename(draft, resolved) == 0 else { throw SystemError(errno) }
             try syncFolder()
         } catch let error as QueueError {

@@ -7,6 +7,9 @@ struct ResultCode: RawRepresentable, Hashable, Sendable {
     /// The code without its extension in the upper bytes.
     var primary: Int32 { rawValue & 0xFF }
 
+    /// The file, or what must stand beside it, cannot be opened.
+    var isUnopenable: Bool { primary == SQLITE_CANTOPEN || primary == SQLITE_READONLY }
+
     /// SQLITE_READONLY_DBMOVED, a macro Swift does not import.
     static let readOnlyMoved = ResultCode(rawValue: SQLITE_READONLY | (4 << 8))
     /// SQLITE_IOERR_SHMSIZE: the WAL's index beside the file could not be made larger.

@@ -23,9 +23,12 @@ extension SQLiteQueue {
 
     private func liveRun() throws -> QueueCounts.LiveRun? {
         let statement = try connection.prepare(
-            "SELECT pid, workers, started_at_us, requests_per_s FROM runner ORDER BY id DESC LIMIT 1"
-        )
-        try statement.bind([])
+            """
+            SELECT pid, workers, started_at_us, iif(heartbeat_us > ? - 10000000, requests_per_s, 0)
+            FROM runner ORDER BY id DESC LIMIT 1
+            """)
+        // A rate of more than ten seconds ago is nobody's rate: the run waits for something.
+        try statement.bind([.int(unixTimeMicros())])
         guard try statement.step() else { return nil }
         return QueueCounts.LiveRun(
             pid: statement.int(0), workers: statement.int(1), startedAtMicros: statement.int(2),

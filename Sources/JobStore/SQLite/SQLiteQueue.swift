@@ -35,7 +35,7 @@ public actor SQLiteQueue: JobQueue {
     /// Opens the queue at `path`. Blocks for a few milliseconds.
     ///
     /// - Throws: `.missing`, `.notAQueue`, `.newer`, `.damaged`, `.unreadable`, `.readOnly`,
-    ///   `.busy`; the file is then as it was.
+    ///   `.busy`; the file is then as it was, and at most a lock file beside it is new.
     public init(path: String, access: Access) throws(QueueError) {
         let file = try QueueFile(path: path)
         let lock = try file.openLock(access)
@@ -51,12 +51,17 @@ public actor SQLiteQueue: JobQueue {
             try file.create(under: lock!)
         }
         do {
-            let connection = try Connection(path: file.resolved, readOnly: access == .read)
+            let connection = try Self.connect(file, access)
             try Self.check(connection, path: path)
             if access != .read {
+                guard try connection.text("PRAGMA journal_mode = WAL") == "wal" else {
+                    throw QueueError(
+                        .readOnly,
+                        "the file system of \(path) does not allow a write-ahead log; put the queue on a local disk"
+                    )
+                }
                 try connection.execute(
-                    "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA journal_size_limit = 16777216"
-                )
+                    "PRAGMA synchronous = FULL; PRAGMA journal_size_limit = 16777216")
                 if !isNew { try Migrator.migrate(connection, under: lock!, path: path) }
             }
             self.connection = connection
@@ -78,6 +83,20 @@ public actor SQLiteQueue: JobQueue {
         let mine = (try? takeWriteLock()) != nil
         connection.close()
         if mine { releaseWriteLock() }
+    }
+
+    private static func connect(
+        _ file: QueueFile, _ access: Access
+    ) throws(SQLiteError) -> Connection {
+        do {
+            let connection = try Connection(path: file.resolved, readOnly: access == .read)
+            _ = try connection.int("PRAGMA schema_version")
+            return connection
+        } catch  where access == .read && error.code.isUnopenable && !file.hasLog {
+            // In a folder we may not write, SQLite cannot make the WAL's index. A queue that was
+            // closed needs none.
+            return try Connection(path: file.resolved, readOnly: true, isImmutable: true)
+        }
     }
 
     private static func check(_ connection: borrowing Connection, path: String) throws {
@@ -107,6 +126,9 @@ public actor SQLiteQueue: JobQueue {
             // > busy timeout. <https://www.sqlite.org/lang_transaction.html>
             try connection.execute("BEGIN IMMEDIATE")
             do {
+                if connection.hasMoved {
+                    throw SQLiteError(code: .readOnlyMoved, message: "moved", sql: "")
+                }
                 let result = try body()
                 try connection.execute("COMMIT")
                 return result

@@ -8,10 +8,15 @@ final class Feed: Sendable {
     private let bell = Doorbell()
     private let loops: @Sendable () -> Void
     private let queue: any JobQueue
+    private let patience: Patience
 
     /// - Parameter wakeLoops: Called when loops that had too few jobs may ask again; must not block.
-    init(queue: any JobQueue, state: JobFeed, wakeLoops: @escaping @Sendable () -> Void) {
+    init(
+        queue: any JobQueue, state: JobFeed, patience: Patience,
+        wakeLoops: @escaping @Sendable () -> Void
+    ) {
         self.queue = queue
+        self.patience = patience
         self.state = Mutex(state)
         loops = wakeLoops
     }
@@ -34,12 +39,16 @@ final class Feed: Sendable {
             }
             switch need {
             case .segments(let limit):
-                let segments = try await queue.claim(limit: limit)
+                let segments = try await patience.whileBusy { () async throws(QueueError) in
+                    try await queue.claim(limit: limit)
+                }
                 let after = Now.read()
                 state.withLock { $0.add(segments, running, at: after) }
                 if !segments.isEmpty { loops() }
             case .retries(let limit):
-                let claim = try await queue.claimRetries(dueAt: now.wallMicros, limit: limit)
+                let claim = try await patience.whileBusy { () async throws(QueueError) in
+                    try await queue.claimRetries(dueAt: now.wallMicros, limit: limit)
+                }
                 state.withLock { $0.add(claim, running) }
                 if !claim.jobs.isEmpty { loops() }
             case .wait(let untilMicros):

@@ -7,10 +7,12 @@ final class Marker: Sendable {
     private let bell = Doorbell()
     private let queue: any JobQueue
     private let feed: Feed
+    private let patience: Patience
 
-    init(queue: any JobQueue, feed: Feed) {
+    init(queue: any JobQueue, feed: Feed, patience: Patience) {
         self.queue = queue
         self.feed = feed
+        self.patience = patience
     }
 
     /// Takes over what ended on a loop. Called once a turn of a loop, not once a job.
@@ -35,8 +37,10 @@ final class Marker: Sendable {
             switch buffer.withLock({ $0.next(at: now) }) {
             case .commit(let marks):
                 rate.add(marks.count, at: now)
-                try await queue.commit(
-                    marks, heartbeat: Heartbeat(requestsPerSecond: rate.perSecond(at: now)))
+                let heartbeat = Heartbeat(requestsPerSecond: rate.perSecond(at: now))
+                try await patience.whileBusy { () async throws(QueueError) in
+                    try await queue.commit(marks, heartbeat: heartbeat)
+                }
                 feed.marked(marks)
             case .wait(let untilMicros):
                 await bell.wait(untilMicros: untilMicros)

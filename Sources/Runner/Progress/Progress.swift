@@ -60,6 +60,7 @@ struct ProgressWatch {
         let what =
             switch trouble.localError {
             case EMFILE, ENFILE: "out of open files; lower --workers or raise ulimit -n"
+            case ENOENT: "the certificates to trust cannot be read; see --cacert"
             case let number?: String(cString: strerror(number))
             case nil: "the host cannot be reached"
             }

@@ -35,6 +35,9 @@ struct Judge: Sendable {
             return .giveBack
         case .reason(let reason):
             switch reason {
+            case .tls where isTripped:
+                // Of all jobs in a row: a certificate that has run out, or none here to trust.
+                return .giveBack
             case .tls, .tooLarge, .redirects, .badURL:
                 // The next attempt would end the same.
                 return .outcome(Outcome(.failed, reason), notBeforeMicros: 0)

@@ -18,7 +18,6 @@ final class Desk: EventLoopClient, @unchecked Sendable {
     private var handout = Feed.Handout()
 
     private var marks: [Mark] = []
-    private var markedBytes = 0
     private var turn = TurnReport()
 
     init(feed: Feed, marker: Marker, judge: Judge) {
@@ -39,7 +38,8 @@ final class Desk: EventLoopClient, @unchecked Sendable {
     func finish(_ job: Job, with response: Response, at now: Now) {
         switch response.failure {
         case .local(let number): turn.localError = number
-        case .reason(.dns), .reason(.connect): if job.batch.hasOneHost { turn.unreachable += 1 }
+        case .reason(.dns), .reason(.connect), .reason(.tls):
+            if job.batch.hasOneHost { turn.unreachable += 1 }
         // A request that was sent before the network went down ends so, too.
         case .reason(.timeout), .reason(.other), .reason(.badURL), .cancelled: break
         case .reason, nil: turn.answered += 1
@@ -51,7 +51,6 @@ final class Desk: EventLoopClient, @unchecked Sendable {
         switch verdict {
         case .outcome(let outcome, let notBeforeMicros):
             turn.finished += 1
-            markedBytes += response.bodyBytes
             marks.append(
                 Mark(
                     batchID: job.batch.id, position: job.position, attempt: job.attempt,
@@ -74,10 +73,9 @@ final class Desk: EventLoopClient, @unchecked Sendable {
         feed.ended(turn, at: now)
         turn = TurnReport()
         guard !marks.isEmpty else { return }
-        // Bodies are dropped, so the marks stand for no bytes of output.
+        // Bodies are dropped: the marks stand for no bytes of output.
         marker.add(marks, bytes: 0, at: now)
         marks.removeAll(keepingCapacity: true)
-        markedBytes = 0
     }
 
     func woken() {

@@ -16,9 +16,11 @@ struct QueueOptions: ParsableArguments {
         if path.isEmpty {
             throw ValidationError("the queue's name is empty; name a file with --queue")
         }
-        if Terminal.escaped(path) != path {
+        // U+FFFD stands where the bytes were no UTF-8: two names could become one.
+        if Terminal.escaped(path) != path || path.unicodeScalars.contains("\u{FFFD}") {
             throw ValidationError(
-                "the queue's name holds a control character; name another file with --queue")
+                "the queue's name holds a control character or is not UTF-8; name another file with --queue"
+            )
         }
     }
 }

@@ -42,7 +42,9 @@ final class ProgressView: Sendable {
         guard !isQuiet else { return }
         if isLive {
             let text = Self.block(progress, columns: Terminal.columns(STDERR_FILENO))
-            screen.withLock { try? $0.draw(text) }
+            screen.withLock { screen in
+                if Terminal.isReady(STDERR_FILENO) { try? screen.draw(text) }
+            }
         } else {
             Terminal.say(Self.line(progress))
         }

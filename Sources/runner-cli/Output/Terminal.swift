@@ -15,8 +15,18 @@ enum Terminal {
         }
     }
 
-    /// Writes to stderr. A stream that is closed or full is nobody's error: the run goes on.
-    static func say(_ text: String) { try? write(text + "\n", to: STDERR_FILENO) }
+    /// Writes to stderr. A stream that is closed or full, or a pipe that nobody reads, is nobody's
+    /// error: the run goes on.
+    static func say(_ text: String) {
+        guard isReady(STDERR_FILENO) else { return }
+        try? write(text + "\n", to: STDERR_FILENO)
+    }
+
+    /// Whether a line can be written without waiting for a reader, or within a moment.
+    static func isReady(_ descriptor: Int32) -> Bool {
+        var stream = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
+        return poll(&stream, 1, 100) > 0
+    }
 
     /// Writes data to stdout.
     static func output(_ text: String) throws(OutputError) {

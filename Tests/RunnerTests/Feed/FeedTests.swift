@@ -21,7 +21,7 @@ import Testing
     private let loops = Loops()
 
     private func feed(_ queue: SampleQueue = SampleQueue()) -> Feed {
-        Feed(queue: queue, state: JobFeed(retrying: 0)) { [loops] in loops.wake() }
+        Feed(queue: queue, state: JobFeed(retrying: 0), patience: .none) { [loops] in loops.wake() }
     }
 
     @Test func run_ends_whenTheQueueIsEmpty() async throws {

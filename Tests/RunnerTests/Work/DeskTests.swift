@@ -10,8 +10,8 @@ import Testing
     private let desk: Desk
 
     init() async throws {
-        feed = Feed(queue: queue, state: JobFeed(retrying: 0)) {}
-        marker = Marker(queue: queue, feed: feed)
+        feed = Feed(queue: queue, state: JobFeed(retrying: 0), patience: .none) {}
+        marker = Marker(queue: queue, feed: feed, patience: .none)
         desk = Desk(feed: feed, marker: marker, judge: Judge(retries: 3))
     }
 

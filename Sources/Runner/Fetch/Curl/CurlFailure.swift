@@ -27,8 +27,8 @@ enum CurlFailure {
         // A handshake that breaks off is the network's doing; one that is refused is not.
         case CURLE_SSL_CONNECT_ERROR where isBroken(report.message): .reason(.reset)
         case CURLE_SSL_CONNECT_ERROR, CURLE_PEER_FAILED_VERIFICATION, CURLE_SSL_CERTPROBLEM,
-            CURLE_SSL_CIPHER, CURLE_SSL_ISSUER_ERROR, CURLE_SSL_CACERT_BADFILE,
-            CURLE_SSL_INVALIDCERTSTATUS, CURLE_SSL_PINNEDPUBKEYNOTMATCH:
+            CURLE_SSL_CIPHER, CURLE_SSL_ISSUER_ERROR, CURLE_SSL_INVALIDCERTSTATUS,
+            CURLE_SSL_PINNEDPUBKEYNOTMATCH:
             .reason(.tls)
         case CURLE_TOO_MANY_REDIRECTS: .reason(.redirects)
         // A redirect to a scheme we do not follow; without one, an answer in HTTP/0.9, which is
@@ -42,6 +42,8 @@ enum CurlFailure {
         case CURLE_WEIRD_SERVER_REPLY, CURLE_BAD_CONTENT_ENCODING, CURLE_WRITE_ERROR:
             .reason(.badResponse)
         case CURLE_OUT_OF_MEMORY: .local(ENOMEM)
+        // The certificates to trust are ours to have: no job is to blame.
+        case CURLE_SSL_CACERT_BADFILE: .local(ENOENT)
         case CURLE_URL_MALFORMAT: .reason(report.status > 0 ? .redirects : .badURL)
         default: .reason(.other)
         }

@@ -31,6 +31,7 @@ final class EventLoop: TaskExecutor, @unchecked Sendable {
     /// Read once a turn.
     private(set) var now = Now.read()
 
+    private let thread = Atomic<UInt>(0)
     private let threadID = Atomic<UInt>(0)
     private let inbox = Mutex<[UnownedJob]>([])
     private struct Flags: OptionSet {
@@ -74,7 +75,7 @@ final class EventLoop: TaskExecutor, @unchecked Sendable {
                 return nil
             }, me)
         precondition(result == 0, "an event loop's thread could not be started: error \(result)")
-        pthread_detach(thread)
+        self.thread.store(thread, ordering: .relaxed)
     }
 
     // MARK: - From any thread
@@ -95,8 +96,14 @@ final class EventLoop: TaskExecutor, @unchecked Sendable {
     /// Ends all transfers as cancelled, now and from now on.
     func cancelTransfers() { raise(.cancel) }
 
-    /// Ends the thread. All workers must have ended.
-    func stop() { raise(.stop) }
+    /// Ends the thread and waits for it, so that nothing of libcurl runs on. All workers must have
+    /// ended. To be called once, from another thread.
+    func stop() {
+        let thread = thread.load(ordering: .relaxed)
+        guard thread != 0 else { return }  // never started
+        raise(.stop)
+        pthread_join(thread, nil)
+    }
 
     private func raise(_ flag: Flags) {
         let isNew = flags.withLock { $0.insert(flag).inserted }

@@ -9,6 +9,11 @@ final class Shard {
     /// µs on the monotonic clock when libcurl wants to be called; 0: at once, `.max`: never.
     private(set) var deadlineMicros = Int.max
     private var transfers: [ObjectIdentifier: Transfer] = [:]
+    /// Whether a name was resolved, so that libcurl knows it for the others.
+    private var isWarm = false
+    private var lookups = 0
+    /// Transfers that wait for the first to have an address.
+    private var cold: [Transfer] = []
 
     typealias OpaqueMulti = UnsafeMutableRawPointer
 
@@ -53,8 +58,33 @@ final class Shard {
     func register(_ transfer: Transfer) { transfers[ObjectIdentifier(transfer)] = transfer }
     func unregister(_ transfer: Transfer) { transfers[ObjectIdentifier(transfer)] = nil }
 
+    /// Gives a transfer to libcurl. libcurl 7.88 starts a thread and a pair of sockets for each name
+    /// it looks up, also when another transfer is looking up the same; so until the first has an
+    /// address, only two go ahead.
+    ///
+    /// - Returns: Whether libcurl took it.
+    func add(_ transfer: Transfer) -> Bool {
+        guard isWarm || lookups < 2 else {
+            cold.append(transfer)
+            return true
+        }
+        lookups += 1
+        return curl_multi_add_handle(multi, transfer.easy) == CURLM_OK
+    }
+
+    /// A transfer has an address, and opens a socket.
+    func noteAddress() { isWarm = true }
+
+    /// Outside of libcurl's callbacks: lets those go that waited.
+    private func addCold() {
+        while isWarm || lookups < 2, let transfer = cold.popLast() {
+            if !add(transfer) { transfer.end(with: Response(failure: .reason(.other))) }
+        }
+    }
+
     /// Ends every transfer in flight.
     func endAll(as failure: Response.Failure) {
+        cold.removeAll()
         for transfer in transfers.values where transfer.isInFlight {
             curl_multi_remove_handle(multi, transfer.easy)
             transfer.end(with: Response(failure: failure))
@@ -97,8 +127,10 @@ final class Shard {
             // Unretained: a transfer closes its easy handle before it goes.
             let transfer = Unmanaged<Transfer>.fromOpaque(mine).takeUnretainedValue()
             curl_multi_remove_handle(multi, easy)
+            lookups -= 1
             transfer.finished(with: result)
         }
+        if !cold.isEmpty { addCold() }
     }
 
     /// After an error of the multi handle its state is unknown: what was in flight on it fails, and
@@ -111,6 +143,7 @@ final class Shard {
         }
         self.multi = multi
         deadlineMicros = .max
+        (isWarm, lookups) = (false, 0)
         setUp()
     }
 

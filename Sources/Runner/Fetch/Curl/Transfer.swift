@@ -53,7 +53,7 @@ final class Transfer {
             if shard.loop.isCancelled { return end(with: Response(failure: .cancelled)) }
             prepare(job)
             socketError = 0
-            if curl_multi_add_handle(shard.multi, easy) != CURLM_OK {
+            if !shard.add(self) {
                 end(with: Response(failure: .reason(.other)))
             }
         }
@@ -101,7 +101,7 @@ final class Transfer {
             // server answers nothing twice: asked again at once, on a fresh connection.
             isSecondTry = true
             _ = easy_set_long(easy, CURLOPT_FRESH_CONNECT, 1)
-            if curl_multi_add_handle(shard.multi, easy) == CURLM_OK { return }
+            if shard.add(self) { return }
         }
         response.status = easy_get_long(easy, CURLINFO_RESPONSE_CODE)
         response.failure = failure(of: result)
@@ -152,6 +152,7 @@ final class Transfer {
     private func openSocket(for address: curl_sockaddr) -> Int32 {
         let descriptor = shard.loop.openSocket(address.family, address.socktype, address.protocol)
         if descriptor < 0 { socketError = errno }
+        shard.noteAddress()
         return descriptor
     }
 
