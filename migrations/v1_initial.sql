@@ -110,7 +110,8 @@ CREATE TABLE runner (
     requests_per_s REAL    NOT NULL DEFAULT 0
 ) STRICT;
 
--- One row a job, for people with a `sqlite3` shell; the program never reads it. `attempts` is
+-- One row a job, for people with a `sqlite3` shell; the program never reads it, and nobody should
+-- during a run of many jobs: it walks them all (a million in half a second) on one snapshot. `attempts` is
 -- NULL once a job is final: it is not kept. sqlar_uncompress is the shell's own function.
 CREATE VIEW job (batch_id, id, url, state, outcome, attempts) AS
 WITH RECURSIVE
@@ -146,6 +147,7 @@ SELECT coded.batch_id,
         WHEN outcome.status > 0 THEN CAST(outcome.status AS TEXT) END,
     CASE WHEN coded.code = 0 THEN 0 ELSE retry.attempts END
 FROM coded
-JOIN batch ON batch.id = coded.batch_id
+-- CROSS keeps `coded` outermost, and so a stream: joined plainly, all of it is put in a table first.
+CROSS JOIN batch ON batch.id = coded.batch_id
 LEFT JOIN outcome ON outcome.code = coded.code
 LEFT JOIN retry ON retry.batch_id = coded.batch_id AND retry.position = coded.position;

@@ -180,7 +180,8 @@ import Testing
         #expect(try program.files(in: "closed") == before)
     }
 
-    @Test(arguments: commands)
+    /// `status` only looks: `MeddlingTests` has it succeed.
+    @Test(arguments: commands.filter { $0 != ["status"] })
     func command_isRefused_whenFileAndFolderAreReadOnly(_ command: [String]) async throws {
         try makeFolder("ro")
         try await makeQueue("ro/q.db")

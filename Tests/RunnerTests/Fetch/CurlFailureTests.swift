@@ -11,7 +11,7 @@ import Testing
         (CURLE_COULDNT_CONNECT, .connect), (CURLE_OPERATION_TIMEDOUT, .timeout),
         (CURLE_SSL_CONNECT_ERROR, .tls), (CURLE_PEER_FAILED_VERIFICATION, .tls),
         (CURLE_SSL_CERTPROBLEM, .tls), (CURLE_SSL_CIPHER, .tls), (CURLE_SSL_ISSUER_ERROR, .tls),
-        (CURLE_SSL_CACERT_BADFILE, .tls), (CURLE_SSL_INVALIDCERTSTATUS, .tls),
+        (CURLE_SSL_INVALIDCERTSTATUS, .tls),
         (CURLE_SSL_PINNEDPUBKEYNOTMATCH, .tls), (CURLE_TOO_MANY_REDIRECTS, .redirects),
         (CURLE_GOT_NOTHING, .reset), (CURLE_SEND_ERROR, .reset), (CURLE_PARTIAL_FILE, .reset),
         (CURLE_HTTP2, .reset), (CURLE_HTTP2_STREAM, .reset), (CURLE_RECV_ERROR, .badResponse),
@@ -44,6 +44,10 @@ import Testing
     func meaning_isReset_whenTheConnectionBroke(code: CURLcode, message: String) {
         let report = CurlFailure.Report(result: code, message: message)
         #expect(CurlFailure.meaning(of: report) == .reason(.reset))
+    }
+
+    @Test func meaning_isLocal_whenTheCertificatesToTrustAreMissing() {
+        #expect(CurlFailure.meaning(of: .init(result: CURLE_SSL_CACERT_BADFILE)) == .local(ENOENT))
     }
 
     @Test(arguments: [EMFILE, ENFILE, ENOBUFS, ENOMEM])

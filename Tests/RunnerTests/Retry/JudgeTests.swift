@@ -46,7 +46,7 @@ import Testing
     @Test(arguments: Outcome.Reason.allCases)
     func verdict_givesBack_onlyWhatCouldNotReachTheHost_whenTripped(reason: Outcome.Reason) {
         let verdict = verdict(Response(failure: .reason(reason)), isTripped: true)
-        #expect((verdict == .giveBack) == (reason == .dns || reason == .connect))
+        #expect((verdict == .giveBack) == [.dns, .connect, .tls].contains(reason))
     }
 
     @Test func verdict_givesBack_whatIsNotTheJobsFault_atAnyAttempt() {
