@@ -49,10 +49,11 @@ public enum MachineLimits {
         return (pages.flatMap { Int($0) } ?? 0) * Int(getpagesize())
     }
 
-    /// Settings of the C library that must stand before the first thread: two heaps instead of
-    /// eight a core, which is what keeps memory flat over days.
+    /// Settings of the C library that must stand before the first thread: a heap a loop, so that
+    /// they do not wait for each other, and two for the rest, instead of eight a core, which is
+    /// what keeps memory flat over days.
     public static func prepareProcess() {
-        mallopt(M_ARENA_MAX, 2)
+        mallopt(M_ARENA_MAX, Int32(clamping: cores + 2))
         signal(SIGPIPE, SIG_IGN)
     }
 
