@@ -51,6 +51,48 @@ private func setting(_ name: String, default value: Int) -> Int {
         #expect(status.outcomes == [.init(outcome: "200", state: "completed", count: jobs)])
     }
 
+    /// The same with the signals that ask: after a drain nothing is repeated, after a second signal
+    /// only what was in flight.
+    @Test(.timeLimit(.minutes(30)))
+    func signals_atRandomMoments_loseNothing_andRepeatOnlyWhatWasCutShort() async throws {
+        let signals = setting("RUNNER_TEST_KILLS", default: 12)
+        let jobs = setting("RUNNER_TEST_JOBS", default: 40_000)
+        let workers = 200
+        var random = SeededGenerator(seed: testSeed(for: "signals_atRandomMoments"))
+
+        let origin = try await TestOrigin()
+        let program = Program()
+        try await program.runner(
+            "enqueue", "--range", "0..\(jobs)", "--url", "\(origin.url)/delay/20/{id}")
+        var cancels = 0
+        for number in 0..<signals {
+            let isTwice = number % 3 == 2
+            let run = try program.start("runner", ["run", "--workers", "\(workers)"])
+            try await Task.sleep(for: .milliseconds(Int.random(in: 5...300, using: &random)))
+            run.kill(number % 3 == 0 ? SIGTERM : SIGINT)
+            if isTwice {
+                cancels += 1
+                try await Task.sleep(for: .milliseconds(Int.random(in: 0...20, using: &random)))
+                run.kill(SIGINT)
+            }
+            let result = await run.wait(seconds: 30)
+            // Before it listens, it ends as any program does.
+            #expect(result.status == 11 || result.signal != nil, "\(result.out)\(result.err)")
+            try await expectSound(program)
+            let status = try await program.status()
+            #expect(status.jobs.running == 0 && status.jobs.retrying == 0)
+            if cancels == 0 { #expect(try origin.hits().repeated == 0) }
+        }
+        let last = try await program.start("runner", ["run", "--workers", "\(workers)"]).wait(
+            seconds: 600)
+        #expect(last.status == 0, "\(last.err)")
+        let hits = try origin.hits()
+        print(
+            "signals_atRandomMoments: \(jobs) jobs, \(signals) signals, \(cancels) of them twice, \(hits.repeated) repeated"
+        )
+        #expect(hits.distinct == jobs && hits.repeated <= cancels * workers)
+    }
+
     /// Kills at each of the store's system calls in turn: however far a commit got, it has happened
     /// or not.
     @Test(.timeLimit(.minutes(10)), arguments: ["pwrite64", "fdatasync", "ftruncate", "unlink"])
