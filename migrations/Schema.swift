@@ -1,7 +1,8 @@
 /// The schema's history: what each version of a queue file adds to the one before.
 ///
-/// A file, once released, is never edited: a change of the schema is a new file and one more line
-/// here. The embedded constant's name is the file's, so file names start with a letter.
+/// A file, once released, is never edited: a change of the schema is a new file, named in
+/// Package.swift, and one more line here. The embedded constant's name is the file's, so file
+/// names start with a letter.
 public enum Schema {
     /// SQL scripts by rising version; the script at index *i* leads from version *i* to *i* + 1.
     public static var scripts: [[UInt8]] {

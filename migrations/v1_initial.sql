@@ -100,7 +100,7 @@ CREATE TABLE host (
     not_before_us INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 
--- A live runner. AUTOINCREMENT: its ID is the epoch every mark carries, and never comes again.
+-- A live runner. AUTOINCREMENT: its ID is the epoch every mark is checked against, and never comes again.
 CREATE TABLE runner (
     id             INTEGER PRIMARY KEY AUTOINCREMENT,
     pid            INTEGER NOT NULL,

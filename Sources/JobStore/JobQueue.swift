@@ -89,7 +89,7 @@ public struct Heartbeat: Sendable {
 public struct Attachment: Sendable {
     /// Jobs dead runners had taken and not marked: available again.
     public let rescued: Int
-    /// Of these, the most that can have been sent already; they may be fetched again.
+    /// Of these, how many may have been sent already: an estimate from workers and rate.
     public let mayRepeat: Int
     /// As of now, after the rescue.
     public let counts: QueueCounts

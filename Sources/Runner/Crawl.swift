@@ -20,7 +20,7 @@ public struct Crawl: Sendable {
     let queue: any JobQueue
     let options: CrawlOptions
     let stop: StopSwitch
-    private let floor: EventLoops
+    private let eventLoops: EventLoops
 
     /// - Throws: `LimitError` when this machine does not allow so many workers; nothing was touched.
     public init(queue: any JobQueue, options: CrawlOptions, stop: StopSwitch) throws {
@@ -28,7 +28,7 @@ public struct Crawl: Sendable {
         self.queue = queue
         self.options = options
         self.stop = stop
-        floor = try EventLoops(options)
+        eventLoops = try EventLoops(options)
     }
 
     /// Runs until the queue is drained or `stop` says so. To be called once.
@@ -41,16 +41,16 @@ public struct Crawl: Sendable {
         _ attachment: Attachment, every interval: Duration = .seconds(1),
         observe: @escaping @Sendable (Progress) async -> Void
     ) async throws -> Ending {
-        defer { floor.stop() }
+        defer { eventLoops.stop() }
         let patience = Patience(limit: options.maxStall, stop: stop)
         let feed = Feed(
             queue: queue, state: JobFeed(retrying: attachment.counts.retrying), patience: patience,
-            wakeLoops: { floor.wake() })
+            wakeLoops: { eventLoops.wake() })
         let marker = Marker(queue: queue, feed: feed, patience: patience)
         let judge = Judge(
             retries: options.retries, backoff: options.backoff,
             longestRetryAfterMicros: options.longestRetryAfter.microseconds)
-        let desks = floor.loops.map { loop in
+        let desks = eventLoops.loops.map { loop in
             let desk = Desk(feed: feed, marker: marker, judge: judge)
             loop.client = desk
             loop.start()
@@ -64,13 +64,13 @@ public struct Crawl: Sendable {
                 // Not a child: the run must not wait for it.
                 let task = Task {
                     try await Task.sleep(for: grace)
-                    floor.cancelTransfers()
+                    eventLoops.cancelTransfers()
                 }
                 graceEnds.withLock { $0 = task }
             },
             cancel: {
                 feed.drain()
-                floor.cancelTransfers()
+                eventLoops.cancelTransfers()
             })
         defer {
             stop.disconnect()
@@ -79,7 +79,7 @@ public struct Crawl: Sendable {
 
         return try await withThrowingTaskGroup(of: Ending?.self) { group in
             group.addTask {
-                await floor.work(desks, options)
+                await eventLoops.work(desks, options)
                 marker.close()
                 return nil
             }
@@ -113,7 +113,7 @@ public struct Crawl: Sendable {
                 // The store failed: nothing that ends from now on can be recorded.
                 group.cancelAll()
                 feed.drain()
-                floor.cancelTransfers()
+                eventLoops.cancelTransfers()
                 marker.close()
                 while await group.nextResult() != nil {}
                 throw error

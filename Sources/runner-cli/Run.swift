@@ -36,7 +36,8 @@ struct Run: StatusCommand {
 
     @Option(
         name: .customLong("max-stall"),
-        help: ArgumentHelp("Stop when nothing got through for so long.", valueName: "seconds"))
+        help: ArgumentHelp(
+            "Stop when the host was out of reach for so long.", valueName: "seconds"))
     var maxStall = Seconds(900)
 
     @Flag(help: "Print the result as JSON.")

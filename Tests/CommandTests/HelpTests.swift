@@ -172,8 +172,8 @@ import Testing
           --retries <retries>     Attempts after a job's first. (default: 3)
           --grace <seconds>       How long a first Ctrl-C lets requests in flight
                                   finish. (default: 30)
-          --max-stall <seconds>   Stop when nothing got through for so long. (default:
-                                  900)
+          --max-stall <seconds>   Stop when the host was out of reach for so long.
+                                  (default: 900)
           --json                  Print the result as JSON.
           -q, --quiet             Show no progress.
           --version               Show the version.

@@ -1,6 +1,7 @@
 internal import CZlib
 
-/// How a segment's outcomes are kept: one byte a job while they change, deflated once all are final.
+/// How a segment's outcomes are kept: one byte a job while they change, deflated once
+/// all are final and not alike.
 ///
 /// The convention is that of SQLite archives (<https://www.sqlite.org/sqlar.html>): a blob as long
 /// as its contents is not deflated; so the `sqlite3` shell reads both with `sqlar_uncompress`.

@@ -13,7 +13,7 @@ struct CodeBook {
         if let code = codes[outcome] { return code }
         let (state, status) = (outcome.state.rawValue, Int(outcome.status))
         let reason = outcome.reason?.rawValue ?? ""
-        // The last codes are not given away: 255 distinct outcomes are past what anyone reads.
+        // Codes 1 to 3 are set aside for what comes when all others are given.
         try connection.run(
             """
             INSERT INTO outcome (code, state, status, reason)

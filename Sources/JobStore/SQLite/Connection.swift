@@ -1,14 +1,12 @@
 internal import CSQLite
 
 /// A value bound to a statement.
-enum Value: ExpressibleByIntegerLiteral {
+enum Value {
     case int(Int)
     case real(Double)
     case text(String)
     case blob([UInt8])
     case null
-
-    init(integerLiteral value: Int) { self = .int(value) }
 }
 
 /// Owns one SQLite connection. Used by one thread only: the owner's.
@@ -20,8 +18,8 @@ struct Connection: ~Copyable {
     ///   - isImmutable: Nobody else has it open or may change it; it needs no WAL's index then.
     init(path: String, readOnly: Bool, isImmutable: Bool = false) throws(SQLiteError) {
         var handle: OpaquePointer?
-        // A name with SQLite's URI syntax in it would be read as one; NOFOLLOW is not asked for,
-        // the caller has resolved links. NOMUTEX: one thread owns it.
+        // Without OPEN_URI unless the URI is ours: a file may be called `file:x?y`. NOMUTEX: one
+        // thread owns it.
         let flags =
             (readOnly ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE) | SQLITE_OPEN_NOMUTEX
             | (isImmutable ? SQLITE_OPEN_URI : 0)

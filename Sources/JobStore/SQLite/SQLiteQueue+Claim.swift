@@ -27,7 +27,7 @@ extension SQLiteQueue {
                         ORDER BY not_before_us LIMIT ?2)
                     RETURNING batch_id, position, attempts
                     """)
-                try statement.bind([.int(nowMicros), .int(limit), .int(try ourID())])
+                try statement.bind([.int(nowMicros), .int(limit), .int(ourID())])
                 var jobs: [(batch: Int, position: Int, attempts: Int)] = []
                 while try statement.step() {
                     jobs.append((statement.int(0), statement.int(1), statement.int(2)))
@@ -65,7 +65,7 @@ extension SQLiteQueue {
         while try open.step() {
             found.append((open.int(0), open.int(1), open.blob(3)))
         }
-        let ourID = try ourID()
+        let ourID = ourID()
         return try found.map { batchID, first, outcomes in
             try connection.run(
                 "UPDATE segment SET runner_id = ? WHERE batch_id = ? AND first = ?",
@@ -97,11 +97,11 @@ extension SQLiteQueue {
             INSERT INTO segment (batch_id, first, count, todo, retrying, runner_id, outcomes)
             VALUES (?1, ?2, ?3, ?3, 0, ?4, zeroblob(?3))
             """,
-            .int(batchID), .int(first), .int(count), .int(try ourID()))
+            .int(batchID), .int(first), .int(count), .int(ourID()))
         return Segment(batch: try batch(batchID), todo: [first..<first + count])
     }
 
-    func ourID() throws(QueueError) -> Int {
+    func ourID() -> Int {
         guard let runnerID else {
             preconditionFailure("claims and marks are for a runner that has attached")
         }

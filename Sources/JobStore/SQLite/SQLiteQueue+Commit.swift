@@ -15,7 +15,7 @@ extension SQLiteQueue {
             try add(tally)
             let changed = try connection.run(
                 "UPDATE runner SET heartbeat_us = ?, requests_per_s = ? WHERE id = ?",
-                .int(unixTimeMicros()), .real(heartbeat.requestsPerSecond), .int(try ourID()))
+                .int(unixTimeMicros()), .real(heartbeat.requestsPerSecond), .int(ourID()))
             guard changed == 1 else { throw fenced("its runner is no longer registered") }
         }
     }
@@ -66,7 +66,7 @@ extension SQLiteQueue {
         let old = segment.outcomes[offset]
         let new = try codes.code(for: mark.outcome, in: connection)
         if mark.attempt == 1 {
-            guard old == 0, segment.runnerID == (try ourID()) else {
+            guard old == 0, segment.runnerID == ourID() else {
                 throw fenced("job \(mark.position) of batch \(mark.batchID) is not ours")
             }
             segment.todo -= 1
@@ -101,11 +101,11 @@ extension SQLiteQueue {
                 WHERE batch_id = ?1 AND position = ?2 AND runner_id = ?5
                 """,
                 .int(mark.batchID), .int(mark.position), .int(mark.attempt),
-                .int(mark.notBeforeMicros), .int(try ourID()))
+                .int(mark.notBeforeMicros), .int(ourID()))
         case (false, _):
             changed = try connection.run(
                 "DELETE FROM retry WHERE batch_id = ? AND position = ? AND runner_id = ?",
-                .int(mark.batchID), .int(mark.position), .int(try ourID()))
+                .int(mark.batchID), .int(mark.position), .int(ourID()))
         }
         guard changed == 1 else {
             throw fenced("the retry of job \(mark.position) of batch \(mark.batchID) is not ours")
@@ -147,8 +147,8 @@ extension SQLiteQueue {
             INSERT INTO tally (batch_id, outcome, count) VALUES (?, ?, ?)
             ON CONFLICT (batch_id, outcome) DO UPDATE SET count = count + excluded.count
             """)
-        // Additions first: a count never dips below 0 on the way.
-        for (key, change) in tally.sorted(by: { $0.value > $1.value }) where change > 0 {
+        // What shrinks is updated instead: an upsert's new row would have to pass the CHECK.
+        for (key, change) in tally where change > 0 {
             try statement.run(.int(key.batch), .int(Int(key.code)), .int(change))
         }
         for (key, change) in tally where change < 0 {

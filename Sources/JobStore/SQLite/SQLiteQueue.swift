@@ -32,10 +32,10 @@ public actor SQLiteQueue: JobQueue {
     var runnerID: Int?
     var codes = CodeBook()
 
-    /// Opens the queue at `path`. Blocks for a few milliseconds.
+    /// Opens the queue at `path`. Blocks for a few milliseconds, or up to 10 s while it is locked.
     ///
     /// - Throws: `.missing`, `.notAQueue`, `.newer`, `.damaged`, `.unreadable`, `.readOnly`,
-    ///   `.busy`; the file is then as it was, and at most a lock file beside it is new.
+    ///   `.busy`, `.full`, `.io`; the file is then as it was, and at most a lock file beside it is new.
     public init(path: String, access: Access) throws(QueueError) {
         let file = try QueueFile(path: path)
         let lock = try file.openLock(access)

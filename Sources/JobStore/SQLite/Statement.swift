@@ -1,6 +1,6 @@
 internal import CSQLite
 
-/// Owns one prepared statement; outlives no connection, since both belong to one function.
+/// Owns one prepared statement. It never leaves the function that prepared it.
 struct Statement: ~Copyable {
     private let handle: OpaquePointer
 

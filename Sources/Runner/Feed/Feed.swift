@@ -6,7 +6,7 @@ final class Feed: Sendable {
     private let state: Mutex<JobFeed>
     private let batches = Mutex<[Batch.ID: RunningBatch]>([:])
     private let bell = Doorbell()
-    private let loops: @Sendable () -> Void
+    private let wakeLoops: @Sendable () -> Void
     private let queue: any JobQueue
     private let patience: Patience
 
@@ -18,7 +18,7 @@ final class Feed: Sendable {
         self.queue = queue
         self.patience = patience
         self.state = Mutex(state)
-        loops = wakeLoops
+        self.wakeLoops = wakeLoops
     }
 
     /// Claims until nothing is left to fetch, or until drained.
@@ -44,17 +44,19 @@ final class Feed: Sendable {
                 }
                 let after = Now.read()
                 state.withLock { $0.add(segments, running, at: after) }
-                if !segments.isEmpty { loops() }
+                if !segments.isEmpty { wakeLoops() }
             case .retries(let limit):
                 let claim = try await patience.whileBusy { () async throws(QueueError) in
                     try await queue.claimRetries(dueAt: now.wallMicros, limit: limit)
                 }
                 state.withLock { $0.add(claim, running) }
-                if !claim.jobs.isEmpty { loops() }
+                if !claim.jobs.isEmpty { wakeLoops() }
             case .wait(let untilMicros):
                 await bell.wait(untilMicros: untilMicros)
                 // A pause that is over lets loops ask again; while it lasts they would ask in vain.
-                if let until = pausedUntilMicros, Now.read().monotonicMicros >= until { loops() }
+                if let until = pausedUntilMicros, Now.read().monotonicMicros >= until {
+                    wakeLoops()
+                }
             case .finished:
                 return false
             }
@@ -84,18 +86,23 @@ final class Feed: Sendable {
         return handout
     }
 
-    func ended(_ turn: TurnReport, at now: Now) {
-        let (ring, isUntripped) = state.withLock { state in
+    /// Takes in what ended on a loop.
+    ///
+    /// - Returns: Whether attempts that fail to reach the host are to be given back from now on.
+    @discardableResult
+    func ended(_ turn: TurnReport, at now: Now) -> Bool {
+        let (ring, isTripped, isUntripped) = state.withLock { state in
             let wasTripped = state.breaker.isTripped
             state.ended(turn, at: now)
             let isTripped = state.breaker.isTripped
             return (
                 state.inFlight == 0 || !turn.givenBack.isEmpty || isTripped != wasTripped,
-                wasTripped && !isTripped
+                isTripped, wasTripped && !isTripped
             )
         }
         if ring { bell.ring() }
-        if isUntripped { loops() }
+        if isUntripped { wakeLoops() }
+        return isTripped
     }
 
     func marked(_ marks: [Mark]) {
@@ -104,14 +111,14 @@ final class Feed: Sendable {
             return state.isStarved
         }
         bell.ring()
-        if isStarved { loops() }
+        if isStarved { wakeLoops() }
     }
 
     /// Hands out no more; what is in flight may end.
     func drain() {
         state.withLock { $0.drain() }
         bell.ring()
-        loops()
+        wakeLoops()
     }
 
     /// For showing.

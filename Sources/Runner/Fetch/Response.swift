@@ -5,7 +5,7 @@ struct Response: Sendable {
     /// Why there is no whole response.
     enum Failure: Sendable, Equatable {
         case reason(Outcome.Reason)
-        /// This machine's trouble, not the job's: out of descriptors, ports or memory.
+        /// This machine's trouble, not the job's: out of descriptors or memory, or certificates it cannot read.
         case local(Int32)
         /// Cut short by us.
         case cancelled

@@ -1,7 +1,7 @@
 /// Pauses the run when nothing gets through: trouble of this machine, or of the one host.
 ///
 /// Without it a name server that is gone for a minute burns every attempt of every job. It counts
-/// failures to reach the host with no answer in between; past `threshold` it pauses, then lets a
+/// failures to reach the host with no answer in between; at `threshold` it pauses, then lets a
 /// few jobs probe, and doubles the pause (1 s, 2 s, 4 s, … 60 s) until one is answered.
 ///
 ///     closed ──threshold failures in a row, or local trouble──▶ open ──pause over──▶ probing

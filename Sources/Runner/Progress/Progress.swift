@@ -64,6 +64,7 @@ struct ProgressWatch {
             case let number?: String(cString: strerror(number))
             case nil: "the host cannot be reached"
             }
-        return "\(what), for \(seconds) s; no attempt is lost, trying again now and then"
+        return
+            "\(what), for \(seconds) s; attempts made meanwhile do not count, trying again now and then"
     }
 }

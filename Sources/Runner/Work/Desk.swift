@@ -44,9 +44,11 @@ final class Desk: EventLoopClient, @unchecked Sendable {
         case .reason(.timeout), .reason(.other), .reason(.badURL), .cancelled: break
         case .reason, nil: turn.answered += 1
         }
+        // The breaker hears of it when the turn ends; until then a whole turn must not fail.
+        let isTripped =
+            handout.isTripped || (turn.answered == 0 && turn.unreachable > Breaker.threshold)
         let verdict = judge.verdict(
-            on: response, attempt: job.attempt,
-            isTripped: handout.isTripped && job.batch.hasOneHost,
+            on: response, attempt: job.attempt, isTripped: isTripped && job.batch.hasOneHost,
             at: now, using: &random)
         switch verdict {
         case .outcome(let outcome, let notBeforeMicros):
@@ -70,7 +72,7 @@ final class Desk: EventLoopClient, @unchecked Sendable {
     func turnEnds() {
         guard !turn.isEmpty else { return }
         let now = Now.read()
-        feed.ended(turn, at: now)
+        handout.isTripped = feed.ended(turn, at: now)
         turn = TurnReport()
         guard !marks.isEmpty else { return }
         // Bodies are dropped: the marks stand for no bytes of output.

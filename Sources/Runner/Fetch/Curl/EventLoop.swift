@@ -16,9 +16,10 @@ protocol EventLoopClient: AnyObject, Sendable {
 /// request needs no thread hop.
 ///
 /// It holds several small curl multi handles on one epoll: libcurl 7.88 walks its list of
-/// connections twice a request, so 16 × 64 connections cost far less than 1 × 1,000.
+/// connections twice a request, so 32 × 32 connections cost far less than 1 × 1,000.
 final class EventLoop: TaskExecutor, @unchecked Sendable {
-    // @unchecked holds because all but `inbox`, `flags` and `threadID` belong to the loop's thread.
+    // @unchecked holds because all but `inbox`, `flags`, `joinable` and `ownThread` belong to the
+    // loop's thread.
     private let epoll: Int32
     private let bell: Int32
     private var shards: [Shard] = []
@@ -31,8 +32,10 @@ final class EventLoop: TaskExecutor, @unchecked Sendable {
     /// Read once a turn.
     private(set) var now = Now.read()
 
-    private let thread = Atomic<UInt>(0)
-    private let threadID = Atomic<UInt>(0)
+    /// What `stop` waits for.
+    private let joinable = Atomic<UInt>(0)
+    /// Set by the thread itself, before it runs anything.
+    private let ownThread = Atomic<UInt>(0)
     private let inbox = Mutex<[UnownedJob]>([])
     private struct Flags: OptionSet {
         let rawValue: Int
@@ -42,14 +45,19 @@ final class EventLoop: TaskExecutor, @unchecked Sendable {
     }
     private let flags = Mutex<Flags>([])
 
-    /// - Throws: `errno` when the kernel gives no epoll or eventfd.
-    init(shards count: Int, connectionsPerShard: Int) throws(LoopError) {
+    /// - Throws: When the kernel gives no epoll or eventfd.
+    init(shards count: Int, connectionsPerShard: Int) throws(LimitError) {
         Self.initializeCurl
         epoll = epoll_create1(Int32(EPOLL_CLOEXEC))
         bell = eventfd(0, Int32(EFD_NONBLOCK | EFD_CLOEXEC))
         guard epoll >= 0, bell >= 0,
             epoll_control(epoll, EPOLL_CTL_ADD, bell, EPOLLIN.rawValue) == 0
-        else { throw LoopError(number: errno) }
+        else {
+            throw LimitError(
+                description:
+                    "this system gives no event loop (\(String(cString: strerror(errno)))); raise the limit with: ulimit -n 4096"
+            )
+        }
         for _ in 0..<count {
             shards.append(Shard(loop: self, connections: connectionsPerShard))
         }
@@ -75,14 +83,14 @@ final class EventLoop: TaskExecutor, @unchecked Sendable {
                 return nil
             }, me)
         precondition(result == 0, "an event loop's thread could not be started: error \(result)")
-        self.thread.store(thread, ordering: .relaxed)
+        joinable.store(thread, ordering: .relaxed)
     }
 
     // MARK: - From any thread
 
     func enqueue(_ job: consuming ExecutorJob) {
         let job = UnownedJob(job)
-        if pthread_self() == threadID.load(ordering: .relaxed) {
+        if pthread_self() == ownThread.load(ordering: .relaxed) {
             ready.append(job)
             return
         }
@@ -99,7 +107,7 @@ final class EventLoop: TaskExecutor, @unchecked Sendable {
     /// Ends the thread and waits for it, so that nothing of libcurl runs on. All workers must have
     /// ended. To be called once, from another thread.
     func stop() {
-        let thread = thread.load(ordering: .relaxed)
+        let thread = joinable.load(ordering: .relaxed)
         guard thread != 0 else { return }  // never started
         raise(.stop)
         pthread_join(thread, nil)
@@ -119,7 +127,7 @@ final class EventLoop: TaskExecutor, @unchecked Sendable {
     // MARK: - The loop
 
     private func run() {
-        threadID.store(pthread_self(), ordering: .relaxed)
+        ownThread.store(pthread_self(), ordering: .relaxed)
         let capacity = 1024
         let events = UnsafeMutablePointer<epoll_event>.allocate(capacity: capacity)
         defer { events.deallocate() }
@@ -243,9 +251,4 @@ final class EventLoop: TaskExecutor, @unchecked Sendable {
         sockets.close(descriptor)
         return close(descriptor)
     }
-}
-
-/// The kernel refused what an event loop needs.
-struct LoopError: Error {
-    let number: Int32
 }

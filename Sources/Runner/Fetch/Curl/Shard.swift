@@ -11,7 +11,8 @@ final class Shard {
     private var transfers: [ObjectIdentifier: Transfer] = [:]
     /// Whether a name was resolved, so that libcurl knows it for the others.
     private var isWarm = false
-    private var lookups = 0
+    /// Transfers libcurl has.
+    private var added = 0
     /// Transfers that wait for the first to have an address.
     private var cold: [Transfer] = []
 
@@ -64,11 +65,11 @@ final class Shard {
     ///
     /// - Returns: Whether libcurl took it.
     func add(_ transfer: Transfer) -> Bool {
-        guard isWarm || lookups < 2 else {
+        guard isWarm || added < 2 else {
             cold.append(transfer)
             return true
         }
-        lookups += 1
+        added += 1
         return curl_multi_add_handle(multi, transfer.easy) == CURLM_OK
     }
 
@@ -77,7 +78,7 @@ final class Shard {
 
     /// Outside of libcurl's callbacks: lets those go that waited.
     private func addCold() {
-        while isWarm || lookups < 2, let transfer = cold.popLast() {
+        while isWarm || added < 2, let transfer = cold.popLast() {
             if !add(transfer) { transfer.end(with: Response(failure: .reason(.other))) }
         }
     }
@@ -127,7 +128,7 @@ final class Shard {
             // Unretained: a transfer closes its easy handle before it goes.
             let transfer = Unmanaged<Transfer>.fromOpaque(mine).takeUnretainedValue()
             curl_multi_remove_handle(multi, easy)
-            lookups -= 1
+            added -= 1
             transfer.finished(with: result)
         }
         if !cold.isEmpty { addCold() }
@@ -143,7 +144,7 @@ final class Shard {
         }
         self.multi = multi
         deadlineMicros = .max
-        (isWarm, lookups) = (false, 0)
+        (isWarm, added) = (false, 0)
         setUp()
     }
 

@@ -1,0 +1,38 @@
+/// A queue of runs that gives memory back as it is emptied.
+struct RunQueue {
+    private var runs: [JobRun] = []
+    private var head = 0
+    /// Jobs in it.
+    private(set) var count = 0
+
+    mutating func append(_ run: JobRun) {
+        runs.append(run)
+        count += run.count
+    }
+
+    mutating func prepend(_ run: JobRun) {
+        count += run.count
+        if head > 0 {
+            head -= 1
+            runs[head] = run
+        } else {
+            runs.insert(run, at: 0)
+        }
+    }
+
+    /// Up to `limit` jobs of the first run; `nil` when empty.
+    mutating func take(_ limit: Int) -> JobRun? {
+        guard head < runs.count else { return nil }
+        let run = runs[head].split(limit)
+        if runs[head].count == 0 { head += 1 }
+        if head == runs.count {
+            runs.removeAll(keepingCapacity: true)
+            head = 0
+        } else if head >= 1024 {
+            runs.removeFirst(head)
+            head = 0
+        }
+        count -= run.count
+        return run
+    }
+}
