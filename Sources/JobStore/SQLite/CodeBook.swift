@@ -1,6 +1,8 @@
 /// Which byte stands for which outcome: the table `outcome`, as far as it was needed.
 struct CodeBook {
     private var codes: [Outcome: UInt8] = [:]
+    /// Most outcomes are the one before.
+    private var last: (outcome: Outcome, code: UInt8)?
     private var states: [UInt8: Outcome.State] = [:]
 
     /// Drops what was learnt: a transaction that added codes was rolled back.
@@ -10,7 +12,11 @@ struct CodeBook {
     mutating func code(
         for outcome: Outcome, in connection: borrowing Connection
     ) throws(SQLiteError) -> UInt8 {
-        if let code = codes[outcome] { return code }
+        if let last, last.outcome == outcome { return last.code }
+        if let code = codes[outcome] {
+            last = (outcome, code)
+            return code
+        }
         let (state, status) = (outcome.state.rawValue, Int(outcome.status))
         let reason = outcome.reason?.rawValue ?? ""
         // Codes 1 to 3 are set aside for what comes when all others are given.
