@@ -48,6 +48,23 @@ struct LockFile: ~Copyable {
         }
     }
 
+    /// Takes the right to write, for as long as a write transaction can be waited for.
+    ///
+    /// - Parameter queue: Its name, for messages.
+    func takeToWrite(_ queue: String) throws(QueueError) {
+        let isOurs: Bool
+        do {
+            isOurs = try take(.write, patienceMillis: 10_000)
+        } catch {
+            throw error.untakable(queue)
+        }
+        guard isOurs else {
+            throw QueueError(
+                .busy,
+                "another process keeps the queue \(queue) locked; wait for it and try again")
+        }
+    }
+
     /// Whether others who open the path find our file: removed, it keeps out nobody.
     private var isInPlace: Bool {
         var (ours, theirs) = (stat(), stat())

@@ -20,10 +20,7 @@ enum Migrator {
         _ connection: borrowing Connection, under lock: borrowing LockFile, path: String
     ) throws {
         guard try connection.int("PRAGMA user_version") ?? 0 < latest else { return }
-        guard try lock.take(.write, patienceMillis: 10_000) else {
-            throw QueueError(
-                .busy, "another process keeps the queue \(path) locked; wait for it and try again")
-        }
+        try lock.takeToWrite(path)
         defer { lock.release(.write) }
         try migrate(connection)
     }

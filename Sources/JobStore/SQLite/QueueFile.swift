@@ -78,11 +78,15 @@ struct QueueFile {
         // Before SQLite opens it: to open someone else's database can be to write its log back.
         let id = header[68..<72].reduce(0) { $0 << 8 | Int($1) }
         guard id == Self.applicationID else {
-            throw QueueError(
-                .notAQueue,
-                "\(path) is a SQLite database, but not a queue of runner; name another file with --queue"
-            )
+            throw Self.foreign(path)
         }
+    }
+
+    static func foreign(_ path: String) -> QueueError {
+        QueueError(
+            .notAQueue,
+            "\(path) is a SQLite database, but not a queue of runner; name another file with --queue"
+        )
     }
 
     private struct FileID: Hashable {
@@ -125,22 +129,14 @@ struct QueueFile {
         do {
             return try LockFile(path: name, readOnly: false)
         } catch {
-            let code: QueueError.Code = error.number == ENOSPC ? .full : .readOnly
-            throw QueueError(
-                code,
-                "the lock file \(path)-lock cannot be made: \(error); check the folder and its permissions"
-            )
+            throw error.unmakable("the lock file \(path)-lock")
         }
     }
 
     /// Makes an empty queue: beside it, then renamed, so that no moment shows half a queue.
     func create(under lock: borrowing LockFile) throws(QueueError) {
         do {
-            guard try lock.take(.write, patienceMillis: 10_000) else {
-                throw QueueError(
-                    .busy,
-                    "another process keeps the queue \(path) locked; wait for it and try again")
-            }
+            try lock.takeToWrite(path)
             defer { lock.release(.write) }
             var status = stat()
             if stat(resolved, &status) == 0, status.st_size > 0 { return }  // made while we waited
@@ -166,10 +162,7 @@ struct QueueFile {
         } catch let error as SQLiteError {
             throw error.queueError(at: path)
         } catch let error as SystemError {
-            let code: QueueError.Code = error.number == ENOSPC ? .full : .readOnly
-            throw QueueError(
-                code,
-                "the queue \(path) cannot be made: \(error); check the folder and its permissions")
+            throw error.unmakable("the queue \(path)")
         } catch {
             throw QueueError(.io, "the queue \(path) cannot be made: \(error)")
         }

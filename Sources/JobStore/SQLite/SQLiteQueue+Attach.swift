@@ -6,7 +6,7 @@ extension SQLiteQueue {
         do {
             let (rescued, mayRepeat) = try write {
                 // We hold the right to run, so whoever is in the table is gone.
-                let mayRepeat = try mostRequestsUnmarked()
+                let mayRepeat = try requestsProbablyUnmarked()
                 let rescued = try giveBack()
                 try connection.run("DELETE FROM runner")
                 let now = unixTimeMicros()
@@ -36,26 +36,26 @@ extension SQLiteQueue {
     }
 
     private func takeRightToRun(pid: Int) throws(QueueError) {
+        let isOurs: Bool
         do {
-            guard try lock?.take(.run, patienceMillis: 0) ?? false else {
-                let holder = lock?.readHolder().map { "process \($0)" } ?? "another process"
-                throw QueueError(
-                    .inUse,
-                    "\(holder) runs the queue \(path) already; wait for it, or stop it with Ctrl-C or kill"
-                )
-            }
-            lock?.writeHolder(pid: pid)
-        } catch let error as QueueError {
-            throw error
+            isOurs = try lock?.take(.run, patienceMillis: 0) ?? false
         } catch {
-            throw QueueError(.io, "the lock of the queue \(path) cannot be taken: \(error)")
+            throw error.untakable(path)
         }
+        guard isOurs else {
+            let holder = lock?.readHolder().map { "process \($0)" } ?? "another process"
+            throw QueueError(
+                .inUse,
+                "\(holder) runs the queue \(path) already; wait for it, or stop it with Ctrl-C or kill"
+            )
+        }
+        lock?.writeHolder(pid: pid)
     }
 
-    /// The most requests that dead runners can have made without marking them: those in flight and
-    /// those of one commit interval, here taken twice since a commit takes time itself. A runner
-    /// that died before its first commit counts one full commit.
-    private func mostRequestsUnmarked() throws -> Int {
+    /// About how many requests dead runners made without marking them: those in flight and those of
+    /// one commit interval, here taken twice since a commit takes time itself. A runner that died
+    /// before its first commit counts one full commit.
+    private func requestsProbablyUnmarked() throws -> Int {
         try connection.int(
             """
             SELECT sum(workers + iif(requests_per_s > 0, CAST(0.2 * requests_per_s AS INTEGER) + 1, 5000))

@@ -80,9 +80,9 @@ public actor SQLiteQueue: JobQueue {
 
     public func close() {
         // The last connection checkpoints and removes the WAL: a write like any other.
-        let mine = (try? takeWriteLock()) != nil
+        let isOurs = (try? lock?.takeToWrite(path)) != nil
         connection.close()
-        if mine { releaseWriteLock() }
+        if isOurs { lock?.release(.write) }
     }
 
     private static func connect(
@@ -101,10 +101,7 @@ public actor SQLiteQueue: JobQueue {
 
     private static func check(_ connection: borrowing Connection, path: String) throws {
         guard try connection.int("PRAGMA application_id") == QueueFile.applicationID else {
-            throw QueueError(
-                .notAQueue,
-                "\(path) is a SQLite database, but not a queue of runner; name another file with --queue"
-            )
+            throw QueueFile.foreign(path)
         }
         let version = try connection.int("PRAGMA user_version") ?? 0
         guard version <= Migrator.latest else {
@@ -119,8 +116,10 @@ public actor SQLiteQueue: JobQueue {
 
     /// Runs `body` in one short write transaction: all of it happens or nothing.
     func write<Result>(_ body: () throws -> Result) throws(QueueError) -> Result {
-        try takeWriteLock()
-        defer { releaseWriteLock() }
+        guard try lock?.takeToWrite(path) != nil else {
+            throw QueueError(.readOnly, "the queue \(path) was opened for looking only")
+        }
+        defer { lock?.release(.write) }
         do {
             // > A deferred transaction that upgrades can fail with SQLITE_BUSY_SNAPSHOT whatever the
             // > busy timeout. <https://www.sqlite.org/lang_transaction.html>
@@ -160,25 +159,6 @@ public actor SQLiteQueue: JobQueue {
         case let error as SQLiteError: error.queueError(at: path)
         default: QueueError(.io, "the queue \(path) gave an error: \(error)")
         }
-    }
-
-    private func takeWriteLock() throws(QueueError) {
-        do {
-            guard try lock?.take(.write, patienceMillis: 10_000) ?? false else {
-                throw QueueError(
-                    .busy,
-                    "another process keeps the queue \(path) locked for writing; wait for it and try again"
-                )
-            }
-        } catch let error as QueueError {
-            throw error
-        } catch {
-            throw QueueError(.io, "the lock of the queue \(path) cannot be taken: \(error)")
-        }
-    }
-
-    private func releaseWriteLock() {
-        lock?.release(.write)
     }
 }
 

@@ -4,7 +4,7 @@ internal import JobStore
 /// One curl multi handle, with the transfers that belong to it.
 final class Shard {
     unowned let loop: EventLoop
-    private(set) var multi: OpaqueMulti
+    private(set) var multi: UnsafeMutableRawPointer
     private let connections: Int
     /// µs on the monotonic clock when libcurl wants to be called; 0: at once, `.max`: never.
     private(set) var deadlineMicros = Int.max
@@ -16,16 +16,18 @@ final class Shard {
     /// Transfers that wait for the first to have an address.
     private var cold: [Transfer] = []
 
-    typealias OpaqueMulti = UnsafeMutableRawPointer
-
     init(loop: EventLoop, connections: Int) {
         self.loop = loop
         self.connections = connections
+        multi = Self.makeMulti()
+        setUp()
+    }
+
+    private static func makeMulti() -> UnsafeMutableRawPointer {
         guard let multi = curl_multi_init() else {
             fatalError("libcurl gave no multi handle: out of memory")
         }
-        self.multi = multi
-        setUp()
+        return multi
     }
 
     private func setUp() {
@@ -69,8 +71,9 @@ final class Shard {
             cold.append(transfer)
             return true
         }
+        guard curl_multi_add_handle(multi, transfer.easy) == CURLM_OK else { return false }
         added += 1
-        return curl_multi_add_handle(multi, transfer.easy) == CURLM_OK
+        return true
     }
 
     /// A transfer has an address, and opens a socket.
@@ -139,10 +142,7 @@ final class Shard {
     func rebuild() {
         endAll(as: .reason(.other))
         curl_multi_cleanup(multi)
-        guard let multi = curl_multi_init() else {
-            fatalError("libcurl gave no multi handle: out of memory")
-        }
-        self.multi = multi
+        multi = Self.makeMulti()
         deadlineMicros = .max
         (isWarm, added) = (false, 0)
         setUp()
