@@ -1,0 +1,177 @@
+"""Origins on free loopback ports: nginx, which answers at once, and one that sleeps 0–3 s.
+
+    with origin.nginx(folder) as server:
+        server.url("/64k/{}")
+
+Each is stopped when its block ends, however it ends.
+"""
+
+import heapq
+import json
+import os
+import shutil
+import socket
+import subprocess
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import resource
+from machine import FOLDER, REPOSITORY, Unready
+
+START_TIMEOUT_S = 10
+MEAN_DELAY_S = 1.5
+"""The mean of `delay_s`: W workers cannot do more than W / 1.5 requests a second."""
+
+
+@dataclass(frozen=True)
+class Starts:
+    """What the sleeping origin counted since it was reset."""
+
+    started: int
+    first_s: float
+    last_s: float
+
+
+@dataclass(frozen=True)
+class Origin:
+    """A server that accepts connections."""
+
+    port: int
+
+    def url(self, path: str) -> str:
+        return f"http://127.0.0.1:{self.port}{path}"
+
+    def ask(self, path: str) -> str:
+        # No proxy from the environment stands between us and loopback.
+        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+        with opener.open(self.url(path), timeout=30) as response:
+            return response.read().decode()
+
+
+class Nginx(Origin):
+    def requests(self) -> int:
+        """Requests so far, this one not counted."""
+        return int(self.ask("/_/status").splitlines()[2].split()[2]) - 1
+
+
+class Delay(Origin):
+    def reset(self) -> None:
+        self.ask("/_/reset")
+
+    def starts(self) -> Starts:
+        return Starts(**json.loads(self.ask("/_/started")))
+
+
+@contextmanager
+def nginx(folder: Path) -> Iterator[Nginx]:
+    """Runs nginx with `origins/nginx.conf`, its files in `folder`, which is made if need be."""
+    program = shutil.which("nginx") or "/usr/sbin/nginx"
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "64k.bin").write_bytes(bytes(range(256)) * 256)
+    files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    # nginx allocates memory for each connection it may have.
+    files = min(files, 100_000) if files != resource.RLIM_INFINITY else 100_000
+    command = [program, "-e", "stderr", "-p", str(folder), "-c", "nginx.conf"]
+    if os.geteuid() == 0:
+        # Else its worker becomes a user who may not look into this folder.
+        command += ["-g", "user root;"]
+    port = free_port()
+    text = (REPOSITORY / "Benchmarks" / "origins" / "nginx.conf").read_text()
+    for name, value in {"@FOLDER@": folder, "@PORT@": port, "@FILES@": files}.items():
+        text = text.replace(name, str(value))
+    (folder / "nginx.conf").write_text(text)
+    with running(command, folder / "nginx.log") as process:
+        wait_until_listening(port, process, folder / "nginx.log")
+        yield Nginx(port)
+
+
+@contextmanager
+def delay(folder: Path) -> Iterator[Delay]:
+    """Runs the origin that sleeps, its log in `folder`, which is made if need be."""
+    folder.mkdir(parents=True, exist_ok=True)
+    log = folder / "delay.log"
+    with running([str(FOLDER / "bin" / "delay")], log) as process:
+        deadline = time.monotonic() + START_TIMEOUT_S
+        while "listening" not in (text := log.read_text()):
+            if process.poll() is not None or time.monotonic() > deadline:
+                raise Unready(f"the origin that sleeps did not start: {last_line(log)}")
+            time.sleep(0.02)
+        yield Delay(int(text.strip().rpartition(":")[2]))
+
+
+@contextmanager
+def running(command: list[str], log: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """Runs a server until the block ends; what it prints goes to the file `log`."""
+    with open(log, "wb") as sink:
+        try:
+            # Its own session: a Ctrl-C is for us, who stop it.
+            process = subprocess.Popen(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=sink,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        except OSError as error:
+            raise Unready(f"cannot start {command[0]}: {error.strerror}") from None
+    try:
+        yield process
+    finally:
+        process.terminate()
+        try:
+            process.wait(5)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def free_port() -> int:
+    """A port that was free a moment ago."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def wait_until_listening(port: int, process: subprocess.Popen[bytes], log: Path) -> None:
+    deadline = time.monotonic() + START_TIMEOUT_S
+    while time.monotonic() < deadline:
+        if process.poll() is not None:
+            raise Unready(f"nginx did not start on port {port}: {last_line(log)}")
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) == 0:
+                return
+        time.sleep(0.02)
+    raise Unready(f"nginx does not listen on port {port}: {last_line(log)}")
+
+
+def last_line(log: Path) -> str:
+    """The last line in a file; a note if it is empty."""
+    lines = log.read_text(errors="replace").strip().splitlines()
+    return lines[-1].strip() if lines else "it printed nothing"
+
+
+def delay_s(job: int) -> int:
+    """How long the sleeping origin sleeps for an ID: SplitMix64's mixing steps, as in delay.go."""
+    mask = (1 << 64) - 1
+    mixed = (job + 0x9E3779B97F4A7C15) & mask
+    mixed = ((mixed ^ (mixed >> 30)) * 0xBF58476D1CE4E5B9) & mask
+    mixed = ((mixed ^ (mixed >> 27)) * 0x94D049BB133111EB) & mask
+    return (mixed ^ (mixed >> 31)) % 4
+
+
+def ideal(requests: int, workers: int) -> tuple[float, float]:
+    """When a client that loses no time would start its last request, and end its last, in seconds.
+
+    Each worker takes the next ID the moment its request ends. The first start is at 0.
+    """
+    free_at = [0.0] * workers
+    start = end = 0.0
+    for job in range(requests):
+        start = free_at[0]
+        end = max(end, start + delay_s(job))
+        heapq.heapreplace(free_at, start + delay_s(job))
+    return start, end
