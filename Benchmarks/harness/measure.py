@@ -38,7 +38,6 @@ def run(command: list[str], folder: Path, timeout_s: float = TIMEOUT_S) -> Cost:
     # which execve(2) does not reset. GNU time is small, so what it reports is the program's.
     report = folder / "time.txt"
     timed = ["/usr/bin/time", "-o", str(report), "-f", "%e %U %S %M", *command]
-    name = Path(command[0]).name
     with open(folder / "output.txt", "wb") as sink:
         try:
             process = subprocess.Popen(
@@ -54,13 +53,13 @@ def run(command: list[str], folder: Path, timeout_s: float = TIMEOUT_S) -> Cost:
         try:
             status = process.wait(timeout_s)
         except subprocess.TimeoutExpired:
-            raise Failed(f"{name} was still running after {timeout_s} s") from None
+            raise Failed(f"was still running after {timeout_s} s") from None
         finally:
             if process.poll() is None:
                 os.killpg(process.pid, signal.SIGKILL)
                 process.wait()
     if status != 0:
         said = last_line(folder / "output.txt")
-        raise Failed(f"{name} ended with status {status}: {said}")
+        raise Failed(f"ended with status {status}: {said}")
     wall_s, user_s, system_s, peak_kib = report.read_text().splitlines()[-1].split()
     return Cost(float(wall_s), float(user_s) + float(system_s), int(peak_kib) * 1024 / 1e6)

@@ -35,6 +35,13 @@ class Starts:
     first_s: float
     last_s: float
 
+    def steady_per_s(self, requests: int, workers: int) -> float | None:
+        """Requests a second while jobs last: those after the first burst of `workers`, by the time
+        from the first start to the last. None if there are none."""
+        if requests <= workers or self.last_s <= self.first_s:
+            return None
+        return (requests - workers) / (self.last_s - self.first_s)
+
 
 @dataclass(frozen=True)
 class Origin:
@@ -53,14 +60,24 @@ class Origin:
 
 
 class Nginx(Origin):
+    def mark(self) -> int:
+        """To be taken off a later count by `requests`."""
+        return self.requests() + 1
+
     def requests(self) -> int:
-        """Requests so far, this one not counted."""
+        """Requests so far, without this one."""
         return int(self.ask("/_/status").splitlines()[2].split()[2]) - 1
 
 
 class Delay(Origin):
-    def reset(self) -> None:
+    def mark(self) -> int:
+        """Sets the count to 0, which is to be taken off a later count by `requests`."""
         self.ask("/_/reset")
+        return 0
+
+    def requests(self) -> int:
+        """Requests since `mark`."""
+        return self.starts().started
 
     def starts(self) -> Starts:
         return Starts(**json.loads(self.ask("/_/started")))

@@ -1,0 +1,166 @@
+"""What is compared: the programs and the works they are given."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from machine import FOLDER, REPOSITORY
+
+RUNNER = "runner"
+FLOOR = "floor"
+
+
+@dataclass(frozen=True)
+class Peer:
+    """A program called as `command… REQUESTS URL-TEMPLATE WORKERS options…`.
+
+    lacks: what it leaves out that `runner` does, as a sentence: its figures are cheaper for that.
+    """
+
+    name: str
+    command: list[str]
+    lacks: str
+    options: tuple[str, ...] = ()
+
+
+def compiled(name: str) -> list[str]:
+    return [str(FOLDER / "bin" / name)]
+
+
+def python(script: str) -> list[str]:
+    peers: Path = REPOSITORY / "Benchmarks" / "peers"
+    return [str(FOLDER / "venv" / "bin" / "python"), "-B", str(peers / script)]
+
+
+PEERS = {
+    peer.name: peer
+    for peer in [
+        Peer(
+            FLOOR,
+            compiled("floor"),
+            "Bare C over libcurl. No queue, no retries, no resume: a stop loses all.",
+        ),
+        Peer(
+            "go",
+            compiled("go_http"),
+            "Go's net/http. No queue, no retries, no resume: a stop loses all.",
+        ),
+        Peer(
+            "pycurl",
+            python("pycurl_multi.py"),
+            "libcurl from Python, one thread. No queue, no retries, no resume.",
+        ),
+        Peer(
+            "aiohttp-pool",
+            python("aiohttp_pool.py"),
+            "A pool of workers on a lazy iterator. No queue, no retries, no resume.",
+        ),
+        Peer(
+            "aiohttp-uvloop",
+            python("aiohttp_pool.py"),
+            "The same on uvloop. No queue, no retries, no resume.",
+            options=("uvloop",),
+        ),
+        Peer(
+            "aiohttp-semaphore",
+            python("aiohttp_semaphore.py"),
+            "No queue, no retries, no resume; a task a request, so memory grows with the requests.",
+        ),
+        Peer(
+            "pypeln",
+            python("pypeln_each.py"),
+            "aiohttp under `task.each`. No queue, no retries, no resume.",
+        ),
+        Peer(
+            "scrapy",
+            python("scrapy_jobdir.py"),
+            "With JOBDIR and a feed. Resumes after a clean stop, not after a kill; retries are "
+            "off here. It does more: it keeps what it got, as lines of JSON.",
+        ),
+    ]
+}
+
+
+@dataclass(frozen=True)
+class Work:
+    """The same requests for each program.
+
+    sleeps: whether the origin sleeps 0–3 s before each answer, or answers at once.
+    requests: how many each program makes, by its name; slow programs make fewer. Programs that are
+        not named do not take part.
+    quick: by what `--quick` divides the requests.
+    rounds: of a full run, unless `--rounds` is given.
+    options: more arguments for a program, by its name.
+    """
+
+    name: str
+    title: str
+    sleeps: bool
+    path: str
+    workers: int
+    requests: dict[str, int]
+    quick: int
+    rounds: int
+    options: dict[str, tuple[str, ...]]
+
+
+WORKS = {
+    work.name: work
+    for work in [
+        Work(
+            name="small",
+            title="13-byte bodies, an origin that answers at once, 1,000 workers",
+            sleeps=False,
+            path="/{}",
+            workers=1_000,
+            requests={
+                RUNNER: 300_000,
+                FLOOR: 300_000,
+                "go": 300_000,
+                "pycurl": 100_000,
+                "aiohttp-pool": 30_000,
+                "aiohttp-uvloop": 30_000,
+                "aiohttp-semaphore": 30_000,
+                "pypeln": 30_000,
+                "scrapy": 5_000,
+            },
+            quick=10,
+            rounds=5,
+            options={},
+        ),
+        Work(
+            name="64k",
+            title="65,536-byte bodies, an origin that answers at once, 1,000 workers",
+            sleeps=False,
+            path="/64k/{}",
+            workers=1_000,
+            requests={RUNNER: 100_000, FLOOR: 100_000, "go": 100_000, "aiohttp-pool": 20_000},
+            quick=10,
+            rounds=5,
+            # The buffer in bytes that costs the least CPU of 2, 16, 64, 100 and 512 KB.
+            options={FLOOR: ("102400",)},
+        ),
+        Work(
+            name="posts",
+            title="an origin that sleeps 0, 1, 2 or 3 s, 1,000 workers",
+            sleeps=True,
+            path="/{}",
+            workers=1_000,
+            requests=dict.fromkeys([RUNNER, FLOOR, "go", "aiohttp-pool", "pypeln"], 20_000),
+            quick=10,
+            # The sleeps decide, so rounds differ little.
+            rounds=3,
+            options={},
+        ),
+        Work(
+            name="many",
+            title="an origin that sleeps 0, 1, 2 or 3 s, 10,000 workers",
+            sleeps=True,
+            path="/{}",
+            workers=10_000,
+            requests=dict.fromkeys([RUNNER, FLOOR, "go", "aiohttp-pool"], 100_000),
+            quick=5,
+            rounds=3,
+            options={},
+        ),
+    ]
+}
