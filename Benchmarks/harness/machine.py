@@ -11,6 +11,8 @@ from pathlib import Path
 REPOSITORY = Path(__file__).resolve().parents[2]
 FOLDER = REPOSITORY / ".build" / "benchmarks"
 """Where `Benchmarks/prepare` puts everything."""
+NOT_PEERS = {"matplotlib"}
+"""Packages in requirements.txt that no peer uses."""
 
 
 class Unready(Exception):
@@ -57,11 +59,11 @@ def file_system(folder: Path) -> str:
 
 
 def packages() -> dict[str, str]:
-    """The versions of the packages in requirements.txt that this Python has, by name."""
+    """The versions that this Python has of the peers' packages in requirements.txt, by name."""
     versions = {}
     for line in (REPOSITORY / "Benchmarks" / "requirements.txt").read_text().splitlines():
         name = line.partition("==")[0].strip()
-        if name and not name.startswith("#"):
+        if name and not name.startswith("#") and name not in NOT_PEERS:
             try:
                 versions[name] = version(name)
             except PackageNotFoundError:

@@ -9,6 +9,7 @@ Each is stopped when its block ends, however it ends.
 import heapq
 import json
 import os
+import resource
 import shutil
 import socket
 import subprocess
@@ -19,7 +20,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import resource
 from machine import FOLDER, REPOSITORY, Unready
 
 START_TIMEOUT_S = 10
@@ -101,8 +101,9 @@ def nginx(folder: Path) -> Iterator[Nginx]:
     for name, value in {"@FOLDER@": folder, "@PORT@": port, "@FILES@": files}.items():
         text = text.replace(name, str(value))
     (folder / "nginx.conf").write_text(text)
+    (folder / "nginx.pid").unlink(missing_ok=True)
     with running(command, folder / "nginx.log") as process:
-        wait_until_listening(port, process, folder / "nginx.log")
+        wait_until_listening(port, process, folder)
         yield Nginx(port)
 
 
@@ -153,16 +154,17 @@ def free_port() -> int:
         return probe.getsockname()[1]
 
 
-def wait_until_listening(port: int, process: subprocess.Popen[bytes], log: Path) -> None:
+def wait_until_listening(port: int, process: subprocess.Popen[bytes], folder: Path) -> None:
+    """Waits for the file nginx.pid, which nginx writes when it listens.
+
+    A connection would prove less: it may be another program that has the port.
+    """
     deadline = time.monotonic() + START_TIMEOUT_S
-    while time.monotonic() < deadline:
-        if process.poll() is not None:
-            raise Unready(f"nginx did not start on port {port}: {last_line(log)}")
-        with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port)) == 0:
-                return
+    while not (folder / "nginx.pid").exists():
+        if process.poll() is not None or time.monotonic() > deadline:
+            said = last_line(folder / "nginx.log")
+            raise Unready(f"nginx did not start on port {port}, try again: {said}")
         time.sleep(0.02)
-    raise Unready(f"nginx does not listen on port {port}: {last_line(log)}")
 
 
 def last_line(log: Path) -> str:

@@ -53,13 +53,17 @@ class Measurement:
 
 
 def report(
-    facts: dict[str, str], works: list[Work], measurements: list[Measurement], seed: int, quick: bool
+    facts: dict[str, str],
+    works: list[Work],
+    measurements: list[Measurement],
+    seed: int,
+    quick: bool,
 ) -> str:
     """All tables, and what is needed to judge them."""
     lines = ["## Beside other programs", ""]
     if quick:
         lines += [
-            "**Quick: one round of few requests, to see it work. No figure of it is to be quoted.**",
+            "**Quick: one round of few requests, to see it work. No figure here is to be quoted.**",
             "",
         ]
     lines += [
@@ -112,7 +116,7 @@ def table(work: Work, measurements: list[Measurement]) -> list[str]:
             "them. The ideal client takes the next ID the moment a request ends; it is below the "
             "ceiling because sleeps are whole seconds."
         )
-    if FLOOR in good and FLOOR in work.options:
+    if good.get(FLOOR) and FLOOR in work.options:
         lines[-1] += f" The floor's buffer has {int(work.options[FLOOR][0]):,} bytes."
     for m in measurements:
         if m.failure:

@@ -121,7 +121,7 @@ WORKS = {
                 "aiohttp-uvloop": 30_000,
                 "aiohttp-semaphore": 30_000,
                 "pypeln": 30_000,
-                "scrapy": 5_000,
+                "scrapy": 3_000,
             },
             quick=10,
             rounds=5,

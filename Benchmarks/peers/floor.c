@@ -53,8 +53,8 @@ static size_t drop_body(char *bytes, size_t size, size_t count, void *context) {
     return size * count;
 }
 
-// libcurl tells which events of a socket it waits for. A socket between two requests stays in epoll,
-// which saves two system calls a request: the next request will want the same events again.
+// libcurl tells which events of a socket it waits for. Between two requests a socket stays in
+// epoll, which saves two system calls: the next request will want the same events again.
 static int socket_changed(CURL *easy, curl_socket_t fd, int what, void *context, void *unused) {
     (void)easy, (void)unused;
     struct shard *shard = context;
