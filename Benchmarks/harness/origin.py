@@ -84,8 +84,11 @@ class Delay(Origin):
 
 
 @contextmanager
-def nginx(folder: Path) -> Iterator[Nginx]:
-    """Runs nginx with `origins/nginx.conf`, its files in `folder`, which is made if need be."""
+def nginx(folder: Path, port: int | None = None) -> Iterator[Nginx]:
+    """Runs nginx with `origins/nginx.conf` on `port`, or a free one.
+
+    Its files are in `folder`, which is made if need be.
+    """
     program = shutil.which("nginx") or "/usr/sbin/nginx"
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "64k.bin").write_bytes(bytes(range(256)) * 256)
@@ -96,7 +99,7 @@ def nginx(folder: Path) -> Iterator[Nginx]:
     if os.geteuid() == 0:
         # Else its worker becomes a user who may not look into this folder.
         command += ["-g", "user root;"]
-    port = free_port()
+    port = port or free_port()
     text = (REPOSITORY / "Benchmarks" / "origins" / "nginx.conf").read_text()
     for name, value in {"@FOLDER@": folder, "@PORT@": port, "@FILES@": files}.items():
         text = text.replace(name, str(value))
