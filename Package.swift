@@ -54,7 +54,8 @@ let package = Package(
         .testTarget(
             name: "JobStoreTests", dependencies: ["JobStore", "TestSupport"], swiftSettings: strict),
         .testTarget(
-            name: "RunnerTests", dependencies: ["Runner", "JobStore", "TestServer", "TestSupport"],
+            name: "RunnerTests",
+            dependencies: ["CCurl", "Runner", "JobStore", "TestServer", "TestSupport"],
             swiftSettings: strict),
         .testTarget(
             name: "CommandTests",

@@ -79,7 +79,7 @@ public struct Crawl: Sendable {
 
         return try await withThrowingTaskGroup(of: Ending?.self) { group in
             group.addTask {
-                await eventLoops.work(desks, options)
+                await eventLoops.work(desks)
                 marker.close()
                 return nil
             }

@@ -7,8 +7,11 @@ extension SQLiteQueue {
             while index < marks.count {
                 var segment = try workingSegment(holding: marks[index])
                 while index < marks.count, segment.holds(marks[index]) {
-                    try apply(marks[index], to: &segment, &tally)
+                    try apply(marks[index], to: &segment)
                     index += 1
+                }
+                for (code, change) in segment.changes.enumerated() where change != 0 {
+                    tally[TallyKey(batch: segment.batch, code: UInt8(code)), default: 0] += change
                 }
                 try save(segment)
             }
@@ -33,6 +36,8 @@ extension SQLiteQueue {
         var retrying: Int
         let runnerID: Int?
         var outcomes: [UInt8]
+        /// By outcome: how many jobs more (or fewer) have it.
+        var changes = [Int](repeating: 0, count: 256)
 
         func holds(_ mark: Mark) -> Bool {
             mark.batchID == batch && mark.position < first + outcomes.count
@@ -59,9 +64,7 @@ extension SQLiteQueue {
             outcomes: outcomes)
     }
 
-    private func apply(
-        _ mark: Mark, to segment: inout WorkingSegment, _ tally: inout [TallyKey: Int]
-    ) throws {
+    private func apply(_ mark: Mark, to segment: inout WorkingSegment) throws {
         let offset = mark.position - segment.first
         let old = segment.outcomes[offset]
         let new = try codes.code(for: mark.outcome, in: connection)
@@ -76,12 +79,12 @@ extension SQLiteQueue {
                     "job \(mark.position) of batch \(mark.batchID) is not waiting for a retry")
             }
             segment.retrying -= 1
-            tally[TallyKey(batch: mark.batchID, code: old), default: 0] -= 1
+            segment.changes[Int(old)] -= 1
         }
         try moveRetry(mark)
         if mark.outcome.state == .retrying { segment.retrying += 1 }
         segment.outcomes[offset] = new
-        tally[TallyKey(batch: mark.batchID, code: new), default: 0] += 1
+        segment.changes[Int(new)] += 1
     }
 
     /// Keeps the row in `retry` in step with the mark, and fences marks of retries by it.

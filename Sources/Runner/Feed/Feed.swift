@@ -72,8 +72,7 @@ final class Feed: Sendable {
     }
 
     /// Appends up to `limit` jobs to `runs`. Never blocks for long; called by loops.
-    func take(_ limit: Int, into runs: inout [JobRun]) -> Handout {
-        let now = Now.read()
+    func take(_ limit: Int, into runs: inout RunQueue, at now: Now) -> Handout {
         let (handout, isLow) = state.withLock { state in
             let before = state.ready
             _ = state.take(limit, into: &runs, at: now)

@@ -129,7 +129,7 @@ struct JobFeed {
     /// Moves up to `limit` jobs to `runs`, retries first.
     ///
     /// - Returns: How many.
-    mutating func take(_ limit: Int, into runs: inout [JobRun], at now: Now) -> Int {
+    mutating func take(_ limit: Int, into runs: inout RunQueue, at now: Now) -> Int {
         guard !isDraining else { return 0 }
         let allowed =
             unmarked >= limits.unmarked ? 0 : breaker.allowed(limit, inFlight: inFlight, at: now)

@@ -24,7 +24,21 @@ struct RunQueue {
     mutating func take(_ limit: Int) -> JobRun? {
         guard head < runs.count else { return nil }
         let run = runs[head].split(limit)
-        if runs[head].count == 0 { head += 1 }
+        count -= run.count
+        if runs[head].count == 0 { dropFirst() }
+        return run
+    }
+
+    mutating func popFirst() -> Job? {
+        guard head < runs.count else { return nil }
+        let job = runs[head].popFirst()
+        count -= 1
+        if runs[head].count == 0 { dropFirst() }
+        return job
+    }
+
+    private mutating func dropFirst() {
+        head += 1
         if head == runs.count {
             runs.removeAll(keepingCapacity: true)
             head = 0
@@ -32,7 +46,5 @@ struct RunQueue {
             runs.removeFirst(head)
             head = 0
         }
-        count -= run.count
-        return run
     }
 }

@@ -4,6 +4,7 @@ internal import Glibc
 struct EventLoops: Sendable {
     let loops: [EventLoop]
     private let shardsPerLoop: Int
+    private let workers: Int
 
     /// - Throws: `LimitError` when this machine does not allow so many workers.
     init(_ options: CrawlOptions) throws {
@@ -15,27 +16,31 @@ struct EventLoops: Sendable {
             (workersPerLoop - 1) / shardsPerLoop + 1 + MachineLimits.spareConnections
         var loops: [EventLoop] = []
         for _ in 0..<count {
-            loops.append(try EventLoop(shards: shardsPerLoop, connectionsPerShard: connections))
+            loops.append(
+                try EventLoop(
+                    shards: shardsPerLoop, connectionsPerShard: connections, options.fetch))
         }
+        workers = options.workers
         self.loops = loops
     }
 
     /// About 32 connections each: libcurl looks through all of a multi handle's, twice a request.
-    private static func shards(forWorkers workers: Int) -> Int { min(256, (workers - 1) / 32 + 1) }
+    /// Not more than 64 shards, since one takes 44 KB.
+    private static func shards(forWorkers workers: Int) -> Int { min(64, (workers - 1) / 32 + 1) }
 
     func wake() { for loop in loops { loop.wake() } }
     func cancelTransfers() { for loop in loops { loop.cancelTransfers() } }
     func stop() { for loop in loops { loop.stop() } }
 
     /// Runs all workers, each on its loop for life, until their work is over.
-    func work(_ desks: [Desk], _ options: CrawlOptions) async {
+    func work(_ desks: [Desk]) async {
         await withDiscardingTaskGroup { group in
-            for number in 0..<options.workers {
+            for number in 0..<workers {
                 let place = number % loops.count
                 let worker = Worker(
                     desk: desks[place], loop: loops[place],
                     shard: number / loops.count % shardsPerLoop)
-                group.addTask(executorPreference: loops[place]) { await worker.work(options.fetch) }
+                group.addTask(executorPreference: loops[place]) { await worker.work() }
             }
         }
     }

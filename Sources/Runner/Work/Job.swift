@@ -35,22 +35,3 @@ struct JobRun: Sendable {
         return job
     }
 }
-
-/// A batch as a run needs it: its URL in pieces, ready to be written into a buffer.
-final class RunningBatch: Sendable {
-    let id: Batch.ID
-    let firstID: Int
-    /// UTF-8, one more than there are placeholders.
-    let urlParts: [[UInt8]]
-    let isHTTPS: Bool
-    /// Whether all jobs go to one host: then connections that fail are the host's trouble.
-    let hasOneHost: Bool
-
-    init(_ batch: Batch) {
-        id = batch.id
-        firstID = batch.range.first
-        urlParts = batch.request.parts.map { Array($0.utf8) }
-        isHTTPS = batch.request.url.lowercased().hasPrefix("https:")
-        hasOneHost = batch.request.hasOneHost
-    }
-}

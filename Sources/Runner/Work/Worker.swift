@@ -6,8 +6,8 @@ struct Worker {
     let shard: Int
 
     /// Works until there is nothing left or the run drains. Runs on the loop's thread.
-    func work(_ options: FetchOptions) async {
-        let transfer = loop.makeTransfer(inShard: shard, options)
+    func work() async {
+        let transfer = loop.makeTransfer(inShard: shard)
         while let job = await desk.nextJob() {
             let response = await transfer.fetch(job)
             desk.finish(job, with: response, at: loop.now)

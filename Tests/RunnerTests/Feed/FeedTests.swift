@@ -46,8 +46,8 @@ import Testing
         await loops.bell.wait(untilMicros: nil)
         let jobs = take(5, of: feed)
         feed.drain()
-        var runs: [JobRun] = []
-        #expect(feed.take(1, into: &runs).isClosed && runs.isEmpty)
+        var runs = RunQueue()
+        #expect(feed.take(1, into: &runs, at: Now.read()).isClosed && runs.count == 0)
         end(jobs, of: feed)
         feed.marked(jobs.map { $0.mark(.ok) })
         #expect(try await isStalled == false)
@@ -81,12 +81,9 @@ import Testing
     }
 
     private func take(_ limit: Int, of feed: Feed) -> [Job] {
-        var runs: [JobRun] = []
-        _ = feed.take(limit, into: &runs)
-        return runs.flatMap { run in
-            var run = run
-            return (0..<run.count).map { _ in run.popFirst() }
-        }
+        var runs = RunQueue()
+        _ = feed.take(limit, into: &runs, at: Now.read())
+        return runs.popAll()
     }
 
     private func end(_ jobs: [Job], of feed: Feed) {

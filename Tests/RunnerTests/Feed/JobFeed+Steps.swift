@@ -20,15 +20,10 @@ extension JobFeed {
     }
 
     mutating func take(_ limit: Int, at now: Now) -> [Job] {
-        var runs: [JobRun] = []
+        var runs = RunQueue()
         let count = take(limit, into: &runs, at: now)
-        precondition(
-            count == runs.reduce(0) { $0 + $1.count } && runs.allSatisfy { $0.count > 0 },
-            "take tells how many jobs it gave, in runs of one or more")
-        return runs.flatMap { run in
-            var run = run
-            return (0..<run.count).map { _ in run.popFirst() }
-        }
+        precondition(count == runs.count, "take tells how many jobs it gave")
+        return runs.popAll()
     }
 
     /// Attempts that were answered.
@@ -48,5 +43,13 @@ extension JobFeed {
     mutating func finished(_ jobs: [Job], _ outcome: Outcome, notBefore: Int = 0, at now: Now) {
         answered(jobs, at: now)
         marked(jobs, outcome, notBeforeMicros: notBefore)
+    }
+}
+
+extension RunQueue {
+    mutating func popAll() -> [Job] {
+        var jobs: [Job] = []
+        while let job = popFirst() { jobs.append(job) }
+        return jobs
     }
 }

@@ -127,7 +127,7 @@ import Testing
         private let state = Mutex<(threads: Set<pthread_t>, turns: Int)>(([], 0))
         let isWoken = Doorbell()
 
-        func willResume(_ workers: Int) {}
+        func willResume(_ workers: Int, at now: Now) {}
         func turnEnds() { state.withLock { $0.turns += 1 } }
         func woken() {
             let thread = pthread_self()

@@ -3,16 +3,30 @@ import Testing
 @testable import Runner
 
 @Suite struct RunningBatchTests {
+    @Test(
+        arguments: [
+            ("http://h/{id}", ["/", ""], nil),
+            ("https://u:p@h:8443/a/{id}/b", ["/a/", "/b"], nil),
+            ("http://h/{id}/{}?n={id}", ["/", "/", ""], ["n=", ""]),
+            ("http://h/x?a={id}&b=?", nil, ["a=", "&b=?"]),
+            ("http://h/{id}?x=1", ["/", ""], nil),
+            ("http://h/{id}.json", ["/", ".json"], nil),
+        ] as [(String, [String]?, [String]?)])
+    func target_isWhatDiffersOfPathAndQuery(url: String, path: [String]?, query: [String]?) {
+        func text(_ parts: [String]?) -> IDText? { parts.map { IDText($0.map { Array($0.utf8) }) } }
+        let target = RunningBatch(.sample(url: url)).target
+        #expect(target == RunningBatch.Target(path: text(path), query: text(query)))
+    }
+
+    /// Where parsing does more than split: the whole URL is parsed for each job.
     @Test(arguments: [
-        ("http://h/{id}", ["http://h/", ""]),
-        ("http://h/{}", ["http://h/", ""]),
-        ("http://h/a{id}b", ["http://h/a", "b"]),
-        ("http://h/{id}/{}?n={id}", ["http://h/", "/", "?n=", ""]),
-        ("http://h/{id}{id}", ["http://h/", "", ""]),
-        ("http://h/ü/{id}", ["http://h/ü/", ""]),
+        "http://{id}.example/", "http://h:{id}/", "http://h/{id}#{id}", "http://h?{id}",
+        "http://h{id}", "http://h/../{id}", "http://h/./{id}", "http://h/{id}/..",
+        "http://h/{id}/.hidden", "http://h/%41/{id}", "http://h/ü/{id}", "http://h/{id}?q=%2F",
+        "http://h/a|b/{id}",
     ])
-    func urlParts_areTheBytesAroundThePlaceholders(url: String, parts: [String]) {
-        #expect(RunningBatch(.sample(url: url)).urlParts == parts.map { Array($0.utf8) })
+    func target_isNil_whenMoreThanPathAndQueryIsAtStake(url: String) {
+        #expect(RunningBatch(.sample(url: url)).target == nil)
     }
 
     @Test(arguments: [

@@ -5,7 +5,7 @@ internal import Synchronization
 /// What a loop's owner is told, always on the loop's thread.
 protocol EventLoopClient: AnyObject, Sendable {
     /// So many transfers ended; their workers resume next.
-    func willResume(_ workers: Int)
+    func willResume(_ workers: Int, at now: Now)
     /// All that could run has run; the loop is about to wait for its sockets.
     func turnEnds()
     /// `EventLoop.wake` was called.
@@ -23,6 +23,7 @@ final class EventLoop: TaskExecutor, @unchecked Sendable {
     private let epoll: Int32
     private let bell: Int32
     private var shards: [Shard] = []
+    let settings: TransferSettings
     private var sockets = SocketTable()
     private var ready: [UnownedJob] = []
     /// Transfers that ended in this turn; their workers resume when all events are handled.
@@ -46,8 +47,11 @@ final class EventLoop: TaskExecutor, @unchecked Sendable {
     private let flags = Mutex<Flags>([])
 
     /// - Throws: When the kernel gives no epoll or eventfd.
-    init(shards count: Int, connectionsPerShard: Int) throws(LimitError) {
+    init(
+        shards count: Int, connectionsPerShard: Int, _ options: FetchOptions = FetchOptions()
+    ) throws(LimitError) {
         Self.initializeCurl
+        settings = TransferSettings(options)
         epoll = epoll_create1(Int32(EPOLL_CLOEXEC))
         bell = eventfd(0, Int32(EFD_NONBLOCK | EFD_CLOEXEC))
         guard epoll >= 0, bell >= 0,
@@ -175,6 +179,12 @@ final class EventLoop: TaskExecutor, @unchecked Sendable {
             | (bits & EPOLLOUT.rawValue != 0 ? CURL_CSELECT_OUT : 0)
             | (bits & (EPOLLERR.rawValue | EPOLLHUP.rawValue) != 0 ? CURL_CSELECT_ERR : 0)
         shard.act(on: descriptor, mask)
+        guard !ended.isEmpty else { return }
+        // The worker goes on and its next request is sent at once, not when the turn ends: with a
+        // thousand others handled in between, what a request needs has left the processor's cache.
+        resumeEnded()
+        runReadyTasks()
+        if shard.deadlineMicros == 0 { shard.timeOut() }
     }
 
     private func answerBell() {
@@ -209,16 +219,14 @@ final class EventLoop: TaskExecutor, @unchecked Sendable {
     func noteEnded(_ transfer: Transfer) { ended.append(transfer) }
 
     private func resumeEnded() {
-        client?.willResume(ended.count)
+        client?.willResume(ended.count, at: now)
         for transfer in ended { transfer.resumeWorker() }
         ended.removeAll(keepingCapacity: true)
     }
 
     // MARK: - For workers and libcurl, on the loop's thread
 
-    func makeTransfer(inShard index: Int, _ options: FetchOptions) -> Transfer {
-        Transfer(shard: shards[index], options)
-    }
+    func makeTransfer(inShard index: Int) -> Transfer { Transfer(shard: shards[index]) }
 
     /// libcurl's wish for a socket. A removal only clears the wish: the descriptor stays in epoll
     /// for its connection's next request, which saves two `epoll_ctl` a request.

@@ -3,7 +3,8 @@ internal import JobStore
 
 /// One curl multi handle, with the transfers that belong to it.
 final class Shard {
-    unowned let loop: EventLoop
+    /// Unsafe, since safe costs two atomic operations a use; the loop owns its shards.
+    unowned(unsafe) let loop: EventLoop
     private(set) var multi: UnsafeMutableRawPointer
     private let connections: Int
     /// µs on the monotonic clock when libcurl wants to be called; 0: at once, `.max`: never.
@@ -11,6 +12,8 @@ final class Shard {
     private var transfers: [ObjectIdentifier: Transfer] = [:]
     /// Whether a name was resolved, so that libcurl knows it for the others.
     private var isWarm = false
+    /// When, on the monotonic clock, a transfer is next to make libcurl forget old names.
+    private var forgetsNamesMicros = 0
     /// Transfers libcurl has.
     private var added = 0
     /// Transfers that wait for the first to have an address.
@@ -57,6 +60,13 @@ final class Shard {
     }
 
     // MARK: - Transfers
+
+    /// Once a minute, so that a run of days follows a host that moves.
+    func isTimeToForgetNames(at now: Now) -> Bool {
+        guard now.monotonicMicros >= forgetsNamesMicros else { return false }
+        defer { forgetsNamesMicros = now.monotonicMicros + 60_000_000 }
+        return forgetsNamesMicros > 0  // there is nothing to forget at first
+    }
 
     func register(_ transfer: Transfer) { transfers[ObjectIdentifier(transfer)] = transfer }
     func unregister(_ transfer: Transfer) { transfers[ObjectIdentifier(transfer)] = nil }

@@ -7,30 +7,30 @@ internal import JobStore
 final class Transfer {
     let easy: UnsafeMutableRawPointer
     private let shard: Shard
-    private let maxBodyBytes: Int
     private var waiting: UnsafeContinuation<Response, Never>?
     private var response = Response()
     private var isTooLarge = false
     private var isSecondTry = false
+    /// Whether libcurl, when it is done, forgets what names it looked up a minute ago.
+    private var forgetsNames = false
     private var isHTTPS: Bool?
-    private var url: [CChar] = []
+    private var bufferBytes = TransferSettings.bufferBytes(for: 0)
+    private var url = RequestURL()
     /// `errno` of a socket that could not be made for this request.
     private var socketError: Int32 = 0
-    private var headers: UnsafeMutablePointer<curl_slist>?
     /// Where libcurl says what went wrong; at least CURL_ERROR_SIZE bytes.
     private let message = UnsafeMutablePointer<CChar>.allocate(capacity: Int(CURL_ERROR_SIZE))
 
     var isInFlight: Bool { waiting != nil && !hasEnded }
     private var hasEnded = false
 
-    init(shard: Shard, _ options: FetchOptions) {
+    init(shard: Shard) {
         guard let easy = curl_easy_init() else {
             fatalError("libcurl gave no easy handle: out of memory")
         }
         self.easy = easy
         self.shard = shard
-        maxBodyBytes = options.maxBodyBytes
-        setUp(options)
+        setUp()
         shard.register(self)
     }
 
@@ -38,7 +38,6 @@ final class Transfer {
     func close() {
         shard.unregister(self)
         curl_easy_cleanup(easy)
-        curl_slist_free_all(headers)
         message.deallocate()
     }
 
@@ -51,45 +50,28 @@ final class Transfer {
             isTooLarge = false
             isSecondTry = false
             if shard.loop.isCancelled { return end(with: Response(failure: .cancelled)) }
-            prepare(job)
             socketError = 0
+            guard url.set(to: job, shard.loop.settings) else {
+                return end(with: Response(failure: .reason(.badURL)))
+            }
+            setScheme(isHTTPS: job.batch.isHTTPS)
+            forgetsNames = shard.isTimeToForgetNames(at: shard.loop.now)
+            if forgetsNames { _ = easy_set_long(easy, CURLOPT_DNS_CACHE_TIMEOUT, 60) }
             if !shard.add(self) {
                 end(with: Response(failure: .reason(.other)))
             }
         }
     }
 
-    private func prepare(_ job: Job) {
-        writeURL(job)
-        _ = url.withUnsafeBufferPointer { easy_set_string(easy, CURLOPT_URL, $0.baseAddress) }
-        guard isHTTPS != job.batch.isHTTPS else { return }
-        isHTTPS = job.batch.isHTTPS
+    private func setScheme(isHTTPS new: Bool) {
+        guard isHTTPS != new else { return }
+        isHTTPS = new
         // With plain HTTP, asking for 1.1 outright spares libcurl its search for a connection to
         // multiplex on; with HTTPS the first answer decides, and PIPEWAIT waits for it.
         _ = easy_set_long(
             easy, CURLOPT_HTTP_VERSION,
-            Int(job.batch.isHTTPS ? CURL_HTTP_VERSION_2TLS : CURL_HTTP_VERSION_1_1))
-        _ = easy_set_long(easy, CURLOPT_PIPEWAIT, job.batch.isHTTPS ? 1 : 0)
-    }
-
-    /// Writes the job's URL into a buffer that is reused.
-    private func writeURL(_ job: Job) {
-        url.removeAll(keepingCapacity: true)
-        for (index, part) in job.batch.urlParts.enumerated() {
-            if index > 0 { appendDigits(of: job.id) }
-            for byte in part { url.append(CChar(bitPattern: byte)) }
-        }
-        url.append(0)
-    }
-
-    private func appendDigits(of id: Int) {
-        let start = url.count
-        var rest = id
-        repeat {
-            url.append(CChar(48 + rest % 10))
-            rest /= 10
-        } while rest > 0
-        url[start...].reverse()
+            Int(new ? CURL_HTTP_VERSION_2TLS : CURL_HTTP_VERSION_1_1))
+        _ = easy_set_long(easy, CURLOPT_PIPEWAIT, new ? 1 : 0)
     }
 
     // MARK: - How it ends
@@ -108,13 +90,25 @@ final class Transfer {
         if Judge.isWorthRetrying(response.status) {
             response.retryAfterSeconds = Int(easy_get_offset(easy, CURLINFO_RETRY_AFTER))
         }
+        fitBuffer()
         end(with: response)
+    }
+
+    /// Makes the buffer for the next response as large as this one would have needed: it is
+    /// allocated for each request, and read into once per kernel call.
+    private func fitBuffer() {
+        let needed = response.bodyBytes + easy_get_long(easy, CURLINFO_HEADER_SIZE)
+        let fitting = TransferSettings.bufferBytes(for: needed)
+        guard fitting != bufferBytes else { return }
+        bufferBytes = fitting
+        _ = easy_set_long(easy, CURLOPT_BUFFERSIZE, fitting)
     }
 
     func end(with response: Response) {
         self.response = response
         hasEnded = true
         if isSecondTry { _ = easy_set_long(easy, CURLOPT_FRESH_CONNECT, 0) }
+        if forgetsNames { _ = easy_set_long(easy, CURLOPT_DNS_CACHE_TIMEOUT, -1) }
         shard.loop.noteEnded(self)
     }
 
@@ -159,28 +153,14 @@ final class Transfer {
     /// Counts decoded bytes: libcurl 7.88's own limit does not see unknown or decompressed lengths.
     private func received(_ bytes: Int) -> Int {
         response.bodyBytes += bytes
-        if response.bodyBytes > maxBodyBytes {
+        if response.bodyBytes > shard.loop.settings.maxBodyBytes {
             isTooLarge = true
             return 0  // anything but `bytes` ends the transfer
         }
         return bytes
     }
 
-    // MARK: - Options, set once
-
-    /// What this libcurl can decode.
-    private static let encodings: String = {
-        // The features were in the first version of the struct already.
-        guard let version = curl_version_info(CURLVERSION_FIRST) else { return "identity" }
-        let features = Int(version.pointee.features)
-        let known = [
-            (CURL_VERSION_LIBZ, "gzip"), (CURL_VERSION_BROTLI, "br"), (CURL_VERSION_ZSTD, "zstd"),
-        ]
-        let names = known.filter { features & Int($0.0) != 0 }.map(\.1)
-        return names.isEmpty ? "identity" : names.joined(separator: ", ")
-    }()
-
-    private func setUp(_ options: FetchOptions) {
+    private func setUp() {
         // Unretained: the handle is cleaned up before its transfer goes; the loop outlives both.
         let me = Unmanaged.passUnretained(self).toOpaque()
         let loop = Unmanaged.passUnretained(shard.loop).toOpaque()
@@ -203,31 +183,10 @@ final class Transfer {
                 Unmanaged<EventLoop>.fromOpaque(loop!).takeUnretainedValue().closeSocket(descriptor)
             }, loop)
         _ = easy_set_pointer(easy, CURLOPT_PRIVATE, me)
+        // It goes with this object, after the handle was cleaned up.
+        _ = easy_set_pointer(easy, CURLOPT_CURLU, UnsafeMutableRawPointer(url.handle))
         message.initialize(repeating: 0, count: Int(CURL_ERROR_SIZE))
         _ = easy_set_pointer(easy, CURLOPT_ERRORBUFFER, message)
-        // Without it libcurl sets a signal handler around each call; SIGPIPE is ignored by us.
-        _ = easy_set_long(easy, CURLOPT_NOSIGNAL, 1)
-        _ = easy_set_string(easy, CURLOPT_PROTOCOLS_STR, "http,https")
-        _ = easy_set_string(easy, CURLOPT_REDIR_PROTOCOLS_STR, "http,https")
-        _ = easy_set_long(easy, CURLOPT_FOLLOWLOCATION, options.maxRedirects > 0 ? 1 : 0)
-        _ = easy_set_long(easy, CURLOPT_MAXREDIRS, options.maxRedirects)
-        _ = easy_set_long(easy, CURLOPT_CONNECTTIMEOUT_MS, options.connectTimeout.milliseconds)
-        _ = easy_set_long(easy, CURLOPT_TIMEOUT_MS, options.maxTime.milliseconds)
-        _ = easy_set_string(easy, CURLOPT_ACCEPT_ENCODING, "")
-        // As headers of our own: libcurl 7.88 formats those it makes itself character by character,
-        // twice, which costs 15,000 instructions of the 63,000 a whole request takes without them.
-        headers = curl_slist_append(nil, "User-Agent: \(options.userAgent)")
-        headers = curl_slist_append(headers, "Accept-Encoding: \(Self.encodings)")
-        _ = easy_set_pointer(easy, CURLOPT_HTTPHEADER, headers)
-        // No proxy from the environment, which would be read and copied for each request.
-        _ = easy_set_string(easy, CURLOPT_PROXY, "")
-        _ = easy_set_string(easy, CURLOPT_NOPROXY, "*")
-        // Allocated and freed for each request: small unless bodies are large.
-        _ = easy_set_long(easy, CURLOPT_BUFFERSIZE, 2048)
-        if options.isInsecure {
-            _ = easy_set_long(easy, CURLOPT_SSL_VERIFYPEER, 0)
-            _ = easy_set_long(easy, CURLOPT_SSL_VERIFYHOST, 0)
-        }
-        if let file = options.caFile { _ = easy_set_string(easy, CURLOPT_CAINFO, file) }
+        shard.loop.settings.apply(to: easy)
     }
 }

@@ -1,0 +1,136 @@
+internal import JobStore
+
+/// A batch as a run needs it: its URL in pieces, ready to be written into a buffer.
+final class RunningBatch: Sendable {
+    let id: Batch.ID
+    let firstID: Int
+    let url: IDText
+    /// Path and query of the URL, when a job's ID stands in them alone and both may be sent as they
+    /// are written: then the rest is parsed once for the whole batch.
+    let target: Target?
+    let isHTTPS: Bool
+    /// Whether all jobs go to one host: then connections that fail are the host's trouble.
+    let hasOneHost: Bool
+
+    /// What differs from job to job; `nil` where nothing does.
+    struct Target: Equatable {
+        let path: IDText?
+        let query: IDText?
+    }
+
+    init(_ batch: Batch) {
+        id = batch.id
+        firstID = batch.range.first
+        url = IDText(batch.request.parts.map { Array($0.utf8) })
+        target = Self.target(batch.request.parts.map { Array($0.utf8) })
+        isHTTPS = batch.request.url.lowercased().hasPrefix("https:")
+        hasOneHost = batch.request.hasOneHost
+    }
+
+    /// Bytes that libcurl neither encodes, folds nor takes for the end of a part.
+    private static let plain = Set("-._~!$&'()*+,;=:@/".utf8)
+
+    private static func target(_ parts: [[UInt8]]) -> Target? {
+        let (slash, question) = (UInt8(ascii: "/"), UInt8(ascii: "?"))
+        guard let first = parts.first,
+            let colon = first.firstIndex(of: UInt8(ascii: ":")),
+            let start = first[(colon + 3)...].firstIndex(where: { $0 == slash || $0 == question }),
+            first[start] == slash
+        else { return nil }
+        var path: [[UInt8]] = []
+        var query: [[UInt8]] = []
+        for (index, part) in parts.enumerated() {
+            let bytes = index == 0 ? part[start...] : part[...]
+            if !query.isEmpty {
+                query.append(Array(bytes))
+            } else if let mark = bytes.firstIndex(of: question) {
+                path.append(Array(bytes[..<mark]))
+                query.append(Array(bytes[(mark + 1)...]))
+            } else {
+                path.append(Array(bytes))
+            }
+        }
+        let isPlain = (path + query).joined().allSatisfy {
+            plain.contains($0) || $0 == question || $0.isLetterOrDigit
+        }
+        // A segment of dots is resolved when a URL is parsed, not when a path is set.
+        let hasDots = path.contains { part in
+            zip(part, part.dropFirst()).contains { $0 == slash && $1 == UInt8(ascii: ".") }
+        }
+        guard isPlain, !hasDots else { return nil }
+        return Target(
+            path: path.count > 1 ? IDText(path) : nil, query: query.count > 1 ? IDText(query) : nil)
+    }
+}
+
+/// A text with a job's ID in it, in UTF-8: the same pieces for every job, the ID between them.
+struct IDText: Sendable, Equatable {
+    private let bytes: [UInt8]
+    /// Where in `bytes` the ID belongs, in order.
+    private let places: [Int]
+
+    /// - Parameter parts: What stands before, between and after the ID; one or more.
+    init(_ parts: [[UInt8]]) {
+        bytes = Array(parts.joined())
+        var end = 0
+        places = parts.dropLast().map { part in
+            end += part.count
+            return end
+        }
+    }
+
+    /// Bytes the longest of its texts needs, its closing NUL included.
+    var capacity: Int { bytes.count + places.count * Self.longestID + 1 }
+    /// Digits of `UInt64.max`.
+    private static let longestID = 20
+
+    /// Writes the text of one ID, closed by a NUL.
+    ///
+    /// - Precondition: `buffer` holds `capacity` bytes; `id` is 0 or more.
+    func write(_ id: Int, to buffer: UnsafeMutableBufferPointer<CChar>) {
+        precondition(buffer.count >= capacity && id >= 0)
+        bytes.withUnsafeBytes { bytes in
+            var rest = UnsafeMutableRawBufferPointer(buffer)
+            func append(_ piece: Range<Int>) {
+                rest.copyMemory(from: .init(rebasing: bytes[piece]))
+                rest = .init(rebasing: rest[piece.count...])
+            }
+            var start = 0
+            for place in places {
+                append(start..<place)
+                rest = .init(rebasing: rest[Self.write(id, to: rest)...])
+                start = place
+            }
+            append(start..<bytes.count)
+            rest[0] = 0
+        }
+    }
+
+    /// - Returns: How many digits.
+    private static func write(_ id: Int, to buffer: UnsafeMutableRawBufferPointer) -> Int {
+        var count = 1
+        var rest = id / 10
+        while rest > 0 {
+            count += 1
+            rest /= 10
+        }
+        rest = id
+        for index in stride(from: count - 1, through: 0, by: -1) {
+            let (quotient, digit) = rest.quotientAndRemainder(dividingBy: 10)
+            buffer[index] = UInt8(ascii: "0") + UInt8(digit)
+            rest = quotient
+        }
+        return count
+    }
+}
+
+extension UInt8 {
+    fileprivate var isLetterOrDigit: Bool {
+        switch self {
+        case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+            UInt8(ascii: "0")...UInt8(ascii: "9"):
+            true
+        default: false
+        }
+    }
+}
