@@ -27,6 +27,7 @@ SETTLE_S = 0.3
 """A pause before each measurement, in which the origin closes the connections of the last one."""
 SPARE_DESCRIPTORS = 200
 """What a client or an origin opens besides a connection a worker."""
+ROUNDS = 5
 RESULTS = REPOSITORY / "Benchmarks" / "Results.md"
 
 
@@ -61,7 +62,7 @@ def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="Benchmarks/compare", description=__doc__.split("\n")[0])
     parser.add_argument("--quick", action="store_true", help="one round of few requests: a try")
     parser.add_argument(
-        "--rounds", type=int, metavar="N", help="rounds of each work (default: 5, 3 if it sleeps)"
+        "--rounds", type=int, metavar="N", help="rounds of each work (default: 5)"
     )
     parser.add_argument(
         "--work", action="append", choices=WORKS, help="only this work; may be repeated"
@@ -85,7 +86,7 @@ def parse() -> argparse.Namespace:
 def measure_work(work: Work, options: argparse.Namespace) -> list[Measurement]:
     """Runs each program once in each round, in an order shuffled anew."""
     programs = [name for name in work.requests if name == RUNNER or name in options.peers]
-    rounds = options.rounds or (1 if options.quick else work.rounds)
+    rounds = options.rounds or (1 if options.quick else ROUNDS)
     measurements = []
     start = origin.delay if work.sleeps else origin.nginx
     with start(FOLDER / "tmp" / "origin") as server:
@@ -109,7 +110,7 @@ def measure_once(
     folder.mkdir(parents=True)
     steady_per_s = None
     try:
-        before = server.mark()
+        before = server.mark(work.workers)
         if name == RUNNER:
             cost = run_runner(requests, server.url(work.path), work.workers, folder)
         else:

@@ -32,15 +32,15 @@ class Starts:
     """What the sleeping origin counted since it was reset."""
 
     started: int
-    first_s: float
+    full_s: float
     last_s: float
 
     def steady_per_s(self, requests: int, workers: int) -> float | None:
-        """Requests a second while jobs last: those after the first burst of `workers`, by the time
-        from the first start to the last. None if there are none."""
-        if requests <= workers or self.last_s <= self.first_s:
+        """Requests a second while jobs last: those started after all workers were busy, by the time
+        from then to the last start. None if there are none."""
+        if requests <= workers or self.last_s <= self.full_s:
             return None
-        return (requests - workers) / (self.last_s - self.first_s)
+        return (requests - workers) / (self.last_s - self.full_s)
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ class Origin:
 
 
 class Nginx(Origin):
-    def mark(self) -> int:
+    def mark(self, workers: int) -> int:
         """To be taken off a later count by `requests`."""
         return self.requests() + 1
 
@@ -70,9 +70,9 @@ class Nginx(Origin):
 
 
 class Delay(Origin):
-    def mark(self) -> int:
+    def mark(self, workers: int) -> int:
         """Sets the count to 0, which is to be taken off a later count by `requests`."""
-        self.ask("/_/reset")
+        self.ask(f"/_/reset/{workers}")
         return 0
 
     def requests(self) -> int:

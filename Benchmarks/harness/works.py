@@ -88,7 +88,6 @@ class Work:
     requests: how many each program makes, by its name; slow programs make fewer. Programs that are
         not named do not take part.
     quick: by what `--quick` divides the requests.
-    rounds: of a full run, unless `--rounds` is given.
     options: more arguments for a program, by its name.
     """
 
@@ -99,7 +98,6 @@ class Work:
     workers: int
     requests: dict[str, int]
     quick: int
-    rounds: int
     options: dict[str, tuple[str, ...]]
 
 
@@ -124,7 +122,6 @@ WORKS = {
                 "scrapy": 3_000,
             },
             quick=10,
-            rounds=5,
             options={},
         ),
         Work(
@@ -135,7 +132,6 @@ WORKS = {
             workers=1_000,
             requests={RUNNER: 100_000, FLOOR: 100_000, "go": 100_000, "aiohttp-pool": 20_000},
             quick=10,
-            rounds=5,
             # The buffer in bytes that costs the least CPU of 2, 16, 64, 100 and 512 KB.
             options={FLOOR: ("102400",)},
         ),
@@ -145,10 +141,8 @@ WORKS = {
             sleeps=True,
             path="/{}",
             workers=1_000,
-            requests=dict.fromkeys([RUNNER, FLOOR, "go", "aiohttp-pool", "pypeln"], 20_000),
+            requests=dict.fromkeys([RUNNER, FLOOR, "go", "pypeln"], 20_000),
             quick=10,
-            # The sleeps decide, so rounds differ little.
-            rounds=3,
             options={},
         ),
         Work(
@@ -157,9 +151,8 @@ WORKS = {
             sleeps=True,
             path="/{}",
             workers=10_000,
-            requests=dict.fromkeys([RUNNER, FLOOR, "go", "aiohttp-pool"], 100_000),
-            quick=5,
-            rounds=3,
+            requests=dict.fromkeys([RUNNER, FLOOR, "go"], 300_000),
+            quick=15,
             options={},
         ),
     ]

@@ -3,9 +3,10 @@
 //	delay        listens on a free loopback port and prints "listening on 127.0.0.1:PORT"
 //
 //	/…/ID        "Hello, World!" after the sleep of this ID: the same for every client and run
-//	/_/started   {"started":N,"first_s":T,"last_s":T}: requests started since the last reset, and
-//	             when the first and the latest of them started, in seconds on the origin's clock
-//	/_/reset     sets the count to 0
+//	/_/started   {"started":N,"full_s":T,"last_s":T}: requests started since the last reset, and
+//	             when the one that made all workers busy and the latest of them started, in
+//	             seconds on the origin's clock
+//	/_/reset/N   sets the count to 0; from the Nth request on, all of N workers are busy
 package main
 
 import (
@@ -22,7 +23,8 @@ import (
 var (
 	origin  = time.Now()
 	started atomic.Int64
-	first   atomic.Int64 // time.Duration since origin
+	workers atomic.Int64
+	full    atomic.Int64 // time.Duration since origin
 	last    atomic.Int64 // time.Duration since origin
 )
 
@@ -35,14 +37,18 @@ func delay(id uint64) time.Duration {
 	return time.Duration((id^(id>>31))%4) * time.Second
 }
 
+// number is what the path ends with.
+func number(r *http.Request) (uint64, error) {
+	return strconv.ParseUint(r.URL.Path[strings.LastIndexByte(r.URL.Path, '/')+1:], 10, 64)
+}
+
 func answer(w http.ResponseWriter, r *http.Request) {
 	now := int64(time.Since(origin))
-	if started.Add(1) == 1 {
-		first.Store(now)
+	if started.Add(1) == workers.Load() {
+		full.Store(now)
 	}
 	last.Store(now)
-	path := r.URL.Path
-	id, err := strconv.ParseUint(path[strings.LastIndexByte(path, '/')+1:], 10, 64)
+	id, err := number(r)
 	if err != nil {
 		http.Error(w, "the path must end with an ID", http.StatusNotFound)
 		return
@@ -54,10 +60,16 @@ func answer(w http.ResponseWriter, r *http.Request) {
 func main() {
 	http.HandleFunc("/", answer)
 	http.HandleFunc("/_/started", func(w http.ResponseWriter, r *http.Request) {
-		fmt.Fprintf(w, "{\"started\":%d,\"first_s\":%.6f,\"last_s\":%.6f}\n", started.Load(),
-			time.Duration(first.Load()).Seconds(), time.Duration(last.Load()).Seconds())
+		fmt.Fprintf(w, "{\"started\":%d,\"full_s\":%.6f,\"last_s\":%.6f}\n", started.Load(),
+			time.Duration(full.Load()).Seconds(), time.Duration(last.Load()).Seconds())
 	})
-	http.HandleFunc("/_/reset", func(w http.ResponseWriter, r *http.Request) {
+	http.HandleFunc("/_/reset/", func(w http.ResponseWriter, r *http.Request) {
+		count, err := number(r)
+		if err != nil {
+			http.Error(w, "the path must end with a number of workers", http.StatusNotFound)
+			return
+		}
+		workers.Store(int64(count))
 		started.Store(0)
 	})
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
