@@ -46,7 +46,8 @@ def main() -> int:
     per_request = {part: (long[part] - short[part]) / (LONG - SHORT) for part in long}
     exceeded = [part for part, most in LIMITS.items() if per_request.get(part, 0) > most]
     print("| part | instructions a request | at most |\n| --- | ---: | ---: |")
-    for part in [*LIMITS, *sorted(set(per_request) - set(LIMITS), key=per_request.get)[::-1]]:
+    others = [part for part in per_request if part not in LIMITS and per_request[part] >= 1]
+    for part in [*LIMITS, *sorted(others, key=per_request.__getitem__, reverse=True)]:
         most = f"{LIMITS[part]:,}" if part in LIMITS else ""
         print(f"| {part} | {per_request.get(part, 0):,.0f} | {most} |")
     for part in exceeded:
@@ -95,7 +96,7 @@ def parts_of(profile: Path) -> Counter[str]:
                 file = names[kind, number]
         elif line.startswith("calls="):
             is_call = True  # the next line has the cost of the called, which stands elsewhere, too
-        elif line[:1].isdigit() or line[:1] in "+-*":
+        elif re.match(r"[\d+*-]", line):
             if not is_call:
                 cost[part(library, file)] += int(line.split()[-1])
             is_call = False

@@ -42,6 +42,7 @@ public struct Crawl: Sendable {
         observe: @escaping @Sendable (Progress) async -> Void
     ) async throws -> Ending {
         defer { eventLoops.stop() }
+        MachineLimits.forgetStartUpCode()
         let patience = Patience(limit: options.maxStall, stop: stop)
         let feed = Feed(
             queue: queue, state: JobFeed(retrying: attachment.counts.retrying), patience: patience,
