@@ -155,6 +155,39 @@ import Testing
         #expect(counts.outcomes == [.init(label: "connect", state: .failed, count: 3)])
     }
 
+    @Test func aHostThatNeverOpensItsConnections_endsInConnect_afterTheConnectTimeout() async throws
+    {
+        let listener = FullListener()
+        var crawl = crawl
+        crawl.options.retries = 0
+        crawl.options.fetch.connectTimeout = .milliseconds(300)
+        crawl.options.fetch.maxTime = .seconds(30)
+        let start = ContinuousClock.now
+        let counts = try await crawl.fetch(["http://127.0.0.1:\(listener.port)/{id}"], count: 3)
+        let took = ContinuousClock.now - start
+        #expect(counts.outcomes == [.init(label: "connect", state: .failed, count: 3)])
+        #expect(took >= .milliseconds(300) && took < .seconds(10))
+    }
+
+    /// Its first connection is warm by then: libcurl was told no connect timeout.
+    @Test func aRedirectToSuchAHost_endsInTimeout_afterTheConnectTimeout() async throws {
+        let listener = FullListener()
+        let origin = try await Origin.start()
+        var crawl = crawl
+        crawl.options.workers = 1
+        crawl.options.retries = 0
+        crawl.options.fetch.connectTimeout = .milliseconds(300)
+        crawl.options.fetch.maxTime = .seconds(30)
+        let target = "http%3A%2F%2F127.0.0.1%3A\(listener.port)%2F"
+        let start = ContinuousClock.now
+        let counts = try await crawl.fetch(
+            ["\(origin.url)/{id}", "\(origin.url)/redirect-to/\(target)/{id}"], count: 2)
+        let took = ContinuousClock.now - start
+        #expect(counts.outcomes.map(\.label).sorted() == ["200", "timeout"])
+        #expect(took >= .milliseconds(600) && took < .seconds(20))
+        await origin.stop()
+    }
+
     @Test func aNameThatDoesNotResolve_endsInDNS() async throws {
         let counts = try await crawl.fetch(["http://name.invalid/{id}"], count: 3)
         #expect(counts.outcomes == [.init(label: "dns", state: .failed, count: 3)])

@@ -85,23 +85,31 @@ final class Feed: Sendable {
         return handout
     }
 
+    /// How things stand for a loop that told what ended on it.
+    struct Standing {
+        /// Whether attempts that fail to reach the host are to be given back from now on.
+        var isTripped = false
+        /// Nothing is on its way: what ended need not wait for company before it is committed.
+        var isIdle = false
+    }
+
     /// Takes in what ended on a loop.
-    ///
-    /// - Returns: Whether attempts that fail to reach the host are to be given back from now on.
     @discardableResult
-    func ended(_ turn: TurnReport, at now: Now) -> Bool {
-        let (ring, isTripped, isUntripped) = state.withLock { state in
+    func ended(_ turn: TurnReport, at now: Now) -> Standing {
+        let (standing, ring, isUntripped) = state.withLock { state in
             let wasTripped = state.breaker.isTripped
             state.ended(turn, at: now)
-            let isTripped = state.breaker.isTripped
+            let standing = Standing(
+                isTripped: state.breaker.isTripped, isIdle: state.inFlight == 0)
             return (
-                state.inFlight == 0 || !turn.givenBack.isEmpty || isTripped != wasTripped,
-                isTripped, wasTripped && !isTripped
+                standing,
+                standing.isIdle || !turn.givenBack.isEmpty || standing.isTripped != wasTripped,
+                wasTripped && !standing.isTripped
             )
         }
         if ring { bell.ring() }
         if isUntripped { wakeLoops() }
-        return isTripped
+        return standing
     }
 
     func marked(_ marks: [Mark]) {

@@ -1,7 +1,4 @@
 extension Duration {
-    /// Rounded up, at least 1: for libcurl 0 means no limit. At most some 146,000 years.
-    var milliseconds: Int { max(1, (microseconds + 999) / 1000) }
-
     /// Rounded up; at most half of what an `Int` holds.
     var microseconds: Int {
         let (seconds, attoseconds) = components

@@ -1,6 +1,7 @@
 internal import JobStore
 
-/// Gathers marks until they are worth a commit: 100 ms after the first, or 5,000 jobs, or 8 MB.
+/// Gathers marks until they are worth a commit: 100 ms after the first, or 5,000 jobs, or 8 MB, or
+/// when nothing else is on its way.
 /// Pure: `Marker` acts.
 struct MarkBuffer {
     struct Limits {
@@ -20,19 +21,25 @@ struct MarkBuffer {
     private var marks: [Mark] = []
     private var bytes = 0
     private var oldestMicros = 0
+    private var isLast = false
     private(set) var isClosed = false
 
     init(limits: Limits = Limits()) { self.limits = limits }
 
-    /// - Parameter bytes: Of output the marks stand for.
+    /// - Parameters:
+    ///   - bytes: Of output the marks stand for.
+    ///   - isLast: Whether it is worth a commit at once, since no more may come for long.
     /// - Returns: Whether the one who commits should look now.
-    mutating func add(_ added: [Mark], bytes addedBytes: Int, at now: Now) -> Bool {
+    mutating func add(
+        _ added: [Mark], bytes addedBytes: Int, at now: Now, isLast: Bool = false
+    ) -> Bool {
         if marks.isEmpty { oldestMicros = now.monotonicMicros }
         let wasEmpty = marks.isEmpty
-        let wasFull = isFull
+        let wasDue = isFull || self.isLast
         marks.append(contentsOf: added)
         bytes += addedBytes
-        return wasEmpty || (isFull && !wasFull)
+        self.isLast = self.isLast || isLast
+        return wasEmpty || ((isFull || self.isLast) && !wasDue)
     }
 
     /// No more will come; what is there is committed at once.
@@ -41,13 +48,14 @@ struct MarkBuffer {
     mutating func next(at now: Now) -> Next {
         if marks.isEmpty { return isClosed ? .ended : .wait(untilMicros: nil) }
         let dueMicros = oldestMicros + limits.ageMicros
-        guard isFull || isClosed || now.monotonicMicros >= dueMicros else {
+        guard isFull || isLast || isClosed || now.monotonicMicros >= dueMicros else {
             return .wait(untilMicros: dueMicros)
         }
         defer {
             marks = []
             marks.reserveCapacity(limits.jobs)
             bytes = 0
+            isLast = false
         }
         return .commit(marks)
     }

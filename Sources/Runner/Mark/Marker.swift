@@ -16,8 +16,12 @@ final class Marker: Sendable {
     }
 
     /// Takes over what ended on a loop. Called once a turn of a loop, not once a job.
-    func add(_ marks: [Mark], bytes: Int, at now: Now) {
-        if buffer.withLock({ $0.add(marks, bytes: bytes, at: now) }) { bell.ring() }
+    ///
+    /// - Parameter isLast: Whether nothing else is on its way at present.
+    func add(_ marks: [Mark], bytes: Int, at now: Now, isLast: Bool = false) {
+        if buffer.withLock({ $0.add(marks, bytes: bytes, at: now, isLast: isLast) }) {
+            bell.ring()
+        }
     }
 
     /// Tells that no more will come.

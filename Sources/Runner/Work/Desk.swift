@@ -71,11 +71,12 @@ final class Desk: EventLoopClient, @unchecked Sendable {
     func turnEnds() {
         guard !books.turn.isEmpty else { return }
         let now = Now.read()
-        books.handout.isTripped = feed.ended(books.turn, at: now)
+        let standing = feed.ended(books.turn, at: now)
+        books.handout.isTripped = standing.isTripped
         books.turn = TurnReport()
         guard !books.marks.isEmpty else { return }
         // Bodies are dropped: the marks stand for no bytes of output.
-        marker.add(books.marks, bytes: 0, at: now)
+        marker.add(books.marks, bytes: 0, at: now, isLast: standing.isIdle)
         books.marks.removeAll(keepingCapacity: true)
     }
 

@@ -27,6 +27,16 @@ import Testing
         #expect(waits(buffer.next(at: .at(ms: 100)), until: 190_000))
     }
 
+    @Test mutating func next_commitsAtOnce_whenNothingElseIsOnItsWay() {
+        let looks = [false, false, true, true].enumerated().map { index, isLast in
+            buffer.add(marks(index..<index + 1), bytes: 0, at: .at(ms: 1), isLast: isLast)
+        }
+        #expect(looks == [true, false, true, false])
+        #expect(committed(buffer.next(at: .at(ms: 1))) == [0, 1, 2, 3])
+        _ = buffer.add(marks(4..<5), bytes: 0, at: .at(ms: 2))
+        #expect(waits(buffer.next(at: .at(ms: 2)), until: 102_000))
+    }
+
     @Test mutating func next_commitsAtOnce_whenSoManyJobsAreThere() {
         _ = buffer.add(marks(0..<9), bytes: 0, at: .at(ms: 0))
         #expect(waits(buffer.next(at: .at(ms: 0)), until: 100_000))

@@ -145,6 +145,7 @@ final class EventLoop: TaskExecutor, @unchecked Sendable {
             for shard in shards where shard.deadlineMicros <= now.monotonicMicros {
                 shard.timeOut()
             }
+            if now.monotonicMicros >= nextLookMicros { endOverdue() }
             if !ended.isEmpty { resumeEnded() }
             if isStopped { break }
         }
@@ -153,12 +154,22 @@ final class EventLoop: TaskExecutor, @unchecked Sendable {
     }
 
     private var isStopped = false
+    /// When the first transfer may have taken too long.
+    private var nextLookMicros = 0
+
+    private func endOverdue() {
+        let now = now.monotonicMicros
+        // A transfer that starts after this look cannot be overdue before then.
+        nextLookMicros = now + min(settings.connectTimeoutMicros, settings.maxTimeMicros)
+        for shard in shards {
+            nextLookMicros = min(nextLookMicros, shard.endOverdue(atMicros: now))
+        }
+    }
 
     private func timeoutMillis() -> Int32 {
         if !ended.isEmpty { return 0 }
-        var deadlineMicros = Int.max
+        var deadlineMicros = nextLookMicros
         for shard in shards { deadlineMicros = min(deadlineMicros, shard.deadlineMicros) }
-        guard deadlineMicros != .max else { return -1 }
         if deadlineMicros == 0 { return 0 }
         let leftMicros = deadlineMicros - Now.read().monotonicMicros
         return leftMicros <= 0 ? 0 : Int32(clamping: (leftMicros + 999) / 1000)

@@ -82,6 +82,7 @@ final class Shard {
             return true
         }
         guard curl_multi_add_handle(multi, transfer.easy) == CURLM_OK else { return false }
+        transfer.started(atMicros: loop.now.monotonicMicros)
         added += 1
         return true
     }
@@ -103,6 +104,25 @@ final class Shard {
             curl_multi_remove_handle(multi, transfer.easy)
             transfer.end(with: Response(failure: failure))
         }
+    }
+
+    /// Ends what has taken too long.
+    ///
+    /// - Returns: When to look again, in µs on the monotonic clock; `.max` when nothing is on its way.
+    func endOverdue(atMicros now: Int) -> Int {
+        var next = Int.max
+        for transfer in transfers.values {
+            guard let deadline = transfer.deadlineMicros else { continue }
+            if deadline > now {
+                next = min(next, deadline)
+            } else {
+                curl_multi_remove_handle(multi, transfer.easy)
+                added -= 1
+                transfer.finished(with: CURLE_OPERATION_TIMEDOUT)
+            }
+        }
+        if !cold.isEmpty { addCold() }
+        return next
     }
 
     // MARK: - Events

@@ -14,7 +14,16 @@ final class Transfer {
     /// Whether libcurl, when it is done, forgets what names it looked up a minute ago.
     private var forgetsNames = false
     private var isHTTPS: Bool?
+    private var batch: Batch.ID?
     private var bufferBytes = TransferSettings.bufferBytes(for: 0)
+    /// When libcurl got it, in µs on the monotonic clock; `nil` before and after.
+    private var startedMicros: Int?
+    /// Since when it waits for a connection, and libcurl's `PRETRANSFER_TIME_T` then, which grows
+    /// once there is one.
+    private var connect = (sinceMicros: 0, pretransfer: 0)
+    /// The batch of the last response that came whole: its connection is likely to be there yet.
+    private var warmBatch: Batch.ID?
+    private var mayConnect: Bool?
     private var url = RequestURL()
     /// `errno` of a socket that could not be made for this request.
     private var socketError: Int32 = 0
@@ -55,6 +64,9 @@ final class Transfer {
                 return end(with: Response(failure: .reason(.badURL)))
             }
             setScheme(isHTTPS: job.batch.isHTTPS)
+            expectConnect(job.batch.id != warmBatch || !job.batch.hasOneHost)
+            warmBatch = nil
+            batch = job.batch.id
             forgetsNames = shard.isTimeToForgetNames(at: shard.loop.now)
             if forgetsNames { _ = easy_set_long(easy, CURLOPT_DNS_CACHE_TIMEOUT, 60) }
             if !shard.add(self) {
@@ -73,6 +85,38 @@ final class Transfer {
             Int(new ? CURL_HTTP_VERSION_2TLS : CURL_HTTP_VERSION_1_1))
         _ = easy_set_long(easy, CURLOPT_PIPEWAIT, new ? 1 : 0)
     }
+
+    // MARK: - How long it takes
+    //
+    // libcurl keeps the timers of all transfers of a multi handle in one tree, and goes through it
+    // several times a request, from transfer to transfer and so from cache miss to cache miss.
+    // Looking at each transfer when the first may be overdue costs next to nothing.
+
+    /// Where a connection is to be made, libcurl must know how long it may take: it shares the time
+    /// among the addresses of a name.
+    private func expectConnect(_ new: Bool) {
+        guard mayConnect != new else { return }
+        mayConnect = new
+        let settings = shard.loop.settings
+        let limit = min(settings.connectTimeoutMicros, settings.maxTimeMicros) / 1000 + 1
+        _ = easy_set_long(easy, CURLOPT_CONNECTTIMEOUT_MS, new ? min(limit, Int(Int32.max)) : 0)
+    }
+
+    func started(atMicros now: Int) {
+        startedMicros = now
+        connect = (now, 0)
+    }
+
+    /// When it has taken too long, in µs on the monotonic clock; `nil` while libcurl does not have it.
+    var deadlineMicros: Int? {
+        guard let startedMicros else { return nil }
+        let settings = shard.loop.settings
+        let end = startedMicros + settings.maxTimeMicros
+        guard pretransfer == connect.pretransfer else { return end }
+        return min(end, connect.sinceMicros + settings.connectTimeoutMicros)
+    }
+
+    private var pretransfer: Int { Int(easy_get_offset(easy, CURLINFO_PRETRANSFER_TIME_T)) }
 
     // MARK: - How it ends
 
@@ -107,6 +151,8 @@ final class Transfer {
     func end(with response: Response) {
         self.response = response
         hasEnded = true
+        startedMicros = nil
+        if response.failure == nil { warmBatch = batch }
         if isSecondTry { _ = easy_set_long(easy, CURLOPT_FRESH_CONNECT, 0) }
         if forgetsNames { _ = easy_set_long(easy, CURLOPT_DNS_CACHE_TIMEOUT, -1) }
         shard.loop.noteEnded(self)
@@ -139,7 +185,7 @@ final class Transfer {
                 truncatingIfNeeded: easy_get_long(easy, CURLINFO_OS_ERRNO))
         }
         report.status = response.status
-        report.neverSent = easy_get_offset(easy, CURLINFO_PRETRANSFER_TIME_T) == 0
+        report.neverSent = pretransfer == 0
         return CurlFailure.meaning(of: report)
     }
 
@@ -147,6 +193,11 @@ final class Transfer {
         let descriptor = shard.loop.openSocket(address.family, address.socktype, address.protocol)
         if descriptor < 0 { socketError = errno }
         shard.noteAddress()
+        // The first connection's time counts from the start, with the look-up of its name; that of
+        // one a redirect needs from here.
+        if pretransfer > connect.pretransfer {
+            connect = (shard.loop.now.monotonicMicros, pretransfer)
+        }
         return descriptor
     }
 
