@@ -28,6 +28,8 @@ extension Request {
             redirect(to: "/redirect-loop/\(id ?? 0)")
         case .redirectTo(let url):
             redirect(to: url)
+        case .redirectFrom(let first, let url):
+            id ?? 0 < first ? answer(200) : redirect(to: url)
         case .fault(let fault):
             script(for: fault)
         case .control(let control):

@@ -15,6 +15,8 @@ enum Route {
     case redirect(hops: Int)
     case redirectLoop
     case redirectTo(url: String)
+    /// To `url` from the ID `first` on; answered as any other before.
+    case redirectFrom(first: Int, url: String)
     case fault(Fault)
     case control(Control)
     case unknown
@@ -111,6 +113,9 @@ extension Route {
             self = .redirectLoop
         case ("redirect-to", 1):
             self = .redirectTo(url: percentDecoded(values[0]))
+        case ("redirect-from", 2):
+            guard let first = PathValue.count(values[0]) else { return nil }
+            self = .redirectFrom(first: first, url: percentDecoded(values[1]))
         default:
             guard let fault = Fault(name: name, values: values) else { return nil }
             self = .fault(fault)

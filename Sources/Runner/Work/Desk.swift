@@ -2,8 +2,8 @@ internal import JobStore
 
 /// One loop's side of feed and marker: jobs it took, workers that wait, what they finished.
 ///
-/// Everything a worker does here is a look at memory of its own thread; feed and marker, which
-/// loops share, are asked once a turn for all of them.
+/// Nearly everything a worker does here is a look at memory of its own thread. The feed, which loops
+/// share, is asked for just as many jobs as workers go on at a time; what ended is told once a turn.
 final class Desk: EventLoopClient, @unchecked Sendable {
     // @unchecked holds because all of it but `init` runs on the loop's thread.
     private let feed: Feed

@@ -69,7 +69,7 @@ public enum MachineLimits {
                     start: object.dlpi_phdr, count: Int(object.dlpi_phnum))
                 // Code is never written to, so that nothing but a copy of a file is dropped.
                 where part.p_type == PT_LOAD && part.p_flags & UInt32(PF_X | PF_W) == PF_X {
-                    let address = UInt(object.dlpi_addr + part.p_vaddr)
+                    let address = UInt(object.dlpi_addr &+ part.p_vaddr)
                     let start = (address + page - 1) / page * page
                     let end = (address + UInt(part.p_memsz)) / page * page
                     guard start < end else { continue }

@@ -1,4 +1,5 @@
 import CCurl
+import Glibc
 import Testing
 
 @testable import Runner
@@ -24,8 +25,8 @@ import Testing
         var url = RequestURL()
         for position in [0, 7, 10, 123_456, 5] {
             let job = Job(batch: batch, position: position, attempt: 1)
-            let isSet = url.set(to: job, settings)
-            #expect(isSet)
+            let result = url.set(to: job, settings)
+            #expect(result == CURLUE_OK)
             #expect(try parts(of: url.handle) == parts(ofText: whole(template, position)))
         }
     }
@@ -38,10 +39,10 @@ import Testing
         let settings = TransferSettings(FetchOptions())
         var url = RequestURL()
         for step in 0..<30 {
-            let which = step * step % 3
-            let isSet = url.set(
+            let which = [0, 0, 1, 2, 2, 0, 1, 1, 2, 1][step % 10]
+            let result = url.set(
                 to: Job(batch: batches[which], position: step, attempt: 1), settings)
-            #expect(isSet)
+            #expect(result == CURLUE_OK)
             let text = whole(templates[which], step)
             #expect(try parts(of: url.handle) == parts(ofText: text), "\(text)")
         }
@@ -54,10 +55,25 @@ import Testing
         let bad = RunningBatch(.sample(id: 2, url: "http://h:{id}/"))
         let jobs = [(good, 1), (bad, 99_999), (bad, 80), (good, 2)]
         let areSet = jobs.map { batch, position in
-            url.set(to: Job(batch: batch, position: position, attempt: 1), settings)
+            url.set(to: Job(batch: batch, position: position, attempt: 1), settings) == CURLUE_OK
         }
         #expect(areSet == [true, false, true, true])
         #expect(try parts(of: url.handle) == parts(ofText: "http://h/2"))
+    }
+
+    @Test(arguments: [
+        ("http://[fe80::1%25lo]:80/{id}", if_nametoindex("lo")), ("http://[fe80::1%257]/{id}", 7),
+        ("http://[fe80::1]/{id}", 0), ("http://127.0.0.1/{id}", 0),
+    ])
+    func scope_isTheZoneOfALinkLocalHost(template: String, scope: UInt32) {
+        var url = RequestURL()
+        let settings = TransferSettings(FetchOptions())
+        for position in 0..<2 {
+            let job = Job(
+                batch: RunningBatch(.sample(url: template)), position: position, attempt: 1)
+            _ = url.set(to: job, settings)
+            #expect(url.scope == scope)
+        }
     }
 
     private func whole(_ template: String, _ id: Int) -> String {

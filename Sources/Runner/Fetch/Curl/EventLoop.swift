@@ -26,7 +26,7 @@ final class EventLoop: TaskExecutor, @unchecked Sendable {
     let settings: TransferSettings
     private var sockets = SocketTable()
     private var ready: [UnownedJob] = []
-    /// Transfers that ended in this turn; their workers resume when all events are handled.
+    /// Transfers that ended and whose workers have not resumed.
     private var ended: [Transfer] = []
     private(set) var isCancelled = false
     weak var client: (any EventLoopClient)?
@@ -146,7 +146,7 @@ final class EventLoop: TaskExecutor, @unchecked Sendable {
                 shard.timeOut()
             }
             if now.monotonicMicros >= nextLookMicros { endOverdue() }
-            if !ended.isEmpty { resumeEnded() }
+            if !ended.isEmpty { resumeEnded(from: 0) }
             if isStopped { break }
         }
         for shard in shards { shard.close() }
@@ -189,11 +189,13 @@ final class EventLoop: TaskExecutor, @unchecked Sendable {
             (bits & EPOLLIN.rawValue != 0 ? CURL_CSELECT_IN : 0)
             | (bits & EPOLLOUT.rawValue != 0 ? CURL_CSELECT_OUT : 0)
             | (bits & (EPOLLERR.rawValue | EPOLLHUP.rawValue) != 0 ? CURL_CSELECT_ERR : 0)
+        let before = ended.count
         shard.act(on: descriptor, mask)
-        guard !ended.isEmpty else { return }
+        guard ended.count > before else { return }
         // The worker goes on and its next request is sent at once, not when the turn ends: with a
         // thousand others handled in between, what a request needs has left the processor's cache.
-        resumeEnded()
+        // What fails in being sent waits for the turn's end, when the breaker has heard of it.
+        resumeEnded(from: before)
         runReadyTasks()
         if shard.deadlineMicros == 0 { shard.timeOut() }
     }
@@ -229,10 +231,10 @@ final class EventLoop: TaskExecutor, @unchecked Sendable {
 
     func noteEnded(_ transfer: Transfer) { ended.append(transfer) }
 
-    private func resumeEnded() {
-        client?.willResume(ended.count, at: now)
-        for transfer in ended { transfer.resumeWorker() }
-        ended.removeAll(keepingCapacity: true)
+    private func resumeEnded(from first: Int) {
+        client?.willResume(ended.count - first, at: now)
+        for transfer in ended[first...] { transfer.resumeWorker() }
+        ended.removeSubrange(first...)
     }
 
     // MARK: - For workers and libcurl, on the loop's thread

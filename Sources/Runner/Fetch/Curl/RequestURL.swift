@@ -1,4 +1,5 @@
 internal import CCurl
+internal import Glibc
 internal import JobStore
 
 /// A transfer's URL as libcurl's own parsed form (`CURLOPT_CURLU`), changed from job to job.
@@ -20,23 +21,41 @@ struct RequestURL: ~Copyable {
 
     deinit { curl_url_cleanup(handle) }
 
-    /// - Returns: Whether libcurl takes it for a URL.
-    mutating func set(to job: Job, _ settings: TransferSettings) -> Bool {
+    /// The zone of a link-local IPv6 host (`[fe80::1%25eth0]`), as a number; 0 when there is none.
+    /// For `CURLOPT_ADDRESS_SCOPE`: libcurl before 8.3 drops it from a parsed URL.
+    private(set) var scope: UInt32 = 0
+
+    /// - Returns: `CURLUE_OK`, or why libcurl does not take it for a URL.
+    mutating func set(to job: Job, _ settings: TransferSettings) -> CURLUcode {
         settings.growURLText(to: job.batch.url.capacity)  // no part is longer
         guard job.batch.id == batch, let target = job.batch.target else {
-            let isSet = set(CURLUPART_URL, job.batch.url, job.id, settings)
-            batch = isSet ? job.batch.id : nil
-            return isSet
+            let result = set(CURLUPART_URL, job.batch.url, job.id, settings)
+            batch = result == CURLUE_OK ? job.batch.id : nil
+            scope = zone()
+            return result
         }
-        if let path = target.path, !set(CURLUPART_PATH, path, job.id, settings) { return false }
-        if let query = target.query, !set(CURLUPART_QUERY, query, job.id, settings) { return false }
-        return true
+        var result = CURLUE_OK
+        if let path = target.path { result = set(CURLUPART_PATH, path, job.id, settings) }
+        if result == CURLUE_OK, let query = target.query {
+            result = set(CURLUPART_QUERY, query, job.id, settings)
+        }
+        return result
     }
 
     private func set(
         _ part: CURLUPart, _ text: IDText, _ id: Int, _ settings: TransferSettings
-    ) -> Bool {
+    ) -> CURLUcode {
         text.write(id, to: settings.urlText)
-        return curl_url_set(handle, part, settings.urlText.baseAddress, 0) == CURLUE_OK
+        return curl_url_set(handle, part, settings.urlText.baseAddress, 0)
+    }
+
+    private func zone() -> UInt32 {
+        var text: UnsafeMutablePointer<CChar>?
+        guard curl_url_get(handle, CURLUPART_ZONEID, &text, 0) == CURLUE_OK, let text else {
+            return 0
+        }
+        defer { curl_free(text) }
+        let index = if_nametoindex(text)
+        return index > 0 ? index : UInt32(String(cString: text)) ?? 0
     }
 }

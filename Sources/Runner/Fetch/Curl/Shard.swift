@@ -12,8 +12,6 @@ final class Shard {
     private var transfers: [ObjectIdentifier: Transfer] = [:]
     /// Whether a name was resolved, so that libcurl knows it for the others.
     private var isWarm = false
-    /// When, on the monotonic clock, a transfer is next to make libcurl forget old names.
-    private var forgetsNamesMicros = 0
     /// Transfers libcurl has.
     private var added = 0
     /// Transfers that wait for the first to have an address.
@@ -60,13 +58,6 @@ final class Shard {
     }
 
     // MARK: - Transfers
-
-    /// Once a minute, so that a run of days follows a host that moves.
-    func isTimeToForgetNames(at now: Now) -> Bool {
-        guard now.monotonicMicros >= forgetsNamesMicros else { return false }
-        defer { forgetsNamesMicros = now.monotonicMicros + 60_000_000 }
-        return forgetsNamesMicros > 0  // there is nothing to forget at first
-    }
 
     func register(_ transfer: Transfer) { transfers[ObjectIdentifier(transfer)] = transfer }
     func unregister(_ transfer: Transfer) { transfers[ObjectIdentifier(transfer)] = nil }

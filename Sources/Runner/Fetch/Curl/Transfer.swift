@@ -11,20 +11,20 @@ final class Transfer {
     private var response = Response()
     private var isTooLarge = false
     private var isSecondTry = false
-    /// Whether libcurl, when it is done, forgets what names it looked up a minute ago.
-    private var forgetsNames = false
     private var isHTTPS: Bool?
     private var batch: Batch.ID?
-    private var bufferBytes = TransferSettings.bufferBytes(for: 0)
+    private var bufferBytes = 0
     /// When libcurl got it, in µs on the monotonic clock; `nil` before and after.
     private var startedMicros: Int?
     /// Since when it waits for a connection, and libcurl's `PRETRANSFER_TIME_T` then, which grows
     /// once there is one.
     private var connect = (sinceMicros: 0, pretransfer: 0)
-    /// The batch of the last response that came whole: its connection is likely to be there yet.
+    /// The batch of the last response, when it came whole on a connection that was there before: so
+    /// the next one is likely to find it, too.
     private var warmBatch: Batch.ID?
-    private var mayConnect: Bool?
+    private var expectsConnect: Bool?
     private var url = RequestURL()
+    private var scope: UInt32 = 0
     /// `errno` of a socket that could not be made for this request.
     private var socketError: Int32 = 0
     /// Where libcurl says what went wrong; at least CURL_ERROR_SIZE bytes.
@@ -60,24 +60,34 @@ final class Transfer {
             isSecondTry = false
             if shard.loop.isCancelled { return end(with: Response(failure: .cancelled)) }
             socketError = 0
-            guard url.set(to: job, shard.loop.settings) else {
-                return end(with: Response(failure: .reason(.badURL)))
-            }
+            if let failure = setURL(job) { return end(with: Response(failure: failure)) }
             setScheme(isHTTPS: job.batch.isHTTPS)
             expectConnect(job.batch.id != warmBatch || !job.batch.hasOneHost)
             warmBatch = nil
             batch = job.batch.id
-            forgetsNames = shard.isTimeToForgetNames(at: shard.loop.now)
-            if forgetsNames { _ = easy_set_long(easy, CURLOPT_DNS_CACHE_TIMEOUT, 60) }
             if !shard.add(self) {
                 end(with: Response(failure: .reason(.other)))
             }
         }
     }
 
+    private func setURL(_ job: Job) -> Response.Failure? {
+        switch url.set(to: job, shard.loop.settings) {
+        case CURLUE_OK: break
+        case CURLUE_OUT_OF_MEMORY: return .local(ENOMEM)
+        default: return .reason(.badURL)
+        }
+        if scope != url.scope {
+            scope = url.scope
+            _ = easy_set_long(easy, CURLOPT_ADDRESS_SCOPE, Int(scope))
+        }
+        return nil
+    }
+
     private func setScheme(isHTTPS new: Bool) {
         guard isHTTPS != new else { return }
         isHTTPS = new
+        fitBuffer(to: 0)
         // With plain HTTP, asking for 1.1 outright spares libcurl its search for a connection to
         // multiplex on; with HTTPS the first answer decides, and PIPEWAIT waits for it.
         _ = easy_set_long(
@@ -92,14 +102,18 @@ final class Transfer {
     // several times a request, from transfer to transfer and so from cache miss to cache miss.
     // Looking at each transfer when the first may be overdue costs next to nothing.
 
-    /// Where a connection is to be made, libcurl must know how long it may take: it shares the time
-    /// among the addresses of a name.
+    /// Where a connection is to be made, libcurl must know how long it may take, since it shares the
+    /// time among the addresses of a name, and that names are to be looked up again after a minute.
+    /// Where none is, knowing the one costs timers, and the other a look at all names it has.
     private func expectConnect(_ new: Bool) {
-        guard mayConnect != new else { return }
-        mayConnect = new
         let settings = shard.loop.settings
+        // Without a timeout libcurl has one of 300 s.
+        let new = new || settings.connectTimeoutMicros > 300_000_000
+        guard expectsConnect != new else { return }
+        expectsConnect = new
         let limit = min(settings.connectTimeoutMicros, settings.maxTimeMicros) / 1000 + 1
         _ = easy_set_long(easy, CURLOPT_CONNECTTIMEOUT_MS, new ? min(limit, Int(Int32.max)) : 0)
+        _ = easy_set_long(easy, CURLOPT_DNS_CACHE_TIMEOUT, new ? 60 : -1)
     }
 
     func started(atMicros now: Int) {
@@ -127,6 +141,7 @@ final class Transfer {
             // server answers nothing twice: asked again at once, on a fresh connection.
             isSecondTry = true
             _ = easy_set_long(easy, CURLOPT_FRESH_CONNECT, 1)
+            expectConnect(true)
             if shard.add(self) { return }
         }
         response.status = easy_get_long(easy, CURLINFO_RESPONSE_CODE)
@@ -134,27 +149,28 @@ final class Transfer {
         if Judge.isWorthRetrying(response.status) {
             response.retryAfterSeconds = Int(easy_get_offset(easy, CURLINFO_RETRY_AFTER))
         }
-        fitBuffer()
+        if result == CURLE_OK {
+            fitBuffer(to: response.bodyBytes + easy_get_long(easy, CURLINFO_HEADER_SIZE))
+            if easy_get_long(easy, CURLINFO_NUM_CONNECTS) == 0 { warmBatch = batch }
+        }
         end(with: response)
     }
 
     /// Makes the buffer for the next response as large as this one would have needed: it is
     /// allocated for each request, and read into once per kernel call.
-    private func fitBuffer() {
-        let needed = response.bodyBytes + easy_get_long(easy, CURLINFO_HEADER_SIZE)
-        let fitting = TransferSettings.bufferBytes(for: needed)
-        guard fitting != bufferBytes else { return }
+    private func fitBuffer(to response: Int) {
+        let fitting = TransferSettings.bufferBytes(for: response, isHTTPS: isHTTPS ?? false)
+        // Refused while another transfer uses the connection (HTTP/2); then the next one tries.
+        guard fitting != bufferBytes, easy_set_long(easy, CURLOPT_BUFFERSIZE, fitting) == CURLE_OK
+        else { return }
         bufferBytes = fitting
-        _ = easy_set_long(easy, CURLOPT_BUFFERSIZE, fitting)
     }
 
     func end(with response: Response) {
         self.response = response
         hasEnded = true
         startedMicros = nil
-        if response.failure == nil { warmBatch = batch }
         if isSecondTry { _ = easy_set_long(easy, CURLOPT_FRESH_CONNECT, 0) }
-        if forgetsNames { _ = easy_set_long(easy, CURLOPT_DNS_CACHE_TIMEOUT, -1) }
         shard.loop.noteEnded(self)
     }
 

@@ -35,10 +35,10 @@ final class TransferSettings {
         urlText = .allocate(capacity: capacity)
     }
 
-    /// The buffer for a response of so many bytes: a power of two, no smaller than libcurl allows,
-    /// no larger than what makes reading 64 KB bodies as fast as it gets.
-    static func bufferBytes(for response: Int) -> Int {
-        let (least, most) = (1024, 102_400)
+    /// The buffer for a response of so many bytes: a power of two, no smaller than libcurl allows
+    /// or a TLS record takes, no larger than what makes reading 64 KB bodies as fast as it gets.
+    static func bufferBytes(for response: Int, isHTTPS: Bool) -> Int {
+        let (least, most) = (isHTTPS ? 16_384 : 1024, 102_400)
         guard response > least else { return least }
         guard response < most else { return most }
         return min(most, 1 << (Int.bitWidth - (response - 1).leadingZeroBitCount))
@@ -69,10 +69,6 @@ final class TransferSettings {
         // No proxy from the environment, which would be read and copied for each request.
         _ = easy_set_string(easy, CURLOPT_PROXY, "")
         _ = easy_set_string(easy, CURLOPT_NOPROXY, "*")
-        // Names are forgotten by `Shard.isTimeToForgetNames`: with a timeout here libcurl would go
-        // through all it knows at the end of each request.
-        _ = easy_set_long(easy, CURLOPT_DNS_CACHE_TIMEOUT, -1)
-        _ = easy_set_long(easy, CURLOPT_BUFFERSIZE, Self.bufferBytes(for: 0))
         if options.isInsecure {
             _ = easy_set_long(easy, CURLOPT_SSL_VERIFYPEER, 0)
             _ = easy_set_long(easy, CURLOPT_SSL_VERIFYHOST, 0)

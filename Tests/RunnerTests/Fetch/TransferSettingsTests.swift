@@ -1,0 +1,25 @@
+import Testing
+
+@testable import Runner
+
+@Suite struct TransferSettingsTests {
+    @Test(arguments: [
+        (0, 1024), (1024, 1024), (1025, 2048), (4096, 4096), (65_536, 65_536), (65_537, 102_400),
+        (16 << 20, 102_400), (.max, 102_400),
+    ])
+    func bufferBytes_areTheNextPowerOfTwo_withinBounds(response: Int, bytes: Int) {
+        #expect(TransferSettings.bufferBytes(for: response, isHTTPS: false) == bytes)
+    }
+
+    @Test(arguments: [(0, 16_384), (16_385, 32_768), (.max, 102_400)])
+    func bufferBytes_areATLSRecordAtLeast_withHTTPS(response: Int, bytes: Int) {
+        #expect(TransferSettings.bufferBytes(for: response, isHTTPS: true) == bytes)
+    }
+
+    @Test func urlText_growsAndNeverShrinks() {
+        let settings = TransferSettings(FetchOptions())
+        settings.growURLText(to: 5000)
+        settings.growURLText(to: 10)
+        #expect(settings.urlText.count == 5000)
+    }
+}
