@@ -113,8 +113,8 @@ def table(work: Work, measurements: list[Measurement]) -> list[str]:
             f" The ceiling is {work.workers:,} workers by {origin.MEAN_DELAY_S} s, "
             f"{ceiling_per_s:,.0f} requests/s. While jobs last: the requests after the first "
             f"{work.workers:,}, by the time from the start of the last of these to the last start, "
-            "as the origin saw them. The ideal client takes the next ID the moment a request ends; it is below the "
-            "ceiling because sleeps are whole seconds."
+            "as the origin saw them. The ideal client takes the next ID the moment a request ends; "
+            "it is below the ceiling because sleeps are whole seconds."
         )
     if good.get(FLOOR) and FLOOR in work.options:
         lines[-1] += f" The floor's buffer has {int(work.options[FLOOR][0]):,} bytes."
