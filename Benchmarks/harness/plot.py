@@ -32,6 +32,11 @@ The machine is shared and drifts, so three controls stand beside the rates: bare
 a fresh queue, and what the origin, whose work per request never changes, spends on one. A rate that
 falls where these hold still is runner's own doing. Rates include the watching of the run.
 
+"Making 100 million requests with Python aiohttp" took 150,213 s and 294 MB for the same number of
+requests with 1,000 connections. Its server slept 1.5 s on average, so no client could have been
+faster than 150,000 s; here it answers at once. What compares is the memory, and that these were
+killed on the way.
+
 {machine}
 """
 

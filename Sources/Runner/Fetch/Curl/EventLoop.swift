@@ -26,7 +26,8 @@ final class EventLoop: TaskExecutor, @unchecked Sendable {
     let settings: TransferSettings
     private var sockets = SocketTable()
     private var ready: [UnownedJob] = []
-    /// Transfers that ended and whose workers have not resumed.
+    /// Transfers that ended and whose workers have not resumed: by an event of this turn, or else.
+    private var answered: [Transfer] = []
     private var ended: [Transfer] = []
     private(set) var isCancelled = false
     weak var client: (any EventLoopClient)?
@@ -146,7 +147,8 @@ final class EventLoop: TaskExecutor, @unchecked Sendable {
                 shard.timeOut()
             }
             if now.monotonicMicros >= nextLookMicros { endOverdue() }
-            if !ended.isEmpty { resumeEnded(from: 0) }
+            resume(&answered)
+            resume(&ended)
             if isStopped { break }
         }
         for shard in shards { shard.close() }
@@ -192,12 +194,22 @@ final class EventLoop: TaskExecutor, @unchecked Sendable {
         let before = ended.count
         shard.act(on: descriptor, mask)
         guard ended.count > before else { return }
-        // The worker goes on and its next request is sent at once, not when the turn ends: with a
-        // thousand others handled in between, what a request needs has left the processor's cache.
-        // What fails in being sent waits for the turn's end, when the breaker has heard of it.
-        resumeEnded(from: before)
+        answered.append(contentsOf: ended[before...])
+        ended.removeSubrange(before...)
+        if answered.count >= Self.block { goOn() }
+    }
+
+    /// How many transfers end before their workers go on: few enough for all that a request needs to
+    /// be in the processor's cache yet when the next one starts, enough for the origin to get its
+    /// requests in batches.
+    private static let block = 12
+
+    /// Amid a turn: lets the workers of what was answered send their next requests. What fails in
+    /// being sent waits for the turn's end, when the breaker has heard of it.
+    private func goOn() {
+        resume(&answered)
         runReadyTasks()
-        if shard.deadlineMicros == 0 { shard.timeOut() }
+        for shard in shards where shard.deadlineMicros == 0 { shard.timeOut() }
     }
 
     private func answerBell() {
@@ -231,10 +243,11 @@ final class EventLoop: TaskExecutor, @unchecked Sendable {
 
     func noteEnded(_ transfer: Transfer) { ended.append(transfer) }
 
-    private func resumeEnded(from first: Int) {
-        client?.willResume(ended.count - first, at: now)
-        for transfer in ended[first...] { transfer.resumeWorker() }
-        ended.removeSubrange(first...)
+    private func resume(_ transfers: inout [Transfer]) {
+        guard !transfers.isEmpty else { return }
+        client?.willResume(transfers.count, at: now)
+        for transfer in transfers { transfer.resumeWorker() }
+        transfers.removeAll(keepingCapacity: true)
     }
 
     // MARK: - For workers and libcurl, on the loop's thread
