@@ -61,15 +61,15 @@ public enum MachineLimits {
     /// more use for (options, help, the start of TLS libraries). What it uses comes back from the
     /// page cache. A debugger's breakpoints set before are lost.
     static func forgetStartUpCode() {
-        _ = dl_iterate_phdr(
+        _ = iterate_loaded_objects(
             { object, _, _ in
                 guard let object = object?.pointee else { return 0 }
                 let page = UInt(getpagesize())
                 for part in UnsafeBufferPointer(
-                    start: object.dlpi_phdr, count: Int(object.dlpi_phnum))
+                    start: object.parts, count: Int(object.part_count))
                 // Code is never written to, so that nothing but a copy of a file is dropped.
                 where part.p_type == PT_LOAD && part.p_flags & UInt32(PF_X | PF_W) == PF_X {
-                    let address = UInt(object.dlpi_addr &+ part.p_vaddr)
+                    let address = UInt(object.address &+ part.p_vaddr)
                     let start = (address + page - 1) / page * page
                     let end = (address + UInt(part.p_memsz)) / page * page
                     guard start < end else { continue }
