@@ -11,7 +11,9 @@ struct EventLoops: Sendable {
         let count = min(max(1, options.loops ?? MachineLimits.cores), options.workers)
         let workersPerLoop = (options.workers - 1) / count + 1
         shardsPerLoop = Self.shards(forWorkers: workersPerLoop)
-        try MachineLimits.allow(workers: options.workers, shards: count * shardsPerLoop)
+        try MachineLimits.allow(workers: options.workers) { workers in
+            count * Self.shards(forWorkers: (workers - 1) / count + 1)
+        }
         let connections =
             (workersPerLoop - 1) / shardsPerLoop + 1 + MachineLimits.spareConnections
         var loops: [EventLoop] = []

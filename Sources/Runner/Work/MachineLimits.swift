@@ -12,22 +12,26 @@ public enum MachineLimits {
 
     /// Raises the soft limit of descriptors to what a run needs.
     ///
+    /// - Parameter shards: How many so many workers are given.
     /// - Throws: `LimitError` when the hard limit is lower.
-    static func allow(workers: Int, shards: Int) throws {
+    static func allow(workers: Int, shards: (Int) -> Int) throws {
         // A multi handle has a socket pair of its own.
-        let needed = min(workers, Int.max / 2) + shards * (spareConnections + 2) + reserved
+        func needed(_ workers: Int) -> Int {
+            min(workers, Int.max / 2) + shards(workers) * (spareConnections + 2) + reserved
+        }
         var limit = rlimit()
         guard getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 else { return }
-        if limit.rlim_cur >= needed { return }
-        guard limit.rlim_max >= needed else {
-            // The most workers that fit, by the shards they would need.
-            let most =
-                (Int(limit.rlim_max) - reserved) * 32 / (32 + spareConnections + 2) - 2
-                * (spareConnections + 2)
-            let cure = "raise the limit with: ulimit -n \(needed)"
+        if limit.rlim_cur >= needed(workers) { return }
+        guard limit.rlim_max >= needed(workers) else {
+            var (most, tooMany) = (0, workers)
+            while tooMany - most > 1 {
+                let middle = most + (tooMany - most) / 2
+                if limit.rlim_max >= needed(middle) { most = middle } else { tooMany = middle }
+            }
+            let cure = "raise the limit with: ulimit -n \(needed(workers))"
             throw LimitError(
                 description:
-                    "\(workers) workers need \(needed) open files, and this system allows \(limit.rlim_max); "
+                    "\(workers) workers need \(needed(workers)) open files, and this system allows \(limit.rlim_max); "
                     + (most >= 1 ? "use --workers \(most), or \(cure)" : cure))
         }
         limit.rlim_cur = limit.rlim_max
