@@ -37,6 +37,8 @@ requests with 1,000 connections. Its server slept 1.5 s on average, so no client
 faster than 150,000 s; here it answers at once. What compares is the memory, and that these were
 killed on the way.
 
+{failed}
+
 {machine}
 """
 
@@ -57,9 +59,20 @@ def main() -> int:
     text = table(results)
     print(text)
     facts = machine.markdown(results[-1]["machine"])
-    section = SECTION.format(table=text, workers=results[-1]["workers"], machine=facts)
+    failed = "\n".join(failures(results)) or "All checks held."
+    section = SECTION.format(failed=failed, table=text, workers=results[-1]["workers"], machine=facts)
     replace_section(PAGE, "scale", section)
     return 0
+
+
+def failures(results: list[Result]) -> list[str]:
+    """A sentence for each check of a run that did not hold."""
+    return [
+        f"The run of {number(result['jobs'])} jobs failed a check: {check}."
+        for result in results
+        for check, held in result["checks"].items()
+        if not held
+    ]
 
 
 def draw(results: list[Result], path: Path) -> None:
