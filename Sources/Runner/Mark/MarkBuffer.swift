@@ -1,11 +1,14 @@
 internal import JobStore
 
-/// Gathers marks until they are worth a commit: 100 ms after the first, or 5,000 jobs, or 8 MB, or
-/// when nothing else is on its way.
+/// Gathers marks until they are worth a commit: so early that the first is committed 100 ms after it
+/// came, or at 5,000 jobs, or 8 MB, or when nothing else is on its way.
 /// Pure: `Marker` acts.
 struct MarkBuffer {
     struct Limits {
+        /// How long a mark may wait until its commit is done.
         var ageMicros = 100_000
+        /// How long it waits at least, however slow commits are.
+        var leastAgeMicros = 20_000
         var jobs = 5_000
         var bytes = 8 << 20
     }
@@ -21,6 +24,8 @@ struct MarkBuffer {
     private var marks: [Mark] = []
     private var bytes = 0
     private var oldestMicros = 0
+    /// How long the last commit took.
+    private var commitMicros = 0
     private var isLast = false
     private(set) var isClosed = false
 
@@ -42,12 +47,16 @@ struct MarkBuffer {
         return wasEmpty || ((isFull || self.isLast) && !wasDue)
     }
 
+    /// A commit is done, and took so long; the next is expected to take as long.
+    mutating func committed(inMicros micros: Int) { commitMicros = micros }
+
     /// No more will come; what is there is committed at once.
     mutating func close() { isClosed = true }
 
     mutating func next(at now: Now) -> Next {
         if marks.isEmpty { return isClosed ? .ended : .wait(untilMicros: nil) }
-        let dueMicros = oldestMicros + limits.ageMicros
+        let dueMicros =
+            oldestMicros + max(limits.leastAgeMicros, limits.ageMicros - commitMicros)
         guard isFull || isLast || isClosed || now.monotonicMicros >= dueMicros else {
             return .wait(untilMicros: dueMicros)
         }

@@ -45,6 +45,8 @@ final class Marker: Sendable {
                 try await patience.whileBusy { () async throws(QueueError) in
                     try await queue.commit(marks, heartbeat: heartbeat)
                 }
+                let tookMicros = Now.read().monotonicMicros - now.monotonicMicros
+                buffer.withLock { $0.committed(inMicros: tookMicros) }
                 feed.marked(marks)
             case .wait(let untilMicros):
                 await bell.wait(untilMicros: untilMicros)

@@ -4,7 +4,8 @@ import Testing
 @testable import Runner
 
 @Suite struct MarkBufferTests {
-    private static let limits = MarkBuffer.Limits(ageMicros: 100_000, jobs: 10, bytes: 1000)
+    private static let limits = MarkBuffer.Limits(
+        ageMicros: 100_000, leastAgeMicros: 20_000, jobs: 10, bytes: 1000)
     private var buffer = MarkBuffer(limits: limits)
 
     @Test mutating func next_waitsForever_whileEmpty() {
@@ -25,6 +26,14 @@ import Testing
         #expect(committed(buffer.next(at: .at(ms: 0)))?.count == 10)
         _ = buffer.add(marks(10..<11), bytes: 0, at: .at(ms: 90))
         #expect(waits(buffer.next(at: .at(ms: 100)), until: 190_000))
+    }
+
+    @Test(arguments: [(0, 100), (30, 70), (80, 20), (95, 20), (5000, 20)])
+    mutating func next_commitsEarlier_byWhatTheLastCommitTook(tookMillis: Int, waitMillis: Int) {
+        buffer.committed(inMicros: tookMillis * 1000)
+        _ = buffer.add(marks(0..<1), bytes: 0, at: .at(ms: 0))
+        #expect(waits(buffer.next(at: .at(ms: waitMillis - 1)), until: waitMillis * 1000))
+        #expect(committed(buffer.next(at: .at(ms: waitMillis))) == [0])
     }
 
     @Test mutating func next_commitsAtOnce_whenNothingElseIsOnItsWay() {
