@@ -23,16 +23,20 @@ let package = Package(
             name: "CCurl", pkgConfig: "libcurl", providers: [.apt(["libcurl4-openssl-dev"])]),
         .systemLibrary(
             name: "CSQLite", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"])]),
+        .systemLibrary(
+            name: "CCrypto", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
         .systemLibrary(name: "CGlibc"),
         .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
         .target(
-            name: "Migrations", path: "migrations", resources: [.embedInCode("v1_initial.sql")],
+            name: "Migrations", path: "migrations",
+            resources: [.embedInCode("v1_initial.sql"), .embedInCode("v2_output.sql")],
             swiftSettings: strict),
         .target(
             name: "JobStore", dependencies: ["CSQLite", "CGlibc", "CZlib", "Migrations"],
             swiftSettings: strict),
         .target(
-            name: "Runner", dependencies: ["CCurl", "CGlibc", "JobStore"], swiftSettings: strict),
+            name: "Runner", dependencies: ["CCrypto", "CCurl", "CGlibc", "CZlib", "JobStore"],
+            swiftSettings: strict),
         .executableTarget(
             name: "runner-cli",
             dependencies: [
@@ -43,6 +47,7 @@ let package = Package(
         .target(
             name: "TestServer",
             dependencies: [
+                "CZlib", "TestSupport",
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),
             ],
@@ -52,7 +57,8 @@ let package = Package(
             swiftSettings: strict),
         .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: strict),
         .testTarget(
-            name: "JobStoreTests", dependencies: ["JobStore", "TestSupport"], swiftSettings: strict),
+            name: "JobStoreTests", dependencies: ["JobStore", "Migrations", "TestSupport"],
+            swiftSettings: strict),
         .testTarget(
             name: "RunnerTests",
             dependencies: ["CCurl", "Runner", "JobStore", "TestServer", "TestSupport"],

@@ -15,3 +15,6 @@ struct loaded_object {
     Elf64_Half part_count;
 };
 int iterate_loaded_objects(int (*)(struct loaded_object *, size_t, void *), void *) __asm__("dl_iterate_phdr");
+
+// syncfs of <unistd.h>.
+int sync_file_system(int) __asm__("syncfs");

@@ -1,3 +1,31 @@
+/// What can be read of a queue, also while a run works on it.
+public protocol JobLedger: Sendable {
+    /// Totals by state and outcome, read from tallies: O(batches), never a count over jobs.
+    func counts() async throws(QueueError) -> QueueCounts
+
+    /// Where responses are kept, and how much of each file counts.
+    func output() async throws(QueueError) -> QueueOutput
+
+    /// How jobs stand, in the order they were enqueued, a page at a time.
+    ///
+    /// - Parameter place: Where to begin; in a batch that is not there, or past its end, it is at
+    ///   the next one.
+    /// - Returns: Runs of jobs that stand alike, with nothing left out between them; the last page
+    ///   has no `next`. Each page is one snapshot, the pages together are not.
+    /// - Throws: `.damaged` where a job has no place or an outcome that nothing explains.
+    /// - Complexity: O(runs in the page); memory does not depend on how many jobs there are.
+    func page(from place: LedgerPlace) async throws(QueueError) -> LedgerPage
+
+    /// Checks the invariant over the whole queue.
+    ///
+    /// - Returns: A sentence for each violation; empty when the queue is sound.
+    /// - Complexity: O(spans + segments); memory does not grow with them.
+    func verify() async throws(QueueError) -> [String]
+
+    /// Closes the store; nothing may be called after it.
+    func close() async
+}
+
 /// Where jobs are kept: the seam between a run and its store.
 ///
 /// Nothing here is called per job: claims come in segments, marks in commits. A store keeps one
@@ -6,7 +34,7 @@
 ///
 /// - SeeAlso: `docs/STATES.md`, and `Tests/JobStoreTests/JobQueueConformance.swift`, which any
 ///   store must pass.
-public protocol JobQueue: Sendable {
+public protocol JobQueue: JobLedger {
     /// Adds a batch, all of its jobs available.
     ///
     /// - Returns: The batch, durable once this returns.
@@ -28,25 +56,28 @@ public protocol JobQueue: Sendable {
     ///   (`Retry.maximumWaitMicros`) was written under a clock since set back, and counts as due.
     func claimRetries(dueAt nowMicros: Int, limit: Int) async throws(QueueError) -> RetryClaim
 
-    /// Records how attempts ended, and that the runner lives.
+    /// Records where responses go from now on, and the files they go to.
+    func keepOutput(
+        _ settings: OutputSettings, _ files: [OutputFile]
+    ) async throws(QueueError)
+
+    /// Records how attempts ended, how much of the output counts, and that the runner lives.
     ///
+    /// - Parameter files: Those that changed, as they are on disk already; new ones among them.
     /// - Throws: `.fenced` when a job is not leased to this runner; then nothing is recorded.
-    func commit(_ marks: [Mark], heartbeat: Heartbeat) async throws(QueueError)
+    func commit(
+        _ marks: [Mark], _ files: [OutputFile], heartbeat: Heartbeat
+    ) async throws(QueueError)
 
     /// Gives back all this runner holds and forgets it. What was marked stays marked.
     func detach() async throws(QueueError)
+}
 
-    /// Totals by state and outcome, read from tallies: O(batches), never a count over jobs.
-    func counts() async throws(QueueError) -> QueueCounts
-
-    /// Checks the invariant over the whole queue.
-    ///
-    /// - Returns: A sentence for each violation; empty when the queue is sound.
-    /// - Complexity: O(spans + segments); memory does not grow with them.
-    func verify() async throws(QueueError) -> [String]
-
-    /// Closes the store; nothing may be called after it.
-    func close() async
+extension JobQueue {
+    /// A commit of jobs that leave nothing in the output.
+    public func commit(_ marks: [Mark], heartbeat: Heartbeat) async throws(QueueError) {
+        try await commit(marks, [], heartbeat: heartbeat)
+    }
 }
 
 /// Bounds on retries every store shares.
@@ -93,10 +124,12 @@ public struct Attachment: Sendable {
     public let mayRepeat: Int
     /// As of now, after the rescue.
     public let counts: QueueCounts
+    public let output: QueueOutput
 
-    public init(rescued: Int, mayRepeat: Int, counts: QueueCounts) {
+    public init(rescued: Int, mayRepeat: Int, counts: QueueCounts, output: QueueOutput) {
         self.rescued = rescued
         self.mayRepeat = mayRepeat
         self.counts = counts
+        self.output = output
     }
 }

@@ -14,19 +14,19 @@ struct JobQueueConformance {
     // try! holds: a literal, and valid.
     static let request = try! RequestTemplate(parsing: "http://127.0.0.1/{id}")
 
-    private func enqueued(_ count: Int, first: Int = 0) async throws -> any JobQueue {
+    func enqueued(_ count: Int, first: Int = 0) async throws -> any JobQueue {
         let queue = try await open()
         _ = try await queue.enqueue(JobRange(first: first, count: count), request: Self.request)
         return queue
     }
 
-    private func attached(_ count: Int, first: Int = 0) async throws -> any JobQueue {
+    func attached(_ count: Int, first: Int = 0) async throws -> any JobQueue {
         let queue = try await enqueued(count, first: first)
         _ = try await queue.attach(RunnerDescription(pid: 1, workers: 10))
         return queue
     }
 
-    private func marks(
+    func marks(
         _ segment: Segment, _ outcome: Outcome, attempt: Int = 1,
         where isWanted: (Int) -> Bool = { _ in true }
     ) -> [Mark] {
@@ -35,10 +35,10 @@ struct JobQueueConformance {
         }
     }
 
-    private let beat = Heartbeat(requestsPerSecond: 10)
-    private let ok = Outcome(.completed, status: 200)
+    let beat = Heartbeat(requestsPerSecond: 10)
+    let ok = Outcome(.completed, status: 200)
 
-    private func expectSound(_ queue: any JobQueue) async throws {
+    func expectSound(_ queue: any JobQueue) async throws {
         let faults = try await queue.verify()
         #expect(faults == [])
     }
@@ -366,7 +366,7 @@ struct JobQueueConformance {
         await queue.close()
     }
 
-    private func expectFenced(_ body: @escaping () async throws -> Void) async {
+    func expectFenced(_ body: @escaping () async throws -> Void) async {
         let error = await #expect(throws: QueueError.self) { try await body() }
         #expect(error?.code == .fenced)
     }

@@ -72,18 +72,23 @@ actor SampleQueue: JobQueue {
         RetryClaim(jobs: [], nextDueMicros: nil)
     }
 
-    func commit(_ marks: [Mark], heartbeat: Heartbeat) { self.marks += marks }
+    func commit(_ marks: [Mark], _ files: [OutputFile], heartbeat: Heartbeat) {
+        self.marks += marks
+    }
 
     func enqueue(_ range: JobRange, request: RequestTemplate) throws(QueueError) -> Batch {
         throw QueueError(.readOnly, "a sample queue takes no batches")
     }
     func attach(_ runner: RunnerDescription) -> Attachment {
-        Attachment(rescued: 0, mayRepeat: 0, counts: counts())
+        Attachment(rescued: 0, mayRepeat: 0, counts: counts(), output: output())
     }
     func detach() {}
     func counts() -> QueueCounts {
         QueueCounts(total: 0, running: 0, retriesRunning: 0, outcomes: [], run: nil)
     }
+    func output() -> QueueOutput { QueueOutput(settings: nil, files: [], completedBefore: 0) }
+    func keepOutput(_ settings: OutputSettings, _ files: [OutputFile]) {}
+    func page(from place: LedgerPlace) -> LedgerPage { LedgerPage(runs: [], next: nil) }
     func verify() -> [String] { [] }
     func close() {}
 }

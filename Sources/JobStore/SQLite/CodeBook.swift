@@ -4,6 +4,8 @@ struct CodeBook {
     /// Most outcomes are the one before.
     private var last: (outcome: Outcome, code: UInt8)?
     private var states: [UInt8: Outcome.State] = [:]
+    /// By code.
+    private var outcomes = [Outcome?](repeating: nil, count: 256)
 
     /// Drops what was learnt: a transaction that added codes was rolled back.
     mutating func forget() { self = CodeBook() }
@@ -47,6 +49,30 @@ struct CodeBook {
         let state = Outcome.State(rawValue: statement.text(0))
         states[code] = state
         return state
+    }
+
+    /// The outcome a byte stands for; `nil` for 0 and bytes whose row is not there or does not read.
+    mutating func outcome(
+        of code: UInt8, in connection: borrowing Connection
+    ) throws(SQLiteError) -> Outcome? {
+        // A code, once committed, means the same for ever.
+        if let outcome = outcomes[Int(code)] { return outcome }
+        let statement = try connection.prepare(
+            "SELECT state, status, reason FROM outcome WHERE code = ?")
+        try statement.bind([.int(Int(code))])
+        guard try statement.step(), let state = Outcome.State(rawValue: statement.text(0)) else {
+            return nil
+        }
+        let outcome: Outcome
+        if let reason = Outcome.Reason(rawValue: statement.text(2)) {
+            outcome = Outcome(state, reason)
+        } else if statement.text(2).isEmpty, let status = UInt16(exactly: statement.int(1)) {
+            outcome = Outcome(state, status: status)
+        } else {
+            return nil
+        }
+        outcomes[Int(code)] = outcome
+        return outcome
     }
 
     /// The codes the first migration sets aside.

@@ -20,6 +20,11 @@ enum Migrator {
         _ connection: borrowing Connection, under lock: borrowing LockFile, path: String
     ) throws {
         guard try connection.int("PRAGMA user_version") ?? 0 < latest else { return }
+        // An older runner would go on by the schema it knows.
+        guard !lock.isTaken(.run) else {
+            throw QueueError(
+                .inUse, "an older runner works on the queue \(path); wait for it, then try again")
+        }
         try lock.takeToWrite(path)
         defer { lock.release(.write) }
         try migrate(connection)

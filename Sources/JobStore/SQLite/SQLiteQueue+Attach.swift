@@ -16,7 +16,8 @@ extension SQLiteQueue {
                 runnerID = connection.lastInsertID
                 return (rescued, min(rescued, mayRepeat))
             }
-            return Attachment(rescued: rescued, mayRepeat: mayRepeat, counts: try counts())
+            return Attachment(
+                rescued: rescued, mayRepeat: mayRepeat, counts: try counts(), output: try output())
         } catch {
             runnerID = nil
             lock?.release(.run)

@@ -1,5 +1,7 @@
 extension SQLiteQueue {
-    public func commit(_ marks: [Mark], heartbeat: Heartbeat) throws(QueueError) {
+    public func commit(
+        _ marks: [Mark], _ files: [OutputFile], heartbeat: Heartbeat
+    ) throws(QueueError) {
         try write {
             let marks = marks.sorted { ($0.batchID, $0.position) < ($1.batchID, $1.position) }
             var tally: [TallyKey: Int] = [:]
@@ -16,6 +18,7 @@ extension SQLiteQueue {
                 try save(segment)
             }
             try add(tally)
+            try save(files)
             let changed = try connection.run(
                 "UPDATE runner SET heartbeat_us = ?, requests_per_s = ? WHERE id = ?",
                 .int(unixTimeMicros()), .real(heartbeat.requestsPerSecond), .int(ourID()))

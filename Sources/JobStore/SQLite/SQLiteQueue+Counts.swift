@@ -1,7 +1,7 @@
 extension SQLiteQueue {
     public func counts() throws(QueueError) -> QueueCounts {
         // Asked before the snapshot: a runner that ends in between shows as ended.
-        let isLive = runnerID != nil || (lock?.isTaken(.run) ?? false)
+        let isLive = isRunLive
         return try read {
             let total = try connection.int("SELECT sum(count) FROM batch") ?? 0
             var run: QueueCounts.LiveRun?
@@ -20,6 +20,9 @@ extension SQLiteQueue {
                 outcomes: try outcomeGroups(), run: run)
         }
     }
+
+    /// Whether a runner lives, this process's included: leases of any other are void.
+    var isRunLive: Bool { runnerID != nil || (lock?.isTaken(.run) ?? false) }
 
     private func liveRun() throws -> QueueCounts.LiveRun? {
         let statement = try connection.prepare(

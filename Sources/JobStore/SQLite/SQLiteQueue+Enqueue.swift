@@ -25,21 +25,34 @@ extension SQLiteQueue {
         }
     }
 
-    /// - Throws: `QueueError` `.damaged` when a leased job's batch is not there or does not read.
+    /// - Throws: `QueueError` `.damaged` when it is not there or does not read.
     func batch(_ id: Batch.ID) throws -> Batch {
         let statement = try connection.prepare(
-            "SELECT first_id, count, url FROM batch WHERE id = ?")
+            "SELECT id, first_id, count, url FROM batch WHERE id = ?")
         try statement.bind([.int(id)])
-        guard try statement.step(), statement.int(1) > 0,
-            let request = try? RequestTemplate(parsing: statement.text(2))
+        guard try statement.step() else { throw unreadable(batch: id) }
+        return try batch(in: statement)
+    }
+
+    /// The batch in a row of its ID, first ID, count and URL.
+    ///
+    /// - Throws: `.damaged` when it does not read.
+    func batch(in row: borrowing Statement) throws(QueueError) -> Batch {
+        let (id, first, count) = (row.int(0), row.int(1), row.int(2))
+        guard first >= 0, count >= 1, !first.addingReportingOverflow(count).overflow,
+            let request = try? RequestTemplate(parsing: row.text(3))
         else {
-            throw QueueError(
-                .damaged,
-                "the queue \(path) is damaged: batch \(id) is missing or unreadable; restore a copy"
-            )
+            throw unreadable(batch: id)
         }
-        return Batch(
-            id: id, range: JobRange(first: statement.int(0), count: statement.int(1)),
-            request: request)
+        return Batch(id: id, range: JobRange(first: first, count: count), request: request)
+    }
+
+    private func unreadable(batch id: Batch.ID) -> QueueError {
+        damaged("batch \(id) is missing or unreadable")
+    }
+
+    /// An error for what contradicts itself.
+    func damaged(_ what: String) -> QueueError {
+        QueueError(.damaged, "the queue \(path) is damaged: \(what); restore a copy")
     }
 }

@@ -20,7 +20,7 @@ public actor SQLiteQueue: JobQueue {
 
     /// As the user named it, for messages.
     nonisolated let path: String
-    nonisolated let thread = StoreThread()
+    nonisolated let thread = BlockingThread()
     nonisolated public var unownedExecutor: UnownedSerialExecutor {
         thread.asUnownedSerialExecutor()
     }
@@ -83,6 +83,8 @@ public actor SQLiteQueue: JobQueue {
         let isOurs = (try? lock?.takeToWrite(path)) != nil
         connection.close()
         if isOurs { lock?.release(.write) }
+        // Not left to `deinit`: our thread may hold us for a moment after this has returned.
+        lock?.release(.run)
     }
 
     private static func connect(

@@ -1,7 +1,8 @@
 internal import Glibc
 
-/// The store's own thread: blocking calls of SQLite never run on the cooperative pool.
-final class StoreThread: SerialExecutor, @unchecked Sendable {
+/// A thread of an actor's own: calls that block, of SQLite or the file system, never run on the
+/// cooperative pool.
+package final class BlockingThread: SerialExecutor, @unchecked Sendable {
     // @unchecked holds because `jobs` and `isStopped` are touched under `mutex` only, and the C
     // objects are made for sharing.
     private let mutex = UnsafeMutablePointer<pthread_mutex_t>.allocate(capacity: 1)
@@ -9,7 +10,7 @@ final class StoreThread: SerialExecutor, @unchecked Sendable {
     private var jobs: [UnownedJob] = []
     private var isStopped = false
 
-    init() {
+    package init() {
         pthread_mutex_init(mutex, nil)
         pthread_cond_init(condition, nil)
         var thread = pthread_t()
@@ -18,10 +19,10 @@ final class StoreThread: SerialExecutor, @unchecked Sendable {
         let result = pthread_create(
             &thread, nil,
             { me in
-                Unmanaged<StoreThread>.fromOpaque(me!).takeRetainedValue().work()
+                Unmanaged<BlockingThread>.fromOpaque(me!).takeRetainedValue().work()
                 return nil
             }, me)
-        precondition(result == 0, "the store's thread could not be started: error \(result)")
+        precondition(result == 0, "an actor's thread could not be started: error \(result)")
         pthread_detach(thread)
     }
 
@@ -32,7 +33,7 @@ final class StoreThread: SerialExecutor, @unchecked Sendable {
         condition.deallocate()
     }
 
-    func enqueue(_ job: consuming ExecutorJob) {
+    package func enqueue(_ job: consuming ExecutorJob) {
         let job = UnownedJob(job)
         pthread_mutex_lock(mutex)
         jobs.append(job)
@@ -41,7 +42,7 @@ final class StoreThread: SerialExecutor, @unchecked Sendable {
     }
 
     /// Ends the thread once it has run what is queued.
-    func stop() {
+    package func stop() {
         pthread_mutex_lock(mutex)
         isStopped = true
         pthread_cond_signal(condition)

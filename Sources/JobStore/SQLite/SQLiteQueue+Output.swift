@@ -1,0 +1,68 @@
+extension SQLiteQueue {
+    public func output() throws(QueueError) -> QueueOutput { try read { try readOutput() } }
+
+    func readOutput() throws -> QueueOutput {
+        // Who only looks does not migrate.
+        guard try connection.int("PRAGMA user_version") ?? 0 >= 2 else {
+            return QueueOutput(settings: nil, files: [], completedBefore: 0)
+        }
+        var settings: OutputSettings?
+        var completedBefore = 0
+        let sink = try connection.prepare(
+            "SELECT folder, format, rotate_bytes, bodies, failures, completed_before FROM sink")
+        try sink.bind([])
+        if try sink.step() {
+            settings = OutputSettings(
+                folder: sink.text(0), format: sink.text(1), rotateBytes: sink.int(2),
+                keepsBodies: sink.int(3) == 1, keepsFailures: sink.int(4) == 1)
+            completedBefore = sink.int(5)
+        }
+        var files: [OutputFile] = []
+        let rows = try connection.prepare(
+            "SELECT id, name, format, bytes, crc32, records, sealed FROM output ORDER BY id")
+        try rows.bind([])
+        while try rows.step() {
+            files.append(
+                OutputFile(
+                    id: rows.int(0), name: rows.text(1), format: rows.text(2), bytes: rows.int(3),
+                    crc32: UInt32(truncatingIfNeeded: rows.int(4)), records: rows.int(5),
+                    isSealed: rows.int(6) == 1))
+        }
+        return QueueOutput(settings: settings, files: files, completedBefore: completedBefore)
+    }
+
+    public func keepOutput(
+        _ settings: OutputSettings, _ files: [OutputFile]
+    ) throws(QueueError) {
+        try write {
+            // What was completed before stays as it is: the first settings count.
+            try connection.run(
+                """
+                INSERT INTO sink (id, folder, format, rotate_bytes, bodies, failures, completed_before)
+                SELECT 1, ?1, ?2, ?3, ?4, ?5, coalesce(sum(count), 0)
+                FROM tally JOIN outcome ON code = outcome AND state = 'completed'
+                WHERE true
+                ON CONFLICT (id) DO UPDATE SET folder = excluded.folder, format = excluded.format,
+                    rotate_bytes = excluded.rotate_bytes, bodies = excluded.bodies,
+                    failures = excluded.failures
+                """,
+                .text(settings.folder), .text(settings.format), .int(settings.rotateBytes),
+                .int(settings.keepsBodies ? 1 : 0), .int(settings.keepsFailures ? 1 : 0))
+            try save(files)
+        }
+    }
+
+    func save(_ files: [OutputFile]) throws {
+        for file in files {
+            try connection.run(
+                """
+                INSERT INTO output (id, name, format, bytes, crc32, records, sealed)
+                VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
+                ON CONFLICT (id) DO UPDATE SET bytes = excluded.bytes, crc32 = excluded.crc32,
+                    records = excluded.records, sealed = excluded.sealed
+                """,
+                .int(file.id), .text(file.name), .text(file.format), .int(file.bytes),
+                .int(Int(file.crc32)), .int(file.records), .int(file.isSealed ? 1 : 0))
+        }
+    }
+}

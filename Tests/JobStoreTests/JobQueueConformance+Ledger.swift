@@ -1,0 +1,227 @@
+// swift-format-ignore-file: AlwaysUseLowerCamelCase
+// These are named as tests are, for what they show.
+
+import JobStore
+import TestSupport
+import Testing
+
+/// How jobs stand, read page by page.
+extension JobQueueConformance {
+    /// A run as a sentence: `1: 0..<10 completed 200`.
+    private func text(_ run: LedgerPage.Run) -> String {
+        let outcome = run.outcome.map { " \($0.label)" } ?? ""
+        return "\(run.batch.id): \(run.positions) \(run.state)\(outcome)"
+    }
+
+    /// All runs from a place on, those that pages cut apart made one again.
+    private func runs(
+        _ queue: any JobQueue, from start: LedgerPlace = .start
+    ) async throws -> [LedgerPage.Run] {
+        var runs: [LedgerPage.Run] = []
+        var place: LedgerPlace? = start
+        while let from = place {
+            let page = try await queue.page(from: from)
+            #expect(page.next != from, "a page leads on")
+            for run in page.runs {
+                if let last = runs.last, last.batch == run.batch, last.state == run.state,
+                    last.outcome == run.outcome,
+                    last.positions.upperBound == run.positions.lowerBound
+                {
+                    runs.removeLast()
+                    let positions = last.positions.lowerBound..<run.positions.upperBound
+                    runs.append(
+                        .init(
+                            batch: run.batch, positions: positions, state: run.state,
+                            outcome: run.outcome))
+                } else {
+                    runs.append(run)
+                }
+            }
+            place = page.next
+        }
+        return runs
+    }
+
+    private func expectRuns(
+        _ queue: any JobQueue, from start: LedgerPlace = .start, _ expected: String...,
+        sourceLocation: SourceLocation = #_sourceLocation
+    ) async throws {
+        let texts = try await runs(queue, from: start).map(text)
+        #expect(texts == expected, sourceLocation: sourceLocation)
+    }
+
+    /// Commits one outcome for some positions of the first batch.
+    private func commit(
+        _ positions: Range<Int>, _ outcome: Outcome, attempt: Int = 1, to queue: any JobQueue
+    ) async throws {
+        let marks = positions.map {
+            Mark(batchID: 1, position: $0, attempt: attempt, outcome: outcome)
+        }
+        try await queue.commit(marks, heartbeat: beat)
+    }
+
+    func page_ofAnEmptyQueue_isEmpty() async throws {
+        let queue = try await open()
+        let page = try await queue.page(from: .start)
+        #expect(page.runs.isEmpty && page.next == nil)
+        await queue.close()
+    }
+
+    func page_isOneRun_howeverManyJobsStandAlike() async throws {
+        let queue = try await enqueued(1_000_000_000_000_000, first: 7)
+        let page = try await queue.page(from: .start)
+        #expect(page.runs.map(text) == ["1: 0..<1000000000000000 available"])
+        #expect(page.runs.first?.ids == 7..<1_000_000_000_000_007)
+        #expect(page.runs.first?.batch.request == Self.request)
+        #expect(page.next == nil)
+        await queue.close()
+    }
+
+    func page_tellsHowEachJobStands() async throws {
+        let queue = try await attached(10_000)
+        _ = try await queue.claim(limit: 2)
+        let timeout = Outcome(.failed, .timeout)
+        try await commit(0..<10, ok, to: queue)
+        try await commit(10..<12, timeout, to: queue)
+        try await commit(12..<15, Outcome(.retrying, status: 503), to: queue)
+        try await commit(20..<30, ok, to: queue)
+        try await expectRuns(
+            queue, "1: 0..<10 completed 200", "1: 10..<12 failed timeout",
+            "1: 12..<15 retrying 503", "1: 15..<20 running", "1: 20..<30 completed 200",
+            "1: 30..<8192 running", "1: 8192..<10000 available")
+
+        // One of three is being tried again; its last outcome stays known.
+        #expect(try await queue.claimRetries(dueAt: 1, limit: 1).jobs.map(\.position) == [12])
+        let watcher = try await open()
+        for store in [queue, watcher] {
+            try await expectRuns(
+                store, from: LedgerPlace(batchID: 1, position: 11), "1: 11..<12 failed timeout",
+                "1: 12..<13 running 503", "1: 13..<15 retrying 503", "1: 15..<20 running",
+                "1: 20..<30 completed 200", "1: 30..<8192 running", "1: 8192..<10000 available")
+        }
+        await watcher.close()
+        await queue.close()
+    }
+
+    func page_countsWhatADeadRunnerHeld_asNobodys() async throws {
+        let queue = try await attached(100)
+        _ = try await queue.claim(limit: 1)
+        try await commit(0..<10, Outcome(.retrying, .dns), to: queue)
+        try await commit(10..<20, ok, to: queue)
+        _ = try await queue.claimRetries(dueAt: 1, limit: 100)
+        try await expectRuns(
+            queue, "1: 0..<10 running dns", "1: 10..<20 completed 200", "1: 20..<100 running")
+        await queue.close()  // without detaching: as a killed process leaves it
+
+        let next = try await open()
+        try await expectRuns(
+            next, "1: 0..<10 retrying dns", "1: 10..<20 completed 200", "1: 20..<100 available")
+        await next.close()
+    }
+
+    func page_walksBatchesInOrder() async throws {
+        let queue = try await enqueued(10, first: 100)
+        for count in [1, 5000] {
+            _ = try await queue.enqueue(JobRange(first: 0, count: count), request: Self.request)
+        }
+        let all = ["1: 0..<10 available", "2: 0..<1 available", "3: 0..<5000 available"]
+        #expect(try await runs(queue).map(text) == all)
+        // Where there is nothing to begin at, it is the next that is there.
+        try await expectRuns(queue, from: LedgerPlace(batchID: 1, position: 10), all[1], all[2])
+        try await expectRuns(queue, from: LedgerPlace(batchID: 2, position: .max), all[2])
+        try await expectRuns(
+            queue, from: LedgerPlace(batchID: 3, position: 4999), "3: 4999..<5000 available")
+        try await expectRuns(queue, from: LedgerPlace(batchID: 4, position: 0))
+        await queue.close()
+    }
+
+    func page_ends_whenJobsDiffer() async throws {
+        let queue = try await attached(20_000)
+        let failed = Outcome(.failed, status: 404)
+        for segment in try await queue.claim(limit: 10) {
+            let marks = segment.todo.flatMap { $0 }.map {
+                Mark(
+                    batchID: segment.batch.id, position: $0, attempt: 1,
+                    outcome: $0 % 2 == 0 ? ok : failed)
+            }
+            try await queue.commit(marks, heartbeat: beat)
+        }
+        var place: LedgerPlace? = .start
+        var (position, pages) = (0, 0)
+        while let from = place {
+            let page = try await queue.page(from: from)
+            #expect(page.runs.count <= 2 * 4096)
+            for run in page.runs {
+                #expect(run.positions == position..<position + 1)
+                #expect(run.outcome == (position % 2 == 0 ? ok : failed))
+                position += 1
+            }
+            pages += 1
+            place = page.next
+        }
+        #expect(position == 20_000 && pages >= 4)
+        await queue.close()
+    }
+
+    /// Whatever happened to a queue: its pages hold each job once, and add up to its counts.
+    func pages_agreeWithTheCounts(seed: UInt64) async throws {
+        var random = SeededGenerator(seed: seed)
+        let queue = try await attached(Int.random(in: 5000...30_000, using: &random))
+        let choices = [
+            ok, ok, Outcome(.failed, status: 404), Outcome(.failed, .tls),
+            Outcome(.retrying, status: 503), Outcome(.retrying, .timeout),
+        ]
+        for _ in 0..<12 {
+            for segment in try await queue.claim(limit: Int.random(in: 1...2, using: &random)) {
+                let share = Int.random(in: 1...100, using: &random)
+                var (left, outcome) = (0, ok)
+                var marks: [Mark] = []
+                for position in segment.todo.flatMap({ $0 })
+                where Int.random(in: 1...100, using: &random) <= share {
+                    if left == 0 {
+                        left = Int.random(in: 1...200, using: &random)
+                        outcome = choices.randomElement(using: &random)!
+                    }
+                    left -= 1
+                    marks.append(
+                        Mark(
+                            batchID: segment.batch.id, position: position, attempt: 1,
+                            outcome: outcome))
+                }
+                try await queue.commit(marks, heartbeat: beat)
+            }
+            _ = try await queue.claimRetries(
+                dueAt: 1, limit: Int.random(in: 0...50, using: &random))
+            if Int.random(in: 0..<4, using: &random) == 0 {
+                try await queue.detach()
+                _ = try await queue.attach(RunnerDescription(pid: 1, workers: 1))
+            }
+            try await expectAgreement(queue, "seed \(seed)")
+        }
+        await queue.close()
+    }
+
+    private func expectAgreement(_ queue: any JobQueue, _ comment: Comment) async throws {
+        let counts = try await queue.counts()
+        var states: [JobState: Int] = [:]
+        var outcomes: [Outcome: Int] = [:]
+        var end = 0
+        for run in try await runs(queue) {
+            #expect(run.positions.lowerBound == end, comment)
+            end = run.positions.upperBound
+            states[run.state, default: 0] += run.positions.count
+            if let outcome = run.outcome { outcomes[outcome, default: 0] += run.positions.count }
+        }
+        #expect(end == counts.total, comment)
+        let expected: [(JobState, Int)] = [
+            (.available, counts.available), (.running, counts.running),
+            (.retrying, counts.retrying), (.completed, counts.completed), (.failed, counts.failed),
+        ]
+        for (state, count) in expected { #expect(states[state] ?? 0 == count, comment) }
+        #expect(outcomes.count == counts.outcomes.count, comment)
+        for (outcome, count) in outcomes {
+            let group = QueueCounts.Group(label: outcome.label, state: outcome.state, count: count)
+            #expect(counts.outcomes.contains(group), comment)
+        }
+    }
+}

@@ -1,0 +1,138 @@
+import TestSupport
+import Testing
+
+@testable import JobStore
+
+/// How jobs stand, read from SQLite: conformance, and what damage is called.
+@Suite struct SQLiteLedgerTests {
+    private let folder = Folder()
+    private var path: String { folder.file("runner.db") }
+    private var conformance: JobQueueConformance {
+        let path = path
+        return JobQueueConformance { try SQLiteQueue(path: path, access: .create) }
+    }
+
+    @Test func page_ofAnEmptyQueue_isEmpty() async throws {
+        try await conformance.page_ofAnEmptyQueue_isEmpty()
+    }
+    @Test func page_isOneRun_howeverManyJobsStandAlike() async throws {
+        try await conformance.page_isOneRun_howeverManyJobsStandAlike()
+    }
+    @Test func page_tellsHowEachJobStands() async throws {
+        try await conformance.page_tellsHowEachJobStands()
+    }
+    @Test func page_countsWhatADeadRunnerHeld_asNobodys() async throws {
+        try await conformance.page_countsWhatADeadRunnerHeld_asNobodys()
+    }
+    @Test func page_walksBatchesInOrder() async throws {
+        try await conformance.page_walksBatchesInOrder()
+    }
+    @Test func page_ends_whenJobsDiffer() async throws {
+        try await conformance.page_ends_whenJobsDiffer()
+    }
+    @Test func pages_agreeWithTheCounts() async throws {
+        let seed = testSeed(for: "pages_agreeWithTheCounts")
+        for round in 0..<3 {
+            let path = folder.file("\(round).db")
+            let conformance = JobQueueConformance { try SQLiteQueue(path: path, access: .create) }
+            try await conformance.pages_agreeWithTheCounts(seed: seed &+ UInt64(round))
+        }
+    }
+
+    /// 20,000 jobs: 4,096 are completed in a span, as many stand mixed and deflated, as many mixed
+    /// and leased to a runner that is gone, the rest is available in a span.
+    private func mixed() async throws {
+        let queue = try SQLiteQueue(path: path, access: .create)
+        _ = try await queue.enqueue(
+            JobRange(first: 0, count: 20_000), request: JobQueueConformance.request)
+        _ = try await queue.attach(RunnerDescription(pid: 1, workers: 1))
+        let (ok, notFound) = (Outcome(.completed, status: 200), Outcome(.failed, status: 404))
+        for (index, segment) in try await queue.claim(limit: 3).enumerated() {
+            var marks: [Mark] = []
+            for position in segment.todo.flatMap({ $0 }) where index < 2 || position % 3 == 0 {
+                let outcome = index == 0 || position % 2 == 0 ? ok : notFound
+                marks.append(
+                    Mark(batchID: 1, position: position, attempt: 1, outcome: outcome))
+            }
+            try await queue.commit(marks, heartbeat: Heartbeat(requestsPerSecond: 1))
+        }
+        await queue.close()
+    }
+
+    /// Reads all pages, beginning at a position of the first batch.
+    private func readAll(from position: Int = 0) async throws -> [LedgerPage.Run] {
+        let queue = try SQLiteQueue(path: path, access: .read)
+        do {
+            var runs: [LedgerPage.Run] = []
+            var place: LedgerPlace? = LedgerPlace(batchID: 1, position: position)
+            while let from = place {
+                let page = try await queue.page(from: from)
+                runs += page.runs
+                place = page.next
+            }
+            await queue.close()
+            return runs
+        } catch {
+            await queue.close()
+            throw error
+        }
+    }
+
+    @Test(arguments: [0, 1, 4095, 4096, 4097, 8191, 8192, 12_287, 12_288, 12_289, 19_999])
+    func page_beginsAnywhere(position: Int) async throws {
+        try await mixed()
+        var next = position
+        for run in try await readAll(from: position) {
+            #expect(run.positions.lowerBound == next)
+            next = run.positions.upperBound
+        }
+        #expect(next == 20_000)
+    }
+
+    @Test(arguments: [
+        ("UPDATE span SET first = first + 1, count = count - 1 WHERE outcome = 0", "12288..<12289"),
+        ("UPDATE span SET first = first - 1, count = count + 1 WHERE outcome = 0", "12287"),
+        ("UPDATE span SET count = count + 1 WHERE first = 12288", "7713"),
+        ("UPDATE span SET count = 9223372036854775807 WHERE first = 12288", "9223372036854775807"),
+        ("UPDATE span SET count = -1 WHERE first = 12288", "-1"),
+        ("UPDATE span SET count = 1 WHERE first = 12288", "12289..<20000 of batch 1"),
+        ("UPDATE span SET outcome = 77 WHERE first = 12288", "outcome 77"),
+        ("UPDATE span SET outcome = -1 WHERE first = 12288", "outcome -1"),
+        ("UPDATE span SET outcome = 256 WHERE first = 12288", "outcome 256"),
+        ("DELETE FROM span", "0..<4096"),
+        ("DELETE FROM segment WHERE first = 4096", "4096..<8192"),
+        ("UPDATE segment SET outcomes = x'0102' WHERE first = 4096", "do not unpack"),
+        ("UPDATE segment SET count = 9000 WHERE first = 8192", "do not unpack"),
+        ("UPDATE segment SET count = 5 WHERE first = 8192", "do not unpack"),
+        ("UPDATE segment SET outcomes = CAST(hex(outcomes) AS BLOB)", "do not unpack"),
+        ("DELETE FROM outcome WHERE status = 200", "outcome 4"),
+        ("UPDATE outcome SET reason = 'whim' WHERE status = 404", "outcome 5"),
+        ("UPDATE outcome SET status = 70000 WHERE status = 404", "outcome 5"),
+        ("UPDATE batch SET url = 'nowhere'", "batch 1 is missing or unreadable"),
+        ("UPDATE batch SET url = NULL", "batch 1 is missing or unreadable"),
+        ("UPDATE batch SET first_id = -1", "batch 1 is missing or unreadable"),
+        ("UPDATE batch SET first_id = 9223372036854775807", "batch 1 is missing or unreadable"),
+        ("UPDATE batch SET count = 0", "batch 1 is missing or unreadable"),
+        ("UPDATE batch SET count = 20001", "20000..<20001"),
+        ("UPDATE batch SET count = 19999", "7712"),
+    ])
+    func page_namesTheDamage(sql: String, says words: String) async throws {
+        try await mixed()
+        do {
+            let connection = try Connection(path: path, readOnly: false)
+            try connection.execute("PRAGMA ignore_check_constraints = ON; \(sql)")
+        }
+        let error = await #expect(throws: QueueError.self) { try await readAll() }
+        #expect(error?.code == .damaged)
+        #expect(error?.description.contains(words) == true, "\(String(describing: error))")
+        #expect(error?.description.hasSuffix("; restore a copy") == true)
+        // In the midst of it, too.
+        for position in [5000, 9000, 15_000] {
+            do {
+                _ = try await readAll(from: position)
+            } catch let error as QueueError {
+                #expect(error.code == .damaged)
+            }
+        }
+    }
+}
