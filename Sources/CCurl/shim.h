@@ -19,6 +19,10 @@ static inline CURLcode easy_set_write(CURL *e, write_function f, void *data) {
     CURLcode result = curl_easy_setopt(e, CURLOPT_WRITEFUNCTION, f);
     return result ? result : curl_easy_setopt(e, CURLOPT_WRITEDATA, data);
 }
+static inline CURLcode easy_set_header(CURL *e, write_function f, void *data) {
+    CURLcode result = curl_easy_setopt(e, CURLOPT_HEADERFUNCTION, f);
+    return result ? result : curl_easy_setopt(e, CURLOPT_HEADERDATA, data);
+}
 static inline CURLcode easy_set_open(CURL *e, open_function f, void *data) {
     CURLcode result = curl_easy_setopt(e, CURLOPT_OPENSOCKETFUNCTION, f);
     return result ? result : curl_easy_setopt(e, CURLOPT_OPENSOCKETDATA, data);
@@ -44,6 +48,10 @@ static inline long easy_get_long(CURL *e, CURLINFO i) {
 }
 static inline curl_off_t easy_get_offset(CURL *e, CURLINFO i) {
     curl_off_t value = 0;
+    return curl_easy_getinfo(e, i, &value) == CURLE_OK ? value : 0;
+}
+static inline const char *easy_get_text(CURL *e, CURLINFO i) {
+    char *value = 0;
     return curl_easy_getinfo(e, i, &value) == CURLE_OK ? value : 0;
 }
 static inline void *easy_get_private(CURL *e) {

@@ -15,6 +15,8 @@ public struct Crawl: Sendable {
         case stopped
         /// Nothing got through for `CrawlOptions.maxStall`.
         case stalled
+        /// The disk of this folder has less room than `CrawlOptions.diskReserve`.
+        case diskReserve(folder: String)
     }
 
     let queue: any JobQueue
@@ -35,10 +37,12 @@ public struct Crawl: Sendable {
     ///
     /// - Parameters:
     ///   - attachment: What the queue gave this process when it attached.
+    ///   - sink: Where responses go; `nil` drops their bodies.
     ///   - observe: Told how the run stands about once each `interval`.
-    /// - Throws: `QueueError` when the store fails; what it committed is safe.
+    /// - Throws: `QueueError` when the store fails, `SinkError` when the output does; what was
+    ///   committed is safe.
     public func run(
-        _ attachment: Attachment, every interval: Duration = .seconds(1),
+        _ attachment: Attachment, to sink: Sink? = nil, every interval: Duration = .seconds(1),
         observe: @escaping @Sendable (Progress) async -> Void
     ) async throws -> Ending {
         defer { eventLoops.stop() }
@@ -47,13 +51,19 @@ public struct Crawl: Sendable {
         let feed = Feed(
             queue: queue, state: JobFeed(retrying: attachment.counts.retrying), patience: patience,
             wakeLoops: { eventLoops.wake() })
-        let marker = Marker(queue: queue, feed: feed, patience: patience)
+        let disk = DiskWatch(options.diskReserve)
+        if disk.look(), let folder = disk.shortage { return .diskReserve(folder: folder) }
+        let marker = Marker(queue: queue, feed: feed, patience: patience, writer: sink?.writer) {
+            if disk.look(ahead: feed.unmarkedBytes) { feed.drain() }
+        }
         let judge = Judge(
             retries: options.retries, backoff: options.backoff,
             longestRetryAfterMicros: options.longestRetryAfter.microseconds)
         let desks = eventLoops.loops.map { loop in
-            let desk = Desk(feed: feed, marker: marker, judge: judge)
+            let desk = Desk(
+                feed: feed, marker: marker, judge: judge, recorder: sink?.recorder())
             loop.client = desk
+            loop.settings.keeping = sink?.keeping { marker.fail($0) }
             loop.start()
             return desk
         }
@@ -91,6 +101,7 @@ public struct Crawl: Sendable {
             group.addTask {
                 let isStalled = try await feed.run { $0 > options.maxStall.microseconds }
                 feed.drain()  // lets the workers go home
+                if let folder = disk.shortage { return .diskReserve(folder: folder) }
                 return isStalled ? .stalled : stop.isRequested ? .stopped : .finished
             }
             group.addTask {

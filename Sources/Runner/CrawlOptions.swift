@@ -13,6 +13,8 @@ public struct CrawlOptions: Sendable {
     public var longestRetryAfter: Duration = .seconds(3600)
     /// Waits between attempts.
     var backoff = Backoff()
+    /// Room that is to be left on disks; the run stops before it is taken.
+    public var diskReserve: DiskReserve?
     /// Threads that poll sockets; `nil`: one a core.
     public var loops: Int?
 

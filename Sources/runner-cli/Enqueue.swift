@@ -21,7 +21,7 @@ struct Enqueue: StatusCommand {
         parsing: .unconditional,
         help: ArgumentHelp(
             "IDs to fetch: A..B without B (A..<B is the same), A...B with it.", valueName: "A..B"),
-        transform: Self.range)
+        transform: JobRange.argument)
     var range: JobRange
 
     @Option(
@@ -31,14 +31,6 @@ struct Enqueue: StatusCommand {
 
     @Flag(help: "Print the result as JSON.")
     var json = false
-
-    private static func range(_ text: String) throws -> JobRange {
-        do {
-            return try JobRange(parsing: text)
-        } catch {
-            throw ValidationError(error.description)
-        }
-    }
 
     func validate() throws { _ = try template() }
 

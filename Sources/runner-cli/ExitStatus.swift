@@ -23,6 +23,13 @@ enum ExitStatus: Int32 {
             case .full: .limit
             default: .queue
             }
+        case let error as SinkError:
+            Terminal.complain(error.description)
+            return switch error.code {
+            case .full: .limit
+            case .usage: .usage
+            case .io: .queue
+            }
         case let error as OutputError:
             Terminal.complain(error.description)
             return .queue

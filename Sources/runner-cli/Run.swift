@@ -15,12 +15,18 @@ struct Run: StatusCommand {
             are tried again, with growing random waits and Retry-After honoured; other
             answers fail at once.
 
+            Bodies are dropped unless --output names a folder. Then each completed job
+            has exactly one record there, whatever was killed; later runs need not name
+            it again.
+
             EXAMPLES
               runner run --workers 1000
+              runner run --output responses --format jsonl.gz
               runner run -w 200 --retries 5 --max-time 20 --queue pages.db
             """)
 
     @OptionGroup var queue: QueueOptions
+    @OptionGroup(title: "Output") var sinkOptions: SinkOptions
     @OptionGroup(title: "Requests") var requests: RequestOptions
 
     @Option(name: .shortAndLong, parsing: .unconditional, help: "Requests in flight at once.")
@@ -60,11 +66,14 @@ struct Run: StatusCommand {
         let store = try SQLiteQueue(path: queue.path, access: .write)
         let stop = StopSwitch()
         do {
+            let options = options(attached: try await store.output())
             let crawl = try Crawl(queue: store, options: options, stop: stop)
             let attachment = try await store.attach(
                 RunnerDescription(pid: Int(getpid()), workers: workers))
             let view = ProgressView(queue: queue.path, isQuiet: quiet)
+            let sink = try await openSink(attachment, in: store, for: options)
             view.start(attachment)
+            for note in sink?.notes ?? [] { view.note(note) }
             if let warning = MachineLimits.portWarning(workers: workers) { view.note(warning) }
             Signals.onStop { [grace] in
                 let isSecond = stop.isRequested
@@ -76,7 +85,17 @@ struct Run: StatusCommand {
                 )
             }
             let begin = ContinuousClock.now
-            let ending = try await crawl.run(attachment, every: view.interval) { view.show($0) }
+            let ending: Crawl.Ending
+            do {
+                ending = try await crawl.run(attachment, to: sink, every: view.interval) {
+                    view.show($0)
+                }
+            } catch let error as SinkError {
+                view.end()
+                // The queue is well: nobody need wonder whether a run still holds it.
+                try? await store.detach()
+                throw error
+            }
             let elapsed = ContinuousClock.now - begin
             try await store.detach()
             let counts = try await store.counts()
@@ -92,13 +111,28 @@ struct Run: StatusCommand {
         }
     }
 
-    private var options: CrawlOptions {
+    private func openSink(
+        _ attachment: Attachment, in store: SQLiteQueue, for options: CrawlOptions
+    ) async throws -> Sink? {
+        do {
+            return try await Sink.open(
+                sinkOptions.outputOptions, for: attachment, in: store, options)
+        } catch let error as SinkError {
+            try await store.detach()
+            throw error
+        }
+    }
+
+    private func options(attached output: QueueOutput) -> CrawlOptions {
         var options = CrawlOptions()
         options.workers = workers
         options.retries = retries
         options.grace = grace.duration
         options.maxStall = maxStall.duration
         options.fetch = requests.fetchOptions
+        let folder = sinkOptions.output ?? output.settings?.folder
+        options.diskReserve = sinkOptions.diskReserve(
+            in: [queue.folder] + (folder.map { [$0] } ?? []))
         return options
     }
 }
@@ -109,6 +143,8 @@ struct RunReport: Encodable {
     let elapsed: Duration
     let finished: Int
     let counts: QueueCounts
+    /// The folder whose disk has too little room left; `nil` when none stopped the run.
+    let fullFolder: String?
 
     init(ending: Crawl.Ending, counts: QueueCounts, before: QueueCounts, elapsed: Duration) {
         self.counts = counts
@@ -118,8 +154,9 @@ struct RunReport: Encodable {
             switch ending {
             case _ where counts.left == 0: counts.failed > 0 ? .someFailed : .done
             case .finished, .stopped: .stopped
-            case .stalled: .limit
+            case .stalled, .diskReserve: .limit
             }
+        if case .diskReserve(let folder) = ending { fullFolder = folder } else { fullFolder = nil }
     }
 
     private enum CodingKeys: String, CodingKey {
@@ -140,7 +177,7 @@ struct RunReport: Encodable {
     private var ending: String {
         switch status {
         case .stopped: "stopped"
-        case .limit: "stalled"
+        case .limit: fullFolder == nil ? "stalled" : "disk_reserve"
         default: "finished"
         }
     }
@@ -151,7 +188,13 @@ struct RunReport: Encodable {
             "\(ending): \(Format.count(finished)) jobs in \(Format.duration(elapsed)) (\(rate)/s)"
         let all =
             "\(Format.count(counts.completed)) completed, \(Format.count(counts.failed)) failed of \(Format.count(counts.total))"
-        let left = counts.left > 0 ? "; \(Format.count(counts.left)) left: run again to resume" : ""
+        let left = counts.left > 0 ? "; \(Format.count(counts.left)) left: \(cure)" : ""
         return "\(done); \(all)\(left)"
+    }
+
+    private var cure: String {
+        fullFolder.map {
+            "the disk of \($0) has less room than --min-free-disk, make some and run again"
+        } ?? "run again to resume"
     }
 }

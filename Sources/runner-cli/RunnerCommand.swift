@@ -27,7 +27,7 @@ struct RunnerCommand: AsyncParsableCommand {
               12  stopped by a limit; run again to resume
             """,
         version: version,
-        subcommands: [Enqueue.self, Run.self, Status.self])
+        subcommands: [Enqueue.self, Run.self, Status.self, Export.self, Verify.self])
 }
 
 @main

@@ -217,7 +217,7 @@ import Testing
         #expect(try program.files().isEmpty)
     }
 
-    @Test(arguments: [["run"], ["status"], ["enqueue", "--range", "0..5"]])
+    @Test(arguments: [["run"], ["status"], ["export"], ["enqueue", "--range", "0..5"]])
     func command_isRefused_whenTheQueuesNameIsNone(_ command: [String]) async throws {
         for name in ["", "a\nb.db", "\u{1B}[2J.db", "a\u{7F}.db", "a\u{9B}31m.db"] {
             let typed = try await program.start("runner", command + ["--queue", name]).wait()

@@ -35,8 +35,17 @@ import Testing
         try await expect("status", "--help", prints: Self.status)
     }
 
+    @Test func help_showsExport() async throws {
+        try await expect("export", "--help", prints: Self.export)
+    }
+
+    @Test func help_showsVerify() async throws {
+        try await expect("verify", "--help", prints: Self.verify)
+    }
+
     @Test func help_fitsTheNarrowestTerminalInUse() {
-        for text in [Self.root, Self.enqueue, Self.run, Self.status] {
+        let commands = [Self.enqueue, Self.run, Self.status, Self.export, Self.verify]
+        for text in [Self.root] + commands {
             for line in text.split(separator: "\n") {
                 // What is typed, as shown in the usage, is the parser's to break.
                 #expect(line.count <= 80 || line.hasPrefix("USAGE"), "\(line)")
@@ -53,7 +62,11 @@ import Testing
     func completions_coverEveryCommand(shell: String) async throws {
         let result = try await program.runner("--generate-completion-script", shell)
         result.expectSuccess()
-        for word in ["enqueue", "run", "status", "queue", "range", "workers", "max-body", "watch"] {
+        for word in [
+            "enqueue", "run", "status", "export", "verify", "queue", "range", "workers", "max-body",
+            "watch",
+            "outcome", "jsonl",
+        ] {
             #expect(result.out.contains(word), "\(word)")
         }
     }
@@ -105,6 +118,10 @@ import Testing
           run                     Fetch what is queued; resume where the last run
                                   stopped.
           status                  Show how many jobs stand where; during a run too.
+          export                  Write how each job stands, a row a job; during a run
+                                  too.
+          verify                  Check the queue and its output, each byte; during a
+                                  run too.
 
           See 'runner help <subcommand>' for detailed help.
         """
@@ -147,11 +164,33 @@ import Testing
         are tried again, with growing random waits and Retry-After honoured; other
         answers fail at once.
 
+        Bodies are dropped unless --output names a folder. Then each completed job
+        has exactly one record there, whatever was killed; later runs need not name
+        it again.
+
         EXAMPLES
           runner run --workers 1000
+          runner run --output responses --format jsonl.gz
           runner run -w 200 --retries 5 --max-time 20 --queue pages.db
 
         USAGE: runner run <options>
+
+        OUTPUT:
+          -o, --output <folder>   Keep responses in this folder (default: as the last
+                                  run did, else drop them).
+          --format <jsonl|jsonl.gz|warc|files>
+                                  How they are written (default: as the last run did,
+                                  else jsonl).
+          --rotate-size <bytes>   Seal a file at this size and begin the next (default:
+                                  1G).
+          --body/--no-body        Keep bodies (default: --body).
+          --output-failures/--no-output-failures
+                                  Write a record, without body, of failed jobs, too
+                                  (default: --no-output-failures).
+          --max-memory <bytes>    Bodies in memory at once; what goes beyond waits in a
+                                  temporary file. (default: 256M)
+          --min-free-disk <bytes> Stop when queue or output have less room than this
+                                  (default: when there is none).
 
         REQUESTS:
           --connect-timeout <seconds>
@@ -162,6 +201,8 @@ import Testing
           --max-redirs <number>   Redirects followed for one job. (default: 10)
           --max-body <bytes>      The most decoded bytes of a body; k, M and G may
                                   follow. (default: 16M)
+          --on-large <what>       What to do with a larger body: cut it, or fail its
+                                  job. (values: cut, fail; default: fail)
           -k, --insecure          Accept any TLS certificate.
           --cacert <file>         Certificates (PEM) to trust instead of the system's.
 
@@ -199,6 +240,66 @@ import Testing
                                   ./runner.db).
           --json                  Print JSON; with --watch, a line each second.
           --watch                 Show it again each second, until everything is done.
+          --version               Show the version.
+          -h, --help              Show help information.
+
+        """
+
+    private static let export = """
+        OVERVIEW: Write how each job stands, a row a job; during a run too.
+
+        A row has a job's ID, batch, URL and state, and the outcome of its last
+        attempt: an HTTP status, or a reason such as timeout. Rows come in the order
+        the jobs were enqueued. Bodies are not in them.
+
+        The queue is read in parts, and nobody waits for it: during a run, rows are as
+        of when their part was read.
+
+        EXAMPLES
+          runner export > jobs.csv
+          runner export --state failed --outcome 404 --outcome timeout
+          runner export --range 5000..6000 --format jsonl | jq .url
+
+        USAGE: runner export [--queue <file>] [--format <format>] [--state <state> ...] [--outcome <outcome> ...] [--range <A..B>]
+
+        ONLY THESE JOBS:
+          --state <state>         Jobs in this state; may be given several times.
+                                  (values: available, running, retrying, completed,
+                                  failed)
+          --outcome <outcome>     Jobs whose last attempt ended so: 200, 404, timeout,
+                                  ...; may be given several times.
+          --range <A..B>          Jobs with these IDs: A..B without B (A..<B is the
+                                  same), A...B with it.
+
+        OPTIONS:
+          --queue <file>          The queue's file (default: $RUNNER_QUEUE, else
+                                  ./runner.db).
+          --format <format>       What a row is: a line of CSV (RFC 4180, with a
+                                  header) or JSON Lines. (values: csv, jsonl; default:
+                                  csv)
+          --version               Show the version.
+          -h, --help              Show help information.
+
+        """
+
+    private static let verify = """
+        OVERVIEW: Check the queue and its output, each byte; during a run too.
+
+        Checks that the queue is whole, that each output file is what was written, and
+        that each completed job is in the output exactly once. Nothing is changed.
+
+        EXAMPLES
+          runner verify
+          runner verify --queue pages.db --output /mnt/copy/responses
+
+        USAGE: runner verify [--queue <file>] [--output <folder>] [--json]
+
+        OPTIONS:
+          --queue <file>          The queue's file (default: $RUNNER_QUEUE, else
+                                  ./runner.db).
+          --output <folder>       The output's folder, if it is not where it was
+                                  written.
+          --json                  Print the result as JSON.
           --version               Show the version.
           -h, --help              Show help information.
 

@@ -3,11 +3,6 @@ import JobStore
 import TestSupport
 import Testing
 
-/// A number a longer run of these tests gives.
-private func setting(_ name: String, default value: Int) -> Int {
-    ProcessInfo.processInfo.environment[name].flatMap { Int($0) } ?? value
-}
-
 /// The promise under SIGKILL. `RUNNER_TEST_KILLS=100 RUNNER_TEST_JOBS=400000` is the full length.
 @Suite(.serialized) struct KillTests {
     @Test(.timeLimit(.minutes(30)))

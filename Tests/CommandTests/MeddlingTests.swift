@@ -58,9 +58,12 @@ import Testing
         try await program.runner("enqueue", "--range", "0..7").expectSuccess()
         _ = try await program.shell("chmod 644 runner.db; chmod 555 .", [])
         let status = try await program.runnerUnprivileged(["status"])
+        let export = try await program.runnerUnprivileged(["export"])
         _ = try await program.shell("chmod 755 .", [])
         status.expectSuccess()
         #expect(status.out.contains("available                  7"))
+        export.expectSuccess()
+        #expect(export.out.split(separator: "\n").count == 8)
     }
 
     @Test func aStderrThatNobodyReads_keepsNoRunFromStopping() async throws {

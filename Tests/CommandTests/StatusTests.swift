@@ -210,7 +210,7 @@ import Testing
 
     @Test(arguments: [
         ["status"], ["status", "--json"], ["status", "--watch"], ["status", "--watch", "--json"],
-        ["run", "-q"], ["enqueue", "--range", "0..5"], ["--help"], ["--version"],
+        ["run", "-q"], ["enqueue", "--range", "0..5"], ["export"], ["--help"], ["--version"],
         ["--generate-completion-script", "bash"],
     ])
     func command_saysSo_whenItsOutputCannotBeWritten(_ command: [String]) async throws {

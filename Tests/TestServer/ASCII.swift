@@ -25,6 +25,11 @@ func decimal(_ digits: Span<UInt8>) -> Int? {
 
 /// Turns `%2F` into `/` and so on; a percent sign without two hex digits stands for itself.
 func percentDecoded(_ text: String) -> String {
+    String(decoding: percentDecodedBytes(text), as: UTF8.self)
+}
+
+/// The same, of which the result need not be UTF-8.
+func percentDecodedBytes(_ text: String) -> [UInt8] {
     let bytes = Array(text.utf8)
     var decoded: [UInt8] = []
     var index = 0
@@ -39,7 +44,7 @@ func percentDecoded(_ text: String) -> String {
             index += 1
         }
     }
-    return String(decoding: decoded, as: UTF8.self)
+    return decoded
 }
 
 private func hexDigit(_ byte: UInt8) -> UInt8? {
@@ -66,6 +71,17 @@ extension Span<UInt8> {
             return false
         }
         return true
+    }
+
+    /// - Parameter word: In lower case, not empty.
+    func containsIgnoringCase(_ word: StaticString) -> Bool {
+        let length = word.utf8CodeUnitCount
+        guard count >= length else { return false }
+        for start in 0...(count - length)
+        where extracting(start..<(start + length)).equalsIgnoringCase(word) {
+            return true
+        }
+        return false
     }
 
     /// Where the bytes in `range` lie without the spaces and tabs around them.

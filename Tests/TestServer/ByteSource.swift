@@ -39,10 +39,10 @@ struct PatternSource: ByteSource {
 
 /// Wraps each piece of another source as a chunk, and ends with the last chunk.
 struct ChunkedSource: ByteSource {
-    private var base: PatternSource
+    private var base: any ByteSource
     private var hasEnded = false
 
-    init(_ base: PatternSource) {
+    init(_ base: any ByteSource) {
         self.base = base
     }
 
@@ -58,5 +58,19 @@ struct ChunkedSource: ByteSource {
             chunk.writeString("0\r\n\r\n")
         }
         return chunk
+    }
+}
+
+/// Gives a buffer as a whole.
+struct BufferSource: ByteSource {
+    private var bytes: ByteBuffer?
+
+    init(_ bytes: ByteBuffer) {
+        self.bytes = bytes.readableBytes > 0 ? bytes : nil
+    }
+
+    mutating func next() -> ByteBuffer? {
+        defer { bytes = nil }
+        return bytes
     }
 }

@@ -22,6 +22,14 @@ extension Request {
             bodyScript(bytes: bytes, isChunked: isChunked)
         case .gzip(let bytes):
             gzipScript(bytes: bytes)
+        case .mixed(let pause):
+            [.pause(pause)] + mixedScript()
+        case .bytes(let bytes):
+            bytesScript(bytes)
+        case .oddFields:
+            oddFieldsScript()
+        case .attachment(let name):
+            attachmentScript(name)
         case .redirect(let hops):
             hops == 0 ? answer(200) : redirect(to: "/redirect/\(hops - 1)/\(id ?? 0)")
         case .redirectLoop:

@@ -11,6 +11,7 @@ struct Request {
     var bodyBytes = 0
     /// The client waits for a word before it sends its body.
     var expectsContinue = false
+    var acceptsGzip = false
 
     var route: Route { target.route }
     var id: Int? { target.id }

@@ -99,6 +99,9 @@ struct RequestParser {
         case 14 where name.equalsIgnoringCase("content-length"):
             guard let bodyBytes = decimal(value) else { return false }
             pending?.bodyBytes = bodyBytes
+        case 15 where name.equalsIgnoringCase("accept-encoding"):
+            // A weight of 0 would be a refusal, and nobody who comes by sends one.
+            pending?.acceptsGzip = value.containsIgnoringCase("gzip")
         case 17 where name.equalsIgnoringCase("transfer-encoding"):
             // Where a chunked request ends is not worth knowing to an origin for crawlers.
             return false

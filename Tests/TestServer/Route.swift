@@ -12,6 +12,14 @@ enum Route {
     case retryAfter(value: String, until: Int, status: Int)
     case body(bytes: Int, isChunked: Bool)
     case gzip(bytes: Int)
+    /// A body that only this ID has, after a pause.
+    case mixed(TimeAmount)
+    /// A body of these bytes.
+    case bytes([UInt8])
+    /// Header fields that are hard to keep.
+    case oddFields
+    /// A name the server would like the body to be saved under.
+    case attachment([UInt8])
     case redirect(hops: Int)
     case redirectLoop
     case redirectTo(url: String)
@@ -106,6 +114,17 @@ extension Route {
         case ("gzip", 1):
             guard let bytes = PathValue.bytes(values[0]) else { return nil }
             self = .gzip(bytes: bytes)
+        case ("mixed", 0):
+            self = .mixed(.zero)
+        case ("mixed", 1):
+            guard let pause = PathValue.milliseconds(values[0]) else { return nil }
+            self = .mixed(pause)
+        case ("bytes", 1):
+            self = .bytes(percentDecodedBytes(values[0]))
+        case ("odd-fields", 0):
+            self = .oddFields
+        case ("attachment", 1):
+            self = .attachment(percentDecodedBytes(values[0]))
         case ("redirect", 1):
             guard let hops = PathValue.count(values[0]) else { return nil }
             self = .redirect(hops: hops)

@@ -164,6 +164,14 @@ private let help = """
                                   many bytes, at most 1 TiB
       /chunked/{bytes}/{id}       the same, chunked
       /gzip/{bytes}/{id}          200 with gzip that unpacks to that many zeros
+      /mixed/{id}                 200 with a body that no other ID has: 0 B to 2 MB of
+                                  text, UTF-8 or any bytes, with a length, chunked or
+                                  until the end, some gzipped where that is accepted
+                                  (Tests/Tools/mixed_body.py makes the same)
+      /mixed/{ms}/{id}            the same after ms
+      /bytes/{bytes}/{id}         200 with these bytes (percent-decoded)
+      /odd-fields/{id}            200 with header fields that are hard to keep
+      /attachment/{name}/{id}     200 with a name to save it under (percent-decoded)
       /redirect/{k}/{id}          302, k times over, then 200; only that is a hit
       /redirect-loop/{id}         302 to itself; not a hit
       /redirect-to/{url}/{id}     302 to the URL (percent-decoded)

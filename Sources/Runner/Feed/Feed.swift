@@ -112,9 +112,9 @@ final class Feed: Sendable {
         return standing
     }
 
-    func marked(_ marks: [Mark]) {
+    func marked(_ marks: [Mark], bytes: Int = 0) {
         let isStarved = state.withLock { state in
-            state.marked(marks)
+            state.marked(marks, bytes: bytes)
             return state.isStarved
         }
         bell.ring()
@@ -127,6 +127,9 @@ final class Feed: Sendable {
         bell.ring()
         wakeLoops()
     }
+
+    /// Of output, waiting for their commit.
+    var unmarkedBytes: Int { state.withLock { $0.unmarkedBytes } }
 
     /// For showing.
     var inFlight: Int { state.withLock { $0.inFlight } }

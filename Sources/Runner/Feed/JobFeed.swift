@@ -8,6 +8,8 @@ struct JobFeed {
         var ready = 2 * Segment.maximumCount
         /// Hand out nothing while so many attempts ended and are not committed.
         var unmarked = 10_000
+        /// Hand out nothing while so many bytes of output wait for their commit.
+        var unmarkedBytes = 32 << 20
         /// Claim no new segment while so many jobs wait for a retry.
         var retrying = 100_000
         /// How long an empty queue is not asked again.
@@ -33,6 +35,8 @@ struct JobFeed {
     private(set) var inFlight = 0
     /// Attempts that ended and are not committed.
     private(set) var unmarked = 0
+    /// Bytes of output they stand for.
+    private(set) var unmarkedBytes = 0
     /// Rows in the table of retries.
     private(set) var retrying: Int
     /// Of these, leased by us.
@@ -132,7 +136,8 @@ struct JobFeed {
     mutating func take(_ limit: Int, into runs: inout RunQueue, at now: Now) -> Int {
         guard !isDraining else { return 0 }
         let allowed =
-            unmarked >= limits.unmarked ? 0 : breaker.allowed(limit, inFlight: inFlight, at: now)
+            unmarked >= limits.unmarked || unmarkedBytes >= limits.unmarkedBytes
+            ? 0 : breaker.allowed(limit, inFlight: inFlight, at: now)
         var taken = 0
         while taken < allowed, let run = due.take(allowed - taken) ?? fresh.take(allowed - taken) {
             taken += run.count
@@ -148,6 +153,7 @@ struct JobFeed {
     mutating func ended(_ turn: TurnReport, at now: Now) {
         inFlight -= turn.finished + turn.givenBack.count
         unmarked += turn.finished
+        unmarkedBytes += turn.outputBytes
         for job in turn.givenBack where !isDraining {
             let run = JobRun(batch: job.batch, first: job.position, count: 1, attempt: job.attempt)
             if job.attempt == 1 { fresh.prepend(run) } else { due.prepend(run) }
@@ -155,8 +161,10 @@ struct JobFeed {
         breaker.ended(turn, at: now)
     }
 
-    mutating func marked(_ marks: [Mark]) {
+    /// - Parameter bytes: Of output they stand for.
+    mutating func marked(_ marks: [Mark], bytes: Int = 0) {
         unmarked -= marks.count
+        unmarkedBytes -= bytes
         for mark in marks {
             if mark.attempt > 1 {
                 retrying -= 1

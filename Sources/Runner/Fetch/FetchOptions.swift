@@ -8,6 +8,8 @@ public struct FetchOptions: Sendable {
     public var maxRedirects = 10
     /// The most decoded bytes of a body.
     public var maxBodyBytes = 16 << 20
+    /// Whether a larger body is cut there; else its job fails.
+    public var cutsLargeBodies = false
     /// Accept any certificate.
     public var isInsecure = false
     /// A PEM file of certificates to trust instead of the system's.

@@ -9,6 +9,8 @@ struct Response: Sendable {
         case local(Int32)
         /// Cut short by us.
         case cancelled
+        /// Its body could not be kept: the run is about to end.
+        case unkept
     }
 
     /// The final response's status after redirects; 0 when none came.

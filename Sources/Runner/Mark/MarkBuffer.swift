@@ -1,5 +1,11 @@
 internal import JobStore
 
+/// What ended on a loop in one turn: the marks, and what the output gets of them.
+struct Handover: Sendable {
+    var marks: [Mark]
+    var deposit = Deposit()
+}
+
 /// Gathers marks until they are worth a commit: so early that the first is committed 100 ms after it
 /// came, or at 5,000 jobs, or 8 MB, or when nothing else is on its way.
 /// Pure: `Marker` acts.
@@ -14,14 +20,15 @@ struct MarkBuffer {
     }
 
     enum Next {
-        case commit([Mark])
+        case commit([Handover])
         case wait(untilMicros: Int?)
         /// Closed, and all is committed.
         case ended
     }
 
     let limits: Limits
-    private var marks: [Mark] = []
+    private var handovers: [Handover] = []
+    private var count = 0
     private var bytes = 0
     private var oldestMicros = 0
     /// How long the last commit took.
@@ -31,18 +38,15 @@ struct MarkBuffer {
 
     init(limits: Limits = Limits()) { self.limits = limits }
 
-    /// - Parameters:
-    ///   - bytes: Of output the marks stand for.
-    ///   - isLast: Whether it is worth a commit at once, since no more may come for long.
+    /// - Parameter isLast: Whether it is worth a commit at once, since no more may come for long.
     /// - Returns: Whether the one who commits should look now.
-    mutating func add(
-        _ added: [Mark], bytes addedBytes: Int, at now: Now, isLast: Bool = false
-    ) -> Bool {
-        if marks.isEmpty { oldestMicros = now.monotonicMicros }
-        let wasEmpty = marks.isEmpty
+    mutating func add(_ added: Handover, at now: Now, isLast: Bool = false) -> Bool {
+        let wasEmpty = handovers.isEmpty
+        if wasEmpty { oldestMicros = now.monotonicMicros }
         let wasDue = isFull || self.isLast
-        marks.append(contentsOf: added)
-        bytes += addedBytes
+        handovers.append(added)
+        count += added.marks.count
+        bytes += added.deposit.size
         self.isLast = self.isLast || isLast
         return wasEmpty || ((isFull || self.isLast) && !wasDue)
     }
@@ -54,20 +58,31 @@ struct MarkBuffer {
     mutating func close() { isClosed = true }
 
     mutating func next(at now: Now) -> Next {
-        if marks.isEmpty { return isClosed ? .ended : .wait(untilMicros: nil) }
+        if handovers.isEmpty { return isClosed ? .ended : .wait(untilMicros: nil) }
         let dueMicros =
             oldestMicros + max(limits.leastAgeMicros, limits.ageMicros - commitMicros)
         guard isFull || isLast || isClosed || now.monotonicMicros >= dueMicros else {
             return .wait(untilMicros: dueMicros)
         }
-        defer {
-            marks = []
-            marks.reserveCapacity(limits.jobs)
-            bytes = 0
-            isLast = false
-        }
-        return .commit(marks)
+        return .commit(takeWhatFits())
     }
 
-    private var isFull: Bool { marks.count >= limits.jobs || bytes >= limits.bytes }
+    private var isFull: Bool { count >= limits.jobs || bytes >= limits.bytes }
+
+    /// All there is, but for what goes far beyond the bytes of a commit: so a file can be sealed
+    /// in time.
+    private mutating func takeWhatFits() -> [Handover] {
+        var (taken, takenBytes) = (0, 0)
+        while taken < handovers.count && takenBytes < 2 * limits.bytes {
+            takenBytes += handovers[taken].deposit.size
+            count -= handovers[taken].marks.count
+            taken += 1
+        }
+        defer {
+            handovers.removeFirst(taken)
+            bytes -= takenBytes
+            if handovers.isEmpty { isLast = false }
+        }
+        return Array(handovers[..<taken])
+    }
 }

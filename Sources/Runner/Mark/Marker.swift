@@ -1,58 +1,93 @@
 internal import JobStore
 internal import Synchronization
 
-/// Commits what finished, many jobs at a time, and only then counts them as done.
+/// Writes and commits what finished, many jobs at a time, and only then counts them as done.
 final class Marker: Sendable {
-    private let buffer = Mutex(MarkBuffer())
+    private struct State {
+        var buffer = MarkBuffer()
+        /// Why no more can be committed.
+        var failure: SinkError?
+    }
+
+    private let state = Mutex(State())
     private let bell = Doorbell()
     private let queue: any JobQueue
     private let feed: Feed
     private let patience: Patience
+    private let writer: OutputWriter?
+    private let afterCommit: @Sendable () -> Void
 
-    init(queue: any JobQueue, feed: Feed, patience: Patience) {
+    /// - Parameters:
+    ///   - writer: Of the output; `nil` when nothing is kept.
+    ///   - afterCommit: Called after each.
+    init(
+        queue: any JobQueue, feed: Feed, patience: Patience, writer: OutputWriter? = nil,
+        afterCommit: @escaping @Sendable () -> Void = {}
+    ) {
         self.queue = queue
         self.feed = feed
         self.patience = patience
+        self.writer = writer
+        self.afterCommit = afterCommit
     }
 
     /// Takes over what ended on a loop. Called once a turn of a loop, not once a job.
     ///
     /// - Parameter isLast: Whether nothing else is on its way at present.
-    func add(_ marks: [Mark], bytes: Int, at now: Now, isLast: Bool = false) {
-        if buffer.withLock({ $0.add(marks, bytes: bytes, at: now, isLast: isLast) }) {
-            bell.ring()
-        }
+    func add(_ handover: Handover, at now: Now, isLast: Bool = false) {
+        if state.withLock({ $0.buffer.add(handover, at: now, isLast: isLast) }) { bell.ring() }
     }
 
     /// Tells that no more will come.
     func close() {
-        buffer.withLock { $0.close() }
+        state.withLock { $0.buffer.close() }
+        bell.ring()
+    }
+
+    /// Ends the run: what comes cannot be kept.
+    func fail(_ error: SinkError) {
+        state.withLock { $0.failure = $0.failure ?? error }
         bell.ring()
     }
 
     /// Commits until closed and empty.
     ///
-    /// - Throws: What the queue says of a commit that failed. It is not tried again blindly: its
-    ///   jobs stay unmarked, and the next run fetches them again.
-    func run() async throws(QueueError) {
+    /// - Throws: What the queue or the output says of a commit that failed. It is not tried again
+    ///   blindly: its jobs stay unmarked, and the next run fetches them again.
+    func run() async throws {
         var rate = RateMeter(at: Now.read())
         while true {
             let now = Now.read()
-            switch buffer.withLock({ $0.next(at: now) }) {
-            case .commit(let marks):
-                rate.add(marks.count, at: now)
-                let heartbeat = Heartbeat(requestsPerSecond: rate.perSecond(at: now))
-                try await patience.whileBusy { () async throws(QueueError) in
-                    try await queue.commit(marks, heartbeat: heartbeat)
-                }
+            let next = try state.withLock { state in
+                if let failure = state.failure { throw failure }
+                return state.buffer.next(at: now)
+            }
+            switch next {
+            case .commit(let handovers):
+                try await commit(handovers, at: now, &rate)
                 let tookMicros = Now.read().monotonicMicros - now.monotonicMicros
-                buffer.withLock { $0.committed(inMicros: tookMicros) }
-                feed.marked(marks)
+                state.withLock { $0.buffer.committed(inMicros: tookMicros) }
+                afterCommit()
             case .wait(let untilMicros):
                 await bell.wait(untilMicros: untilMicros)
             case .ended:
                 return
             }
         }
+    }
+
+    /// Output first: a mark says that its bytes are on disk.
+    private func commit(
+        _ handovers: [Handover], at now: Now, _ rate: inout RateMeter
+    ) async throws {
+        let marks = handovers.flatMap(\.marks)
+        let bytes = handovers.reduce(0) { $0 + $1.deposit.size }
+        let files = try await writer?.write(handovers.map(\.deposit)) ?? []
+        rate.add(marks.count, at: now)
+        let heartbeat = Heartbeat(requestsPerSecond: rate.perSecond(at: now))
+        try await patience.whileBusy { () async throws(QueueError) in
+            try await queue.commit(marks, files, heartbeat: heartbeat)
+        }
+        feed.marked(marks, bytes: bytes)
     }
 }

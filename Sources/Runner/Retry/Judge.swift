@@ -31,7 +31,7 @@ struct Judge: Sendable {
                 return retry(Outcome(.retrying, status: status), response, attempt, now, &random)
             }
             return .outcome(Outcome(.failed, status: status), notBeforeMicros: 0)
-        case .cancelled, .local:
+        case .cancelled, .local, .unkept:
             return .giveBack
         case .reason(let reason):
             switch reason {

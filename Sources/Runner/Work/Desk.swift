@@ -20,7 +20,10 @@ final class Desk: EventLoopClient, @unchecked Sendable {
         var turn = TurnReport()
         var random = SystemRandomNumberGenerator()
 
-        mutating func finish(_ job: Job, with response: Response, at now: Now, _ judge: Judge) {
+        /// - Returns: What is marked; `nil` when it is given back.
+        mutating func finish(
+            _ job: Job, with response: Response, at now: Now, _ judge: Judge
+        ) -> Outcome? {
             let hasOneHost = job.batch.hasOneHost
             turn.add(response, hasOneHost: hasOneHost)
             // The breaker hears of it when the turn ends; until then a whole turn must not fail.
@@ -35,16 +38,22 @@ final class Desk: EventLoopClient, @unchecked Sendable {
                     Mark(
                         batchID: job.batch.id, position: job.position, attempt: job.attempt,
                         outcome: outcome, notBeforeMicros: notBeforeMicros))
+                return outcome
             case .giveBack:
                 turn.givenBack.append(job)
+                return nil
             }
         }
     }
 
-    init(feed: Feed, marker: Marker, judge: Judge) {
+    /// `nil` when responses are not kept.
+    private let recorder: Recorder?
+
+    init(feed: Feed, marker: Marker, judge: Judge, recorder: Recorder? = nil) {
         self.feed = feed
         self.marker = marker
         self.judge = judge
+        self.recorder = recorder
     }
 
     /// The worker's next job; `nil` when its work is over. Suspends only when there is none now.
@@ -57,8 +66,20 @@ final class Desk: EventLoopClient, @unchecked Sendable {
     }
 
     /// Judges how an attempt ended and keeps it for the marker.
-    func finish(_ job: Job, with response: Response, at now: Now) {
-        books.finish(job, with: response, at: now, judge)
+    ///
+    /// - Parameter capture: What was kept of the response, when anything is.
+    /// - Returns: Whether the capture is kept on, so that the next response needs another.
+    func finish(
+        _ job: Job, with response: Response, _ capture: Capture? = nil, at now: Now
+    ) -> Bool {
+        let outcome = books.finish(job, with: response, at: now, judge)
+        guard let recorder, let capture, let outcome, outcome.state != .retrying else {
+            return false
+        }
+        return recorder.keep(
+            Record(
+                job: job, outcome: outcome, status: response.status,
+                bodyBytes: response.bodyBytes, capture: capture))
     }
 
     // MARK: - The loop's turns
@@ -71,12 +92,14 @@ final class Desk: EventLoopClient, @unchecked Sendable {
     func turnEnds() {
         guard !books.turn.isEmpty else { return }
         let now = Now.read()
+        let deposit = recorder?.take() ?? Deposit()
+        books.turn.outputBytes = deposit.size
         let standing = feed.ended(books.turn, at: now)
         books.handout.isTripped = standing.isTripped
         books.turn = TurnReport()
         guard !books.marks.isEmpty else { return }
-        // Bodies are dropped: the marks stand for no bytes of output.
-        marker.add(books.marks, bytes: 0, at: now, isLast: standing.isIdle)
+        marker.add(
+            Handover(marks: books.marks, deposit: deposit), at: now, isLast: standing.isIdle)
         books.marks.removeAll(keepingCapacity: true)
     }
 

@@ -5,6 +5,8 @@ final class RunningBatch: Sendable {
     let id: Batch.ID
     let firstID: Int
     let url: IDText
+    /// The same as part of a JSON string.
+    let jsonURL: IDText
     /// Path and query of the URL, when a job's ID stands in them alone and both may be sent as they
     /// are written: then the rest is parsed once for the whole batch.
     let target: Target?
@@ -22,6 +24,12 @@ final class RunningBatch: Sendable {
         id = batch.id
         firstID = batch.range.first
         url = IDText(batch.request.parts.map { Array($0.utf8) })
+        jsonURL = IDText(
+            batch.request.parts.map { part in
+                var escaped: [UInt8] = []
+                escaped.append(json: part.utf8)
+                return escaped
+            })
         target = Self.target(batch.request.parts.map { Array($0.utf8) })
         isHTTPS = batch.request.url.lowercased().hasPrefix("https:")
         hasOneHost = batch.request.hasOneHost
@@ -104,6 +112,17 @@ struct IDText: Sendable, Equatable {
             append(start..<bytes.count)
             rest[0] = 0
         }
+    }
+
+    /// Appends the text of one ID.
+    func append(_ id: Int, to text: inout [UInt8]) {
+        var start = 0
+        for place in places {
+            text.append(contentsOf: bytes[start..<place])
+            text.append(decimal: id)
+            start = place
+        }
+        text.append(contentsOf: bytes[start...])
     }
 
     /// - Returns: How many digits.

@@ -4,6 +4,8 @@ internal import JobStore
 struct TurnReport {
     /// Attempts with an outcome.
     var finished = 0
+    /// Bytes of output they stand for.
+    var outputBytes = 0
     /// Jobs that are as if never tried.
     var givenBack: [Job] = []
     /// Attempts their host had a part in, however they ended.
@@ -24,7 +26,7 @@ struct TurnReport {
         case .reason(.dns), .reason(.connect), .reason(.tls):
             if hasOneHost { unreachable += 1 }
         // A request that was sent before the network went down ends so, too.
-        case .reason(.timeout), .reason(.other), .reason(.badURL), .cancelled: break
+        case .reason(.timeout), .reason(.other), .reason(.badURL), .cancelled, .unkept: break
         case .reason, nil: answered += 1
         }
     }

@@ -10,7 +10,9 @@ struct Worker {
         let transfer = loop.makeTransfer(inShard: shard)
         while let job = await desk.nextJob() {
             let response = await transfer.fetch(job)
-            desk.finish(job, with: response, at: loop.now)
+            if desk.finish(job, with: response, transfer.capture, at: loop.now) {
+                transfer.renewCapture()
+            }
         }
         transfer.close()
         // Now, not when the turn ends: with the last worker gone the marker is told that no more

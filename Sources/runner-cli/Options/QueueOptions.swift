@@ -12,6 +12,11 @@ struct QueueOptions: ParsableArguments {
         queue ?? getenv("RUNNER_QUEUE").map { String(cString: $0) } ?? "runner.db"
     }
 
+    /// The folder it is in.
+    var folder: String {
+        path.lastIndex(of: "/").map { String(path[...$0]) } ?? "."
+    }
+
     func validate() throws {
         if path.isEmpty {
             throw ValidationError("the queue's name is empty; name a file with --queue")

@@ -2,6 +2,9 @@ import ArgumentParser
 import Glibc
 import Runner
 
+/// What `--on-large` takes.
+enum LargeBody: String, ExpressibleByArgument, CaseIterable { case cut, fail }
+
 /// How requests are made; the names are curl's.
 struct RequestOptions: ParsableArguments {
     @Option(
@@ -25,6 +28,12 @@ struct RequestOptions: ParsableArguments {
         help: ArgumentHelp(
             "The most decoded bytes of a body; k, M and G may follow.", valueName: "bytes"))
     var maxBody = ByteCount(16 << 20)
+
+    @Option(
+        name: .customLong("on-large"),
+        help: ArgumentHelp(
+            "What to do with a larger body: cut it, or fail its job.", valueName: "what"))
+    var onLarge = LargeBody.fail
 
     @Flag(name: [.customShort("k"), .customLong("insecure")], help: "Accept any TLS certificate.")
     var isInsecure = false
@@ -52,6 +61,7 @@ struct RequestOptions: ParsableArguments {
         options.maxTime = maxTime.duration
         options.maxRedirects = maxRedirects
         options.maxBodyBytes = maxBody.bytes
+        options.cutsLargeBodies = onLarge == .cut
         options.isInsecure = isInsecure
         options.caFile = cacert
         options.userAgent = "runner/\(RunnerCommand.version)"

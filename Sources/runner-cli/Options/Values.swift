@@ -6,6 +6,17 @@ extension RequestTemplate {
     static let standard = "http://localhost:8080/{id}"
 }
 
+extension JobRange {
+    /// Reads an option's value.
+    static func argument(_ text: String) throws -> JobRange {
+        do {
+            return try JobRange(parsing: text)
+        } catch {
+            throw ValidationError(error.description)
+        }
+    }
+}
+
 /// A time in seconds, decimals allowed as curl allows them.
 struct Seconds: ExpressibleByArgument, CustomStringConvertible {
     let duration: Duration

@@ -33,8 +33,19 @@ enum Terminal {
         try write(text + "\n", to: STDOUT_FILENO)
     }
 
+    /// Writes data to stdout as it is.
+    static func output(_ bytes: [UInt8]) throws(OutputError) {
+        try write(bytes[...], to: STDOUT_FILENO)
+    }
+
     fileprivate static func write(_ text: String, to descriptor: Int32) throws(OutputError) {
-        var bytes = Array(text.utf8)[...]
+        try write(Array(text.utf8)[...], to: descriptor)
+    }
+
+    private static func write(
+        _ bytes: ArraySlice<UInt8>, to descriptor: Int32
+    ) throws(OutputError) {
+        var bytes = bytes
         while !bytes.isEmpty {
             let count = bytes.withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress, $0.count) }
             if count < 0 {

@@ -14,57 +14,67 @@ import Testing
     }
 
     @Test mutating func next_commits_whenTheOldestIsOldEnough() {
-        _ = buffer.add(marks(0..<1), bytes: 0, at: .at(ms: 50))
-        _ = buffer.add(marks(1..<3), bytes: 0, at: .at(ms: 140))
+        _ = buffer.add(handover(0..<1, bytes: 0), at: .at(ms: 50))
+        _ = buffer.add(handover(1..<3, bytes: 0), at: .at(ms: 140))
         #expect(waits(buffer.next(at: .at(ms: 149)), until: 150_000))
         #expect(committed(buffer.next(at: .at(ms: 150))) == [0, 1, 2])
         #expect(waits(buffer.next(at: .at(ms: 151)), until: nil))
     }
 
     @Test mutating func next_countsTheAgeAnew_afterACommit() {
-        _ = buffer.add(marks(0..<10), bytes: 0, at: .at(ms: 0))
+        _ = buffer.add(handover(0..<10, bytes: 0), at: .at(ms: 0))
         #expect(committed(buffer.next(at: .at(ms: 0)))?.count == 10)
-        _ = buffer.add(marks(10..<11), bytes: 0, at: .at(ms: 90))
+        _ = buffer.add(handover(10..<11, bytes: 0), at: .at(ms: 90))
         #expect(waits(buffer.next(at: .at(ms: 100)), until: 190_000))
     }
 
     @Test(arguments: [(0, 100), (30, 70), (80, 20), (95, 20), (5000, 20)])
     mutating func next_commitsEarlier_byWhatTheLastCommitTook(tookMillis: Int, waitMillis: Int) {
         buffer.committed(inMicros: tookMillis * 1000)
-        _ = buffer.add(marks(0..<1), bytes: 0, at: .at(ms: 0))
+        _ = buffer.add(handover(0..<1, bytes: 0), at: .at(ms: 0))
         #expect(waits(buffer.next(at: .at(ms: waitMillis - 1)), until: waitMillis * 1000))
         #expect(committed(buffer.next(at: .at(ms: waitMillis))) == [0])
     }
 
     @Test mutating func next_commitsAtOnce_whenNothingElseIsOnItsWay() {
         let looks = [false, false, true, true].enumerated().map { index, isLast in
-            buffer.add(marks(index..<index + 1), bytes: 0, at: .at(ms: 1), isLast: isLast)
+            buffer.add(handover(index..<index + 1, bytes: 0), at: .at(ms: 1), isLast: isLast)
         }
         #expect(looks == [true, false, true, false])
         #expect(committed(buffer.next(at: .at(ms: 1))) == [0, 1, 2, 3])
-        _ = buffer.add(marks(4..<5), bytes: 0, at: .at(ms: 2))
+        _ = buffer.add(handover(4..<5, bytes: 0), at: .at(ms: 2))
         #expect(waits(buffer.next(at: .at(ms: 2)), until: 102_000))
     }
 
     @Test mutating func next_commitsAtOnce_whenSoManyJobsAreThere() {
-        _ = buffer.add(marks(0..<9), bytes: 0, at: .at(ms: 0))
+        _ = buffer.add(handover(0..<9, bytes: 0), at: .at(ms: 0))
         #expect(waits(buffer.next(at: .at(ms: 0)), until: 100_000))
-        _ = buffer.add(marks(9..<25), bytes: 0, at: .at(ms: 1))
+        _ = buffer.add(handover(9..<25, bytes: 0), at: .at(ms: 1))
         #expect(committed(buffer.next(at: .at(ms: 1))) == Array(0..<25))
     }
 
     @Test mutating func next_commitsAtOnce_whenSoManyBytesAreThere() {
-        _ = buffer.add(marks(0..<1), bytes: 999, at: .at(ms: 0))
+        _ = buffer.add(handover(0..<1, bytes: 999), at: .at(ms: 0))
         #expect(waits(buffer.next(at: .at(ms: 0)), until: 100_000))
-        _ = buffer.add(marks(1..<2), bytes: 1, at: .at(ms: 1))
+        _ = buffer.add(handover(1..<2, bytes: 1), at: .at(ms: 1))
         #expect(committed(buffer.next(at: .at(ms: 1))) == [0, 1])
         // The bytes went with them.
-        _ = buffer.add(marks(2..<3), bytes: 999, at: .at(ms: 2))
+        _ = buffer.add(handover(2..<3, bytes: 999), at: .at(ms: 2))
         #expect(waits(buffer.next(at: .at(ms: 2)), until: 102_000))
     }
 
+    @Test mutating func next_commitsALotOfBytes_inSeveralCommits() {
+        for turn in 0..<5 {
+            _ = buffer.add(handover(turn..<turn + 1, bytes: 900), at: .at(ms: 0))
+        }
+        // Each as soon as there are two commits' bytes in it.
+        #expect(committed(buffer.next(at: .at(ms: 0))) == [0, 1, 2])
+        #expect(committed(buffer.next(at: .at(ms: 0))) == [3, 4])
+        #expect(waits(buffer.next(at: .at(ms: 0)), until: nil))
+    }
+
     @Test mutating func next_commitsTheRestAtOnce_andEnds_whenClosed() {
-        _ = buffer.add(marks(0..<1), bytes: 0, at: .at(ms: 0))
+        _ = buffer.add(handover(0..<1, bytes: 0), at: .at(ms: 0))
         buffer.close()
         #expect(committed(buffer.next(at: .at(ms: 0))) == [0])
         guard case .ended = buffer.next(at: .at(ms: 0)) else {
@@ -74,21 +84,27 @@ import Testing
     }
 
     @Test mutating func add_callsForALook_whenFirstOrFull_andNotBetween() {
-        #expect(buffer.add(marks(0..<1), bytes: 0, at: .at(ms: 0)) == true)
-        #expect(buffer.add(marks(1..<9), bytes: 0, at: .at(ms: 1)) == false)
-        #expect(buffer.add(marks(9..<10), bytes: 0, at: .at(ms: 2)) == true)
-        #expect(buffer.add(marks(10..<11), bytes: 5000, at: .at(ms: 3)) == false)
+        #expect(buffer.add(handover(0..<1, bytes: 0), at: .at(ms: 0)) == true)
+        #expect(buffer.add(handover(1..<9, bytes: 0), at: .at(ms: 1)) == false)
+        #expect(buffer.add(handover(9..<10, bytes: 0), at: .at(ms: 2)) == true)
+        #expect(buffer.add(handover(10..<11, bytes: 5000), at: .at(ms: 3)) == false)
         _ = buffer.next(at: .at(ms: 3))
-        #expect(buffer.add(marks(0..<1), bytes: 0, at: .at(ms: 4)) == true)
-        #expect(buffer.add(marks(1..<2), bytes: 1000, at: .at(ms: 5)) == true)
+        #expect(buffer.add(handover(0..<1, bytes: 0), at: .at(ms: 4)) == true)
+        #expect(buffer.add(handover(1..<2, bytes: 1000), at: .at(ms: 5)) == true)
     }
 
-    private func marks(_ positions: Range<Int>) -> [Mark] {
-        positions.map { Job.sample($0).mark(.ok) }
+    private func handover(_ positions: Range<Int>, bytes: Int) -> Handover {
+        Handover(
+            marks: positions.map { Job.sample($0).mark(.ok) },
+            deposit: Deposit(bytes: [UInt8](repeating: 0, count: bytes)))
     }
 
     private func committed(_ next: MarkBuffer.Next) -> [Int]? {
-        if case .commit(let marks) = next { marks.map(\.position) } else { nil }
+        if case .commit(let handovers) = next {
+            handovers.flatMap { $0.marks.map(\.position) }
+        } else {
+            nil
+        }
     }
 
     private func waits(_ next: MarkBuffer.Next, until micros: Int?) -> Bool {

@@ -76,7 +76,7 @@ import Testing
     private func finish(_ response: Response, count: Int, _ batch: RunningBatch = .sample) {
         for position in 0..<count {
             let job = Job(batch: batch, position: position, attempt: 1)
-            desk.finish(job, with: response, at: .at(ms: 0))
+            _ = desk.finish(job, with: response, at: .at(ms: 0))
         }
     }
 }

@@ -78,6 +78,7 @@ final class EventLoop: TaskExecutor, @unchecked Sendable {
 
     /// Starts the thread; `stop` ends it.
     func start() {
+        settings.seal()
         var thread = pthread_t()
         // Retained until the thread ends.
         let me = Unmanaged.passRetained(self).toOpaque()

@@ -10,6 +10,11 @@ final class Transfer {
     private var waiting: UnsafeContinuation<Response, Never>?
     private var response = Response()
     private var isTooLarge = false
+    /// The response is cut at its limit, and whole for us.
+    private var isCut = false
+    /// What is kept of the response; `nil` when nothing is.
+    private(set) var capture: Capture?
+    private var isUnkept = false
     private var isSecondTry = false
     private var isHTTPS: Bool?
     private var batch: Batch.ID?
@@ -39,6 +44,7 @@ final class Transfer {
         }
         self.easy = easy
         self.shard = shard
+        renewCapture()
         setUp()
         shard.register(self)
     }
@@ -57,7 +63,11 @@ final class Transfer {
             hasEnded = false
             response = Response()
             isTooLarge = false
+            isCut = false
+            isUnkept = false
             isSecondTry = false
+            capture?.reset()
+            capture?.startedMicros = shard.loop.now.wallMicros
             if shard.loop.isCancelled { return end(with: Response(failure: .cancelled)) }
             socketError = 0
             if let failure = setURL(job) { return end(with: Response(failure: failure)) }
@@ -140,6 +150,7 @@ final class Transfer {
             // 7.88 can hand out a pooled connection the server has closed. Nothing came and the
             // server answers nothing twice: asked again at once, on a fresh connection.
             isSecondTry = true
+            capture?.reset()
             _ = easy_set_long(easy, CURLOPT_FRESH_CONNECT, 1)
             expectConnect(true)
             if shard.add(self) { return }
@@ -149,6 +160,7 @@ final class Transfer {
         if Judge.isWorthRetrying(response.status) {
             response.retryAfterSeconds = Int(easy_get_offset(easy, CURLINFO_RETRY_AFTER))
         }
+        if let capture { complete(capture) }
         if result == CURLE_OK {
             fitBuffer(to: response.bodyBytes + easy_get_long(easy, CURLINFO_HEADER_SIZE))
             if easy_get_long(easy, CURLINFO_NUM_CONNECTS) == 0 { warmBatch = batch }
@@ -174,6 +186,30 @@ final class Transfer {
         shard.loop.noteEnded(self)
     }
 
+    /// Gives the next response a capture of its own.
+    func renewCapture() { capture = shard.loop.settings.keeping.map { Capture($0.limits) } }
+
+    /// Adds what is known once the response has ended.
+    private func complete(_ capture: Capture) {
+        capture.isCut = isCut
+        capture.durationMicros = Int(easy_get_offset(easy, CURLINFO_TOTAL_TIME_T))
+        if let address = easy_get_text(easy, CURLINFO_PRIMARY_IP) {
+            capture.remoteIP.append(
+                contentsOf: UnsafeRawBufferPointer(start: address, count: strlen(address)))
+        }
+        if easy_get_long(easy, CURLINFO_REDIRECT_COUNT) > 0,
+            let url = easy_get_text(easy, CURLINFO_EFFECTIVE_URL)
+        {
+            capture.setFinalURL(UnsafeRawBufferPointer(start: url, count: strlen(url)))
+        }
+        switch easy_get_long(easy, CURLINFO_HTTP_VERSION) {
+        case Int(CURL_HTTP_VERSION_1_0): capture.httpVersion = .http10
+        case Int(CURL_HTTP_VERSION_1_1): capture.httpVersion = .http11
+        case Int(CURL_HTTP_VERSION_2_0): capture.httpVersion = .http2
+        default: capture.httpVersion = .none
+        }
+    }
+
     /// Comes back through `EventLoop.enqueue`, on this thread.
     func resumeWorker() {
         let waiting = waiting
@@ -190,7 +226,8 @@ final class Transfer {
     }
 
     private func failure(of result: CURLcode) -> Response.Failure? {
-        if result == CURLE_OK { return nil }
+        if result == CURLE_OK || isCut { return nil }
+        if isUnkept { return .unkept }
         if isTooLarge { return .reason(.tooLarge) }
         var report = CurlFailure.Report(result: result)
         report.message = String(cString: message)
@@ -218,13 +255,35 @@ final class Transfer {
     }
 
     /// Counts decoded bytes: libcurl 7.88's own limit does not see unknown or decompressed lengths.
-    private func received(_ bytes: Int) -> Int {
-        response.bodyBytes += bytes
-        if response.bodyBytes > shard.loop.settings.maxBodyBytes {
-            isTooLarge = true
-            return 0  // anything but `bytes` ends the transfer
+    ///
+    /// - Returns: How many were taken: less than all ends the transfer.
+    private func received(_ bytes: UnsafeRawBufferPointer) -> Int {
+        let settings = shard.loop.settings
+        let room = settings.maxBodyBytes - response.bodyBytes
+        response.bodyBytes += min(room, bytes.count)
+        if bytes.count > room {
+            guard settings.cutsLargeBodies else {
+                isTooLarge = true
+                return 0
+            }
+            isCut = true
         }
-        return bytes
+        if let capture, let keeping = settings.keeping, keeping.keepsBodies {
+            do throws(Errno) {
+                try capture.append(body: UnsafeRawBufferPointer(rebasing: bytes.prefix(room)))
+            } catch {
+                isUnkept = true
+                isCut = false
+                keeping.failed(error)
+                return 0
+            }
+        }
+        return isCut ? 0 : bytes.count
+    }
+
+    /// - Returns: Whether there was room for it.
+    private func receivedHeader(_ line: UnsafeRawBufferPointer) -> Bool {
+        capture?.append(line: line) ?? true
     }
 
     private func setUp() {
@@ -233,10 +292,19 @@ final class Transfer {
         let loop = Unmanaged.passUnretained(shard.loop).toOpaque()
         _ = easy_set_write(
             easy,
-            { _, size, count, transfer in
+            { bytes, size, count, transfer in
                 Unmanaged<Transfer>.fromOpaque(transfer!).takeUnretainedValue().received(
-                    size * count)
+                    UnsafeRawBufferPointer(start: bytes, count: size * count))
             }, me)
+        if capture != nil {
+            _ = easy_set_header(
+                easy,
+                { line, size, count, transfer in
+                    let transfer = Unmanaged<Transfer>.fromOpaque(transfer!).takeUnretainedValue()
+                    let line = UnsafeRawBufferPointer(start: line, count: size * count)
+                    return transfer.receivedHeader(line) ? line.count : 0
+                }, me)
+        }
         _ = easy_set_open(
             easy,
             { transfer, _, address in

@@ -5,22 +5,41 @@ internal import CCurl
 /// Headers and the buffer for URLs are shared, so that they stay in the processor's cache.
 final class TransferSettings {
     let maxBodyBytes: Int
+    let cutsLargeBodies: Bool
     let connectTimeoutMicros: Int
     let maxTimeMicros: Int
     /// Where the URL of a request that is about to start is written.
     private(set) var urlText = UnsafeMutableBufferPointer<CChar>.allocate(capacity: 256)
+    /// How responses are kept; `nil` while they are dropped. Set before the first transfer is made.
+    var keeping: Keeping?
     private let options: FetchOptions
     private var headers: UnsafeMutablePointer<curl_slist>?
+
+    /// What a transfer does with the response for the output.
+    struct Keeping {
+        let limits: Body.Limits
+        let keepsBodies: Bool
+        /// Bodies are to stay compressed as they come.
+        let isEncodingKept: Bool
+        /// A body could not be put in the temporary file.
+        let failed: @Sendable (Errno) -> Void
+    }
 
     init(_ options: FetchOptions) {
         self.options = options
         maxBodyBytes = options.maxBodyBytes
+        cutsLargeBodies = options.cutsLargeBodies
         connectTimeoutMicros = options.connectTimeout.microseconds
         maxTimeMicros = options.maxTime.microseconds
         // As headers of our own: libcurl 7.88 formats those it makes itself character by character,
         // twice, which costs 15,000 instructions of the 63,000 a whole request takes without them.
         headers = curl_slist_append(nil, "User-Agent: \(options.userAgent)")
-        headers = curl_slist_append(headers, "Accept-Encoding: \(Self.encodings)")
+    }
+
+    /// Ends what is set for all transfers. Called before the first is made.
+    func seal() {
+        let encodings = Self.encodings(isKept: keeping?.isEncodingKept ?? false)
+        headers = curl_slist_append(headers, "Accept-Encoding: \(encodings)")
     }
 
     deinit {
@@ -38,11 +57,19 @@ final class TransferSettings {
     /// The buffer for a response of so many bytes: a power of two, no smaller than libcurl allows
     /// or a TLS record takes, no larger than what makes reading 64 KB bodies as fast as it gets.
     static func bufferBytes(for response: Int, isHTTPS: Bool) -> Int {
-        let (least, most) = (isHTTPS ? 16_384 : 1024, 102_400)
+        let (least, most) = (isHTTPS ? 16_384 : 1024, bufferBytesMax)
         guard response > least else { return least }
         guard response < most else { return most }
         return min(most, 1 << (Int.bitWidth - (response - 1).leadingZeroBitCount))
     }
+
+    /// The most a transfer reads into.
+    static let bufferBytesMax = 102_400
+
+    /// What responses are asked to be compressed with.
+    ///
+    /// - Parameter isKept: Whether they stay so: then as everyone who reads them can decode.
+    static func encodings(isKept: Bool) -> String { isKept ? "gzip" : encodings }
 
     /// What this libcurl can decode.
     private static let encodings: String = {
@@ -64,7 +91,10 @@ final class TransferSettings {
         _ = easy_set_string(easy, CURLOPT_REDIR_PROTOCOLS_STR, "http,https")
         _ = easy_set_long(easy, CURLOPT_FOLLOWLOCATION, options.maxRedirects > 0 ? 1 : 0)
         _ = easy_set_long(easy, CURLOPT_MAXREDIRS, options.maxRedirects)
-        _ = easy_set_string(easy, CURLOPT_ACCEPT_ENCODING, "")
+        // Else libcurl hands on what comes.
+        if keeping?.isEncodingKept != true {
+            _ = easy_set_string(easy, CURLOPT_ACCEPT_ENCODING, "")
+        }
         _ = easy_set_pointer(easy, CURLOPT_HTTPHEADER, headers)
         // No proxy from the environment, which would be read and copied for each request.
         _ = easy_set_string(easy, CURLOPT_PROXY, "")

@@ -1,0 +1,76 @@
+internal import Glibc
+
+/// The folders of the format `files`, from `bodies` on: made as needed, the last few kept open.
+struct BodyFolders: ~Copyable {
+    private let folder: OutputFolder
+    /// By path below `bodies`; the order they were opened in.
+    private var open: [(path: String, descriptor: Int32)] = []
+    private static let openMax = 16
+
+    init(in folder: OutputFolder) { self.folder = folder }
+
+    deinit { for entry in open { close(entry.descriptor) } }
+
+    /// Makes the file of a body and gives it to `write`. What stands at its place was never marked,
+    /// and goes; were it a link, the link goes.
+    mutating func create(
+        _ name: BodyName, _ write: (Int32) throws(SinkError) -> Void
+    ) throws(SinkError) {
+        guard let place = try leaf(of: name, makes: true) else { return }
+        let flags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC
+        var file = openat(place, name.file, flags, 0o666)
+        if file < 0 && errno == EEXIST {
+            try remove(name)
+            file = openat(place, name.file, flags, 0o666)
+        }
+        guard file >= 0 else {
+            throw folder.failure("the body of job \(name.id) cannot be made", Errno(errno))
+        }
+        defer { close(file) }
+        try write(file)
+    }
+
+    /// Removes what an attempt that was never marked may have left.
+    mutating func remove(_ name: BodyName) throws(SinkError) {
+        guard let place = try leaf(of: name, makes: false) else { return }
+        guard unlinkat(place, name.file, 0) == 0 || errno == ENOENT else {
+            throw folder.failure("the body of job \(name.id) cannot be removed", Errno(errno))
+        }
+    }
+
+    /// - Returns: `nil` when it is not there and is not to be made.
+    private mutating func leaf(of name: BodyName, makes: Bool) throws(SinkError) -> Int32? {
+        let folders = [OutputFolder.bodies] + name.folders
+        let path = folders.joined(separator: "/")
+        if let known = open.last(where: { $0.path == path }) { return known.descriptor }
+        var place = folder.descriptor
+        for (index, part) in folders.enumerated() {
+            let parent = place
+            defer { if index > 0 { close(parent) } }
+            guard let entered = try enter(part, in: place, makes: makes) else { return nil }
+            place = entered
+        }
+        if open.count == Self.openMax { close(open.removeFirst().descriptor) }
+        open.append((path, place))
+        return place
+    }
+
+    private func enter(
+        _ name: String, in place: Int32, makes: Bool
+    ) throws(SinkError) -> Int32? {
+        let flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC
+        var entered = openat(place, name, flags)
+        if entered < 0 && errno == ENOENT {
+            guard makes else { return nil }
+            guard mkdirat(place, name, 0o777) == 0 || errno == EEXIST else {
+                throw folder.failure("the folder \(name) for bodies cannot be made", Errno(errno))
+            }
+            entered = openat(place, name, flags)
+        }
+        guard entered >= 0 else {
+            throw folder.failure(
+                "the folder \(name) for bodies is no folder, or cannot be opened", Errno(errno))
+        }
+        return entered
+    }
+}

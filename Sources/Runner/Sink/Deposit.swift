@@ -1,0 +1,83 @@
+internal import JobStore
+
+/// What the output gets of the jobs that ended on a loop in one turn.
+struct Deposit: Sendable {
+    /// Records, ready to be appended to a file.
+    var bytes: [UInt8] = []
+    /// How many.
+    var records = 0
+    /// Those with bodies too large to be rendered on a loop.
+    var large: [Record] = []
+    /// Bodies that get a file each: their names and lengths, and their bytes one after another.
+    var bodies: [(name: BodyName, count: Int)] = []
+    var bodyBytes: [UInt8] = []
+    /// Jobs that failed, of which an earlier attempt that nobody marked may have left a body.
+    var withoutBody: [BodyName] = []
+    /// Of the run's budget.
+    var memory = 0
+
+    /// About how many bytes it comes to on disk.
+    var size: Int {
+        bytes.count + bodyBytes.count + large.reduce(0) { $0 + $1.capture.body.count }
+    }
+    var isEmpty: Bool { records == 0 && large.isEmpty && withoutBody.isEmpty }
+}
+
+/// A loop's side of the sink: renders what ends there.
+final class Recorder {
+    private let renderer: any RecordRenderer
+    private let format: OutputFormat
+    private let keepsFailures: Bool
+    private let budget: MemoryBudget
+    private var deposit = Deposit()
+
+    /// Larger bodies are rendered by the writer: they would hold up their loop, and escaped as JSON
+    /// a byte can become six.
+    private static let bodyBytesMax = 64 << 10
+
+    init(
+        _ renderer: any RecordRenderer, format: OutputFormat, keepsFailures: Bool,
+        budget: MemoryBudget
+    ) {
+        self.renderer = renderer
+        self.format = format
+        self.keepsFailures = keepsFailures
+        self.budget = budget
+    }
+
+    /// Takes a job that came to an end.
+    ///
+    /// - Returns: Whether it keeps the capture, so that the transfer needs another.
+    func keep(_ record: Record) -> Bool {
+        guard record.isCompleted || keepsFailures else {
+            if format == .files && record.outcome.state == .failed {
+                deposit.withoutBody.append(BodyName(record.job))
+            }
+            return false
+        }
+        let body = record.capture.body
+        guard body.isInMemory, body.count <= Self.bodyBytesMax else {
+            deposit.large.append(record)
+            return true
+        }
+        let before = deposit.bytes.count
+        // Nothing can fail: all of it is in memory.
+        try? renderer.render(record, into: &deposit.bytes) { _ in }
+        var added = deposit.bytes.count - before
+        if format == .files && record.isCompleted {
+            deposit.bodies.append((BodyName(record.job), body.count))
+            try? body.forEachPiece(of: record) { deposit.bodyBytes.append(contentsOf: $0) }
+            added += body.count
+        }
+        deposit.records += 1
+        deposit.memory += added
+        budget.force(added)
+        return false
+    }
+
+    /// What came together since the last call.
+    func take() -> Deposit {
+        defer { deposit = Deposit() }
+        return deposit
+    }
+}

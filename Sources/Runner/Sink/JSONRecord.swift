@@ -1,0 +1,142 @@
+internal import JobStore
+
+/// A record as one line of JSON; docs/OUTPUT.md lists the keys, whose order is part of the format.
+final class JSONRecord: RecordRenderer {
+    private let keepsBodies: Bool
+    private let isIndex: Bool
+
+    /// - Parameter isIndex: Of a folder of body files: a record tells of its file.
+    init(keepsBodies: Bool, isIndex: Bool = false) {
+        self.keepsBodies = keepsBodies
+        self.isIndex = isIndex
+    }
+
+    func render(
+        _ record: Record, into bytes: inout [UInt8],
+        makeRoom: (inout [UInt8]) throws(SinkError) -> Void
+    ) throws(SinkError) {
+        appendFacts(of: record, to: &bytes)
+        if record.isCompleted {
+            if isIndex {
+                try appendFile(of: record, to: &bytes)
+            } else if keepsBodies {
+                try appendBody(of: record, to: &bytes, makeRoom)
+            }
+        }
+        bytes.append("}\n")
+    }
+
+    private func appendFacts(of record: Record, to bytes: inout [UInt8]) {
+        let (job, capture) = (record.job, record.capture)
+        bytes.append("{\"id\":")
+        bytes.append(decimal: job.id)
+        bytes.append(",\"batch\":")
+        bytes.append(decimal: job.batch.id)
+        bytes.append(record.isCompleted ? ",\"state\":\"completed\"" : ",\"state\":\"failed\"")
+        bytes.append(",\"url\":\"")
+        job.batch.jsonURL.append(job.id, to: &bytes)
+        if !capture.finalURL.isEmpty {
+            bytes.append("\",\"final_url\":\"")
+            bytes.append(json: capture.finalURL)
+        }
+        bytes.append("\",\"method\":\"GET\",\"status\":")
+        if record.status > 0 { bytes.append(decimal: record.status) } else { bytes.append("null") }
+        bytes.append(",\"outcome\":\"")
+        bytes.append(contentsOf: record.outcome.label.utf8)
+        bytes.append("\",\"attempts\":")
+        bytes.append(decimal: job.attempt)
+        bytes.append(",\"fetched_at\":\"")
+        bytes.append(timeMicros: capture.startedMicros)
+        bytes.append("\",\"duration_ms\":")
+        bytes.append(decimal: capture.durationMicros / 1000)
+        bytes.append(".")
+        bytes.append(decimal: capture.durationMicros % 1000, digits: 3)
+        if capture.remoteIP.isEmpty {
+            bytes.append(",\"remote_ip\":null")
+        } else {
+            bytes.append(",\"remote_ip\":\"")
+            bytes.append(json: capture.remoteIP)
+            bytes.append("\"")
+        }
+        switch capture.httpVersion {
+        case .none: bytes.append(",\"http_version\":null")
+        case .http10: bytes.append(",\"http_version\":\"1.0\"")
+        case .http11: bytes.append(",\"http_version\":\"1.1\"")
+        case .http2: bytes.append(",\"http_version\":\"2\"")
+        }
+        bytes.append(",\"headers\":[")
+        for (index, field) in HeaderFields(capture.head).enumerated() {
+            bytes.append(index == 0 ? "[\"" : ",[\"")
+            bytes.append(jsonLatin1: field.name)
+            bytes.append("\",\"")
+            bytes.append(jsonLatin1: field.value)
+            bytes.append("\"]")
+        }
+        bytes.append("],\"body_bytes\":")
+        bytes.append(decimal: record.bodyBytes)
+        if capture.isCut { bytes.append(",\"truncated\":true") }
+    }
+
+    private func appendBody(
+        of record: Record, to bytes: inout [UInt8],
+        _ makeRoom: (inout [UInt8]) throws(SinkError) -> Void
+    ) throws(SinkError) {
+        let body = record.capture.body
+        var check = UTF8Check()
+        try body.forEachPiece(of: record) { check.add($0) }
+        let isText = check.isValid
+        bytes.append(isText ? ",\"body\":\"" : ",\"body_base64\":\"")
+        try body.forEachPiece(of: record) { piece throws(SinkError) in
+            if isText { bytes.append(json: piece) } else { bytes.append(base64: piece) }
+            try makeRoom(&bytes)
+        }
+        bytes.append("\"")
+    }
+
+    private func appendFile(of record: Record, to bytes: inout [UInt8]) throws(SinkError) {
+        bytes.append(",\"file\":\"")
+        BodyName(record.job).append(to: &bytes)
+        bytes.append("\",\"sha256\":\"")
+        digest.reset()
+        try record.capture.body.forEachPiece(of: record) { self.digest.update($0) }
+        bytes.append(hex: digest.finish())
+        bytes.append("\"")
+    }
+
+    private lazy var digest = Digest(.sha256)
+}
+
+/// Where a body's file is in the output folder: made of numbers only, so that nothing a server says
+/// can name a path.
+struct BodyName: Equatable, Sendable {
+    let batchID: Batch.ID
+    let id: Int
+
+    init(batchID: Batch.ID, id: Int) {
+        self.batchID = batchID
+        self.id = id
+    }
+
+    init(_ job: Job) { self.init(batchID: job.batch.id, id: job.id) }
+
+    /// The folders it is in, below the one of all bodies.
+    var folders: [String] {
+        let middle = String(id / 1000 % 1000)
+        return [
+            String(batchID), String(id / 1_000_000),
+            String(repeating: "0", count: 3 - middle.count) + middle,
+        ]
+    }
+    var file: String { String(id) }
+
+    func append(to bytes: inout [UInt8]) {
+        bytes.append("bodies/")
+        bytes.append(decimal: batchID)
+        bytes.append("/")
+        bytes.append(decimal: id / 1_000_000)
+        bytes.append("/")
+        bytes.append(decimal: id / 1000 % 1000, digits: 3)
+        bytes.append("/")
+        bytes.append(decimal: id)
+    }
+}

@@ -1,0 +1,156 @@
+internal import Glibc
+internal import JobStore
+
+/// The folder output files are in, by its descriptor: whatever happens to its name, what is written
+/// goes there, and a link in it is never followed.
+final class OutputFolder: Sendable {
+    /// Where the format `files` puts bodies.
+    static let bodies = "bodies"
+
+    /// Its absolute path, links resolved.
+    let path: String
+    let descriptor: Int32
+
+    /// Opens the folder at `path`.
+    ///
+    /// - Parameter makes: Whether it may be made; its parent must exist.
+    init(path: String, makes: Bool) throws(SinkError) {
+        if makes, mkdir(path, 0o777) != 0, errno != EEXIST {
+            throw Self.failure(path, "it cannot be made", Errno(errno))
+        }
+        let descriptor = Glibc.open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+        guard descriptor >= 0, let real = realpath(path, nil) else {
+            let error = Errno(errno)
+            throw switch error.number {
+            case ENOENT:
+                SinkError(
+                    .io,
+                    "the output folder \(path) is gone; put it back, or tell where it is now with --output"
+                )
+            case ENOTDIR:
+                SinkError(.io, "\(path) is not a folder; name another with --output")
+            default: Self.failure(path, "it cannot be opened", error)
+            }
+        }
+        self.path = String(cString: real)
+        free(real)
+        self.descriptor = descriptor
+    }
+
+    deinit { close(descriptor) }
+
+    /// What stands at `name`, a link itself if it is one; `nil` when nothing does.
+    func status(of name: String) throws(SinkError) -> stat? {
+        var status = stat()
+        guard fstatat(descriptor, name, &status, AT_SYMLINK_NOFOLLOW) != 0 else { return status }
+        guard errno == ENOENT else { throw failure("\(name) cannot be looked at", Errno(errno)) }
+        return nil
+    }
+
+    /// Names in it that an output's files could have.
+    func claimedNames() throws(SinkError) -> [String] {
+        guard let stream = opendir(path) else {
+            throw failure("its files cannot be listed", Errno(errno))
+        }
+        defer { closedir(stream) }
+        var names: [String] = []
+        while let entry = readdir(stream) {
+            let name = withUnsafeBytes(of: entry.pointee.d_name) { bytes in
+                String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
+            }
+            if name == Self.bodies || OutputName(name) != nil { names.append(name) }
+        }
+        return names.sorted()
+    }
+
+    /// Makes a new file; one that is there is never opened.
+    func create(_ name: String) throws(SinkError) -> Int32 {
+        let file = openat(
+            descriptor, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0o666)
+        guard file >= 0 else {
+            throw errno == EEXIST
+                ? unknown(name) : failure("\(name) cannot be made", Errno(errno))
+        }
+        // A new name is durable once its folder is synced.
+        guard fsync(descriptor) == 0 else {
+            let error = Errno(errno)
+            close(file)
+            throw failure("\(name) cannot be made", error)
+        }
+        return file
+    }
+
+    /// Opens a file of the queue's and cuts off what was never marked.
+    func open(_ file: OutputFile) throws(SinkError) -> Int32 {
+        let opened = openat(descriptor, file.name, O_WRONLY | O_NOFOLLOW | O_CLOEXEC)
+        guard opened >= 0 else {
+            throw failure("\(file.name) cannot be opened", Errno(errno))
+        }
+        guard ftruncate(opened, off_t(file.bytes)) == 0 else {
+            let error = Errno(errno)
+            close(opened)
+            throw failure("\(file.name) cannot be cut to what counts of it", error)
+        }
+        return opened
+    }
+
+    /// Looks whether a file of the queue's is as the queue knows it, as far as its length tells.
+    ///
+    /// - Returns: Whether it is there at all.
+    func check(_ file: OutputFile) throws(SinkError) -> Bool {
+        guard let status = try status(of: file.name) else { return false }
+        guard status.st_mode & S_IFMT == S_IFREG else {
+            throw SinkError(
+                .io,
+                "\(file.name) in the output folder \(path) is not a regular file; something took its place: put the file back"
+            )
+        }
+        let bytes = Int(status.st_size)
+        guard bytes >= file.bytes, !file.isSealed || bytes == file.bytes else {
+            throw SinkError(
+                .io,
+                "\(file.name) in the output folder \(path) has \(bytes) bytes where \(file.bytes) were written; put back the file as it was"
+            )
+        }
+        return true
+    }
+
+    /// Whether it and the open file are still where their names say: what is written to a file that
+    /// was moved or removed, nobody finds.
+    func isInPlace(_ file: Int32, _ name: String) -> Bool {
+        var (ours, theirs) = (stat(), stat())
+        func isSame() -> Bool { ours.st_ino == theirs.st_ino && ours.st_dev == theirs.st_dev }
+        guard fstat(file, &ours) == 0,
+            fstatat(descriptor, name, &theirs, AT_SYMLINK_NOFOLLOW) == 0, isSame()
+        else { return false }
+        return fstat(descriptor, &ours) == 0 && stat(path, &theirs) == 0 && isSame()
+    }
+
+    // MARK: - Errors
+
+    func unknown(_ name: String) -> SinkError {
+        SinkError(
+            .io,
+            "\(name) in the output folder \(path) is not of this queue, and nothing is overwritten; move it away, or name another folder with --output"
+        )
+    }
+
+    func failure(_ what: String, _ error: Errno) -> SinkError {
+        Self.failure(path, what, error)
+    }
+
+    private static func failure(_ path: String, _ what: String, _ error: Errno) -> SinkError {
+        switch error.number {
+        case ENOSPC, EDQUOT:
+            SinkError(
+                .full,
+                "no space left in the output folder \(path); make room and run again: nothing marked is lost"
+            )
+        default:
+            SinkError(
+                .io,
+                "the output folder \(path): \(what): \(error); check the disk and its permissions and run again: nothing marked is lost"
+            )
+        }
+    }
+}

@@ -1,0 +1,57 @@
+/// How responses are written; docs/OUTPUT.md describes each.
+public enum OutputFormat: String, Sendable, CaseIterable {
+    case jsonl
+    case jsonlGzip = "jsonl.gz"
+    case warc
+    case files
+
+    /// The name of a queue's output file number `id`, which is 1 or more.
+    func name(of id: Int, isFirst: Bool) -> String {
+        let number = String(repeating: "0", count: max(0, 5 - String(id).count)) + String(id)
+        return switch self {
+        case .jsonl: "responses-\(number).jsonl"
+        case .jsonlGzip: "responses-\(number).jsonl.gz"
+        case .warc: "responses-\(number).warc.gz"
+        case .files: isFirst ? "index.jsonl" : "index-\(number).jsonl"
+        }
+    }
+}
+
+/// What a run was told of its output; `nil`: as remembered, or the default.
+public struct OutputOptions: Sendable {
+    public var folder: String?
+    public var format: OutputFormat?
+    public var rotateBytes: Int?
+    public var keepsBodies: Bool?
+    public var keepsFailures: Bool?
+    /// Of bodies and records in memory, in bytes; what goes beyond is kept in a temporary file.
+    public var maxMemoryBytes = 256 << 20
+
+    public init() {}
+
+    /// Whether it says anything that needs an output.
+    public var asksForOutput: Bool {
+        folder != nil || format != nil || rotateBytes != nil || keepsBodies != nil
+            || keepsFailures != nil
+    }
+}
+
+/// Why the output cannot be written: one line that names the thing and the cure.
+public struct SinkError: Error, Sendable, CustomStringConvertible {
+    public enum Code: Sendable {
+        /// The disk is full.
+        case full
+        /// What was asked for contradicts what the queue remembers, or itself.
+        case usage
+        /// Anything else: the folder or a file is gone, changed, or cannot be written.
+        case io
+    }
+
+    public let code: Code
+    public let description: String
+
+    init(_ code: Code, _ description: String) {
+        self.code = code
+        self.description = description
+    }
+}

@@ -1,0 +1,196 @@
+internal import CGlibc
+internal import CZlib
+internal import Glibc
+internal import JobStore
+
+/// Appends records to the output's files and has them on disk before anyone is told: on a thread of
+/// its own, since disks make one wait.
+actor OutputWriter {
+    nonisolated private let thread = BlockingThread()
+    nonisolated var unownedExecutor: UnownedSerialExecutor {
+        thread.asUnownedSerialExecutor()
+    }
+
+    nonisolated let folder: OutputFolder
+    private let format: OutputFormat
+    private let settings: OutputSettings
+    private let software: String
+    private let budget: MemoryBudget
+    /// For records too large for a loop.
+    private let renderer: any RecordRenderer
+    private let deflater: Deflater?
+    private var bodies: BodyFolders
+    /// The file that is written to, as it will be recorded.
+    private var file: OutputFile
+    /// -1 until the first record comes.
+    private var descriptor: Int32 = -1
+    /// What is to be written next.
+    private var pending: [UInt8] = []
+    private static let pendingBytesMax = 256 << 10
+
+    /// - Parameter file: Known to the queue already, so that no kill can leave one it does not know.
+    init(
+        _ folder: OutputFolder, _ file: OutputFile, _ format: OutputFormat,
+        _ settings: OutputSettings, software: String, renderer: any RecordRenderer,
+        budget: MemoryBudget
+    ) {
+        self.folder = folder
+        self.file = file
+        self.format = format
+        self.settings = settings
+        self.software = software
+        self.renderer = renderer
+        self.budget = budget
+        deflater = format == .jsonlGzip ? Deflater(for: .streams) : nil
+        bodies = BodyFolders(in: folder)
+    }
+
+    deinit {
+        if descriptor >= 0 { close(descriptor) }
+        thread.stop()
+    }
+
+    /// Writes what is deposited.
+    ///
+    /// - Returns: The files that changed, as they are on disk when this returns: to be recorded in
+    ///   the transaction that marks the jobs. A file that is full is sealed, and the next one is
+    ///   among them, though nothing is in it yet.
+    /// - Throws: What the disk says. Nothing may be written after: the next run cuts the file to
+    ///   what was recorded.
+    func write(_ deposits: [Deposit]) throws(SinkError) -> [OutputFile] {
+        let records = deposits.reduce(0) { $0 + $1.records + $1.large.count }
+        for deposit in deposits {
+            for name in deposit.withoutBody { try bodies.remove(name) }
+        }
+        guard records > 0 else { return [] }
+        if descriptor < 0 { try begin() }
+        for deposit in deposits {
+            try append(deposit)
+            budget.giveBack(deposit.memory)
+        }
+        if let deflater { deflater.finish(into: &pending) }
+        try flush()
+        file.records += records
+        try sync()
+        return next()
+    }
+
+    // MARK: - Files
+
+    private func begin() throws(SinkError) {
+        let isThere = try folder.check(file)
+        guard isThere || file.bytes == 0 else {
+            throw folder.failure("\(file.name) is gone", Errno(ENOENT))
+        }
+        descriptor = isThere ? try folder.open(file) : try folder.create(file.name)
+        if file.bytes == 0, let renderer = renderer as? WARCRecord {
+            pending.append(
+                contentsOf: renderer.renderFileInfo(
+                    name: file.name, software: software, atMicros: Now.read().wallMicros))
+        }
+    }
+
+    private func sync() throws(SinkError) {
+        // What goes to many files is synced at once, folders and all.
+        if format == .files, sync_file_system(folder.descriptor) != 0 {
+            throw folder.failure("bodies cannot be brought to the disk", Errno(errno))
+        }
+        // After a failure the kernel may count as clean what it never wrote: no second try.
+        guard fdatasync(descriptor) == 0 else {
+            throw folder.failure("\(file.name) cannot be brought to the disk", Errno(errno))
+        }
+        guard folder.isInPlace(descriptor, file.name) else {
+            throw SinkError(
+                .io,
+                "\(file.name) or the output folder \(folder.path) was moved or removed while in use; put it back and run again"
+            )
+        }
+    }
+
+    /// The file as it is now, and the next one when it is full.
+    private func next() -> [OutputFile] {
+        guard file.bytes >= settings.rotateBytes else { return [file] }
+        file.isSealed = true
+        let sealed = file
+        close(descriptor)
+        descriptor = -1
+        file = OutputFile(
+            id: sealed.id + 1, name: format.name(of: sealed.id + 1, isFirst: false),
+            format: format.rawValue)
+        return [sealed, file]
+    }
+
+    // MARK: - Bytes
+
+    private func append(_ deposit: Deposit) throws(SinkError) {
+        var start = 0
+        for body in deposit.bodies {
+            let bytes = deposit.bodyBytes[start..<start + body.count]
+            start += body.count
+            try bodies.create(body.name) { file throws(SinkError) in
+                try bytes.withRawBytes { bytes throws(SinkError) in
+                    try self.write(bytes, to: file, at: 0)
+                }
+            }
+        }
+        try deposit.bytes.withRawBytes { bytes throws(SinkError) in try self.add(bytes) }
+        for record in deposit.large {
+            if format == .files && record.isCompleted { try createBody(of: record) }
+            var bytes: [UInt8] = []
+            let makeRoom = { (bytes: inout [UInt8]) throws(SinkError) in
+                try bytes.withRawBytes { part throws(SinkError) in try self.add(part) }
+                bytes.removeAll(keepingCapacity: true)
+            }
+            try renderer.render(record, into: &bytes, makeRoom: makeRoom)
+            try makeRoom(&bytes)
+        }
+    }
+
+    private func createBody(of record: Record) throws(SinkError) {
+        try bodies.create(BodyName(record.job)) { file throws(SinkError) in
+            var offset = 0
+            try record.capture.body.forEachPiece(of: record) { piece throws(SinkError) in
+                try self.write(piece, to: file, at: offset)
+                offset += piece.count
+            }
+        }
+    }
+
+    private func add(_ bytes: UnsafeRawBufferPointer) throws(SinkError) {
+        if let deflater {
+            deflater.add(bytes, to: &pending)
+        } else {
+            pending.append(contentsOf: bytes)
+        }
+        if pending.count >= Self.pendingBytesMax { try flush() }
+    }
+
+    private func flush() throws(SinkError) {
+        try pending.withRawBytes { bytes throws(SinkError) in
+            try self.write(bytes, to: self.descriptor, at: self.file.bytes)
+        }
+        file.crc32 = pending.withUnsafeBytes { bytes in
+            UInt32(
+                crc32_z(
+                    UInt(file.crc32), bytes.bindMemory(to: UInt8.self).baseAddress,
+                    bytes.count))
+        }
+        file.bytes += pending.count
+        pending.removeAll(keepingCapacity: pending.capacity <= 2 * Self.pendingBytesMax)
+    }
+
+    private func write(
+        _ bytes: UnsafeRawBufferPointer, to file: Int32, at offset: Int
+    ) throws(SinkError) {
+        var done = 0
+        while done < bytes.count {
+            let count = pwrite(
+                file, bytes.baseAddress! + done, bytes.count - done, off_t(offset + done))
+            if count < 0 && errno == EINTR { continue }
+            guard count > 0 else {
+                throw folder.failure("writing failed", Errno(count < 0 ? errno : ENOSPC))
+            }
+            done += count
+        }
+    }
+}

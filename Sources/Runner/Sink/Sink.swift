@@ -1,0 +1,193 @@
+internal import Glibc
+public import JobStore
+
+/// A queue's output, opened for a run.
+public struct Sink: Sendable {
+    /// What a user should know of how it was found, a line each.
+    public let notes: [String]
+    public let settings: OutputSettings
+    let format: OutputFormat
+    let writer: OutputWriter
+    let limits: Body.Limits
+    private let request: RequestHead
+
+    /// What all requests of a run say of themselves, for formats that archive it.
+    struct RequestHead: Sendable {
+        let userAgent: String
+        let acceptEncoding: String
+
+        func renderer(_ format: OutputFormat, keepsBodies: Bool) -> any RecordRenderer {
+            switch format {
+            case .jsonl, .jsonlGzip: JSONRecord(keepsBodies: keepsBodies)
+            case .files: JSONRecord(keepsBodies: true, isIndex: true)
+            case .warc: WARCRecord(userAgent: userAgent, acceptEncoding: acceptEncoding)
+            }
+        }
+    }
+
+    /// A loop's side of it.
+    func recorder() -> Recorder {
+        Recorder(
+            request.renderer(format, keepsBodies: settings.keepsBodies), format: format,
+            keepsFailures: settings.keepsFailures, budget: limits.budget)
+    }
+
+    /// What transfers do for it.
+    ///
+    /// - Parameter failed: Told when a body could not be kept.
+    func keeping(
+        failed: @escaping @Sendable (SinkError) -> Void
+    ) -> TransferSettings.Keeping {
+        TransferSettings.Keeping(
+            limits: limits, keepsBodies: settings.keepsBodies, isEncodingKept: format == .warc
+        ) { [folder = writer.folder] error in
+            failed(folder.failure("a body cannot be kept in its temporary file", error))
+        }
+    }
+
+    /// Opens the output a run is to have: the one asked for, or else the one the queue remembers.
+    ///
+    /// - Parameters:
+    ///   - attachment: What the queue told the run; with what it knows of its output.
+    ///   - crawl: The options of the run.
+    /// - Returns: `nil` when none is asked for and none was before.
+    /// - Throws: `SinkError` when the folder is not as the queue knows it: nothing in it was
+    ///   changed; `QueueError`.
+    public static func open(
+        _ options: OutputOptions, for attachment: Attachment, in queue: any JobQueue,
+        _ crawl: CrawlOptions
+    ) async throws -> Sink? {
+        let found = attachment.output
+        guard options.asksForOutput || found.settings != nil else { return nil }
+        var plan = try OutputPlan(options, found: found)
+        let folder = try OutputFolder(
+            path: plan.settings.folder, makes: !found.files.contains { $0.bytes > 0 })
+        try plan.settle(in: folder)
+        // Before the file is made, so that no kill leaves one the queue does not know.
+        try await queue.keepOutput(plan.settings, plan.changed)
+        var notes = plan.notes
+        if found.settings == nil, attachment.counts.completed > 0 {
+            notes.append(
+                "\(attachment.counts.completed) jobs were completed before there was an output, and are not in it"
+            )
+        }
+        let request = RequestHead(
+            userAgent: crawl.fetch.userAgent,
+            acceptEncoding: TransferSettings.encodings(isKept: plan.format == .warc))
+        // libcurl's own buffers are part of what bodies take.
+        let buffers = crawl.workers * TransferSettings.bufferBytesMax
+        let budget = MemoryBudget(
+            limit: max(options.maxMemoryBytes - buffers, options.maxMemoryBytes / 4))
+        return Sink(
+            notes: notes, settings: plan.settings, format: plan.format,
+            writer: OutputWriter(
+                folder, plan.current, plan.format, plan.settings, software: crawl.fetch.userAgent,
+                renderer: request.renderer(plan.format, keepsBodies: plan.settings.keepsBodies),
+                budget: budget),
+            limits: Body.Limits(budget: budget, spool: Spool(folder: folder)), request: request)
+    }
+}
+
+/// What a run does with the output it finds. Pure but for `settle`, which looks at the folder.
+struct OutputPlan {
+    private(set) var settings: OutputSettings
+    let format: OutputFormat
+    private(set) var notes: [String] = []
+    private let found: QueueOutput
+    /// Files whose rows are new or changed.
+    private(set) var changed: [OutputFile] = []
+    /// The file that is written to.
+    private(set) var current: OutputFile
+
+    init(_ options: OutputOptions, found: QueueOutput) throws(SinkError) {
+        let before = found.settings
+        guard let named = options.folder ?? before?.folder else {
+            throw SinkError(
+                .usage, "this queue has no output folder yet; name one with --output DIR")
+        }
+        var format = options.format ?? .jsonl
+        if options.format == nil, let before { format = try Self.format(before.format) }
+        settings = OutputSettings(
+            folder: named, format: format.rawValue,
+            rotateBytes: options.rotateBytes ?? before?.rotateBytes ?? 1 << 30,
+            keepsBodies: options.keepsBodies ?? before?.keepsBodies ?? true,
+            keepsFailures: options.keepsFailures ?? before?.keepsFailures ?? false)
+        guard settings.keepsBodies || format == .jsonl || format == .jsonlGzip else {
+            throw SinkError(
+                .usage, "--no-body goes with --format jsonl and jsonl.gz, not \(format.rawValue)")
+        }
+        self.format = format
+        self.found = found
+        let open = found.files.filter { !$0.isSealed }
+        if let same = open.last, same.format == format.rawValue {
+            current = same
+        } else {
+            let id = (found.files.last?.id ?? 0) + 1
+            let isFirst = !found.files.contains { $0.format == format.rawValue }
+            current = OutputFile(
+                id: id, name: format.name(of: id, isFirst: isFirst), format: format.rawValue)
+            changed.append(current)
+            for var file in open {
+                file.isSealed = true
+                changed.insert(file, at: 0)
+            }
+            if let old = found.files.last, old.format != format.rawValue {
+                notes.append(
+                    "the format changes from \(old.format) to \(format.rawValue): new records go to \(current.name)"
+                )
+            }
+        }
+    }
+
+    private static func format(_ name: String) throws(SinkError) -> OutputFormat {
+        guard let format = OutputFormat(rawValue: name) else {
+            throw SinkError(
+                .io,
+                "this queue's output has the format '\(name)', which this runner does not know; upgrade runner"
+            )
+        }
+        return format
+    }
+
+    /// Compares the folder with what the queue knows, and takes its real path.
+    mutating func settle(in folder: OutputFolder) throws(SinkError) {
+        try settleMove(to: folder)
+        settings.folder = folder.path
+        let known = Set(found.files.map(\.name))
+        let hasBodies = found.files.contains { $0.format == OutputFormat.files.rawValue }
+        for name in try folder.claimedNames() where !known.contains(name) {
+            if name != OutputFolder.bodies || !hasBodies { throw folder.unknown(name) }
+        }
+        for file in found.files {
+            let isThere = try folder.check(file)
+            if isThere {
+                guard changed.contains(where: { $0.id == file.id && $0.isSealed }) else { continue }
+                // Sealed now, with whatever a kill left behind what counts.
+                close(try folder.open(file))
+            } else if file.bytes > 0 {
+                guard file.isSealed else {
+                    throw folder.failure("\(file.name) is gone; put it back", Errno(ENOENT))
+                }
+                notes.append(
+                    "\(file.name) is no longer in the output folder, with \(file.records) records")
+            }
+        }
+    }
+
+    /// Another folder than last time is the same output only when that was moved there.
+    private mutating func settleMove(to folder: OutputFolder) throws(SinkError) {
+        guard let before = found.settings?.folder, before != folder.path,
+            found.files.contains(where: { $0.bytes > 0 })
+        else { return }
+        let last = found.files.last(where: { $0.bytes > 0 })
+        for file in found.files where file.bytes > 0 && (!file.isSealed || file == last) {
+            guard try folder.check(file) else {
+                throw SinkError(
+                    .io,
+                    "the output of this queue is in \(before); give --output \(before), or move its files to \(folder.path) first"
+                )
+            }
+        }
+        notes.append("the output has moved from \(before) to \(folder.path)")
+    }
+}

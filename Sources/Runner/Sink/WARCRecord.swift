@@ -1,0 +1,293 @@
+internal import Glibc
+internal import JobStore
+
+/// A record as WARC 1.1 has it: a gzip member for the response, one for its request.
+///
+/// - SeeAlso: <https://iipc.github.io/warc-specifications/specifications/warc-format/warc-1.1/>
+final class WARCRecord: RecordRenderer {
+    private let deflater = Deflater(for: .records)
+    /// For those that are not small; made when one comes.
+    private lazy var streamDeflater = Deflater(for: .streams)
+    private static let smallBytesMax = 4096
+    private let blockDigest = Digest(.sha1)
+    private let payloadDigest = Digest(.sha1)
+    private let userAgent: String
+    private let acceptEncoding: String
+    private var ids = RecordIDs()
+    /// Buffers of the record being made.
+    private var header: [UInt8] = []
+    private var block: [UInt8] = []
+
+    /// - Parameters: What the requests said, as libcurl was told.
+    init(userAgent: String, acceptEncoding: String) {
+        self.userAgent = userAgent
+        self.acceptEncoding = acceptEncoding
+    }
+
+    func render(
+        _ record: Record, into bytes: inout [UInt8],
+        makeRoom: (inout [UInt8]) throws(SinkError) -> Void
+    ) throws(SinkError) {
+        guard record.isCompleted else { return renderFailure(record, into: &bytes) }
+        let id = ids.next()
+        let target = self.target(of: record)
+        try renderResponse(record, id, target, into: &bytes, makeRoom)
+        renderRequest(record, concurrentTo: id, target, into: &bytes)
+    }
+
+    // MARK: - Records
+
+    private func renderResponse(
+        _ record: Record, _ id: [UInt8], _ target: [UInt8], into bytes: inout [UInt8],
+        _ makeRoom: (inout [UInt8]) throws(SinkError) -> Void
+    ) throws(SinkError) {
+        let capture = record.capture
+        block.removeAll(keepingCapacity: true)
+        appendHead(of: capture, to: &block)
+        blockDigest.reset()
+        payloadDigest.reset()
+        block.withUnsafeBytes { blockDigest.update($0) }
+        try capture.body.forEachPiece(of: record) { piece in
+            self.blockDigest.update(piece)
+            self.payloadDigest.update(piece)
+        }
+        begin("response", id, target, record)
+        appendJob(of: record)
+        if capture.httpVersion == .http2 { header.append("WARC-Protocol: h2\r\n") }
+        header.append("WARC-Payload-Digest: sha1:")
+        header.append(contentsOf: Base32.text(payloadDigest.finish()).utf8)
+        if capture.isCut { header.append("\r\nWARC-Truncated: length") }
+        header.append("\r\nContent-Type: application/http;msgtype=response\r\n")
+        endHeader(blockBytes: block.count + capture.body.count)
+
+        header.append(contentsOf: block)
+        guard capture.body.count > Self.smallBytesMax else {
+            try capture.body.forEachPiece(of: record) { self.header.append(contentsOf: $0) }
+            return endRecord(&bytes)
+        }
+        header.withUnsafeBytes { streamDeflater.add($0, to: &bytes) }
+        try capture.body.forEachPiece(of: record) { piece throws(SinkError) in
+            self.streamDeflater.add(piece, to: &bytes)
+            try makeRoom(&bytes)
+        }
+        Self.recordEnd.withUnsafeBytes { streamDeflater.add($0, to: &bytes) }
+        streamDeflater.finish(into: &bytes)
+    }
+
+    private func renderRequest(
+        _ record: Record, concurrentTo response: [UInt8], _ target: [UInt8],
+        into bytes: inout [UInt8]
+    ) {
+        block.removeAll(keepingCapacity: true)
+        appendRequest(for: target, isHTTP2: record.capture.httpVersion == .http2, to: &block)
+        blockDigest.reset()
+        block.withUnsafeBytes { blockDigest.update($0) }
+        begin("request", ids.next(), target, record)
+        header.append("WARC-Concurrent-To: ")
+        header.append(contentsOf: response)
+        if record.capture.httpVersion == .http2 { header.append("\r\nWARC-Protocol: h2") }
+        header.append("\r\nContent-Type: application/http;msgtype=request\r\n")
+        endHeader(blockBytes: block.count)
+        header.append(contentsOf: block)
+        endRecord(&bytes)
+    }
+
+    private func renderFailure(_ record: Record, into bytes: inout [UInt8]) {
+        block.removeAll(keepingCapacity: true)
+        block.append("outcome: ")
+        block.append(contentsOf: record.outcome.label.utf8)
+        block.append("\r\nattempts: ")
+        block.append(decimal: record.job.attempt)
+        if record.status > 0 {
+            block.append("\r\nstatus: ")
+            block.append(decimal: record.status)
+        }
+        block.append("\r\n")
+        blockDigest.reset()
+        block.withUnsafeBytes { blockDigest.update($0) }
+        begin("metadata", ids.next(), target(of: record), record)
+        appendJob(of: record)
+        header.append("Content-Type: application/warc-fields\r\n")
+        endHeader(blockBytes: block.count)
+        header.append(contentsOf: block)
+        endRecord(&bytes)
+    }
+
+    /// The record each file begins with.
+    func renderFileInfo(name: String, software: String, atMicros now: Int) -> [UInt8] {
+        var bytes: [UInt8] = []
+        block.removeAll(keepingCapacity: true)
+        block.append("software: ")
+        block.append(contentsOf: software.utf8)
+        block.append("\r\nformat: WARC File Format 1.1\r\nconformsTo: ")
+        block.append(
+            "https://iipc.github.io/warc-specifications/specifications/warc-format/warc-1.1/\r\n")
+        header.removeAll(keepingCapacity: true)
+        header.append("WARC/1.1\r\nWARC-Type: warcinfo\r\nWARC-Record-ID: ")
+        header.append(contentsOf: ids.next())
+        header.append("\r\nWARC-Date: ")
+        header.append(timeMicros: now)
+        header.append("\r\nWARC-Filename: ")
+        header.append(contentsOf: name.utf8)
+        header.append("\r\n")
+        blockDigest.reset()
+        block.withUnsafeBytes { blockDigest.update($0) }
+        header.append("Content-Type: application/warc-fields\r\n")
+        endHeader(blockBytes: block.count)
+        header.append(contentsOf: block)
+        endRecord(&bytes)
+        return bytes
+    }
+
+    // MARK: - Their parts
+
+    private func begin(
+        _ type: StaticString, _ id: [UInt8], _ target: [UInt8], _ record: Record
+    ) {
+        header.removeAll(keepingCapacity: true)
+        header.append("WARC/1.1\r\nWARC-Type: ")
+        header.append(type)
+        header.append("\r\nWARC-Record-ID: ")
+        header.append(contentsOf: id)
+        header.append("\r\nWARC-Date: ")
+        header.append(timeMicros: record.capture.startedMicros)
+        header.append("\r\nWARC-Target-URI: ")
+        header.append(contentsOf: target)
+        if !record.capture.remoteIP.isEmpty {
+            header.append("\r\nWARC-IP-Address: ")
+            header.append(contentsOf: record.capture.remoteIP)
+        }
+        header.append("\r\n")
+    }
+
+    private func appendJob(of record: Record) {
+        header.append("Runner-Batch: ")
+        header.append(decimal: record.job.batch.id)
+        header.append("\r\nRunner-ID: ")
+        header.append(decimal: record.job.id)
+        header.append("\r\nRunner-Attempts: ")
+        header.append(decimal: record.job.attempt)
+        if !record.capture.finalURL.isEmpty {
+            header.append("\r\nRunner-URL: ")
+            record.job.batch.url.append(record.job.id, to: &header)
+        }
+        header.append("\r\n")
+    }
+
+    private func endHeader(blockBytes: Int) {
+        header.append("WARC-Block-Digest: sha1:")
+        header.append(contentsOf: Base32.text(blockDigest.finish()).utf8)
+        header.append("\r\nContent-Length: ")
+        header.append(decimal: blockBytes)
+        header.append("\r\n\r\n")
+    }
+
+    /// Of a record that is in `header` as a whole.
+    private func endRecord(_ bytes: inout [UInt8]) {
+        header.append(contentsOf: Self.recordEnd)
+        (header.count > 4 * Self.smallBytesMax ? streamDeflater : deflater)
+            .addMember(header, to: &bytes)
+    }
+
+    private static let recordEnd = Array("\r\n\r\n".utf8)
+
+    /// The URI a response came from, without a fragment, which is never sent, and without
+    /// credentials, which are not to be archived.
+    private func target(of record: Record) -> [UInt8] {
+        var url = record.capture.finalURL
+        if url.isEmpty { record.job.batch.url.append(record.job.id, to: &url) }
+        if let fragment = url.firstIndex(of: UInt8(ascii: "#")) { url.removeSubrange(fragment...) }
+        let start = Self.authorityStart(of: url)
+        let end = Self.authorityEnd(of: url, from: start)
+        if let at = url[start..<end].lastIndex(of: UInt8(ascii: "@")) {
+            url.removeSubrange(start...at)
+        }
+        return url
+    }
+
+    /// - Precondition: `url` has a scheme and `//`.
+    private static func authorityStart(of url: [UInt8]) -> Int {
+        (url.firstIndex(of: UInt8(ascii: ":")) ?? 0) + 3
+    }
+
+    private static func authorityEnd(of url: [UInt8], from start: Int) -> Int {
+        url[start...].firstIndex { $0 == UInt8(ascii: "/") || $0 == UInt8(ascii: "?") } ?? url.count
+    }
+
+    /// What libcurl sends for `target`; a test compares it with what a server gets.
+    private func appendRequest(for target: [UInt8], isHTTP2: Bool, to block: inout [UInt8]) {
+        let start = Self.authorityStart(of: target)
+        let end = Self.authorityEnd(of: target, from: start)
+        block.append("GET ")
+        if end == target.count || target[end] != UInt8(ascii: "/") { block.append("/") }
+        block.append(contentsOf: target[end...])
+        block.append(" HTTP/1.1\r\nHost: ")
+        block.append(contentsOf: Self.host(target[start..<end], scheme: target[..<start]))
+        block.append("\r\nAccept: */*\r\nUser-Agent: ")
+        block.append(contentsOf: userAgent.utf8)
+        block.append("\r\nAccept-Encoding: ")
+        block.append(contentsOf: acceptEncoding.utf8)
+        block.append("\r\n\r\n")
+    }
+
+    /// Without the scheme's own port, as libcurl sends it.
+    private static func host(
+        _ authority: ArraySlice<UInt8>, scheme: ArraySlice<UInt8>
+    ) -> ArraySlice<UInt8> {
+        let isHTTPS = scheme.dropFirst(4).first.map { $0 | 0x20 } == UInt8(ascii: "s")
+        let port = Array((isHTTPS ? ":443" : ":80").utf8)
+        return authority.suffix(port.count).elementsEqual(port)
+            ? authority.dropLast(port.count) : authority
+    }
+
+    /// The status line and fields, with the empty line at their end, so that what follows is the
+    /// body: libcurl took off the transfer coding.
+    private func appendHead(of capture: Capture, to block: inout [UInt8]) {
+        var rest = capture.head[...]
+        if capture.httpVersion == .http2 {
+            // > HTTP/2 does not define a way to carry the version or reason phrase.
+            // <https://www.rfc-editor.org/rfc/rfc9113#section-8.3.2>
+            block.append("HTTP/1.1")
+            rest = rest.drop { $0 != UInt8(ascii: " ") }
+        }
+        while !rest.isEmpty {
+            let line = rest.prefix { $0 != UInt8(ascii: "\n") }
+            if line.prefix(while: { $0 != UInt8(ascii: ":") }).isASCII(equal: "transfer-encoding") {
+                block.append("X-Archive-Orig-")
+            }
+            block.append(contentsOf: line)
+            block.append("\n")
+            rest = rest[line.endIndex...].dropFirst()
+        }
+        block.append("\r\n")
+    }
+}
+
+/// Names of records: `<urn:uuid:…>`, random (RFC 9562, version 4).
+struct RecordIDs {
+    /// Random bytes of the system's, fetched for many IDs at a time.
+    private var pool: [UInt8] = []
+
+    mutating func next() -> [UInt8] {
+        if pool.isEmpty {
+            pool = [UInt8](repeating: 0, count: 256)  // the most it gives at once
+            precondition(getentropy(&pool, pool.count) == 0, "the system gives no random bytes")
+        }
+        var id: [UInt8] = []
+        id.reserveCapacity(48)
+        id.append("<urn:uuid:")
+        for (index, random) in pool.suffix(16).enumerated() {
+            if [4, 6, 8, 10].contains(index) { id.append("-") }
+            let byte =
+                switch index {
+                case 6: random & 0x0F | 0x40
+                case 8: random & 0x3F | 0x80
+                default: random
+                }
+            id.append(hex: CollectionOfOne(byte))
+        }
+        pool.removeLast(16)
+        id.append(">")
+        return id
+    }
+}

@@ -1,0 +1,119 @@
+internal import JobStore
+
+/// An output folder, its files compared with what the queue has recorded of them.
+struct AuditedFolder {
+    private let path: String
+    /// `nil` when it cannot be read, for the reason in `damage`.
+    private let folder: ReadOnlyFolder?
+    private let damage: Damage?
+    /// What was in it at the beginning, of names that look like ours.
+    private let names: [String]
+
+    /// Lists the folder.
+    init(path: String) {
+        self.path = path
+        do throws(Damage) {
+            let folder = try ReadOnlyFolder(path: path)
+            names = try folder.outputNames()
+            self.folder = folder
+            damage = nil
+        } catch {
+            folder = nil
+            names = []
+            damage = error
+        }
+    }
+
+    /// Reads what counts of a file, and compares.
+    ///
+    /// - Parameter known: How the file was recorded when it was read last; what follows is read.
+    func read(
+        _ file: OutputFile, since known: OutputFile?, _ settings: OutputSettings?,
+        _ jobs: inout JobCheck, _ report: inout AuditReport
+    ) async throws(QueueError) {
+        guard let folder else { return }
+        let complaints = Complaints(about: file.name)
+        if known == nil { report.files += 1 }
+        if OutputName(file.name)?.format != file.format {
+            complaints.add("is no name of an output file in the format \(file.format)")
+        } else if let opened = open(file, in: folder, complaints) {
+            let known = known ?? OutputFile(id: file.id, name: file.name, format: file.format)
+            let bodies = BodyFiles(in: folder, areKept: settings?.keepsBodies ?? true)
+            let end = max(known.bytes, min(file.bytes, opened.bytes))
+            let bytes = CountedBytes(opened, known.bytes..<end, crc32: known.crc32)
+            let reader: any RecordReader =
+                switch file.format {
+                case "jsonl":
+                    JSONLinesReader(
+                        bytes, before: known.records, bodies: nil, complaints: complaints)
+                case "jsonl.gz":
+                    JSONLinesReader(
+                        Gunzip(bytes), before: known.records, bodies: nil, complaints: complaints)
+                case "files":
+                    JSONLinesReader(
+                        bytes, before: known.records, bodies: bodies, complaints: complaints)
+                default: WARCReader(bytes, isFile: known.bytes == 0, complaints: complaints)
+                }
+            let records = try await jobs.take(reader, of: file.name, complaints: complaints)
+            compare(file, with: bytes, known.records + records, complaints)
+            report.records += records
+            report.bytes += bytes.offset - known.bytes + bodies.bytes
+        }
+        report.blame(.file, complaints.list, more: "more faults of \(file.name)")
+    }
+
+    /// - Returns: `nil` when there is nothing to read.
+    private func open(
+        _ file: OutputFile, in folder: ReadOnlyFolder, _ complaints: Complaints
+    ) -> OpenFile? {
+        do throws(Damage) {
+            let opened = try folder.file(file.name)
+            if opened.bytes < file.bytes {
+                complaints.add("is \(opened.bytes) bytes long, \(file.bytes) were recorded")
+            } else if opened.bytes > file.bytes, file.isSealed {
+                complaints.add("was sealed at \(file.bytes) bytes and is \(opened.bytes) long")
+            }
+            return opened
+        } catch {
+            // A file is recorded before it is made: a kill in between leaves one that is missing.
+            if file.bytes > 0 || error != .missing { complaints.add(error.description) }
+            return nil
+        }
+    }
+
+    private func compare(
+        _ file: OutputFile, with bytes: CountedBytes, _ records: Int, _ complaints: Complaints
+    ) {
+        do throws(Damage) {
+            try bytes.readRest()
+        } catch {
+            return complaints.add(error.description)
+        }
+        guard bytes.offset == file.bytes else { return }  // told already
+        if bytes.crc32 != file.crc32 {
+            complaints.add("is not what was written: its checksum differs")
+        }
+        // Where records could not be read, that is told, and this follows from it.
+        if records != file.records, complaints.list.isEmpty {
+            complaints.add("holds \(records) records of jobs, \(file.records) were recorded")
+        }
+    }
+
+    /// Tells of the folder itself, and of files in it that are not the queue's.
+    func close(_ output: QueueOutput, isLive: Bool, _ report: inout AuditReport) {
+        if let damage, output.files.contains(where: { $0.bytes > 0 }) {
+            report.blame(.file, "the folder \(path) \(damage.description)")
+        }
+        let known = Set(output.files.map(\.name))
+        let newest = output.files.compactMap { OutputName($0.name)?.number }.max() ?? 0
+        var strangers: [String] = []
+        for name in names where !known.contains(name) {
+            if isLive, OutputName(name)?.number ?? 0 > newest {
+                report.note("\(name) is not recorded yet: a run is going on")
+            } else {
+                strangers.append("\(name) is in the folder, and the queue does not know it")
+            }
+        }
+        report.blame(.stranger, strangers, more: "more files the queue does not know")
+    }
+}

@@ -1,0 +1,107 @@
+internal import JobStore
+
+/// The bodies that an index of `files` tells of.
+final class BodyFiles {
+    private let output: ReadOnlyFolder
+    /// Whether a line must tell of a body.
+    private let areKept: Bool
+    private let digest = Digest(.sha256)
+    private let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 18, alignment: 16)
+    /// The last folder: most bodies are in the one of the body before.
+    private var folder: (path: String, folder: ReadOnlyFolder)?
+    /// Read so far.
+    private(set) var bytes = 0
+
+    init(in output: ReadOnlyFolder, areKept: Bool) {
+        self.output = output
+        self.areKept = areKept
+    }
+
+    deinit { buffer.deallocate() }
+
+    /// Compares the body of a completed job with its line.
+    ///
+    /// The line's path is never opened: it must be the one the job's ID gives, and that is.
+    func check(_ line: UnsafeRawBufferPointer, _ record: JobRecord) throws(Damage) {
+        guard let entry = Entry(endOf: line) else {
+            guard areKept else { return }
+            throw Damage("does not end with its body's file and sha256")
+        }
+        let folderPath = Self.folderPath(record)
+        let path = "\(folderPath)/\(record.id)"
+        guard entry.file.elementsEqual(path.utf8) else {
+            throw Damage("names another file than \(path)")
+        }
+        do throws(Damage) {
+            let file = try folder(at: folderPath).file(String(record.id))
+            guard file.bytes == entry.bytes else {
+                throw Damage("is \(file.bytes) bytes long, its line says \(entry.bytes)")
+            }
+            guard try digest(of: file).elementsEqual(entry.sha256) else {
+                throw Damage("is not what was written: its SHA-256 differs")
+            }
+        } catch {
+            throw Damage("\(path) \(error.description)")
+        }
+    }
+
+    /// `bodies/1/12/345` for job 12345678 of batch 1 (docs/OUTPUT.md).
+    private static func folderPath(_ record: JobRecord) -> String {
+        let thousand = String(record.id / 1000 % 1000)
+        let zeros = String(repeating: "0", count: 3 - thousand.utf8.count)
+        return "bodies/\(record.batchID)/\(record.id / 1_000_000)/\(zeros)\(thousand)"
+    }
+
+    private func folder(at path: String) throws(Damage) -> ReadOnlyFolder {
+        if let folder, folder.path == path { return folder.folder }
+        var last = output
+        for name in path.split(separator: "/") { last = try last.folder(String(name)) }
+        folder = (path, last)
+        return last
+    }
+
+    /// In hex.
+    private func digest(of file: OpenFile) throws(Damage) -> [UInt8] {
+        digest.reset()
+        var offset = 0
+        while offset < file.bytes {
+            let count = try file.read(at: offset, into: buffer)
+            if count == 0 { break }
+            digest.update(UnsafeRawBufferPointer(rebasing: buffer[..<count]))
+            offset += count
+        }
+        bytes += offset
+        let digits = Array("0123456789abcdef".utf8)
+        return digest.finish().flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 0xF)]] }
+    }
+
+    /// What a line says of its body: its last keys, `"body_bytes":7,"file":"…","sha256":"…"}`.
+    private struct Entry {
+        let bytes: Int
+        let file: Slice<UnsafeRawBufferPointer>
+        /// 64 hex digits.
+        let sha256: Slice<UnsafeRawBufferPointer>
+
+        /// Read from the last `"body_bytes":` on: what follows it comes from us, not from a server.
+        init?(endOf line: UnsafeRawBufferPointer) {
+            let end = UnsafeRawBufferPointer(rebasing: line.suffix(512))
+            let key = Array(#","body_bytes":"#.utf8)
+            var start = end.count - key.count
+            while start >= 0, !end[start..<start + key.count].elementsEqual(key) { start -= 1 }
+            guard start >= 0 else { return nil }
+            var scanner = ByteScanner(UnsafeRawBufferPointer(rebasing: end[start...]))
+            guard scanner.take(#","body_bytes":"#), let bytes = scanner.takeNumber() else {
+                return nil
+            }
+            _ = scanner.take(#","truncated":true"#)
+            guard scanner.take(#","file":""#), let file = scanner.take(before: UInt8(ascii: "\"")),
+                scanner.take(#","sha256":""#),
+                let sha256 = scanner.take(before: UInt8(ascii: "\"")),
+                sha256.count == 64, scanner.take("}\n"), scanner.rest.isEmpty
+            else { return nil }
+            self.bytes = bytes
+            self.file = file
+            self.sha256 = sha256
+        }
+    }
+}

@@ -1,0 +1,127 @@
+internal import CZlib
+
+/// Bytes that come one after another.
+protocol ByteSource: AnyObject {
+    /// - Returns: How many bytes were put into the buffer: 0 at the end only.
+    func read(into buffer: UnsafeMutableRawBufferPointer) throws(Damage) -> Int
+}
+
+/// The bytes of a file that count, with their checksum.
+final class CountedBytes: ByteSource {
+    private let file: OpenFile
+    private(set) var offset: Int
+    private let end: Int
+    /// Of all bytes up to `offset`.
+    private(set) var crc32: UInt32
+
+    /// - Parameter crc32: Of the bytes before `range`.
+    init(_ file: OpenFile, _ range: Range<Int>, crc32: UInt32) {
+        self.file = file
+        offset = range.lowerBound
+        end = range.upperBound
+        self.crc32 = crc32
+    }
+
+    func read(into buffer: UnsafeMutableRawBufferPointer) throws(Damage) -> Int {
+        let wanted = UnsafeMutableRawBufferPointer(rebasing: buffer.prefix(end - offset))
+        guard wanted.count > 0 else { return 0 }
+        let count = try file.read(at: offset, into: wanted)
+        guard count > 0 else { throw Damage("was cut to \(offset) bytes while it was read") }
+        offset += count
+        let bytes = wanted.baseAddress?.assumingMemoryBound(to: UInt8.self)
+        crc32 = UInt32(crc32_z(UInt(crc32), bytes, count))
+        return count
+    }
+
+    /// Takes the rest into the checksum.
+    func readRest() throws(Damage) {
+        let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 18, alignment: 16)
+        defer { buffer.deallocate() }
+        while try read(into: buffer) > 0 {}
+    }
+}
+
+/// What gzip members hold, inflated.
+///
+/// zlib checks each member's header, its checksum and its length.
+final class Gunzip: ByteSource {
+    private let source: CountedBytes
+    private let input = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 17, alignment: 16)
+    // At one address for life: zlib keeps it, and checks it at each call.
+    private let stream = UnsafeMutablePointer<z_stream>.allocate(capacity: 1)
+    private var isInMember = false
+    /// What comes after the bytes that could be inflated.
+    private var damage: Damage?
+
+    init(_ source: CountedBytes) {
+        self.source = source
+        stream.initialize(to: z_stream())
+        let result = inflate_init_gzip(stream)
+        precondition(result == Z_OK, "zlib has no memory, or another version than its header")
+    }
+
+    deinit {
+        inflateEnd(stream)
+        stream.deallocate()
+        input.deallocate()
+    }
+
+    /// Where what is inflated next stands in the file.
+    var offset: Int { source.offset - Int(stream.pointee.avail_in) }
+
+    /// Goes on to the next member once one has ended.
+    ///
+    /// - Returns: Whether there is one.
+    func nextMember() throws(Damage) -> Bool {
+        precondition(!isInMember, "a member is read to its end")
+        guard try hasInput() else { return false }
+        let result = inflateReset(stream)
+        precondition(result == Z_OK, "a stream that was begun can begin again")
+        isInMember = true
+        return true
+    }
+
+    /// - Returns: 0 at the end of the member only.
+    func readMember(into buffer: UnsafeMutableRawBufferPointer) throws(Damage) -> Int {
+        if let damage { throw damage }
+        stream.pointee.next_out = buffer.baseAddress?.assumingMemoryBound(to: UInt8.self)
+        stream.pointee.avail_out = UInt32(buffer.count)
+        do throws(Damage) {
+            while isInMember, stream.pointee.avail_out > 0 { try inflateSome() }
+        } catch {
+            damage = error
+        }
+        let count = buffer.count - Int(stream.pointee.avail_out)
+        if let damage, count == 0 { throw damage }
+        return count
+    }
+
+    private func inflateSome() throws(Damage) {
+        guard try hasInput() else { throw Damage("ends within a gzip member") }
+        let begin = offset
+        switch inflate(stream, Z_NO_FLUSH) {
+        case Z_OK: break
+        case Z_STREAM_END: isInMember = false
+        default:
+            let reason = stream.pointee.msg.map { String(cString: $0) } ?? "no gzip"
+            throw Damage("is damaged after byte \(begin) (\(reason))")
+        }
+    }
+
+    /// All members as one.
+    func read(into buffer: UnsafeMutableRawBufferPointer) throws(Damage) -> Int {
+        while true {
+            if !isInMember, try !nextMember() { return 0 }
+            let count = try readMember(into: buffer)
+            if count > 0 { return count }
+        }
+    }
+
+    private func hasInput() throws(Damage) -> Bool {
+        guard stream.pointee.avail_in == 0 else { return true }
+        let count = try source.read(into: input)
+        stream.pointee.next_in = input.baseAddress?.assumingMemoryBound(to: UInt8.self)
+        stream.pointee.avail_in = UInt32(count)
+        return count > 0
+    }
+}

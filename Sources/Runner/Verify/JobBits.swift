@@ -1,0 +1,58 @@
+/// A set of the numbers 0..<65,536: a bit each, 8 KB.
+struct JobBits {
+    static let capacity = 1 << 16
+
+    private var words = [UInt64](repeating: 0, count: capacity / 64)
+    /// How many there are.
+    private(set) var count = 0
+
+    var isEmpty: Bool { count == 0 }
+
+    func contains(_ number: Int) -> Bool { words[number >> 6] & Self.bit(number) != 0 }
+
+    mutating func insert(_ numbers: Range<Int>) {
+        for number in numbers where !contains(number) {
+            words[number >> 6] |= Self.bit(number)
+            count += 1
+        }
+    }
+
+    /// - Returns: Whether it was there.
+    mutating func remove(_ number: Int) -> Bool {
+        guard contains(number) else { return false }
+        words[number >> 6] &= ~Self.bit(number)
+        count -= 1
+        return true
+    }
+
+    /// All that are in neither.
+    var inverted: JobBits { combined(with: self) { mine, _ in ~mine } }
+
+    func union(_ other: JobBits) -> JobBits { combined(with: other, by: |) }
+    func intersection(_ other: JobBits) -> JobBits { combined(with: other, by: &) }
+
+    private func combined(with other: JobBits, by join: (UInt64, UInt64) -> UInt64) -> JobBits {
+        var result = JobBits()
+        for index in words.indices {
+            result.words[index] = join(words[index], other.words[index])
+            result.count += result.words[index].nonzeroBitCount
+        }
+        return result
+    }
+
+    /// The first few, rising.
+    func first(_ limit: Int) -> [Int] {
+        var numbers: [Int] = []
+        for (index, word) in words.enumerated() where word != 0 {
+            var rest = word
+            while rest != 0, numbers.count < limit {
+                numbers.append(index << 6 | rest.trailingZeroBitCount)
+                rest &= rest - 1
+            }
+            if numbers.count == limit { break }
+        }
+        return numbers
+    }
+
+    private static func bit(_ number: Int) -> UInt64 { 1 << UInt64(number & 63) }
+}

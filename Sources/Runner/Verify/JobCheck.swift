@@ -1,0 +1,162 @@
+internal import JobStore
+
+/// Compares records with the jobs of a queue: each completed job has exactly one.
+struct JobCheck {
+    private let ledger: any JobLedger
+    private var completed = SeenJobs()
+    private var failed = SeenJobs()
+    private var ranges: [Batch.ID: JobRange] = [:]
+    /// Why the queue does not say how jobs stand; then records are counted, and no more.
+    private(set) var damage: QueueError?
+    /// Records too many, by the job they are about.
+    private(set) var doubled = JobNames()
+    /// Records of jobs that do not stand in the state the record tells.
+    private(set) var wrong = JobNames()
+
+    /// Completed jobs without a record.
+    var missing: JobNames { completed.missing() }
+
+    init(_ ledger: any JobLedger) { self.ledger = ledger }
+
+    /// Records from here on count since another look at the output than those before.
+    mutating func beginPass() {
+        completed.beginPass()
+        failed.beginPass()
+    }
+
+    /// Takes all records of a file.
+    ///
+    /// - Returns: How many there were; the `Damage` that ended them early goes to `complaints`.
+    mutating func take(
+        _ reader: any RecordReader, of file: String, complaints: Complaints
+    ) async throws(QueueError) -> Int {
+        var count = 0
+        while let record = Self.next(of: reader, complaints) {
+            count += 1
+            switch try await sight(of: record) {
+            case .first: break
+            case .again: doubled.add(record.id, of: record.batchID, in: file)
+            case .wrong, .unknown: wrong.add(record.id, of: record.batchID, in: file)
+            }
+        }
+        return count
+    }
+
+    private static func next(of reader: any RecordReader, _ complaints: Complaints) -> JobRecord? {
+        do throws(Damage) {
+            return try reader.next()
+        } catch {
+            complaints.add(error.description)
+            return nil
+        }
+    }
+
+    private mutating func sight(of record: JobRecord) async throws(QueueError) -> SeenJobs.Sight {
+        guard damage == nil else { return .first }
+        let sight = see(record)
+        guard sight == .unknown else { return sight }
+        do throws(QueueError) {
+            return try await lookUp(record)
+        } catch {
+            guard error.code == .damaged else { throw error }
+            damage = error
+            return .first
+        }
+    }
+
+    private mutating func see(_ record: JobRecord) -> SeenJobs.Sight {
+        record.isCompleted
+            ? completed.see(record.id, of: record.batchID)
+            : failed.see(record.id, of: record.batchID)
+    }
+
+    /// Learns the window of a record, then sees it again.
+    private mutating func lookUp(_ record: JobRecord) async throws(QueueError) -> SeenJobs.Sight {
+        // What is of no job must not make windows: there would be no bound on them.
+        guard let range = try await range(of: record.batchID), range.ids.contains(record.id) else {
+            return .wrong
+        }
+        let window = SeenJobs.WindowID(batchID: record.batchID, holding: record.id)
+        let state = record.isCompleted ? JobState.completed : .failed
+        let standing = try await standing(of: window, in: range, for: state)
+        if record.isCompleted {
+            completed.learn(window, standing)
+        } else {
+            failed.learn(window, standing)
+        }
+        return see(record)
+    }
+
+    /// Learns the windows that hold completed jobs and no record was in.
+    mutating func learnTheRest() async throws(QueueError) {
+        guard damage == nil else { return }
+        do throws(QueueError) {
+            try await learnUnknownWindows()
+        } catch {
+            guard error.code == .damaged else { throw error }
+            damage = error
+        }
+    }
+
+    private mutating func learnUnknownWindows() async throws(QueueError) {
+        var place: LedgerPlace? = .start
+        while let here = place {
+            let page = try await ledger.page(from: here)
+            for run in page.runs where run.state == .completed {
+                var id = run.ids.lowerBound
+                while id < run.ids.upperBound {
+                    let window = SeenJobs.WindowID(batchID: run.batch.id, holding: id)
+                    if !completed.knows(window) {
+                        let standing = try await standing(
+                            of: window, in: run.batch.range, for: .completed)
+                        completed.learn(window, standing)
+                    }
+                    id = window.ids.upperBound
+                }
+            }
+            place = page.next
+        }
+    }
+
+    // MARK: - What the queue says
+
+    /// Reads how the jobs of a window stand.
+    private func standing(
+        of window: SeenJobs.WindowID, in range: JobRange, for state: JobState
+    ) async throws(QueueError) -> SeenJobs.Standing {
+        var standing = SeenJobs.Standing()
+        let ids = window.ids.clamped(to: range.ids)
+        var place: LedgerPlace? = LedgerPlace(
+            batchID: window.batchID, position: ids.lowerBound - range.first)
+        while let here = place {
+            let page = try await ledger.page(from: here)
+            for run in page.runs {
+                guard run.batch.id == window.batchID, run.ids.lowerBound < ids.upperBound else {
+                    return standing
+                }
+                let ids = run.ids.clamped(to: ids)
+                if run.state == state {
+                    let first = window.ids.lowerBound
+                    standing.members.insert(ids.lowerBound - first..<ids.upperBound - first)
+                } else if run.state != .completed, run.state != .failed {
+                    standing.isFinal = false
+                }
+            }
+            place = page.next
+        }
+        return standing
+    }
+
+    /// - Returns: `nil` when there is no such batch.
+    private mutating func range(of batchID: Batch.ID) async throws(QueueError) -> JobRange? {
+        if let known = ranges[batchID] { return known }
+        let page = try await ledger.page(from: LedgerPlace(batchID: batchID, position: 0))
+        guard let batch = page.runs.first?.batch, batch.id == batchID else { return nil }
+        ranges[batchID] = batch.range
+        return batch.range
+    }
+}
+
+extension JobRange {
+    fileprivate var ids: Range<Int> { first..<first + count }
+}

@@ -1,0 +1,95 @@
+public import JobStore
+
+/// A whole check: the queue by itself, its output files, and each completed job in them once.
+///
+/// It only reads, also while a run works on the queue, and no run makes it find a false fault:
+/// - Files are read up to a length the queue has recorded, which no run takes back.
+/// - Where a job stands is read after that length, and what is completed stays so: a record within
+///   the length is of a job that is seen completed.
+/// - Jobs completed since have no record within the length. So once it was read of all jobs where
+///   they stand, the length is taken again, and what was appended is read, too; only what is not
+///   there either is missing. Jobs seen completed after that may have a record, and need none.
+/// - The folder is listed first, and compared with the files of the last look.
+public struct OutputAudit: Sendable {
+    private let ledger: any JobLedger
+    private let givenFolder: String?
+
+    /// - Parameter folder: Where the output is now; `nil` for where the queue has it.
+    public init(ledger: any JobLedger, folder: String?) {
+        self.ledger = ledger
+        givenFolder = folder
+    }
+
+    /// Checks everything. Memory grows only with jobs whose records are out of order (`SeenJobs`).
+    ///
+    /// Reads files on the thread it is called on, for as long as that takes: it is for a program
+    /// that does nothing else meanwhile.
+    ///
+    /// - Throws: `QueueError` when the queue cannot be read. What is wrong is in the report.
+    public func run() async throws(QueueError) -> AuditReport {
+        var report = AuditReport()
+        report.blame(.queue, try await ledger.verify(), more: "more faults of the queue")
+        let recorded = try await ledger.output().settings?.folder
+        guard let path = givenFolder ?? recorded else {
+            report.note("the queue keeps no responses: it was checked alone")
+            return report
+        }
+        report.hasOutput = true
+        let folder = AuditedFolder(path: path)
+        var jobs = JobCheck(ledger)
+
+        let first = try await ledger.output()
+        for file in first.files {
+            try await folder.read(file, since: nil, first.settings, &jobs, &report)
+        }
+        try await jobs.learnTheRest()
+
+        let isLive = try await ledger.counts().run != nil
+        let last = try await ledger.output()
+        jobs.beginPass()
+        let known = Dictionary(first.files.map { ($0.id, $0) }) { $1 }
+        for file in last.files where file != known[file.id] {
+            try await folder.read(file, since: known[file.id], last.settings, &jobs, &report)
+        }
+        folder.close(last, isLive: isLive, &report)
+        Self.judge(jobs, last, &report)
+        return report
+    }
+
+    /// Tells what the records do not agree with the queue on.
+    private static func judge(
+        _ jobs: JobCheck, _ output: QueueOutput, _ report: inout AuditReport
+    ) {
+        if let damage = jobs.damage {
+            // Most of what follows would be wrong.
+            report.blame(.queue, "jobs were not compared with the output: \(damage.description)")
+            return
+        }
+        let (doubled, wrong, missing) = (jobs.doubled, jobs.wrong, jobs.missing)
+        if doubled.count > 0 {
+            report.blame(
+                .jobs, "jobs with more than one record (\(doubled.count) too many): \(doubled.text)"
+            )
+        }
+        if wrong.count > 0 {
+            report.blame(
+                .jobs,
+                "records of jobs that are not completed, or not failed where they say so (\(wrong.count)): \(wrong.text)"
+            )
+        }
+        let before = output.completedBefore
+        if missing.count > before {
+            let excused =
+                before == 0
+                ? "" : "; \(before) of them may have been completed before there was an output"
+            report.blame(
+                .jobs,
+                "completed jobs not found in the output (\(missing.count)): \(missing.text)\(excused)"
+            )
+        } else if missing.count > 0 {
+            report.note(
+                "jobs completed before there was an output, and so not in it (\(missing.count)): \(missing.text)"
+            )
+        }
+    }
+}

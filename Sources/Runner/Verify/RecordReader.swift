@@ -1,0 +1,35 @@
+internal import JobStore
+
+/// A job's record, as an output file has it.
+struct JobRecord {
+    let batchID: Batch.ID
+    let id: Int
+    /// Else it failed.
+    let isCompleted: Bool
+}
+
+/// Reads the records of an output file in the order they stand.
+///
+/// What is wrong with one of them goes to the reader's `Complaints`.
+protocol RecordReader: AnyObject {
+    /// - Returns: `nil` when all that counts was read.
+    /// - Throws: What makes it impossible to tell where the next record begins.
+    func next() throws(Damage) -> JobRecord?
+}
+
+/// What is wrong with one file: the first few told, the rest counted.
+final class Complaints {
+    private static let limit = 5
+
+    private let file: String
+    private var told: [String] = []
+    private var more = 0
+
+    init(about file: String) { self.file = file }
+
+    func add(_ complaint: String) {
+        if told.count < Self.limit { told.append("\(file) \(complaint)") } else { more += 1 }
+    }
+
+    var list: [String] { more == 0 ? told : told + ["\(file) has \(more) more faults"] }
+}

@@ -1,0 +1,136 @@
+internal import JobStore
+
+/// Which jobs that stand in one state have a record: exactly, and mostly in little memory.
+///
+/// Jobs are looked at in windows of 65,536 IDs. A window is learnt from the queue when its first
+/// record comes, and shrinks to a few bytes once each of its jobs has one. Since records come
+/// about in the order of jobs, few windows are open at a time; at worst all are, with two bits a
+/// job: 25 MB for a hundred million.
+///
+/// - Note: Pure: it says when it must be taught (`Sight.unknown`), and asks nobody.
+struct SeenJobs {
+    /// IDs of a batch that share all but their last 16 bits.
+    struct WindowID: Hashable, Comparable {
+        let batchID: Batch.ID
+        let number: Int
+
+        init(batchID: Batch.ID, holding id: Int) {
+            self.batchID = batchID
+            number = id >> 16
+        }
+
+        /// Its IDs; the last of `Int` is in no window, as it is in no batch.
+        var ids: Range<Int> {
+            let first = number << 16
+            return first..<(first > Int.max - JobBits.capacity ? Int.max : first + JobBits.capacity)
+        }
+
+        static func < (one: WindowID, other: WindowID) -> Bool {
+            (one.batchID, one.number) < (other.batchID, other.number)
+        }
+    }
+
+    /// What a record is to those before it.
+    enum Sight {
+        /// The first of its job.
+        case first
+        /// Its job has one already.
+        case again
+        /// Its job does not stand in the state.
+        case wrong
+        /// Its window must be learnt, then the record shown again.
+        case unknown
+    }
+
+    /// Where the jobs of a window stand: read after the length of the output was.
+    struct Standing {
+        /// Those in the state, by ID less the window's first.
+        var members = JobBits()
+        /// Whether no job will ever come to the state or leave it.
+        var isFinal = true
+    }
+
+    private struct Window {
+        /// In the state, and without a record so far; learnt in the first pass.
+        var due: JobBits?
+        /// The same, learnt later: they may have a record, and need none within the length taken.
+        var late: JobBits?
+        /// Not in the state; `nil` when there are none.
+        var others: JobBits?
+        /// Whether `others` was dropped, because nothing more was to come.
+        var isForgotten = false
+        let isFinal: Bool
+        /// When it was learnt.
+        let pass: Int
+
+        /// Drops what is empty, and all once no record is to come.
+        mutating func shrink() {
+            if due?.isEmpty == true { due = nil }
+            if late?.isEmpty == true { late = nil }
+            if due == nil, late == nil, isFinal, others != nil {
+                others = nil
+                isForgotten = true
+            }
+        }
+    }
+
+    private var windows: [WindowID: Window] = [:]
+    /// Rises each time a new length of the output is taken: what was learnt before may be stale.
+    private var pass = 0
+
+    /// Records from here on may be of jobs that came to their state after what was learnt so far.
+    mutating func beginPass() { pass += 1 }
+
+    func knows(_ window: WindowID) -> Bool { windows[window] != nil }
+
+    /// Takes a record.
+    mutating func see(_ id: Int, of batchID: Batch.ID) -> Sight {
+        let windowID = WindowID(batchID: batchID, holding: id)
+        guard let index = windows.index(forKey: windowID) else { return .unknown }
+        return Self.see(id & (JobBits.capacity - 1), in: &windows.values[index], pass: pass)
+    }
+
+    /// Static, since a borrowed `self` would make each change of a window copy them all.
+    private static func see(_ offset: Int, in window: inout Window, pass: Int) -> Sight {
+        if window.due?.remove(offset) == true || window.late?.remove(offset) == true {
+            window.shrink()
+            return .first
+        }
+        if window.isForgotten { return .unknown }
+        if window.others?.contains(offset) == true {
+            return window.isFinal || window.pass == pass ? .wrong : .unknown
+        }
+        return .again
+    }
+
+    /// Learns a window, or what came to it since.
+    mutating func learn(_ id: WindowID, _ standing: Standing) {
+        let known = windows[id]
+        // What is known and not among the others was seen, or is awaited already.
+        let new = known.map { $0.others?.intersection(standing.members) } ?? standing.members
+        var window = Window(
+            due: known?.due, late: known?.late,
+            others: standing.members.count == JobBits.capacity ? nil : standing.members.inverted,
+            isFinal: standing.isFinal, pass: pass)
+        if pass == 0, known == nil {
+            window.due = new
+        } else if let new {
+            window.late = window.late?.union(new) ?? new
+        }
+        if window.due?.isEmpty == true { window.due = nil }
+        if window.late?.isEmpty == true { window.late = nil }
+        windows[id] = window
+    }
+
+    /// The jobs that stood in the state when they were learnt in the first pass, and have no record.
+    func missing() -> JobNames {
+        var names = JobNames()
+        for (id, window) in windows.sorted(by: { $0.key < $1.key }) {
+            guard let due = window.due else { continue }
+            let named = due.first(JobNames.limit)
+            for offset in named { names.add(id.ids.lowerBound + offset, of: id.batchID) }
+            names.addUnnamed(due.count - named.count)
+        }
+        return names
+    }
+}

@@ -1,0 +1,80 @@
+import ArgumentParser
+import Glibc
+import Runner
+
+/// Where responses go, and how.
+struct SinkOptions: ParsableArguments {
+    @Option(
+        name: .shortAndLong,
+        help: ArgumentHelp(
+            "Keep responses in this folder (default: as the last run did, else drop them).",
+            valueName: "folder"))
+    var output: String?
+
+    @Option(
+        help: ArgumentHelp(
+            "How they are written (default: as the last run did, else jsonl).",
+            valueName: OutputFormat.allCases.map(\.rawValue).joined(separator: "|")),
+        transform: Self.format)
+    var format: OutputFormat?
+
+    @Option(
+        name: .customLong("rotate-size"),
+        help: ArgumentHelp(
+            "Seal a file at this size and begin the next (default: 1G).", valueName: "bytes"))
+    var rotateSize: ByteCount?
+
+    @Flag(inversion: .prefixedNo, help: "Keep bodies (default: --body).")
+    var body: Bool?
+
+    @Flag(
+        name: .customLong("output-failures"), inversion: .prefixedNo,
+        help: "Write a record, without body, of failed jobs, too (default: --no-output-failures).")
+    var outputFailures: Bool?
+
+    @Option(
+        name: .customLong("max-memory"),
+        help: ArgumentHelp(
+            "Bodies in memory at once; what goes beyond waits in a temporary file.",
+            valueName: "bytes"))
+    var maxMemory = ByteCount(256 << 20)
+
+    @Option(
+        name: .customLong("min-free-disk"),
+        help: ArgumentHelp(
+            "Stop when queue or output have less room than this (default: when there is none).",
+            valueName: "bytes"))
+    var minFreeDisk: ByteCount?
+
+    private static func format(_ name: String) throws -> OutputFormat {
+        guard let format = OutputFormat(rawValue: name) else {
+            let names = OutputFormat.allCases.map(\.rawValue).joined(separator: ", ")
+            throw ValidationError("there is no format '\(name)'; give one of: \(names)")
+        }
+        return format
+    }
+
+    func validate() throws {
+        if let output, output.isEmpty || Terminal.escaped(output) != output {
+            throw ValidationError(
+                "the output folder's name is empty or holds a control character; name another with --output"
+            )
+        }
+    }
+
+    var outputOptions: OutputOptions {
+        var options = OutputOptions()
+        options.folder = output
+        options.format = format
+        options.rotateBytes = rotateSize?.bytes
+        options.keepsBodies = body
+        options.keepsFailures = outputFailures
+        options.maxMemoryBytes = maxMemory.bytes
+        return options
+    }
+
+    /// - Parameter folders: The queue's, and the output's if there is one.
+    func diskReserve(in folders: [String]) -> DiskReserve? {
+        minFreeDisk.map { DiskReserve(folders: folders, bytes: $0.bytes) }
+    }
+}

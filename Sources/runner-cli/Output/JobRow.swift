@@ -1,0 +1,105 @@
+import ArgumentParser
+import JobStore
+
+/// How jobs are written, a row each (docs/CLI.md).
+enum RowFormat: String, CaseIterable, ExpressibleByArgument {
+    case csv, jsonl
+
+    /// What stands before the first row.
+    var header: String { self == .csv ? "id,batch,url,state,outcome\n" : "" }
+
+    /// A row of a run's jobs, in UTF-8: what stands before, between and after their IDs.
+    fileprivate func parts(of run: LedgerPage.Run) -> [[UInt8]] {
+        var url = run.batch.request.parts.map { Array($0.utf8) }
+        let (beforeID, beforeURL, after): (String, String, String)
+        switch self {
+        case .csv:
+            // > Fields containing line breaks (CRLF), double quotes, and commas should be enclosed
+            // > in double-quotes. <https://www.rfc-editor.org/rfc/rfc4180>
+            let isQuoted = url.joined().contains { $0 == UInt8(ascii: ",") || $0 == Self.quote }
+            if isQuoted { url = url.map { Self.escaped($0, [Self.quote], with: Self.quote) } }
+            let quote = isQuoted ? "\"" : ""
+            (beforeID, beforeURL) = ("", ",\(run.batch.id),\(quote)")
+            after = "\(quote),\(run.state),\(run.outcome?.label ?? "")\n"
+        case .jsonl:
+            // A template holds no control characters; nothing else must be escaped.
+            url = url.map { Self.escaped($0, [Self.quote, Self.backslash], with: Self.backslash) }
+            (beforeID, beforeURL) = ("{\"id\":", ",\"batch\":\(run.batch.id),\"url\":\"")
+            let outcome = run.outcome.map { "\"\($0.label)\"" } ?? "null"
+            after = "\",\"state\":\"\(run.state)\",\"outcome\":\(outcome)}\n"
+        }
+        url[0] = Array(beforeURL.utf8) + url[0]
+        url[url.count - 1] += after.utf8
+        return [Array(beforeID.utf8)] + url
+    }
+
+    private static let quote = UInt8(ascii: "\"")
+    private static let backslash = UInt8(ascii: "\\")
+
+    private static func escaped(
+        _ bytes: [UInt8], _ special: [UInt8], with escape: UInt8
+    ) -> [UInt8] {
+        bytes.flatMap { special.contains($0) ? [escape, $0] : [$0] }
+    }
+}
+
+/// The row of a job, as bytes, which becomes that of the job after it in place.
+///
+/// Rows of jobs that stand alike differ in their IDs alone, and from one to the next in a digit or
+/// two of them: so a row costs a copy.
+struct JobRow {
+    private let parts: [[UInt8]]
+    private var bytes: [UInt8] = []
+    /// Behind the last digit of each ID in `bytes`.
+    private var idEnds: [Int] = []
+    private var id = 0
+    /// The ID that takes a digit more.
+    private var longerAt = 0
+
+    init(of run: LedgerPage.Run, _ format: RowFormat) {
+        parts = format.parts(of: run)
+    }
+
+    /// Appends rows until all are written or `buffer` holds `limit` bytes.
+    ///
+    /// - Returns: The IDs that are left.
+    mutating func append(
+        _ ids: Range<Int>, to buffer: inout [UInt8], limit: Int
+    ) -> Range<Int> {
+        if ids.isEmpty { return ids }
+        build(ids.lowerBound)
+        buffer.append(contentsOf: bytes)
+        while id + 1 < ids.upperBound, buffer.count < limit {
+            advance()
+            buffer.append(contentsOf: bytes)
+        }
+        return id + 1..<ids.upperBound
+    }
+
+    private mutating func build(_ id: Int) {
+        let digits = String(id).utf8
+        bytes.removeAll(keepingCapacity: true)
+        idEnds.removeAll(keepingCapacity: true)
+        bytes += parts[0]
+        for part in parts.dropFirst() {
+            bytes += digits
+            idEnds.append(bytes.count)
+            bytes += part
+        }
+        self.id = id
+        longerAt = digits.reduce(1) { power, _ in power.multipliedReportingOverflow(by: 10).0 }
+    }
+
+    private mutating func advance() {
+        guard id + 1 != longerAt else { return build(id + 1) }
+        id += 1
+        for end in idEnds {
+            var index = end - 1
+            while bytes[index] == UInt8(ascii: "9") {
+                bytes[index] = UInt8(ascii: "0")
+                index -= 1
+            }
+            bytes[index] += 1
+        }
+    }
+}

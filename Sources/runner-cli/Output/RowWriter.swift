@@ -1,0 +1,43 @@
+import JobStore
+
+/// Writes jobs to stdout as rows, many of them at a time.
+struct RowWriter {
+    /// What is gathered before it is written: two pipes full.
+    private static let pieceBytes = 128 << 10
+
+    private struct Standing: Hashable {
+        let state: JobState
+        let outcome: Outcome?
+    }
+
+    private let format: RowFormat
+    private var buffer: [UInt8]
+    private var batchID: Batch.ID?
+    /// Rows of the batch's jobs, by what they have in common: some for each of 255 outcomes at most.
+    private var rows: [Standing: JobRow] = [:]
+
+    init(_ format: RowFormat) {
+        self.format = format
+        buffer = Array(format.header.utf8)
+    }
+
+    /// Writes the rows of some jobs of a run, at latest when `flush` is called.
+    mutating func write(_ ids: Range<Int>, of run: LedgerPage.Run) throws(OutputError) {
+        if run.batch.id != batchID {
+            batchID = run.batch.id
+            rows = [:]
+        }
+        let standing = Standing(state: run.state, outcome: run.outcome)
+        var ids = ids
+        while !ids.isEmpty {
+            ids = rows[standing, default: JobRow(of: run, format)]
+                .append(ids, to: &buffer, limit: Self.pieceBytes)
+            if buffer.count >= Self.pieceBytes { try flush() }
+        }
+    }
+
+    mutating func flush() throws(OutputError) {
+        try Terminal.output(buffer)
+        buffer.removeAll(keepingCapacity: true)
+    }
+}

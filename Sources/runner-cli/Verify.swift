@@ -1,0 +1,102 @@
+import ArgumentParser
+import JobStore
+import Runner
+
+struct Verify: StatusCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Check the queue and its output, each byte; during a run too.",
+        discussion: """
+            Checks that the queue is whole, that each output file is what was written, and
+            that each completed job is in the output exactly once. Nothing is changed.
+
+            EXAMPLES
+              runner verify
+              runner verify --queue pages.db --output /mnt/copy/responses
+            """)
+
+    @OptionGroup var queue: QueueOptions
+
+    @Option(
+        help: ArgumentHelp(
+            "The output's folder, if it is not where it was written.", valueName: "folder"))
+    var output: String?
+
+    @Flag(help: "Print the result as JSON.")
+    var json = false
+
+    func validate() throws {
+        if output?.isEmpty == true {
+            throw ValidationError("the output's name is empty; name a folder with --output")
+        }
+    }
+
+    func execute() async throws -> ExitStatus {
+        let store = try SQLiteQueue(path: queue.path, access: .read)
+        let audit: AuditReport
+        do {
+            audit = try await OutputAudit(ledger: store, folder: output).run()
+        } catch {
+            await store.close()
+            throw error
+        }
+        await store.close()
+        let report = VerifyReport(audit)
+        try Terminal.output(json ? try JSON.text(report) : report.text(of: queue.path))
+        return audit.isSound ? .done : .queue
+    }
+}
+
+/// What `verify` found; the JSON is a contract (docs/CLI.md).
+struct VerifyReport: Encodable {
+    private let audit: AuditReport
+
+    init(_ audit: AuditReport) { self.audit = audit }
+
+    private enum CodingKeys: CodingKey { case sound, faults, notes, files, records, bytes }
+
+    func encode(to encoder: any Encoder) throws {
+        var container = encoder.container(keyedBy: CodingKeys.self)
+        try container.encode(audit.isSound, forKey: .sound)
+        try container.encode(audit.faults.map(\.description), forKey: .faults)
+        try container.encode(audit.notes, forKey: .notes)
+        try container.encode(audit.files, forKey: .files)
+        try container.encode(audit.records, forKey: .records)
+        try container.encode(audit.bytes, forKey: .bytes)
+    }
+
+    /// A line a fault and a note, then what it comes to.
+    func text(of queue: String) -> String {
+        let lines =
+            audit.faults.map { "fault: \($0.description)" } + audit.notes.map { "note: \($0)" }
+        return (lines.map(Terminal.escaped) + [verdict(of: queue)]).joined(separator: "\n")
+    }
+
+    private func verdict(of queue: String) -> String {
+        guard !audit.isSound else {
+            guard audit.hasOutput else { return "sound: \(queue)" }
+            let (records, bytes) = (Format.count(audit.records), Format.count(audit.bytes))
+            let files = audit.files == 1 ? "1 file" : "\(Format.count(audit.files)) files"
+            return "sound: \(queue), and \(records) records in \(files) (\(bytes) bytes)"
+        }
+        let subjects = Set(audit.faults.map(\.subject))
+        let cures = Self.cures.filter { cure in
+            // Jobs that are missing follow from a file that is damaged.
+            subjects.contains(cure.subject)
+                && !(cure.subject == .jobs && subjects.contains(.file))
+        }
+        return "not sound: \(queue); \(cures.map(\.what).joined(separator: "; "))"
+    }
+
+    private static let cures: [(subject: AuditReport.Fault.Subject, what: String)] = [
+        (.queue, "restore a copy of the queue and of the output made with it"),
+        (
+            .file,
+            "restore a copy of the files named, or fetch what was in them again with a new queue"
+        ),
+        (.stranger, "move files the queue does not know out of the folder"),
+        (
+            .jobs,
+            "restore a copy of queue and output made together, or fetch the jobs again with a new queue"
+        ),
+    ]
+}

@@ -1,0 +1,434 @@
+import Foundation
+import TestSupport
+import Testing
+
+/// What stands in the output's folder and what people do to it: nothing is overwritten, no link is
+/// followed, and nothing is lost in silence.
+@Suite(.serialized) struct OutputFolderTests {
+    private let program = Program()
+
+    private func path(_ name: String) -> String { program.folder.file(name) }
+
+    private func makeFolder(_ name: String) throws {
+        try FileManager.default.createDirectory(
+            atPath: path(name), withIntermediateDirectories: true)
+    }
+
+    private func makeLink(_ name: String, to target: String) throws {
+        try FileManager.default.createSymbolicLink(
+            atPath: path(name), withDestinationPath: target)
+    }
+
+    private func move(_ name: String, to other: String) throws {
+        try FileManager.default.moveItem(atPath: path(name), toPath: path(other))
+    }
+
+    /// A run of 20 jobs to its end, and 10 more to do.
+    private func makeOutput(
+        _ format: OutputFormat, _ origin: TestOrigin, _ more: String...
+    ) async throws {
+        try await program.enqueue(20, origin)
+        let arguments = ["run", "--output", "out", "--format", format.rawValue] + more
+        let result = try await program.start("runner", arguments).wait()
+        #expect(result.status == 0, "\(result.err)")
+        try await program.enqueue(10, origin)
+        origin.reset()
+    }
+
+    /// Runs, and expects a refusal before the first request that leaves the folder as it is.
+    private func expectRefusal(
+        _ origin: TestOrigin, _ arguments: [String] = ["run"], naming parts: String...,
+        sourceLocation: SourceLocation = #_sourceLocation
+    ) async throws {
+        let folders = try [program.tree("")].map { tree in
+            tree.filter { $0.key.contains("/") }
+        }
+        let result = try await program.start("runner", arguments).wait()
+        #expect(result.status == 3, "\(result.out)\(result.err)", sourceLocation: sourceLocation)
+        for part in parts {
+            #expect(
+                result.err.contains(part), "\(part) in: \(result.err)",
+                sourceLocation: sourceLocation)
+        }
+        #expect(try origin.hits().requests == 0, sourceLocation: sourceLocation)
+        let after = try program.tree("").filter { $0.key.contains("/") }
+        #expect([after] == folders, "the folder was changed", sourceLocation: sourceLocation)
+    }
+
+    private func arguments(_ format: OutputFormat, folder: String = "out") -> [String] {
+        ["run", "--output", folder, "--format", format.rawValue]
+    }
+
+    // MARK: - What was there before
+
+    @Test(arguments: [OutputFormat.jsonl, .files])
+    func anUnknownFileThatLooksLikeOurs_stopsTheRun(format: OutputFormat) async throws {
+        let origin = try await TestOrigin()
+        try await program.enqueue(20, origin)
+        let name = format.fileName(1)
+        try makeFolder("out")
+        write(Array("somebody's own\n".utf8), to: path("out/\(name)"))
+        try await expectRefusal(origin, arguments(format), naming: name)
+        // A later number is as little ours.
+        try move("out/\(name)", to: "out/\(format.fileName(7))")
+        try await expectRefusal(origin, arguments(format), naming: format.fileName(7))
+        // Out of the way, the run goes on.
+        try move("out/\(format.fileName(7))", to: "own")
+        let result = try await program.run(format)
+        #expect(result.status == 0, "\(result.err)")
+        try await program.expectPerfect(format, jobs: 20)
+    }
+
+    @Test func otherFilesOfTheFolder_stayAsTheyAre() async throws {
+        let origin = try await TestOrigin()
+        try await program.enqueue(20, origin)
+        try makeFolder("out")
+        let others = ["notes.txt", ".hidden", "responses.jsonl", "responses-1.csv"]
+        for name in others { write(Array(name.utf8), to: path("out/\(name)")) }
+        #expect(try await program.run(.jsonl).status == 0)
+        let tree = try program.tree()
+        #expect(Set(tree.keys) == Set(others + ["responses-00001.jsonl"]))
+        for name in others { #expect(tree[name] == Array(name.utf8)) }
+    }
+
+    @Test func theFolder_isMade_butNoneAboveIt() async throws {
+        let origin = try await TestOrigin()
+        try await program.enqueue(5, origin)
+        let result = try await program.start("runner", arguments(.jsonl, folder: "a/out")).wait()
+        result.expectStop(3, "a/out")
+        #expect(!FileManager.default.fileExists(atPath: path("a")))
+        #expect(try origin.hits().requests == 0)
+        try makeFolder("a")
+        let again = try await program.start("runner", arguments(.jsonl, folder: "a/out")).wait()
+        #expect(again.status == 0, "\(again.err)")
+        try await program.checkOutput(.jsonl, folder: "a/out", jobs: 5)
+    }
+
+    @Test func aFileInPlaceOfTheFolder_isRefused() async throws {
+        let origin = try await TestOrigin()
+        try await program.enqueue(5, origin)
+        write(Array("a file".utf8), to: path("out"))
+        let result = try await program.run(.jsonl)
+        result.expectStop(3, "out")
+        #expect(contents(of: path("out")) == Array("a file".utf8))
+        #expect(try origin.hits().requests == 0)
+    }
+
+    @Test func aSecondQueue_isRefused_inTheSameFolder() async throws {
+        let origin = try await TestOrigin()
+        try await makeOutput(.jsonl, origin)
+        let other = ["--queue", "other.db"]
+        try await program.start(
+            "runner", ["enqueue", "--range", "0..5", "--url", "\(origin.url)/{id}"] + other
+        ).wait().expectSuccess()
+        try await expectRefusal(
+            origin, arguments(.jsonl) + other, naming: "responses-00001.jsonl")
+        // The first goes on undisturbed.
+        try await program.finish()
+        try await program.expectPerfect(.jsonl, jobs: 20, 10)
+    }
+
+    // MARK: - Links
+
+    @Test(arguments: OutputFormat.allCases)
+    func aLinkInPlaceOfAFile_isNotFollowed(format: OutputFormat) async throws {
+        let origin = try await TestOrigin()
+        try await program.enqueue(20, origin)
+        try makeFolder("out")
+        try makeFolder("outside")
+        write(Array("precious\n".utf8), to: path("outside/file"))
+        // To a file that is there, and to one that would be made.
+        for target in ["file", "new"] {
+            try makeLink("out/\(format.fileName(1))", to: "../outside/\(target)")
+            try await expectRefusal(origin, arguments(format), naming: format.fileName(1))
+            try FileManager.default.removeItem(atPath: path("out/\(format.fileName(1))"))
+        }
+        #expect(try program.files(in: "outside") == ["file": Array("precious\n".utf8)])
+    }
+
+    /// Planted where the next file would be made, while nobody looks.
+    @Test func aLinkInPlaceOfTheNextFile_isNotFollowed() async throws {
+        let origin = try await TestOrigin()
+        try await makeOutput(.jsonl, origin, "--rotate-size", "1k")
+        try makeFolder("outside")
+        write(Array("precious\n".utf8), to: path("outside/file"))
+        for number in 1...100
+        where !FileManager.default.fileExists(
+            atPath: path("out/" + OutputFormat.jsonl.fileName(number)))
+        {
+            try makeLink("out/\(OutputFormat.jsonl.fileName(number))", to: "../outside/file")
+        }
+        let result = try await program.runner("run")
+        #expect(result.status == 3, "\(result.err)")
+        #expect(try program.files(in: "outside") == ["file": Array("precious\n".utf8)])
+    }
+
+    /// A file of ours that was replaced by a link to a copy of itself.
+    @Test(arguments: OutputFormat.allCases)
+    func aLinkInPlaceOfAKnownFile_isNotFollowed(format: OutputFormat) async throws {
+        let origin = try await TestOrigin()
+        try await makeOutput(format, origin)
+        let name = format.fileName(1)
+        try makeFolder("outside")
+        try move("out/\(name)", to: "outside/file")
+        try makeLink("out/\(name)", to: "../outside/file")
+        let before = contents(of: path("outside/file"))
+        let result = try await program.runner("run")
+        #expect(result.status == 3 && result.err.contains(name), "\(result.err)")
+        #expect(contents(of: path("outside/file")) == before)
+        #expect(try origin.hits().requests == 0)
+    }
+
+    @Test(arguments: ["bodies", "bodies/1", "bodies/1/0", "bodies/1/0/000"])
+    func aLinkThatWasThereBefore_stopsTheRun(folder: String) async throws {
+        let origin = try await TestOrigin()
+        try await program.enqueue(20, origin)
+        try makeFolder("outside")
+        try makeFolder("out/" + folder.split(separator: "/").dropLast().joined(separator: "/"))
+        try makeLink("out/\(folder)", to: path("outside"))
+        try await expectRefusal(origin, arguments(.files), naming: "bodies")
+
+        try FileManager.default.removeItem(atPath: path("out/bodies"))
+        let result = try await program.run(.files)
+        #expect(result.status == 0, "\(result.err)")
+        try await program.expectPerfect(.files, jobs: 20)
+    }
+
+    /// Planted between two runs, where the second is to make folders.
+    @Test(arguments: ["bodies/2", "bodies/2/0", "bodies/2/0/000"])
+    func aLinkInPlaceOfAFolderOfBodies_isNotFollowed(folder: String) async throws {
+        let origin = try await TestOrigin()
+        try await makeOutput(.files, origin)
+        try makeFolder("outside")
+        try makeFolder("out/" + folder.split(separator: "/").dropLast().joined(separator: "/"))
+        try makeLink("out/\(folder)", to: path("outside"))
+        let result = try await program.runner("run")
+        result.expectStop(3, "out")
+        #expect(try program.tree("outside").isEmpty)
+        #expect(try await program.jobs()["completed"] == 20)
+
+        try FileManager.default.removeItem(atPath: path("out/\(folder)"))
+        try await program.finish()
+        try await program.expectPerfect(.files, jobs: 20, 10)
+    }
+
+    @Test func aLinkInPlaceOfAllBodies_isNotFollowed() async throws {
+        let origin = try await TestOrigin()
+        try await makeOutput(.files, origin)
+        try move("out/bodies", to: "outside")
+        try makeLink("out/bodies", to: path("outside"))
+        let before = try program.tree("outside")
+        let result = try await program.runner("run")
+        result.expectStop(3, "out")
+        #expect(try program.tree("outside") == before)
+    }
+
+    @Test func aLinkInPlaceOfABody_isNotFollowed() async throws {
+        let origin = try await TestOrigin()
+        try await makeOutput(.files, origin)
+        try makeFolder("outside")
+        try makeFolder("out/bodies/2/0/000")
+        write(Array("precious\n".utf8), to: path("outside/file"))
+        try makeLink("out/bodies/2/0/000/5", to: path("outside/file"))
+        try makeLink("out/bodies/2/0/000/6", to: path("outside/new"))
+        // They go, as what a kill left does.
+        try await program.finish()
+        #expect(try program.files(in: "outside") == ["file": Array("precious\n".utf8)])
+        try await program.expectPerfect(.files, jobs: 20, 10)
+    }
+
+    // MARK: - What happened to ours
+
+    @Test(arguments: [OutputFormat.jsonl, .files])
+    func anotherFolder_isRefused_whenTheFilesAreNotThere(format: OutputFormat) async throws {
+        let origin = try await TestOrigin()
+        try await makeOutput(format, origin)
+        try await expectRefusal(origin, arguments(format, folder: "other"), naming: "other")
+        try makeFolder("other")
+        try await expectRefusal(
+            origin, arguments(format, folder: "other"), naming: path("out"), path("other"))
+        try await program.finish()
+        try await program.expectPerfect(format, jobs: 20, 10)
+    }
+
+    @Test(arguments: [OutputFormat.jsonl, .files])
+    func aMovedFolder_isAccepted_whenItIsNamed(format: OutputFormat) async throws {
+        let origin = try await TestOrigin()
+        try await makeOutput(format, origin)
+        try move("out", to: "moved")
+        try await expectRefusal(origin, naming: path("out"))
+        #expect(!FileManager.default.fileExists(atPath: path("out")))
+        let result = try await program.runner("run", "--output", "moved")
+        #expect(result.status == 0, "\(result.err)")
+        #expect(result.err.contains("moved"), "\(result.err)")
+        try await program.expectVerified()
+        try await program.checkOutput(format, folder: "moved", jobs: 20, 10)
+        #expect(!FileManager.default.fileExists(atPath: path("out")))
+    }
+
+    @Test(arguments: [OutputFormat.jsonl, .files])
+    func aMissingFile_stopsTheRun(format: OutputFormat) async throws {
+        let origin = try await TestOrigin()
+        try await makeOutput(format, origin)
+        try move("out/\(format.fileName(1))", to: "away")
+        try await expectRefusal(origin, naming: format.fileName(1))
+        #expect(try await program.runner("verify").status != 0)
+        try move("away", to: "out/\(format.fileName(1))")
+        try await program.finish()
+        try await program.expectPerfect(format, jobs: 20, 10)
+    }
+
+    @Test(arguments: OutputFormat.allCases)
+    func aShortenedFile_stopsTheRun(format: OutputFormat) async throws {
+        let origin = try await TestOrigin()
+        try await makeOutput(format, origin)
+        let file = path("out/\(format.fileName(1))")
+        truncate(file, off_t(contents(of: file).count - 1))
+        try await expectRefusal(origin, naming: format.fileName(1))
+        #expect(try await program.runner("verify").status != 0)
+    }
+
+    @Test(arguments: [OutputFormat.jsonl, .warc], [-1, 1])
+    func aSealedFileOfAnotherLength_stopsTheRun(format: OutputFormat, change: Int) async throws {
+        let origin = try await TestOrigin()
+        try await makeOutput(format, origin, "--rotate-size", "1k")
+        let file = path("out/\(format.fileName(1))")
+        truncate(file, off_t(contents(of: file).count + change))
+        try await expectRefusal(origin, naming: format.fileName(1))
+    }
+
+    @Test(arguments: OutputFormat.allCases)
+    func aChangedByte_isFoundByVerify(format: OutputFormat) async throws {
+        let origin = try await TestOrigin()
+        try await makeOutput(format, origin, "--rotate-size", "20k")
+        try await program.finish()
+        try await program.expectVerified()
+        // Not all bodies: they are alike.
+        let files = try program.tree().filter { !$0.value.isEmpty }.sorted { $0.key > $1.key }
+        for (name, bytes) in files.prefix(2) + files.suffix(2) {
+            var changed = bytes
+            changed[bytes.count / 2] ^= 1
+            write(changed, to: path("out/\(name)"))
+            let result = try await program.runner("verify")
+            #expect(result.status == 3, "\(name): \(result.out)\(result.err)")
+            #expect((result.out + result.err).contains(name), "\(result.out)\(result.err)")
+            write(bytes, to: path("out/\(name)"))
+        }
+        try await program.expectVerified()
+    }
+
+    @Test(arguments: OutputFormat.allCases)
+    func whatStandsBehindTheLastMark_isCutOff(format: OutputFormat) async throws {
+        let origin = try await TestOrigin()
+        try await makeOutput(format, origin)
+        // Longer than what is there, and like a record.
+        let whole = contents(of: path("out/\(format.fileName(1))"))
+        try program.appendToLastFile(of: format, whole + whole)
+        try await program.expectVerified()
+        try await program.finish()
+        try await program.expectPerfect(format, jobs: 20, 10)
+    }
+
+    @Test func aBodyWithoutALine_isReplaced() async throws {
+        let origin = try await TestOrigin()
+        try await makeOutput(.files, origin)
+        try makeFolder("out/bodies/2/0/000")
+        for id in 0..<10 {
+            let left = Array(repeating: UInt8(ascii: "x"), count: 5000 * id)
+            write(left, to: path("out/bodies/2/0/000/\(id)"))
+        }
+        try await program.finish()
+        try await program.expectPerfect(.files, jobs: 20, 10)
+    }
+
+    // MARK: - Another format
+
+    @Test func changingTheFormat_startsNewFiles_andSaysSo() async throws {
+        let origin = try await TestOrigin()
+        try await program.enqueue(20, origin)
+        #expect(try await program.run(.jsonl).status == 0)
+        var jobs = [20]
+        // Back to the first at the end: its sealed file stays so.
+        for format in [OutputFormat.files, .warc, .jsonlGzip, .jsonl] {
+            let before = try program.tree()
+            try await program.enqueue(10, origin)
+            let result = try await program.run(format)
+            #expect(result.status == 0, "\(result.err)")
+            #expect(result.err.contains(format.rawValue), "nothing said so: \(result.err)")
+            let after = try program.tree()
+            for (name, bytes) in before { #expect(after[name] == bytes, "\(name)") }
+            // From now on a plain run means the new one.
+            try await program.enqueue(5, origin)
+            try await program.finish()
+            jobs += [10, 5]
+            try await program.expectVerified("\(format)")
+        }
+        let all = jobs.flatMap { ["--jobs", "0..\($0)"] }
+        try await program.checkOutput(.jsonl, .files, .warc, .jsonlGzip, more: all)
+    }
+
+    // MARK: - Names from a server
+
+    static let names = [
+        "..%2F..%2F..%2Fetc%2Fcron.d%2Fx", "%2Ftmp%2Frunner-test-escaped", "C%3A%5Cx",
+        "..%2F", ".%2F", "responses-00001.jsonl", "index.jsonl", "a%2F..%2F..%2Fb", "%FF%FE",
+        "x%22%3B filename*=UTF-8''..%252Fy".replacing(" ", with: "%20"),
+        String(repeating: "n", count: 300), "-rf", "%24(touch%20x)", "nul%01%1B[2J",
+    ]
+
+    @Test(arguments: OutputFormat.allCases)
+    func namesFromAServer_reachNoPath(format: OutputFormat) async throws {
+        let origin = try await TestOrigin()
+        let before = try outsideOfOutput()
+        for name in Self.names {
+            try await program.enqueue(1, origin, "attachment/\(name)/{id}")
+        }
+        let result = try await program.run(format)
+        #expect(result.status == 0, "\(result.err)")
+        var expected: Set = [format.fileName(1)]
+        if format == .files {
+            expected.formUnion((1...Self.names.count).map { "bodies/\($0)/0/000/0" })
+        }
+        #expect(Set(try program.tree().keys) == expected)
+        let queue: Set = ["runner.db", "runner.db-lock", "out"]
+        #expect(try outsideOfOutput().subtracting(before).subtracting(queue) == [])
+        #expect(!FileManager.default.fileExists(atPath: "/tmp/runner-test-escaped"))
+        try await program.expectVerified()
+    }
+
+    /// A NUL does not get past libcurl, whatever it stands in.
+    @Test func aNameWithNUL_failsItsJob_andNothingElse() async throws {
+        let origin = try await TestOrigin()
+        try await program.enqueue(1, origin, "attachment/..%2Fa%00b/{id}")
+        try await program.enqueue(5, origin)
+        let result = try await program.run(.files, "--retries", "0")
+        #expect(result.status == 1, "\(result.err)")
+        #expect(
+            Set(try program.tree().keys)
+                == Set(["index.jsonl"] + (0..<5).map { "bodies/2/0/000/\($0)" }))
+    }
+
+    /// IDs are the only part of a path that is not ours, and they are numbers.
+    @Test func bodies_liveByTheirIDs() async throws {
+        let origin = try await TestOrigin()
+        for range in ["0..1", "999..1001", "12345678..12345679", "4294967296..4294967298"] {
+            try await program.runner("enqueue", "--range", range, "--url", "\(origin.url)/{id}")
+                .expectSuccess()
+        }
+        #expect(try await program.run(.files).status == 0)
+        let expected: Set = [
+            "index.jsonl", "bodies/1/0/000/0", "bodies/2/0/000/999", "bodies/2/0/001/1000",
+            "bodies/3/12/345/12345678", "bodies/4/4294/967/4294967296",
+            "bodies/4/4294/967/4294967297",
+        ]
+        #expect(Set(try program.tree().keys) == expected)
+        try await program.expectVerified()
+    }
+
+    /// The names beside the output's folder, but for the harness's.
+    private func outsideOfOutput() throws -> Set<String> {
+        Set(
+            try FileManager.default.contentsOfDirectory(atPath: program.folder.path)
+                .filter { !$0.hasPrefix(".output-") })
+    }
+}

@@ -1,0 +1,155 @@
+import TestSupport
+import Testing
+
+@testable import Runner
+
+@Suite struct SeenJobsTests {
+    private let window = SeenJobs.WindowID(batchID: 1, holding: 0)
+
+    private func standing(_ members: Range<Int>..., isFinal: Bool = true) -> SeenJobs.Standing {
+        var standing = SeenJobs.Standing()
+        for range in members { standing.members.insert(range) }
+        standing.isFinal = isFinal
+        return standing
+    }
+
+    private func taught(_ standing: SeenJobs.Standing) -> SeenJobs {
+        var seen = SeenJobs()
+        seen.learn(window, standing)
+        return seen
+    }
+
+    @Test func see_asksForAWindowItDoesNotKnow() {
+        var seen = taught(standing(0..<10))
+        let sights = [seen.see(0, of: 2), seen.see(65536, of: 1), seen.see(0, of: 1)]
+        #expect(sights == [.unknown, .unknown, .first])
+    }
+
+    @Test func see_tellsTheFirstFromTheNext() {
+        var seen = taught(standing(0..<10))
+        let sights = [seen.see(3, of: 1), seen.see(4, of: 1), seen.see(3, of: 1)]
+        #expect(sights == [.first, .first, .again])
+    }
+
+    @Test func see_findsWhatIsNotInTheState() {
+        var seen = taught(standing(0..<10, 20..<30))
+        let sights = [seen.see(10, of: 1), seen.see(20, of: 1), seen.see(30, of: 1)]
+        #expect(sights == [.wrong, .first, .wrong])
+    }
+
+    @Test(arguments: [65536, 65535, 1])
+    func see_tellsTheNext_whenAllWereSeen(count: Int) {
+        var seen = taught(standing(0..<count))
+        let first = (0..<count).allSatisfy { seen.see($0, of: 1) == .first }
+        #expect(first)
+        #expect(seen.missing().count == 0)
+        var again = seen.see(0, of: 1)
+        if again == .unknown {  // it shrank, and must be taught again
+            seen.learn(window, standing(0..<count))
+            again = seen.see(0, of: 1)
+        }
+        #expect(again == .again)
+        if count < 65536 {
+            let wrong = seen.see(65535, of: 1)
+            #expect(wrong == .wrong)
+        }
+        #expect(seen.missing().count == 0)
+    }
+
+    @Test func missing_namesTheFirstFew_inOrder() {
+        var seen = SeenJobs()
+        seen.learn(SeenJobs.WindowID(batchID: 2, holding: 5), standing(5..<6))
+        seen.learn(SeenJobs.WindowID(batchID: 1, holding: 65536), standing(0..<2))
+        seen.learn(window, standing(0..<100))
+        for id in 0..<97 { _ = seen.see(id, of: 1) }
+        #expect(seen.missing().count == 6)
+        #expect(seen.missing().text == "batch 1: 97, 98, 99, 65536, 65537; and 1 more")
+    }
+
+    @Test func learn_takesWhatCameSince_inALaterPass() {
+        var seen = taught(standing(0..<10, isFinal: false))
+        var sights = [seen.see(3, of: 1), seen.see(12, of: 1)]
+        #expect(sights == [.first, .wrong])
+        seen.beginPass()
+        sights = [seen.see(3, of: 1), seen.see(12, of: 1)]
+        #expect(sights == [.again, .unknown])
+        seen.learn(window, standing(0..<13, isFinal: false))
+        sights = [
+            seen.see(12, of: 1), seen.see(12, of: 1), seen.see(3, of: 1), seen.see(13, of: 1),
+        ]
+        #expect(sights == [.first, .again, .again, .wrong])
+        #expect(seen.missing().count == 9, "those that came later need no record yet")
+    }
+
+    @Test func windows_endWithTheLastID() {
+        let last = SeenJobs.WindowID(batchID: 1, holding: Int.max - 1)
+        #expect(last.ids.upperBound == Int.max)
+        #expect(last.ids.contains(Int.max - 1))
+        #expect(window.ids == 0..<65536)
+    }
+
+    /// Against a dictionary that counts.
+    @Test func see_agreesWithCounting() {
+        let seed = testSeed(for: "see_agreesWithCounting")
+        var random = SeededGenerator(seed: seed)
+        var seen = SeenJobs()
+        var counts: [Int: Int] = [:]
+        let isMember = { (id: Int) in id % 7 != 3 && id < 150_000 }
+        for _ in 0..<400_000 {
+            let id = Int.random(in: 0..<160_000, using: &random)
+            var sight = seen.see(id, of: 1)
+            if sight == .unknown {
+                let window = SeenJobs.WindowID(batchID: 1, holding: id)
+                var standing = SeenJobs.Standing()
+                for id in window.ids where isMember(id) {
+                    let offset = id - window.ids.lowerBound
+                    standing.members.insert(offset..<offset + 1)
+                }
+                seen.learn(window, standing)
+                sight = seen.see(id, of: 1)
+            }
+            let expected: SeenJobs.Sight =
+                !isMember(id) ? .wrong : counts[id] == nil ? .first : .again
+            counts[id, default: 0] += 1
+            guard sight == expected else {
+                Issue.record("\(id) is \(sight), not \(expected)")
+                return
+            }
+        }
+        let members = (0..<150_000).filter(isMember)
+        #expect(seen.missing().count == members.filter { counts[$0] == nil }.count)
+    }
+}
+
+@Suite struct JobNamesTests {
+    @Test func text_groupsByBatchAndFile() {
+        var names = JobNames()
+        names.add(1, of: 1, in: "a")
+        names.add(2, of: 1, in: "a")
+        names.add(2, of: 1, in: "a")
+        names.add(3, of: 1, in: "b")
+        names.add(4, of: 2)
+        #expect(names.text == "batch 1: 1, 2 in a; batch 1: 3 in b; batch 2: 4; and 1 more")
+        #expect(names.count == 5)
+    }
+}
+
+@Suite struct OutputNameTests {
+    @Test(arguments: [
+        ("responses-00001.jsonl", "jsonl", 1), ("responses-00012.jsonl.gz", "jsonl.gz", 12),
+        ("responses-123456.warc.gz", "warc", 123_456), ("index.jsonl", "files", 1),
+        ("index-00002.jsonl", "files", 2),
+    ])
+    func name_isRead(_ name: String, format: String, number: Int) {
+        #expect(OutputName(name)?.format == format)
+        #expect(OutputName(name)?.number == number)
+    }
+
+    @Test(arguments: [
+        "", "responses-1.jsonl", "responses-00001.json", "responses-00000.jsonl", "bodies",
+        "../responses-00001.jsonl", "responses-0000/.jsonl", "responses-+0001.jsonl",
+        "index-.jsonl",
+        "responses-00001.jsonl~", "responses-99999999999999999999.jsonl",
+    ])
+    func name_isNotOurs(_ name: String) { #expect(OutputName(name) == nil) }
+}
