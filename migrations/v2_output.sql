@@ -5,6 +5,7 @@ DROP TABLE output;
 CREATE TABLE sink (
     id               INTEGER PRIMARY KEY CHECK (id = 1),
     folder           TEXT    NOT NULL,              -- its absolute path
+    identity         TEXT    NOT NULL,              -- what the file `.runner` in it says
     format           TEXT    NOT NULL,
     rotate_bytes     INTEGER NOT NULL CHECK (rotate_bytes > 0),
     bodies           INTEGER NOT NULL CHECK (bodies IN (0, 1)),     -- kept

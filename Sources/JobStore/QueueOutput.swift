@@ -2,6 +2,8 @@
 public struct OutputSettings: Equatable, Sendable {
     /// The folder's absolute path.
     public var folder: String
+    /// Random; a file in the folder has it, too, and so says that it is this queue's.
+    public var identity: String
     /// One of the formats the sink knows; a store does not look at it.
     public var format: String
     /// Bytes after which a file is sealed and the next begun, 1 or more.
@@ -11,9 +13,11 @@ public struct OutputSettings: Equatable, Sendable {
     public var keepsFailures: Bool
 
     public init(
-        folder: String, format: String, rotateBytes: Int, keepsBodies: Bool, keepsFailures: Bool
+        folder: String, identity: String, format: String, rotateBytes: Int, keepsBodies: Bool,
+        keepsFailures: Bool
     ) {
         self.folder = folder
+        self.identity = identity
         self.format = format
         self.rotateBytes = rotateBytes
         self.keepsBodies = keepsBodies

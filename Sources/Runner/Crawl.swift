@@ -63,7 +63,10 @@ public struct Crawl: Sendable {
             let desk = Desk(
                 feed: feed, marker: marker, judge: judge, recorder: sink?.recorder())
             loop.client = desk
-            loop.settings.keeping = sink?.keeping { marker.fail($0) }
+            loop.settings.keeping = sink?.keeping {
+                marker.fail($0)
+                feed.drain()  // or what cannot be kept is fetched again and again until the end
+            }
             loop.start()
             return desk
         }

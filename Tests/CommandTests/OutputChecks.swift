@@ -152,11 +152,13 @@ extension Program {
         }
     }
 
-    /// Everything in a folder and below it: paths of files and links within it, and what they hold.
+    /// Everything in a folder and below it: paths of files and links within it, and what they hold;
+    /// but for the file that says whose folder it is.
     func tree(_ subfolder: String = "out") throws -> [String: [UInt8]] {
         let root = folder.file(subfolder)
         var files: [String: [UInt8]] = [:]
-        for path in try FileManager.default.subpathsOfDirectory(atPath: root) {
+        for path in try FileManager.default.subpathsOfDirectory(atPath: root)
+        where path != ".runner" {
             let type = try FileManager.default.attributesOfItem(atPath: root + "/" + path)[.type]
             guard type as? FileAttributeType != .typeDirectory else { continue }
             files[path] = contents(of: root + "/" + path)

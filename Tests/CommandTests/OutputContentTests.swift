@@ -408,6 +408,34 @@ import Testing
 
     // MARK: - WARC
 
+    /// The request of a record is made up from what was asked for; it must be what was sent.
+    @Test(arguments: [
+        "/{id}", "/a%20b/{id}?x={id}&y=%C3%A9", "?q={id}", "/{id}#part", "/./a/../{id}",
+    ])
+    func aWARCRequest_isWhatTheServerGot(path: String) async throws {
+        let server = OneAnswerServer(
+            answer: "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nhi")
+        let url = "http://127.0.0.1:\(server.port)\(path)"
+        try await program.runner("enqueue", "--range", "7..8", "--url", url).expectSuccess()
+        let result = try await program.run(.warc)
+        #expect(result.status == 0, "\(result.err)")
+        try await program.shell("gzip -dc out/responses-00001.warc.gz >plain", []).expectSuccess()
+        let plain = String(decoding: contents(of: program.folder.file("plain")), as: UTF8.self)
+        let request = try #require(server.requests.first)
+        #expect(plain.contains("\r\n\r\n" + request + "\r\n\r\n"), "\(request)\(plain)")
+    }
+
+    @Test func credentialsOfARedirectedURL_areNotArchived() async throws {
+        let origin = try await TestOrigin()
+        let url = "http://user:s3cret@127.0.0.1:\(origin.port)/redirect/2/{id}"
+        try await program.runner("enqueue", "--range", "0..1", "--url", url).expectSuccess()
+        let result = try await program.run(.warc)
+        #expect(result.status == 0, "\(result.err)")
+        try await program.shell("gzip -dc out/responses-00001.warc.gz >plain", []).expectSuccess()
+        let plain = String(decoding: contents(of: program.folder.file("plain")), as: UTF8.self)
+        #expect(plain.contains("Runner-URL: ") && !plain.contains("s3cret"))
+    }
+
     @Test func credentialsOfTheURL_areNotArchived() async throws {
         let origin = try await TestOrigin()
         let url = "http://user:s3cret@127.0.0.1:\(origin.port)/{id}"

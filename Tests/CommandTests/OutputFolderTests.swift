@@ -122,10 +122,71 @@ import Testing
             "runner", ["enqueue", "--range", "0..5", "--url", "\(origin.url)/{id}"] + other
         ).wait().expectSuccess()
         try await expectRefusal(
-            origin, arguments(.jsonl) + other, naming: "responses-00001.jsonl")
+            origin, arguments(.jsonl) + other, naming: "another queue's")
         // The first goes on undisturbed.
         try await program.finish()
         try await program.expectPerfect(.jsonl, jobs: 20, 10)
+    }
+
+    /// Queues that have an output of their own, with files of the same names: one with records in
+    /// it, one where nothing was kept yet.
+    @Test(arguments: ["{id}", "status/404/{id}"])
+    func anotherQueuesFolder_isRefused_howeverAlikeItLooks(path: String) async throws {
+        let origin = try await TestOrigin()
+        try await makeOutput(.jsonl, origin)
+        let before = try program.tree()
+        let other = ["--queue", "other.db"]
+        for range in ["0..5", "5..10"] {
+            let url = "\(origin.url)/\(path)"
+            try await program.start(
+                "runner", ["enqueue", "--range", range, "--url", url] + other
+            ).wait().expectSuccess()
+            let folder = range == "0..5" ? "other" : "out"
+            let result = try await program.start(
+                "runner", ["run", "--output", folder] + other
+            ).wait()
+            if folder == "out" { result.expectStop(3, "another queue's") }
+        }
+        #expect(try program.tree() == before)
+    }
+
+    @Test func queuesThatBeginTogether_inOneFolder_areKeptApart() async throws {
+        let origin = try await TestOrigin()
+        for number in 0..<4 {
+            try await program.start(
+                "runner",
+                [
+                    "enqueue", "--range", "0..300", "--url", "\(origin.url)/{id}", "--queue",
+                    "q\(number).db",
+                ]
+            ).wait().expectSuccess()
+        }
+        let runs = try (0..<4).map {
+            try program.start("runner", ["run", "--output", "out", "--queue", "q\($0).db"])
+        }
+        var statuses: [Int32] = []
+        for run in runs { statuses.append(await run.wait().status) }
+        #expect(statuses.sorted() == [0, 3, 3, 3])
+        #expect(try program.lines(of: "out/responses-00001.jsonl").count == 300)
+    }
+
+    @Test func aFileInPlaceOfTheNextFile_isNotOverwritten() async throws {
+        let origin = try await TestOrigin()
+        try await program.enqueue(300, origin, "delay/20/{id}")
+        // Its own name is made only once the first file is full.
+        try makeFolder("out")
+        let run = try program.start(
+            "runner", arguments(.jsonl) + ["--rotate-size", "1k", "--workers", "2"])
+        try await run.wait { try program.tree().values.contains { !$0.isEmpty } }
+        for number in 2...200 {
+            let next = path("out/" + OutputFormat.jsonl.fileName(number))
+            if !FileManager.default.fileExists(atPath: next) {
+                write(Array("precious\n".utf8), to: next)
+            }
+        }
+        let result = await run.wait()
+        result.expectStop(3, "responses-", "not of this queue")
+        #expect(try program.tree().values.contains(Array("precious\n".utf8)))
     }
 
     // MARK: - Links

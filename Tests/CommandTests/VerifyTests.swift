@@ -30,7 +30,8 @@ import Testing
             records: records)
         try await queue.keepOutput(
             OutputSettings(
-                folder: output, format: "jsonl", rotateBytes: 1 << 30, keepsBodies: true,
+                folder: output, identity: "c0ffee", format: "jsonl", rotateBytes: 1 << 30,
+                keepsBodies: true,
                 keepsFailures: false), [file])
         // The output was there before the first job ended, as it is in a run.
         for segment in try await queue.claim(limit: 1) {

@@ -7,7 +7,8 @@ import Testing
 /// Where responses are kept, and how much of the files counts.
 extension JobQueueConformance {
     private static let settings = OutputSettings(
-        folder: "/data/responses", format: "jsonl", rotateBytes: 1 << 30, keepsBodies: true,
+        folder: "/data/responses", identity: "c0ffee", format: "jsonl", rotateBytes: 1 << 30,
+        keepsBodies: true,
         keepsFailures: false)
 
     private func file(_ id: Int, bytes: Int = 0, records: Int = 0) -> OutputFile {

@@ -61,7 +61,7 @@ import Testing
         #expect(attachment.counts.completed == 40 && attachment.counts.available == 60)
         #expect(attachment.output == QueueOutput(settings: nil, files: [], completedBefore: 0))
         let settings = OutputSettings(
-            folder: "/data", format: "jsonl", rotateBytes: 1, keepsBodies: true,
+            folder: "/data", identity: "c0ffee", format: "jsonl", rotateBytes: 1, keepsBodies: true,
             keepsFailures: true)
         try await queue.keepOutput(settings, [])
         #expect(try await queue.output().completedBefore == 40)

@@ -9,13 +9,17 @@ extension SQLiteQueue {
         var settings: OutputSettings?
         var completedBefore = 0
         let sink = try connection.prepare(
-            "SELECT folder, format, rotate_bytes, bodies, failures, completed_before FROM sink")
+            """
+            SELECT folder, identity, format, rotate_bytes, bodies, failures, completed_before
+            FROM sink
+            """)
         try sink.bind([])
         if try sink.step() {
             settings = OutputSettings(
-                folder: sink.text(0), format: sink.text(1), rotateBytes: sink.int(2),
-                keepsBodies: sink.int(3) == 1, keepsFailures: sink.int(4) == 1)
-            completedBefore = sink.int(5)
+                folder: sink.text(0), identity: sink.text(1), format: sink.text(2),
+                rotateBytes: sink.int(3), keepsBodies: sink.int(4) == 1,
+                keepsFailures: sink.int(5) == 1)
+            completedBefore = sink.int(6)
         }
         var files: [OutputFile] = []
         let rows = try connection.prepare(
@@ -38,15 +42,18 @@ extension SQLiteQueue {
             // What was completed before stays as it is: the first settings count.
             try connection.run(
                 """
-                INSERT INTO sink (id, folder, format, rotate_bytes, bodies, failures, completed_before)
-                SELECT 1, ?1, ?2, ?3, ?4, ?5, coalesce(sum(count), 0)
+                INSERT INTO sink (id, folder, identity, format, rotate_bytes, bodies, failures,
+                    completed_before)
+                SELECT 1, ?1, ?2, ?3, ?4, ?5, ?6, coalesce(sum(count), 0)
                 FROM tally JOIN outcome ON code = outcome AND state = 'completed'
                 WHERE true
-                ON CONFLICT (id) DO UPDATE SET folder = excluded.folder, format = excluded.format,
+                ON CONFLICT (id) DO UPDATE SET folder = excluded.folder,
+                    identity = excluded.identity, format = excluded.format,
                     rotate_bytes = excluded.rotate_bytes, bodies = excluded.bodies,
                     failures = excluded.failures
                 """,
-                .text(settings.folder), .text(settings.format), .int(settings.rotateBytes),
+                .text(settings.folder), .text(settings.identity), .text(settings.format),
+                .int(settings.rotateBytes),
                 .int(settings.keepsBodies ? 1 : 0), .int(settings.keepsFailures ? 1 : 0))
             try save(files)
         }

@@ -20,7 +20,7 @@ struct BodyFolders: ~Copyable {
         let flags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC
         var file = openat(place, name.file, flags, 0o666)
         if file < 0 && errno == EEXIST {
-            try remove(name)
+            _ = try remove(name)
             file = openat(place, name.file, flags, 0o666)
         }
         guard file >= 0 else {
@@ -31,11 +31,15 @@ struct BodyFolders: ~Copyable {
     }
 
     /// Removes what an attempt that was never marked may have left.
-    mutating func remove(_ name: BodyName) throws(SinkError) {
-        guard let place = try leaf(of: name, makes: false) else { return }
-        guard unlinkat(place, name.file, 0) == 0 || errno == ENOENT else {
+    ///
+    /// - Returns: Whether there was anything.
+    mutating func remove(_ name: BodyName) throws(SinkError) -> Bool {
+        guard let place = try leaf(of: name, makes: false) else { return false }
+        guard unlinkat(place, name.file, 0) != 0 else { return true }
+        guard errno == ENOENT else {
             throw folder.failure("the body of job \(name.id) cannot be removed", Errno(errno))
         }
+        return false
     }
 
     /// - Returns: `nil` when it is not there and is not to be made.

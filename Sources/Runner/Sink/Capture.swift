@@ -15,7 +15,10 @@ final class Capture: @unchecked Sendable {
     var durationMicros = 0
     /// Text, empty when nothing was connected.
     var remoteIP: [UInt8] = []
-    /// Where the response came from; empty when no redirect was followed.
+    /// Whether it came from another URL than was asked for.
+    var isRedirected = false
+    /// Where the response came from, as libcurl has it; known after a redirect, and where the
+    /// format archives requests.
     private(set) var finalURL: [UInt8] = []
     var httpVersion = HTTPVersion.none
     /// Whether the body was cut at its limit.
@@ -24,17 +27,28 @@ final class Capture: @unchecked Sendable {
 
     enum HTTPVersion { case none, http10, http11, http2 }
 
-    init(_ limits: Body.Limits) { body = Body(limits) }
+    private let limits: Body.Limits
+    /// Of the budget, for a head that is larger than most.
+    private var headMemory = 0
 
-    deinit { body.reset() }
+    init(_ limits: Body.Limits) {
+        self.limits = limits
+        body = Body(limits)
+    }
+
+    deinit { reset() }
 
     /// For the next request.
     func reset() {
         head.removeAll(keepingCapacity: head.capacity <= Body.freeBytes)
+        limits.budget.giveBack(headMemory)
+        headMemory = 0
+        durationMicros = 0
         body.reset()
         remoteIP.removeAll(keepingCapacity: true)
         finalURL.removeAll(keepingCapacity: true)
         httpVersion = .none
+        isRedirected = false
         isCut = false
         isHeadWhole = false
     }
@@ -44,7 +58,7 @@ final class Capture: @unchecked Sendable {
     ///
     /// - Returns: Whether there was room for it.
     func append(line: UnsafeRawBufferPointer) -> Bool {
-        if line.starts(with: "HTTP/".utf8) {
+        if (head.isEmpty || isHeadWhole) && body.count == 0 && Self.isStatusLine(line) {
             head.removeAll(keepingCapacity: true)
             isHeadWhole = false
         }
@@ -55,7 +69,18 @@ final class Capture: @unchecked Sendable {
         }
         guard head.count + line.count <= Self.headBytesMax else { return false }
         head.append(contentsOf: line)
+        let beyond = max(0, head.capacity - Body.freeBytes)
+        if beyond > headMemory {
+            limits.budget.force(beyond - headMemory)
+            headMemory = beyond
+        }
         return true
+    }
+
+    /// And not a field whose name begins like one.
+    private static func isStatusLine(_ line: UnsafeRawBufferPointer) -> Bool {
+        line.starts(with: "HTTP/".utf8) && line.count > 5
+            && (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(line[5])
     }
 
     /// As of libcurl from 8.3 on.
@@ -75,9 +100,6 @@ final class Capture: @unchecked Sendable {
     }
 
     func append(body bytes: UnsafeRawBufferPointer) throws(Errno) { try body.append(bytes) }
-
-    /// Bytes of memory it takes beyond what every worker may have.
-    var memory: Int { body.memory + max(0, head.capacity - Body.freeBytes) }
 }
 
 /// The bytes of a body: in memory while they are few and the run's budget allows it, else in the
@@ -118,7 +140,6 @@ struct Body {
     init(_ limits: Limits) { self.limits = limits }
 
     var isInMemory: Bool { spooled == nil }
-    var memory: Int { taken }
 
     mutating func reset() {
         limits.budget.giveBack(taken)

@@ -20,7 +20,6 @@ struct Deposit: Sendable {
     var size: Int {
         bytes.count + bodyBytes.count + large.reduce(0) { $0 + $1.capture.body.count }
     }
-    var isEmpty: Bool { records == 0 && large.isEmpty && withoutBody.isEmpty }
 }
 
 /// A loop's side of the sink: renders what ends there.
@@ -31,9 +30,10 @@ final class Recorder {
     private let budget: MemoryBudget
     private var deposit = Deposit()
 
-    /// Larger bodies are rendered by the writer: they would hold up their loop, and escaped as JSON
-    /// a byte can become six.
+    /// Larger bodies are rendered by the writer: they would hold up their loop.
     private static let bodyBytesMax = 64 << 10
+    /// Of what is rendered in one turn.
+    private static let memoryMax = 4 << 20
 
     init(
         _ renderer: any RecordRenderer, format: OutputFormat, keepsFailures: Bool,
@@ -49,17 +49,20 @@ final class Recorder {
     ///
     /// - Returns: Whether it keeps the capture, so that the transfer needs another.
     func keep(_ record: Record) -> Bool {
-        guard record.isCompleted || keepsFailures else {
-            if format == .files && record.outcome.state == .failed {
-                deposit.withoutBody.append(BodyName(record.job))
-            }
-            return false
+        if format == .files && !record.isCompleted {
+            deposit.withoutBody.append(BodyName(record.job))
         }
+        guard record.isCompleted || keepsFailures else { return false }
         let body = record.capture.body
-        guard body.isInMemory, body.count <= Self.bodyBytesMax else {
+        // Escaped as JSON, a byte can become six.
+        let most = 6 * body.count
+        guard body.isInMemory, body.count <= Self.bodyBytesMax, deposit.memory < Self.memoryMax,
+            budget.take(most)
+        else {
             deposit.large.append(record)
             return true
         }
+        defer { budget.giveBack(most) }
         let before = deposit.bytes.count
         // Nothing can fail: all of it is in memory.
         try? renderer.render(record, into: &deposit.bytes) { _ in }

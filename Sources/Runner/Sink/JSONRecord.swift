@@ -35,7 +35,7 @@ final class JSONRecord: RecordRenderer {
         bytes.append(record.isCompleted ? ",\"state\":\"completed\"" : ",\"state\":\"failed\"")
         bytes.append(",\"url\":\"")
         job.batch.jsonURL.append(job.id, to: &bytes)
-        if !capture.finalURL.isEmpty {
+        if capture.isRedirected {
             bytes.append("\",\"final_url\":\"")
             bytes.append(json: capture.finalURL)
         }

@@ -15,9 +15,7 @@ final class OutputFolder: Sendable {
     ///
     /// - Parameter makes: Whether it may be made; its parent must exist.
     init(path: String, makes: Bool) throws(SinkError) {
-        if makes, mkdir(path, 0o777) != 0, errno != EEXIST {
-            throw Self.failure(path, "it cannot be made", Errno(errno))
-        }
+        if makes { try Self.make(path) }
         let descriptor = Glibc.open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
         guard descriptor >= 0, let real = realpath(path, nil) else {
             let error = Errno(errno)
@@ -39,6 +37,70 @@ final class OutputFolder: Sendable {
 
     deinit { close(descriptor) }
 
+    private static func make(_ path: String) throws(SinkError) {
+        guard mkdir(path, 0o777) == 0 else {
+            if errno == EEXIST { return }
+            throw failure(path, "it cannot be made", Errno(errno))
+        }
+        // Its name is durable once the folder it is in is synced.
+        let parent = Glibc.open(path + "/..", O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+        defer { if parent >= 0 { close(parent) } }
+        guard parent >= 0, fsync(parent) == 0 else {
+            throw failure(path, "it cannot be made", Errno(errno))
+        }
+    }
+
+    // MARK: - Whose it is
+
+    /// The file that says whose folder it is.
+    private static let identityName = ".runner"
+
+    /// What the folder says of whose it is; `nil` when it says nothing.
+    func identity() throws(SinkError) -> String? {
+        let file = openat(descriptor, Self.identityName, O_RDONLY | O_NOFOLLOW | O_CLOEXEC)
+        guard file >= 0 else {
+            if errno == ENOENT { return nil }
+            throw failure("\(Self.identityName) cannot be read", Errno(errno))
+        }
+        defer { close(file) }
+        var bytes = [UInt8](repeating: 0, count: 256)
+        let count = read(file, &bytes, bytes.count)
+        guard count >= 0 else {
+            throw failure("\(Self.identityName) cannot be read", Errno(errno))
+        }
+        return String(decoding: bytes[..<count].prefix { $0 != UInt8(ascii: "\n") }, as: UTF8.self)
+    }
+
+    /// Makes it the folder of the queue that has this identity, unless it is another's already.
+    func claim(as identity: String) throws(SinkError) {
+        // Beside it, then linked: no moment shows half of it, and of two who try one succeeds.
+        let draft = "\(Self.identityName)-\(identity)"
+        unlinkat(descriptor, draft, 0)
+        let file = try create(draft)
+        defer {
+            close(file)
+            unlinkat(descriptor, draft, 0)
+        }
+        let text = Array((identity + "\n").utf8)
+        guard write(file, text, text.count) == text.count, fsync(file) == 0 else {
+            throw failure("\(Self.identityName) cannot be written", Errno(errno))
+        }
+        guard linkat(descriptor, draft, descriptor, Self.identityName, 0) == 0 else {
+            throw errno == EEXIST
+                ? othersFolder() : failure("\(Self.identityName) cannot be made", Errno(errno))
+        }
+        guard fsync(descriptor) == 0 else {
+            throw failure("\(Self.identityName) cannot be made", Errno(errno))
+        }
+    }
+
+    func othersFolder() -> SinkError {
+        SinkError(
+            .io,
+            "the output folder \(path) is another queue's, and nothing is overwritten; name another folder with --output"
+        )
+    }
+
     /// What stands at `name`, a link itself if it is one; `nil` when nothing does.
     func status(of name: String) throws(SinkError) -> stat? {
         var status = stat()
@@ -49,17 +111,21 @@ final class OutputFolder: Sendable {
 
     /// Names in it that an output's files could have.
     func claimedNames() throws(SinkError) -> [String] {
-        guard let stream = opendir(path) else {
+        let copy = openat(descriptor, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+        guard copy >= 0, let stream = fdopendir(copy) else {
             throw failure("its files cannot be listed", Errno(errno))
         }
         defer { closedir(stream) }
         var names: [String] = []
+        errno = 0
         while let entry = readdir(stream) {
             let name = withUnsafeBytes(of: entry.pointee.d_name) { bytes in
                 String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
             }
             if name == Self.bodies || OutputName(name) != nil { names.append(name) }
+            errno = 0
         }
+        guard errno == 0 else { throw failure("its files cannot be listed", Errno(errno)) }
         return names.sorted()
     }
 
@@ -92,6 +158,13 @@ final class OutputFolder: Sendable {
             throw failure("\(file.name) cannot be cut to what counts of it", error)
         }
         return opened
+    }
+
+    /// Removes a file of the queue's that holds nothing that counts.
+    func remove(_ name: String) throws(SinkError) {
+        guard unlinkat(descriptor, name, 0) == 0 || errno == ENOENT else {
+            throw failure("\(name) cannot be removed", Errno(errno))
+        }
     }
 
     /// Looks whether a file of the queue's is as the queue knows it, as far as its length tells.

@@ -22,6 +22,8 @@ actor OutputWriter {
     private var bodies: BodyFolders
     /// The file that is written to, as it will be recorded.
     private var file: OutputFile
+    /// Whether it was found when the run began; any other is made, and nothing opened in its place.
+    private var isThere: Bool
     /// -1 until the first record comes.
     private var descriptor: Int32 = -1
     /// What is to be written next.
@@ -30,12 +32,13 @@ actor OutputWriter {
 
     /// - Parameter file: Known to the queue already, so that no kill can leave one it does not know.
     init(
-        _ folder: OutputFolder, _ file: OutputFile, _ format: OutputFormat,
+        _ folder: OutputFolder, _ file: OutputFile, isThere: Bool, _ format: OutputFormat,
         _ settings: OutputSettings, software: String, renderer: any RecordRenderer,
         budget: MemoryBudget
     ) {
         self.folder = folder
         self.file = file
+        self.isThere = isThere
         self.format = format
         self.settings = settings
         self.software = software
@@ -59,10 +62,14 @@ actor OutputWriter {
     ///   what was recorded.
     func write(_ deposits: [Deposit]) throws(SinkError) -> [OutputFile] {
         let records = deposits.reduce(0) { $0 + $1.records + $1.large.count }
+        var hasRemoved = false
         for deposit in deposits {
-            for name in deposit.withoutBody { try bodies.remove(name) }
+            for name in deposit.withoutBody where try bodies.remove(name) { hasRemoved = true }
         }
-        guard records > 0 else { return [] }
+        guard records > 0 else {
+            if hasRemoved { try syncBodies() }
+            return []
+        }
         if descriptor < 0 { try begin() }
         for deposit in deposits {
             try append(deposit)
@@ -78,10 +85,6 @@ actor OutputWriter {
     // MARK: - Files
 
     private func begin() throws(SinkError) {
-        let isThere = try folder.check(file)
-        guard isThere || file.bytes == 0 else {
-            throw folder.failure("\(file.name) is gone", Errno(ENOENT))
-        }
         descriptor = isThere ? try folder.open(file) : try folder.create(file.name)
         if file.bytes == 0, let renderer = renderer as? WARCRecord {
             pending.append(
@@ -91,10 +94,7 @@ actor OutputWriter {
     }
 
     private func sync() throws(SinkError) {
-        // What goes to many files is synced at once, folders and all.
-        if format == .files, sync_file_system(folder.descriptor) != 0 {
-            throw folder.failure("bodies cannot be brought to the disk", Errno(errno))
-        }
+        if format == .files { try syncBodies() }
         // After a failure the kernel may count as clean what it never wrote: no second try.
         guard fdatasync(descriptor) == 0 else {
             throw folder.failure("\(file.name) cannot be brought to the disk", Errno(errno))
@@ -107,11 +107,19 @@ actor OutputWriter {
         }
     }
 
+    /// What goes to many files is synced at once, folders and all.
+    private func syncBodies() throws(SinkError) {
+        guard sync_file_system(folder.descriptor) == 0 else {
+            throw folder.failure("bodies cannot be brought to the disk", Errno(errno))
+        }
+    }
+
     /// The file as it is now, and the next one when it is full.
     private func next() -> [OutputFile] {
         guard file.bytes >= settings.rotateBytes else { return [file] }
         file.isSealed = true
         let sealed = file
+        isThere = false
         close(descriptor)
         descriptor = -1
         file = OutputFile(
@@ -159,6 +167,9 @@ actor OutputWriter {
     private func add(_ bytes: UnsafeRawBufferPointer) throws(SinkError) {
         if let deflater {
             deflater.add(bytes, to: &pending)
+        } else if bytes.count >= Self.pendingBytesMax {
+            try flush()
+            return try put(bytes)
         } else {
             pending.append(contentsOf: bytes)
         }
@@ -166,17 +177,16 @@ actor OutputWriter {
     }
 
     private func flush() throws(SinkError) {
-        try pending.withRawBytes { bytes throws(SinkError) in
-            try self.write(bytes, to: self.descriptor, at: self.file.bytes)
-        }
-        file.crc32 = pending.withUnsafeBytes { bytes in
-            UInt32(
-                crc32_z(
-                    UInt(file.crc32), bytes.bindMemory(to: UInt8.self).baseAddress,
-                    bytes.count))
-        }
-        file.bytes += pending.count
+        guard !pending.isEmpty else { return }
+        try pending.withRawBytes { bytes throws(SinkError) in try self.put(bytes) }
         pending.removeAll(keepingCapacity: pending.capacity <= 2 * Self.pendingBytesMax)
+    }
+
+    private func put(_ bytes: UnsafeRawBufferPointer) throws(SinkError) {
+        try write(bytes, to: descriptor, at: file.bytes)
+        let start = bytes.bindMemory(to: UInt8.self).baseAddress
+        file.crc32 = UInt32(crc32_z(UInt(file.crc32), start, bytes.count))
+        file.bytes += bytes.count
     }
 
     private func write(

@@ -63,8 +63,9 @@ public struct Sink: Sendable {
         let folder = try OutputFolder(
             path: plan.settings.folder, makes: !found.files.contains { $0.bytes > 0 })
         try plan.settle(in: folder)
-        // Before the file is made, so that no kill leaves one the queue does not know.
+        // Before anything is made, so that no kill leaves what the queue does not know.
         try await queue.keepOutput(plan.settings, plan.changed)
+        if plan.isNew { try folder.claim(as: plan.settings.identity) }
         var notes = plan.notes
         if found.settings == nil, attachment.counts.completed > 0 {
             notes.append(
@@ -81,7 +82,8 @@ public struct Sink: Sendable {
         return Sink(
             notes: notes, settings: plan.settings, format: plan.format,
             writer: OutputWriter(
-                folder, plan.current, plan.format, plan.settings, software: crawl.fetch.userAgent,
+                folder, plan.current, isThere: plan.isCurrentThere, plan.format, plan.settings,
+                software: crawl.fetch.userAgent,
                 renderer: request.renderer(plan.format, keepsBodies: plan.settings.keepsBodies),
                 budget: budget),
             limits: Body.Limits(budget: budget, spool: Spool(folder: folder)), request: request)
@@ -98,6 +100,10 @@ struct OutputPlan {
     private(set) var changed: [OutputFile] = []
     /// The file that is written to.
     private(set) var current: OutputFile
+    /// Whether it was found.
+    private(set) var isCurrentThere = false
+    /// Whether the folder is yet to be claimed.
+    private(set) var isNew = false
 
     init(_ options: OutputOptions, found: QueueOutput) throws(SinkError) {
         let before = found.settings
@@ -108,13 +114,20 @@ struct OutputPlan {
         var format = options.format ?? .jsonl
         if options.format == nil, let before { format = try Self.format(before.format) }
         settings = OutputSettings(
-            folder: named, format: format.rawValue,
+            folder: named, identity: before?.identity ?? Self.newIdentity(),
+            format: format.rawValue,
             rotateBytes: options.rotateBytes ?? before?.rotateBytes ?? 1 << 30,
             keepsBodies: options.keepsBodies ?? before?.keepsBodies ?? true,
             keepsFailures: options.keepsFailures ?? before?.keepsFailures ?? false)
         guard settings.keepsBodies || format == .jsonl || format == .jsonlGzip else {
             throw SinkError(
                 .usage, "--no-body goes with --format jsonl and jsonl.gz, not \(format.rawValue)")
+        }
+        for file in found.files where OutputName(file.name)?.format != file.format {
+            throw SinkError(
+                .io,
+                "the queue is damaged: '\(file.name)' is no name of an output file; restore a copy of the queue"
+            )
         }
         self.format = format
         self.found = found
@@ -139,6 +152,12 @@ struct OutputPlan {
         }
     }
 
+    private static func newIdentity() -> String {
+        var identity: [UInt8] = []
+        for _ in 0..<16 { identity.append(hex: CollectionOfOne(UInt8.random(in: 0...255))) }
+        return String(decoding: identity, as: UTF8.self)
+    }
+
     private static func format(_ name: String) throws(SinkError) -> OutputFormat {
         guard let format = OutputFormat(rawValue: name) else {
             throw SinkError(
@@ -149,9 +168,10 @@ struct OutputPlan {
         return format
     }
 
-    /// Compares the folder with what the queue knows, and takes its real path.
+    /// Compares the folder with what the queue knows, and takes its real path. What a kill left is
+    /// cut off once all is found to be in order.
     mutating func settle(in folder: OutputFolder) throws(SinkError) {
-        try settleMove(to: folder)
+        try settleOwner(of: folder)
         settings.folder = folder.path
         let known = Set(found.files.map(\.name))
         let hasBodies = found.files.contains { $0.format == OutputFormat.files.rawValue }
@@ -160,34 +180,44 @@ struct OutputPlan {
         }
         for file in found.files {
             let isThere = try folder.check(file)
-            if isThere {
-                guard changed.contains(where: { $0.id == file.id && $0.isSealed }) else { continue }
-                // Sealed now, with whatever a kill left behind what counts.
+            if file == current { isCurrentThere = isThere }
+            guard !isThere, file.bytes > 0 else { continue }
+            guard file.isSealed else {
+                throw folder.failure("\(file.name) is gone; put it back", Errno(ENOENT))
+            }
+            notes.append(
+                "\(file.name) is no longer in the output folder, with \(file.records) records")
+        }
+        for file in changed where file.isSealed {
+            // Sealed now, without what a kill left behind what counts.
+            if file.bytes == 0 {
+                try folder.remove(file.name)
+            } else {
                 close(try folder.open(file))
-            } else if file.bytes > 0 {
-                guard file.isSealed else {
-                    throw folder.failure("\(file.name) is gone; put it back", Errno(ENOENT))
-                }
-                notes.append(
-                    "\(file.name) is no longer in the output folder, with \(file.records) records")
             }
         }
     }
 
-    /// Another folder than last time is the same output only when that was moved there.
-    private mutating func settleMove(to folder: OutputFolder) throws(SinkError) {
-        guard let before = found.settings?.folder, before != folder.path,
-            found.files.contains(where: { $0.bytes > 0 })
-        else { return }
-        let last = found.files.last(where: { $0.bytes > 0 })
-        for file in found.files where file.bytes > 0 && (!file.isSealed || file == last) {
-            guard try folder.check(file) else {
-                throw SinkError(
-                    .io,
-                    "the output of this queue is in \(before); give --output \(before), or move its files to \(folder.path) first"
-                )
+    /// The folder must be this queue's, wherever it was moved to, or nobody's.
+    private mutating func settleOwner(of folder: OutputFolder) throws(SinkError) {
+        let owner = try folder.identity()
+        guard owner != settings.identity else {
+            if let before = found.settings?.folder, before != folder.path {
+                notes.append("the output has moved from \(before) to \(folder.path)")
             }
+            return
         }
-        notes.append("the output has moved from \(before) to \(folder.path)")
+        guard owner == nil else { throw folder.othersFolder() }
+        if let before = found.settings?.folder, found.files.contains(where: { $0.bytes > 0 }) {
+            throw SinkError(
+                .io,
+                before == folder.path
+                    ? "the output folder \(before) is not the one that was written to; put that back"
+                    : "the output of this queue is in \(before); give --output \(before), or move its files to \(folder.path) first, .runner included"
+            )
+        }
+        // Nobody's, and nothing counts yet: what is there was not written by this queue.
+        if let name = try folder.claimedNames().first { throw folder.unknown(name) }
+        isNew = true
     }
 }

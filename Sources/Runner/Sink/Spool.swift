@@ -84,6 +84,7 @@ final class Spool: Sendable {
         // Not all file systems know it.
         guard errno == EOPNOTSUPP || errno == EISDIR || errno == EINVAL else { throw Errno(errno) }
         let name = ".spool-\(getpid())"
+        unlinkat(folder, name, 0)  // of one who was killed, with the same number
         let named = openat(
             folder, name, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0o600)
         guard named >= 0 else { throw Errno(errno) }

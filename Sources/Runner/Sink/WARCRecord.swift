@@ -79,7 +79,7 @@ final class WARCRecord: RecordRenderer {
         into bytes: inout [UInt8]
     ) {
         block.removeAll(keepingCapacity: true)
-        appendRequest(for: target, isHTTP2: record.capture.httpVersion == .http2, to: &block)
+        appendRequest(for: target, to: &block)
         blockDigest.reset()
         block.withUnsafeBytes { blockDigest.update($0) }
         begin("request", ids.next(), target, record)
@@ -167,9 +167,11 @@ final class WARCRecord: RecordRenderer {
         header.append(decimal: record.job.id)
         header.append("\r\nRunner-Attempts: ")
         header.append(decimal: record.job.attempt)
-        if !record.capture.finalURL.isEmpty {
+        if record.capture.isRedirected {
             header.append("\r\nRunner-URL: ")
-            record.job.batch.url.append(record.job.id, to: &header)
+            var url: [UInt8] = []
+            record.job.batch.url.append(record.job.id, to: &url)
+            header.append(contentsOf: Self.withoutCredentials(url))
         }
         header.append("\r\n")
     }
@@ -197,12 +199,14 @@ final class WARCRecord: RecordRenderer {
         var url = record.capture.finalURL
         if url.isEmpty { record.job.batch.url.append(record.job.id, to: &url) }
         if let fragment = url.firstIndex(of: UInt8(ascii: "#")) { url.removeSubrange(fragment...) }
-        let start = Self.authorityStart(of: url)
-        let end = Self.authorityEnd(of: url, from: start)
-        if let at = url[start..<end].lastIndex(of: UInt8(ascii: "@")) {
-            url.removeSubrange(start...at)
-        }
-        return url
+        return Self.withoutCredentials(url)
+    }
+
+    private static func withoutCredentials(_ url: [UInt8]) -> [UInt8] {
+        let start = authorityStart(of: url)
+        let end = authorityEnd(of: url, from: start)
+        guard let at = url[start..<end].lastIndex(of: UInt8(ascii: "@")) else { return url }
+        return Array(url[..<start] + url[(at + 1)...])
     }
 
     /// - Precondition: `url` has a scheme and `//`.
@@ -215,7 +219,7 @@ final class WARCRecord: RecordRenderer {
     }
 
     /// What libcurl sends for `target`; a test compares it with what a server gets.
-    private func appendRequest(for target: [UInt8], isHTTP2: Bool, to block: inout [UInt8]) {
+    private func appendRequest(for target: [UInt8], to block: inout [UInt8]) {
         let start = Self.authorityStart(of: target)
         let end = Self.authorityEnd(of: target, from: start)
         block.append("GET ")

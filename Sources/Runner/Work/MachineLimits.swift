@@ -59,6 +59,8 @@ public enum MachineLimits {
     public static func prepareProcess() {
         mallopt(M_ARENA_MAX, Int32(clamping: cores + 2))
         signal(SIGPIPE, SIG_IGN)
+        // A file beyond `ulimit -f` is an error like any other.
+        signal(SIGXFSZ, SIG_IGN)
     }
 
     /// Unmaps all code, once starting up is over: 5 of a process's 20 MB are code that a run has no

@@ -38,7 +38,7 @@ import Testing
         capture.reset()
         #expect(capture.body.count == 0 && read(capture.body) == [])
         #expect(capture.head.isEmpty && capture.finalURL.isEmpty && capture.remoteIP.isEmpty)
-        #expect(!capture.isCut && capture.httpVersion == .none)
+        #expect(!capture.isCut && capture.httpVersion == .none && capture.durationMicros == 0)
     }
 
     @Test func head_isThatOfTheLastResponse_withoutTrailers() throws {
@@ -48,6 +48,25 @@ import Testing
                 HTTP/1.1 200 OK\r\nA: 1\r\n\r\nTrailer: 2\r\n
                 """)
         #expect(String(decoding: capture.head, as: UTF8.self) == "HTTP/1.1 200 OK\r\nA: 1\r\n")
+    }
+
+    @Test func head_staysWhole_whateverItsFieldsAreCalled() throws {
+        let head = "HTTP/1.1 200 OK\r\nX: a\r\nHTTP/evil: b\r\nY: c\r\n"
+        let capture = try SinkBench().capture(head: head + "\r\nHTTP/evil: trailer\r\n")
+        #expect(String(decoding: capture.head, as: UTF8.self) == head)
+        let body = try SinkBench().capture(head: head + "\r\n", body: [65])
+        _ = Array("HTTP/1.1: trailer\r\n".utf8).withUnsafeBytes { body.append(line: $0) }
+        #expect(String(decoding: body.head, as: UTF8.self) == head)
+    }
+
+    @Test func head_countsIntoTheBudget_whenItIsLarge() throws {
+        let bench = try SinkBench(budget: 100_000)
+        let capture = Capture(bench.limits)
+        let line = Array(("X: " + String(repeating: "x", count: 89_995) + "\r\n").utf8)
+        _ = line.withUnsafeBytes { capture.append(line: $0) }
+        #expect(!bench.budget.take(50_000))
+        capture.reset()
+        #expect(bench.budget.take(100_000))
     }
 
     @Test func head_isBounded() throws {

@@ -34,6 +34,7 @@ struct SinkBench {
             }
         }
         Array(finalURL.utf8).withUnsafeBytes { capture.setFinalURL($0) }
+        capture.isRedirected = !finalURL.isEmpty
         capture.startedMicros = 1_763_716_177_123_456
         capture.durationMicros = 12_345
         capture.remoteIP = Array("127.0.0.1".utf8)

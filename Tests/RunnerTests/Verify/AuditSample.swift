@@ -43,7 +43,8 @@ final class AuditSample: Sendable {
     func keep(_ files: [OutputFile]) async throws {
         try await queue.keepOutput(
             OutputSettings(
-                folder: output, format: format, rotateBytes: 1 << 30, keepsBodies: true,
+                folder: output, identity: "c0ffee", format: format, rotateBytes: 1 << 30,
+                keepsBodies: true,
                 keepsFailures: true), files)
     }
 

@@ -197,7 +197,8 @@ final class Transfer {
             capture.remoteIP.append(
                 contentsOf: UnsafeRawBufferPointer(start: address, count: strlen(address)))
         }
-        if easy_get_long(easy, CURLINFO_REDIRECT_COUNT) > 0,
+        capture.isRedirected = easy_get_long(easy, CURLINFO_REDIRECT_COUNT) > 0
+        if capture.isRedirected || shard.loop.settings.keeping?.isEncodingKept == true,
             let url = easy_get_text(easy, CURLINFO_EFFECTIVE_URL)
         {
             capture.setFinalURL(UnsafeRawBufferPointer(start: url, count: strlen(url)))
