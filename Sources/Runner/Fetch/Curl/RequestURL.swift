@@ -49,6 +49,14 @@ struct RequestURL: ~Copyable {
         return curl_url_set(handle, part, settings.urlText.baseAddress, 0)
     }
 
+    /// The URL as libcurl asks for it: dots resolved, what is no part of a URL encoded.
+    func withText(_ use: (UnsafeRawBufferPointer) -> Void) {
+        var text: UnsafeMutablePointer<CChar>?
+        guard curl_url_get(handle, CURLUPART_URL, &text, 0) == CURLUE_OK, let text else { return }
+        defer { curl_free(text) }
+        use(UnsafeRawBufferPointer(start: text, count: strlen(text)))
+    }
+
     private func zone() -> UInt32 {
         var text: UnsafeMutablePointer<CChar>?
         guard curl_url_get(handle, CURLUPART_ZONEID, &text, 0) == CURLUE_OK, let text else {

@@ -198,10 +198,13 @@ final class Transfer {
                 contentsOf: UnsafeRawBufferPointer(start: address, count: strlen(address)))
         }
         capture.isRedirected = easy_get_long(easy, CURLINFO_REDIRECT_COUNT) > 0
-        if capture.isRedirected || shard.loop.settings.keeping?.isEncodingKept == true,
-            let url = easy_get_text(easy, CURLINFO_EFFECTIVE_URL)
-        {
-            capture.setFinalURL(UnsafeRawBufferPointer(start: url, count: strlen(url)))
+        if capture.isRedirected {
+            if let text = easy_get_text(easy, CURLINFO_EFFECTIVE_URL) {
+                capture.setFinalURL(UnsafeRawBufferPointer(start: text, count: strlen(text)))
+            }
+        } else if shard.loop.settings.keeping?.isEncodingKept == true {
+            // libcurl 7.88 tells the effective URL of a parsed one only once: that of the first.
+            url.withText { capture.setFinalURL($0) }
         }
         switch easy_get_long(easy, CURLINFO_HTTP_VERSION) {
         case Int(CURL_HTTP_VERSION_1_0): capture.httpVersion = .http10
