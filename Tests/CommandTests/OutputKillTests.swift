@@ -8,7 +8,7 @@ import Testing
 @Suite(.serialized) struct OutputKillTests {
     @Test(.timeLimit(.minutes(60)), arguments: OutputFormat.allCases)
     func sigkill_atRandomMoments_leavesEachJobOneRecord(format: OutputFormat) async throws {
-        let kills = setting("RUNNER_TEST_KILLS", default: 4)
+        let kills = setting("RUNNER_TEST_KILLS", default: 3)
         let jobs = 800 + 400 * kills
         var random = SeededGenerator(seed: testSeed(for: "sigkill_atRandomMoments \(format)"))
 

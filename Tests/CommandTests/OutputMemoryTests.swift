@@ -21,9 +21,9 @@ import Testing
         return peak
     }
 
-    /// The quickest two stand for all by default.
+    /// The quickest stands for all by default.
     static let formats: [OutputFormat] =
-        setting("RUNNER_TEST_BODY_KB", default: 0) > 0 ? OutputFormat.allCases : [.warc, .files]
+        setting("RUNNER_TEST_BODY_KB", default: 0) > 0 ? OutputFormat.allCases : [.files]
 
     @Test(.timeLimit(.minutes(60)), arguments: formats)
     func manyLargeBodies_stayWithinMaxMemory(format: OutputFormat) async throws {

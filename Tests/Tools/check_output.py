@@ -138,6 +138,7 @@ def main(argv=None):
     files = []
     for format_name in dict.fromkeys(arguments.format):
         names = names_of(arguments.folder, format_name)
+        # A run that was killed early has made none yet.
         check.expect(
             names or arguments.unfinished, format_name, "there are no files of this format")
         files += names
