@@ -225,7 +225,7 @@ import Testing
     }
 
     /// A file of ours that was replaced by a link to a copy of itself.
-    @Test(arguments: OutputFormat.allCases)
+    @Test(arguments: [OutputFormat.jsonl, .files])
     func aLinkInPlaceOfAKnownFile_isNotFollowed(format: OutputFormat) async throws {
         let origin = try await TestOrigin()
         try await makeOutput(format, origin)
@@ -339,7 +339,7 @@ import Testing
         try await program.expectPerfect(format, jobs: 20, 10)
     }
 
-    @Test(arguments: OutputFormat.allCases)
+    @Test(arguments: [OutputFormat.jsonl, .files])
     func aShortenedFile_stopsTheRun(format: OutputFormat) async throws {
         let origin = try await TestOrigin()
         try await makeOutput(format, origin)

@@ -65,7 +65,7 @@ import Testing
             "runner",
             [
                 "run", "-q", "--output", "out", "--format", "jsonl", "--max-memory", "1M",
-                "--workers", "40", "--max-time", "5", "--retries", "0",
+                "--workers", "40", "--max-time", "3", "--retries", "0",
             ])
         let result = await run.wait(seconds: 60)
         #expect(result.status == 1, "\(result.err)")
