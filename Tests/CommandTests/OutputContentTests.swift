@@ -262,9 +262,7 @@ import Testing
         try await program.enqueue(700, origin)
         let result = try await program.run(format, "--rotate-size", "2M")
         #expect(result.status == 0, "\(result.err)")
-        let files = format == .jsonl ? ["--min-files", "3"] : []
-        try await program.expectPerfect(
-            format, jobs: 700, more: ["--queue", "runner.db"] + files)
+        try await program.expectPerfect(format, jobs: 700, more: ["--queue", "runner.db"])
     }
 
     @Test(arguments: [OutputFormat.jsonl, .jsonlGzip])

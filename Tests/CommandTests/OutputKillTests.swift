@@ -41,9 +41,9 @@ import Testing
         }
         #expect(killed > 0, "no run was killed, so nothing was shown")
         try await program.finish()
-        let files = format == .files ? 2 : 4
+        // A file is sealed between two commits: how many there are depends on the machine.
         try await program.expectPerfect(
-            format, jobs: jobs, more: ["--queue", "runner.db", "--min-files", "\(files)"])
+            format, jobs: jobs, more: ["--queue", "runner.db", "--min-files", "2"])
         #expect(try origin.missing(of: jobs) == 0)
         print("sigkill_atRandomMoments: \(format): \(jobs) jobs, \(killed) kills")
     }
