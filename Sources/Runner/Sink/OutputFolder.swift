@@ -20,11 +20,6 @@ final class OutputFolder: Sendable {
         guard descriptor >= 0, let real = realpath(path, nil) else {
             let error = Errno(errno)
             throw switch error.number {
-            case ENOENT:
-                SinkError(
-                    .io,
-                    "the output folder \(path) is gone; put it back, or tell where it is now with --output"
-                )
             case ENOTDIR:
                 SinkError(.io, "\(path) is not a folder; name another with --output")
             default: Self.failure(path, "it cannot be opened", error)

@@ -60,8 +60,7 @@ public struct Sink: Sendable {
         let found = attachment.output
         guard options.asksForOutput || found.settings != nil else { return nil }
         var plan = try OutputPlan(options, found: found)
-        let folder = try OutputFolder(
-            path: plan.settings.folder, makes: !found.files.contains { $0.bytes > 0 })
+        let folder = try plan.openFolder()
         try plan.settle(in: folder)
         // Before anything is made, so that no kill leaves what the queue does not know.
         try await queue.keepOutput(plan.settings, plan.changed)
@@ -166,6 +165,21 @@ struct OutputPlan {
             )
         }
         return format
+    }
+
+    /// Opens the folder; it is made unless something was written already, and so is elsewhere.
+    func openFolder() throws(SinkError) -> OutputFolder {
+        guard found.files.contains(where: { $0.bytes > 0 }), let before = found.settings?.folder
+        else { return try OutputFolder(path: settings.folder, makes: true) }
+        guard access(settings.folder, F_OK) == 0 || errno != ENOENT else {
+            throw SinkError(
+                .io,
+                settings.folder == before
+                    ? "the output folder \(before) is gone; put it back, or tell where it is now with --output"
+                    : "there is no folder \(settings.folder); the output of this queue is in \(before)"
+            )
+        }
+        return try OutputFolder(path: settings.folder, makes: false)
     }
 
     /// Compares the folder with what the queue knows, and takes its real path. What a kill left is
