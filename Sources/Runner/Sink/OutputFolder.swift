@@ -69,12 +69,12 @@ final class OutputFolder: Sendable {
     /// Makes it the folder of the queue that has this identity, unless it is another's already.
     func claim(as identity: String) throws(SinkError) {
         // Beside it, then linked: no moment shows half of it, and of two who try one succeeds.
-        let draft = "\(Self.identityName)-\(identity)"
-        unlinkat(descriptor, draft, 0)
+        let draft = Self.draft(of: identity)
+        removeDraft(of: identity)
         let file = try create(draft)
         defer {
             close(file)
-            unlinkat(descriptor, draft, 0)
+            removeDraft(of: identity)
         }
         let text = Array((identity + "\n").utf8)
         guard write(file, text, text.count) == text.count, fsync(file) == 0 else {
@@ -88,6 +88,13 @@ final class OutputFolder: Sendable {
             throw failure("\(Self.identityName) cannot be made", Errno(errno))
         }
     }
+
+    /// Removes what a kill amid `claim` leaves.
+    func removeDraft(of identity: String) {
+        unlinkat(descriptor, Self.draft(of: identity), 0)
+    }
+
+    private static func draft(of identity: String) -> String { "\(identityName)-\(identity)" }
 
     func othersFolder() -> SinkError {
         SinkError(

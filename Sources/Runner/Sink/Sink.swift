@@ -216,6 +216,7 @@ struct OutputPlan {
     private mutating func settleOwner(of folder: OutputFolder) throws(SinkError) {
         let owner = try folder.identity()
         guard owner != settings.identity else {
+            folder.removeDraft(of: settings.identity)
             if let before = found.settings?.folder, before != folder.path {
                 notes.append("the output has moved from \(before) to \(folder.path)")
             }
