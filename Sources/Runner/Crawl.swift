@@ -38,12 +38,12 @@ public struct Crawl: Sendable {
     /// - Parameters:
     ///   - attachment: What the queue gave this process when it attached.
     ///   - sink: Where responses go; `nil` drops their bodies.
-    ///   - observe: Told how the run stands about once each `interval`.
+    ///   - observe: Told how the run stands about once each `interval`; `nil` when nobody looks.
     /// - Throws: `QueueError` when the store fails, `SinkError` when the output does; what was
     ///   committed is safe.
     public func run(
         _ attachment: Attachment, to sink: Sink? = nil, every interval: Duration = .seconds(1),
-        observe: @escaping @Sendable (Progress) async -> Void
+        observe: (@Sendable (Progress) async -> Void)?
     ) async throws -> Ending {
         defer { eventLoops.stop() }
         MachineLimits.forgetStartUpCode()
@@ -107,15 +107,17 @@ public struct Crawl: Sendable {
                 if let folder = disk.shortage { return .diskReserve(folder: folder) }
                 return isStalled ? .stalled : stop.isRequested ? .stopped : .finished
             }
-            group.addTask {
-                var watch = ProgressWatch(
-                    queue: queue, feed: feed,
-                    doneAtStart: attachment.counts.completed + attachment.counts.failed)
-                while !Task.isCancelled {
-                    try? await Task.sleep(for: interval)
-                    if !Task.isCancelled { await observe(try await watch.look()) }
+            if let observe {
+                group.addTask {
+                    var watch = ProgressWatch(
+                        queue: queue, feed: feed,
+                        doneAtStart: attachment.counts.completed + attachment.counts.failed)
+                    while !Task.isCancelled {
+                        try? await Task.sleep(for: interval)
+                        if !Task.isCancelled { await observe(try await watch.look()) }
+                    }
+                    return nil
                 }
-                return nil
             }
             do {
                 var ending = Ending.finished

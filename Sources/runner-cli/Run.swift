@@ -87,9 +87,9 @@ struct Run: StatusCommand {
             let begin = ContinuousClock.now
             let ending: Crawl.Ending
             do {
-                ending = try await crawl.run(attachment, to: sink, every: view.interval) {
-                    view.show($0)
-                }
+                ending = try await crawl.run(
+                    attachment, to: sink, every: view.interval,
+                    observe: quiet ? nil : { @Sendable in view.show($0) })
             } catch let error as SinkError {
                 view.end()
                 // The queue is well: nobody need wonder whether a run still holds it.

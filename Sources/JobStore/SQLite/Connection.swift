@@ -12,6 +12,7 @@ enum Value {
 /// Owns one SQLite connection. Used by one thread only: the owner's.
 struct Connection: ~Copyable {
     private var open: OpaquePointer?
+    private let cache = StatementCache()
 
     /// - Parameters:
     ///   - readOnly: Then it never writes and never checkpoints.
@@ -42,10 +43,14 @@ struct Connection: ~Copyable {
         try execute("PRAGMA cell_size_check = ON; PRAGMA mmap_size = 0;")
     }
 
-    deinit { sqlite3_close_v2(open) }
+    deinit {
+        cache.close()
+        sqlite3_close_v2(open)
+    }
 
     /// Closes it now; nothing may be called after.
     mutating func close() {
+        cache.close()
         sqlite3_close_v2(open)
         open = nil
     }
@@ -85,10 +90,12 @@ struct Connection: ~Copyable {
     }
 
     func prepare(_ sql: String) throws(SQLiteError) -> Statement {
+        if let known = cache.take(sql) { return Statement(known, sql, from: cache) }
         var statement: OpaquePointer?
-        let result = sqlite3_prepare_v2(handle, sql, -1, &statement, nil)
+        let result = sqlite3_prepare_v3(
+            handle, sql, -1, UInt32(SQLITE_PREPARE_PERSISTENT), &statement, nil)
         guard result == SQLITE_OK, let statement else { throw error(result, sql) }
-        return Statement(owning: statement)
+        return Statement(statement, sql, from: cache)
     }
 
     /// Runs one statement that returns no rows.

@@ -125,13 +125,13 @@ public actor SQLiteQueue: JobQueue {
         do {
             // > A deferred transaction that upgrades can fail with SQLITE_BUSY_SNAPSHOT whatever the
             // > busy timeout. <https://www.sqlite.org/lang_transaction.html>
-            try connection.execute("BEGIN IMMEDIATE")
+            try connection.run("BEGIN IMMEDIATE")
             do {
                 if connection.hasMoved {
                     throw SQLiteError(code: .readOnlyMoved, message: "moved", sql: "")
                 }
                 let result = try body()
-                try connection.execute("COMMIT")
+                try connection.run("COMMIT")
                 return result
             } catch {
                 // After some errors SQLite has rolled back itself; then this one says so.
@@ -147,8 +147,8 @@ public actor SQLiteQueue: JobQueue {
     /// Runs `body` on one snapshot.
     func read<Result>(_ body: () throws -> Result) throws(QueueError) -> Result {
         do {
-            try connection.execute("BEGIN")
-            defer { try? connection.execute("COMMIT") }
+            try connection.run("BEGIN")
+            defer { _ = try? connection.run("COMMIT") }
             return try body()
         } catch {
             throw queueError(error)

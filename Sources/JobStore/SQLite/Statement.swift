@@ -1,12 +1,46 @@
 internal import CSQLite
 
-/// Owns one prepared statement. It never leaves the function that prepared it.
+/// Statements that nobody uses at present, prepared for the next who needs the same: a commit is a
+/// handful of them, and to prepare one costs as much as to run it.
+final class StatementCache {
+    private var idle: [String: OpaquePointer] = [:]
+    private var isClosed = false
+
+    func take(_ sql: String) -> OpaquePointer? { idle.removeValue(forKey: sql) }
+
+    /// Ends what the statement does, and keeps it.
+    func giveBack(_ handle: OpaquePointer, _ sql: String) {
+        // A second one of the same, in use at the same time, is not worth keeping.
+        guard !isClosed, idle[sql] == nil else {
+            sqlite3_finalize(handle)
+            return
+        }
+        sqlite3_reset(handle)  // tells the last step's error once more; it was thrown
+        sqlite3_clear_bindings(handle)
+        idle[sql] = handle
+    }
+
+    /// Before the connection is closed, which open statements would keep alive.
+    func close() {
+        isClosed = true
+        for handle in idle.values { sqlite3_finalize(handle) }
+        idle = [:]
+    }
+}
+
+/// Has one prepared statement for itself. It never leaves the function that prepared it.
 struct Statement: ~Copyable {
     private let handle: OpaquePointer
+    private let sql: String
+    private let cache: StatementCache
 
-    init(owning handle: OpaquePointer) { self.handle = handle }
+    init(_ handle: OpaquePointer, _ sql: String, from cache: StatementCache) {
+        self.handle = handle
+        self.sql = sql
+        self.cache = cache
+    }
 
-    deinit { sqlite3_finalize(handle) }
+    deinit { cache.giveBack(handle, sql) }
 
     /// Resets the statement and binds `values` to its parameters, in order.
     borrowing func bind(_ values: [Value]) throws(SQLiteError) {
