@@ -5,7 +5,11 @@ DROP TABLE output;
 CREATE TABLE sink (
     id               INTEGER PRIMARY KEY CHECK (id = 1),
     folder           TEXT    NOT NULL,              -- its absolute path
-    identity         TEXT    NOT NULL,              -- what the file `.runner` in it says
+    -- What the file `.runner` in it says, new with each run: so a copy of the queue that is behind
+    -- does not cut what it does not know of. The one before counts, too: a run may be killed before
+    -- it has written the file.
+    identity         TEXT    NOT NULL,
+    identity_before  TEXT    NOT NULL,
     format           TEXT    NOT NULL,
     rotate_bytes     INTEGER NOT NULL CHECK (rotate_bytes > 0),
     bodies           INTEGER NOT NULL CHECK (bodies IN (0, 1)),     -- kept

@@ -2,8 +2,11 @@
 public struct OutputSettings: Equatable, Sendable {
     /// The folder's absolute path.
     public var folder: String
-    /// Random; a file in the folder has it, too, and so says that it is this queue's.
+    /// Random, new with each run; a file in the folder has it, too, and so says that it is this
+    /// queue's, at this stage.
     public var identity: String
+    /// That of the run before, for as long as the file in the folder may have it yet.
+    public var identityBefore = ""
     /// One of the formats the sink knows; a store does not look at it.
     public var format: String
     /// Bytes after which a file is sealed and the next begun, 1 or more.

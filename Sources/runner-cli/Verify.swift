@@ -91,7 +91,7 @@ struct VerifyReport: Encodable {
         (.queue, "restore a copy of the queue and of the output made with it"),
         (
             .file,
-            "restore a copy of the files named, or fetch what was in them again with a new queue"
+            "put back the files named, or name the folder they are in with --output; what is lost can be fetched again with a new queue"
         ),
         (.stranger, "move files the queue does not know out of the folder"),
         (

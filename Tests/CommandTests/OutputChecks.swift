@@ -158,7 +158,7 @@ extension Program {
         let root = folder.file(subfolder)
         var files: [String: [UInt8]] = [:]
         for path in try FileManager.default.subpathsOfDirectory(atPath: root)
-        where path != ".runner" {
+        where !path.hasPrefix(".runner") {
             let type = try FileManager.default.attributesOfItem(atPath: root + "/" + path)[.type]
             guard type as? FileAttributeType != .typeDirectory else { continue }
             files[path] = contents(of: root + "/" + path)

@@ -170,6 +170,39 @@ import Testing
         #expect(try program.lines(of: "out/responses-00001.jsonl").count == 300)
     }
 
+    /// Both would append where the copy was made, and cut what the other wrote.
+    @Test func aCopyOfTheQueue_isRefused_onceTheQueueWentOn() async throws {
+        let origin = try await TestOrigin()
+        try await makeOutput(.jsonl, origin)
+        try await program.finish()
+        try await program.shell("cp runner.db copy.db", []).expectSuccess()
+        try await program.enqueue(10, origin)
+        try await program.finish()
+        let before = try program.tree()
+        let copy = ["--queue", "copy.db"]
+        try await program.start(
+            "runner", ["enqueue", "--range", "0..5", "--url", "\(origin.url)/{id}"] + copy
+        ).wait().expectSuccess()
+        let result = try await program.start("runner", ["run"] + copy).wait()
+        result.expectStop(3, "later stage")
+        #expect(try program.tree() == before)
+        try await program.expectVerified()
+    }
+
+    @Test func whatAKillLeft_isCutOff_alsoWhenNothingIsLeftToDo() async throws {
+        let origin = try await TestOrigin()
+        try await makeOutput(.jsonl, origin)
+        try await program.finish()
+        let before = try program.tree()
+        let file = try FileHandle(
+            forWritingTo: URL(fileURLWithPath: path("out/responses-00001.jsonl")))
+        try file.seekToEnd()
+        try file.write(contentsOf: Data("{\"id\":1,\"ba".utf8))
+        try file.close()
+        try await program.finish()
+        #expect(try program.tree() == before)
+    }
+
     @Test func aFileInPlaceOfTheNextFile_isNotOverwritten() async throws {
         let origin = try await TestOrigin()
         try await program.enqueue(300, origin, "delay/20/{id}")

@@ -100,8 +100,8 @@ import Testing
         #expect(
             text.out == """
                 fault: \(name) is not what was written: its checksum differs
-                not sound: runner.db; restore a copy of the files named, or fetch what was in \
-                them again with a new queue
+                not sound: runner.db; put back the files named, or name the folder they are in \
+                with --output; what is lost can be fetched again with a new queue
 
                 """)
     }

@@ -149,7 +149,7 @@ def main(argv=None):
                 output_warc.read(check, name)
             else:
                 output_jsonl.read(check, name, format_name)
-    known = set(files) | {".runner"}
+    known = set(files) | {".runner", ".runner-new"}
     if "files" in arguments.format and check.keeps_bodies:
         known.add("bodies")
     for name in sorted(set(os.listdir(arguments.folder)) - known):

@@ -10,15 +10,18 @@ extension SQLiteQueue {
         var completedBefore = 0
         let sink = try connection.prepare(
             """
-            SELECT folder, identity, format, rotate_bytes, bodies, failures, completed_before
+            SELECT folder, identity, format, rotate_bytes, bodies, failures, completed_before,
+                identity_before
             FROM sink
             """)
         try sink.bind([])
         if try sink.step() {
-            settings = OutputSettings(
+            var read = OutputSettings(
                 folder: sink.text(0), identity: sink.text(1), format: sink.text(2),
                 rotateBytes: sink.int(3), keepsBodies: sink.int(4) == 1,
                 keepsFailures: sink.int(5) == 1)
+            read.identityBefore = sink.text(7)
+            settings = read
             completedBefore = sink.int(6)
         }
         var files: [OutputFile] = []
@@ -43,18 +46,20 @@ extension SQLiteQueue {
             try connection.run(
                 """
                 INSERT INTO sink (id, folder, identity, format, rotate_bytes, bodies, failures,
-                    completed_before)
-                SELECT 1, ?1, ?2, ?3, ?4, ?5, ?6, coalesce(sum(count), 0)
+                    identity_before, completed_before)
+                SELECT 1, ?1, ?2, ?3, ?4, ?5, ?6, ?7, coalesce(sum(count), 0)
                 FROM tally JOIN outcome ON code = outcome AND state = 'completed'
                 WHERE true
                 ON CONFLICT (id) DO UPDATE SET folder = excluded.folder,
-                    identity = excluded.identity, format = excluded.format,
+                    identity = excluded.identity, identity_before = excluded.identity_before,
+                    format = excluded.format,
                     rotate_bytes = excluded.rotate_bytes, bodies = excluded.bodies,
                     failures = excluded.failures
                 """,
                 .text(settings.folder), .text(settings.identity), .text(settings.format),
                 .int(settings.rotateBytes),
-                .int(settings.keepsBodies ? 1 : 0), .int(settings.keepsFailures ? 1 : 0))
+                .int(settings.keepsBodies ? 1 : 0), .int(settings.keepsFailures ? 1 : 0),
+                .text(settings.identityBefore))
             try save(files)
         }
     }

@@ -35,6 +35,10 @@ final class OutputFolder: Sendable {
     private static func make(_ path: String) throws(SinkError) {
         guard mkdir(path, 0o777) == 0 else {
             if errno == EEXIST { return }
+            if errno == ENOENT {
+                throw SinkError(
+                    .io, "the folder above the output folder \(path) does not exist; make it first")
+            }
             throw failure(path, "it cannot be made", Errno(errno))
         }
         // Its name is durable once the folder it is in is synced.
@@ -66,40 +70,39 @@ final class OutputFolder: Sendable {
         return String(decoding: bytes[..<count].prefix { $0 != UInt8(ascii: "\n") }, as: UTF8.self)
     }
 
-    /// Makes it the folder of the queue that has this identity, unless it is another's already.
+    /// Keeps every other run out of it until this one's end.
+    func lock() throws(SinkError) {
+        guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
+            throw errno == EWOULDBLOCK
+                ? SinkError(
+                    .io,
+                    "another run writes to the output folder \(path); wait for it, or name another with --output"
+                ) : failure("it cannot be locked", Errno(errno))
+        }
+    }
+
+    /// Has it say whose it is, under the lock.
     func claim(as identity: String) throws(SinkError) {
-        // Beside it, then linked: no moment shows half of it, and of two who try one succeeds.
-        let draft = Self.draft(of: identity)
-        removeDraft(of: identity)
+        // Beside it, then renamed: no moment shows half of it.
+        let draft = Self.identityName + "-new"
+        try remove(draft)  // of one who was killed
         let file = try create(draft)
-        defer {
-            close(file)
-            removeDraft(of: identity)
-        }
+        defer { close(file) }
         let text = Array((identity + "\n").utf8)
-        guard write(file, text, text.count) == text.count, fsync(file) == 0 else {
-            throw failure("\(Self.identityName) cannot be written", Errno(errno))
-        }
-        guard linkat(descriptor, draft, descriptor, Self.identityName, 0) == 0 else {
-            throw errno == EEXIST
-                ? othersFolder() : failure("\(Self.identityName) cannot be made", Errno(errno))
-        }
-        guard fsync(descriptor) == 0 else {
-            throw failure("\(Self.identityName) cannot be made", Errno(errno))
+        guard write(file, text, text.count) == text.count, fsync(file) == 0,
+            renameat(descriptor, draft, descriptor, Self.identityName) == 0,
+            fsync(descriptor) == 0
+        else {
+            let error = Errno(errno)
+            unlinkat(descriptor, draft, 0)
+            throw failure("\(Self.identityName) cannot be written", error)
         }
     }
-
-    /// Removes what a kill amid `claim` leaves.
-    func removeDraft(of identity: String) {
-        unlinkat(descriptor, Self.draft(of: identity), 0)
-    }
-
-    private static func draft(of identity: String) -> String { "\(identityName)-\(identity)" }
 
     func othersFolder() -> SinkError {
         SinkError(
             .io,
-            "the output folder \(path) is another queue's, and nothing is overwritten; name another folder with --output"
+            "the output folder \(path) is another queue's, or of a later stage of this one than the copy at hand, and nothing is overwritten; name another folder with --output"
         )
     }
 

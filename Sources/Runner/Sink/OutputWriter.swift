@@ -22,23 +22,23 @@ actor OutputWriter {
     private var bodies: BodyFolders
     /// The file that is written to, as it will be recorded.
     private var file: OutputFile
-    /// Whether it was found when the run began; any other is made, and nothing opened in its place.
-    private var isThere: Bool
-    /// -1 until the first record comes.
-    private var descriptor: Int32 = -1
+    /// -1 for one that is yet to be made, when the first record comes: nothing is opened in its place.
+    private var descriptor: Int32
     /// What is to be written next.
     private var pending: [UInt8] = []
     private static let pendingBytesMax = 256 << 10
 
-    /// - Parameter file: Known to the queue already, so that no kill can leave one it does not know.
+    /// - Parameters:
+    ///   - file: Known to the queue already, so that no kill can leave one it does not know.
+    ///   - opened: Its descriptor, if it is there, which is closed in the end.
     init(
-        _ folder: OutputFolder, _ file: OutputFile, isThere: Bool, _ format: OutputFormat,
+        _ folder: OutputFolder, _ file: OutputFile, opened: Int32?, _ format: OutputFormat,
         _ settings: OutputSettings, software: String, renderer: any RecordRenderer,
         budget: MemoryBudget
     ) {
         self.folder = folder
         self.file = file
-        self.isThere = isThere
+        descriptor = opened ?? -1
         self.format = format
         self.settings = settings
         self.software = software
@@ -70,7 +70,8 @@ actor OutputWriter {
             if hasRemoved { try syncBodies() }
             return []
         }
-        if descriptor < 0 { try begin() }
+        if descriptor < 0 { descriptor = try folder.create(file.name) }
+        if file.bytes == 0 { begin() }
         for deposit in deposits {
             try append(deposit)
             budget.giveBack(deposit.memory)
@@ -84,13 +85,12 @@ actor OutputWriter {
 
     // MARK: - Files
 
-    private func begin() throws(SinkError) {
-        descriptor = isThere ? try folder.open(file) : try folder.create(file.name)
-        if file.bytes == 0, let renderer = renderer as? WARCRecord {
-            pending.append(
-                contentsOf: renderer.renderFileInfo(
-                    name: file.name, software: software, atMicros: Now.read().wallMicros))
-        }
+    /// Writes what a file begins with.
+    private func begin() {
+        guard let renderer = renderer as? WARCRecord else { return }
+        pending.append(
+            contentsOf: renderer.renderFileInfo(
+                name: file.name, software: software, atMicros: Now.read().wallMicros))
     }
 
     private func sync() throws(SinkError) {
@@ -119,7 +119,6 @@ actor OutputWriter {
         guard file.bytes >= settings.rotateBytes else { return [file] }
         file.isSealed = true
         let sealed = file
-        isThere = false
         close(descriptor)
         descriptor = -1
         file = OutputFile(

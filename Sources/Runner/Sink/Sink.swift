@@ -64,7 +64,8 @@ public struct Sink: Sendable {
         try plan.settle(in: folder)
         // Before anything is made, so that no kill leaves what the queue does not know.
         try await queue.keepOutput(plan.settings, plan.changed)
-        if plan.isNew { try folder.claim(as: plan.settings.identity) }
+        try folder.claim(as: plan.settings.identity)
+        let current = try plan.isCurrentThere ? folder.open(plan.current) : nil
         var notes = plan.notes
         if found.settings == nil, attachment.counts.completed > 0 {
             notes.append(
@@ -81,7 +82,7 @@ public struct Sink: Sendable {
         return Sink(
             notes: notes, settings: plan.settings, format: plan.format,
             writer: OutputWriter(
-                folder, plan.current, isThere: plan.isCurrentThere, plan.format, plan.settings,
+                folder, plan.current, opened: current, plan.format, plan.settings,
                 software: crawl.fetch.userAgent,
                 renderer: request.renderer(plan.format, keepsBodies: plan.settings.keepsBodies),
                 budget: budget),
@@ -101,8 +102,6 @@ struct OutputPlan {
     private(set) var current: OutputFile
     /// Whether it was found.
     private(set) var isCurrentThere = false
-    /// Whether the folder is yet to be claimed.
-    private(set) var isNew = false
 
     init(_ options: OutputOptions, found: QueueOutput) throws(SinkError) {
         let before = found.settings
@@ -113,14 +112,16 @@ struct OutputPlan {
         var format = options.format ?? .jsonl
         if options.format == nil, let before { format = try Self.format(before.format) }
         settings = OutputSettings(
-            folder: named, identity: before?.identity ?? Self.newIdentity(),
+            folder: named, identity: Self.newIdentity(),
             format: format.rawValue,
             rotateBytes: options.rotateBytes ?? before?.rotateBytes ?? 1 << 30,
             keepsBodies: options.keepsBodies ?? before?.keepsBodies ?? true,
             keepsFailures: options.keepsFailures ?? before?.keepsFailures ?? false)
         guard settings.keepsBodies || format == .jsonl || format == .jsonlGzip else {
             throw SinkError(
-                .usage, "--no-body goes with --format jsonl and jsonl.gz, not \(format.rawValue)")
+                .usage,
+                "bodies are left out (--no-body, now or in an earlier run), which goes with --format jsonl and jsonl.gz, not \(format.rawValue); keep them with --body"
+            )
         }
         for file in found.files where OutputName(file.name)?.format != file.format {
             throw SinkError(
@@ -197,7 +198,10 @@ struct OutputPlan {
             if file == current { isCurrentThere = isThere }
             guard !isThere, file.bytes > 0 else { continue }
             guard file.isSealed else {
-                throw folder.failure("\(file.name) is gone; put it back", Errno(ENOENT))
+                throw SinkError(
+                    .io,
+                    "\(file.name), with \(file.records) records, is gone from the output folder \(folder.path); put it back"
+                )
             }
             notes.append(
                 "\(file.name) is no longer in the output folder, with \(file.records) records")
@@ -214,25 +218,29 @@ struct OutputPlan {
 
     /// The folder must be this queue's, wherever it was moved to, or nobody's.
     private mutating func settleOwner(of folder: OutputFolder) throws(SinkError) {
+        try folder.lock()
         let owner = try folder.identity()
-        guard owner != settings.identity else {
-            folder.removeDraft(of: settings.identity)
-            if let before = found.settings?.folder, before != folder.path {
-                notes.append("the output has moved from \(before) to \(folder.path)")
-            }
-            return
+        settings.identityBefore = owner ?? ""
+        guard let before = found.settings,
+            owner == before.identity || owner == before.identityBefore
+        else { return try settleStranger(folder, owner) }
+        if before.folder != folder.path {
+            notes.append("the output has moved from \(before.folder) to \(folder.path)")
         }
+    }
+
+    /// A folder that does not say it is this queue's must be nobody's, and nothing written yet.
+    private func settleStranger(_ folder: OutputFolder, _ owner: String?) throws(SinkError) {
         guard owner == nil else { throw folder.othersFolder() }
         if let before = found.settings?.folder, found.files.contains(where: { $0.bytes > 0 }) {
             throw SinkError(
                 .io,
                 before == folder.path
-                    ? "the output folder \(before) is not the one that was written to; put that back"
+                    ? "the output folder \(before) has lost its file .runner, or is not the one that was written to; put that back"
                     : "the output of this queue is in \(before); give --output \(before), or move its files to \(folder.path) first, .runner included"
             )
         }
         // Nobody's, and nothing counts yet: what is there was not written by this queue.
         if let name = try folder.claimedNames().first { throw folder.unknown(name) }
-        isNew = true
     }
 }

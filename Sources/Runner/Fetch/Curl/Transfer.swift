@@ -197,7 +197,9 @@ final class Transfer {
             capture.remoteIP.append(
                 contentsOf: UnsafeRawBufferPointer(start: address, count: strlen(address)))
         }
-        capture.isRedirected = easy_get_long(easy, CURLINFO_REDIRECT_COUNT) > 0
+        // One that could not be followed leads nowhere a response came from.
+        capture.isRedirected =
+            response.failure == nil && easy_get_long(easy, CURLINFO_REDIRECT_COUNT) > 0
         if capture.isRedirected {
             if let text = easy_get_text(easy, CURLINFO_EFFECTIVE_URL) {
                 capture.setFinalURL(UnsafeRawBufferPointer(start: text, count: strlen(text)))
