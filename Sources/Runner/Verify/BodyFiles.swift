@@ -27,8 +27,9 @@ final class BodyFiles {
             guard areKept else { return }
             throw Damage("does not end with its body's file and sha256")
         }
-        let folderPath = Self.folderPath(record)
-        let path = "\(folderPath)/\(record.id)"
+        let name = BodyName(batchID: record.batchID, id: record.id)
+        let folderPath = ([OutputFolder.bodies] + name.folders).joined(separator: "/")
+        let path = "\(folderPath)/\(name.file)"
         guard entry.file.elementsEqual(path.utf8) else {
             throw Damage("names another file than \(path)")
         }
@@ -43,13 +44,6 @@ final class BodyFiles {
         } catch {
             throw Damage("\(path) \(error.description)")
         }
-    }
-
-    /// `bodies/1/12/345` for job 12345678 of batch 1 (docs/OUTPUT.md).
-    private static func folderPath(_ record: JobRecord) -> String {
-        let thousand = String(record.id / 1000 % 1000)
-        let zeros = String(repeating: "0", count: 3 - thousand.utf8.count)
-        return "bodies/\(record.batchID)/\(record.id / 1_000_000)/\(zeros)\(thousand)"
     }
 
     private func folder(at path: String) throws(Damage) -> ReadOnlyFolder {
@@ -71,8 +65,9 @@ final class BodyFiles {
             offset += count
         }
         bytes += offset
-        let digits = Array("0123456789abcdef".utf8)
-        return digest.finish().flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 0xF)]] }
+        var hex: [UInt8] = []
+        hex.append(hex: digest.finish())
+        return hex
     }
 
     /// What a line says of its body: its last keys, `"body_bytes":7,"file":"…","sha256":"…"}`.
