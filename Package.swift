@@ -24,7 +24,12 @@ let package = Package(
         .systemLibrary(
             name: "CSQLite", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"])]),
         .systemLibrary(
-            name: "CCrypto", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
+            name: "CCrypto", pkgConfig: "openssl", providers: [.apt(["libssl-dev"])]),
+        .systemLibrary(
+            name: "CAres", pkgConfig: "libcares", providers: [.apt(["libc-ares-dev"])]),
+        .systemLibrary(
+            name: "CBrotli", pkgConfig: "libbrotlidec", providers: [.apt(["libbrotli-dev"])]),
+        .systemLibrary(name: "CZstd", pkgConfig: "libzstd", providers: [.apt(["libzstd-dev"])]),
         .systemLibrary(name: "CGlibc"),
         .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
         .target(
@@ -35,7 +40,10 @@ let package = Package(
             name: "JobStore", dependencies: ["CSQLite", "CGlibc", "CZlib", "Migrations"],
             swiftSettings: strict),
         .target(
-            name: "Runner", dependencies: ["CCrypto", "CCurl", "CGlibc", "CZlib", "JobStore"],
+            name: "Runner",
+            dependencies: [
+                "CAres", "CBrotli", "CCrypto", "CCurl", "CGlibc", "CZlib", "CZstd", "JobStore",
+            ],
             swiftSettings: strict),
         .executableTarget(
             name: "runner-cli",

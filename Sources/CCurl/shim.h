@@ -31,6 +31,16 @@ static inline CURLcode easy_set_close(CURL *e, close_function f, void *data) {
     CURLcode result = curl_easy_setopt(e, CURLOPT_CLOSESOCKETFUNCTION, f);
     return result ? result : curl_easy_setopt(e, CURLOPT_CLOSESOCKETDATA, data);
 }
+typedef CURLcode (*context_function)(CURL *, void *, void *);
+typedef int (*resolve_function)(void *, void *, void *);
+static inline CURLcode easy_set_context(CURL *e, context_function f, void *data) {
+    CURLcode result = curl_easy_setopt(e, CURLOPT_SSL_CTX_FUNCTION, f);
+    return result ? result : curl_easy_setopt(e, CURLOPT_SSL_CTX_DATA, data);
+}
+static inline CURLcode easy_set_resolve(CURL *e, resolve_function f, void *data) {
+    CURLcode result = curl_easy_setopt(e, CURLOPT_RESOLVER_START_FUNCTION, f);
+    return result ? result : curl_easy_setopt(e, CURLOPT_RESOLVER_START_DATA, data);
+}
 static inline CURLMcode multi_set_socket(CURLM *m, socket_function f, void *data) {
     CURLMcode result = curl_multi_setopt(m, CURLMOPT_SOCKETFUNCTION, f);
     return result ? result : curl_multi_setopt(m, CURLMOPT_SOCKETDATA, data);
@@ -59,6 +69,17 @@ static inline void *easy_get_private(CURL *e) {
     return curl_easy_getinfo(e, CURLINFO_PRIVATE, &value) == CURLE_OK ? value : 0;
 }
 static inline CURLcode message_result(const CURLMsg *m) { return m->data.result; }
+
+// The first field of that name in the last response; NULL when there is none.
+static inline const char *easy_get_field(CURL *e, const char *name) {
+    struct curl_header *field = 0;
+    return curl_easy_header(e, name, 0, CURLH_HEADER, -1, &field) == CURLHE_OK ? field->value : 0;
+}
+// The file of certificates libcurl was built to trust; NULL when it was built with none.
+static inline const char *authority_file(void) {
+    curl_version_info_data *info = curl_version_info(CURLVERSION_NOW);
+    return info && info->age >= CURLVERSION_SEVENTH ? info->cainfo : 0;
+}
 
 static inline int epoll_control(int ep, int op, int fd, uint32_t events) {
     struct epoll_event event = {.events = events, .data = {.fd = fd}};

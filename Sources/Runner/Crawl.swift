@@ -59,7 +59,7 @@ public struct Crawl: Sendable {
         let judge = Judge(
             retries: options.retries, backoff: options.backoff,
             longestRetryAfterMicros: options.longestRetryAfter.microseconds)
-        let desks = eventLoops.loops.map { loop in
+        let desks = try eventLoops.loops.map { loop in
             let desk = Desk(
                 feed: feed, marker: marker, judge: judge, recorder: sink?.recorder())
             loop.client = desk
@@ -67,7 +67,7 @@ public struct Crawl: Sendable {
                 marker.fail($0)
                 feed.drain()  // or what cannot be kept is fetched again and again until the end
             }
-            loop.start()
+            try loop.start()
             return desk
         }
         let grace = options.grace

@@ -8,7 +8,7 @@ import Testing
 
     /// nginx with a certificate that only its own CA file vouches for.
     private func startNginx() async throws -> (process: Program.Running, port: Int) {
-        let port = 20_000 + Int(getpid()) % 20_000
+        let port = freePort()
         try await run(
             "/usr/bin/openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2",
             "-keyout", "key.pem",

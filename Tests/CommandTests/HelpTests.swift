@@ -199,12 +199,20 @@ import Testing
           --max-time <seconds>    Until the response is whole, redirects included.
                                   (default: 60)
           --max-redirs <number>   Redirects followed for one job. (default: 10)
+          --max-head <bytes>      The most bytes of a response's header lines; k may
+                                  follow. (default: 300k)
           --max-body <bytes>      The most decoded bytes of a body; k, M and G may
                                   follow. (default: 16M)
           --on-large <what>       What to do with a larger body: cut it, or fail its
                                   job. (values: cut, fail; default: fail)
           -k, --insecure          Accept any TLS certificate.
           --cacert <file>         Certificates (PEM) to trust instead of the system's.
+          --dns-servers <addresses>
+                                  Name servers to ask instead of the system's, with
+                                  commas between.
+          --resolver <which>      Who looks names up: ares, without blocking, or the
+                                  system's getaddrinfo. (values: ares, system; default:
+                                  ares)
 
         OPTIONS:
           --queue <file>          The queue's file (default: $RUNNER_QUEUE, else

@@ -98,6 +98,8 @@ import Testing
             try line() == """
                 {"id":0,"batch":1,"state":"completed","url":"\(origin.url)/redirect/2/0",\
                 "final_url":"\(origin.url)/redirect/0/0",\
+                "redirects":[{"url":"\(origin.url)/redirect/2/0","status":302},\
+                {"url":"\(origin.url)/redirect/1/0","status":302}],\
                 "method":"GET","status":200,"outcome":"200","attempts":1,"fetched_at":#,\
                 "duration_ms":#,"remote_ip":"127.0.0.1","http_version":"1.1",\
                 "headers":[["Content-Type","text/plain"],["Content-Length","3"]],\
@@ -456,6 +458,10 @@ import Testing
         let plain = String(decoding: contents(of: program.folder.file("plain")), as: UTF8.self)
         #expect(plain.contains("\r\nWARC-Target-URI: \(origin.url)/redirect/0/0\r\n"))
         #expect(plain.contains("\r\nRunner-URL: \(origin.url)/redirect/2/0\r\n"))
-        #expect(!plain.contains("HTTP/1.1 302"))
+        for (hop, left) in [(1, 2), (2, 1)] {
+            #expect(plain.contains("\r\nRunner-Hop: \(hop)\r\n"))
+            #expect(plain.contains("\r\nWARC-Target-URI: \(origin.url)/redirect/\(left)/0\r\n"))
+        }
+        #expect(plain.components(separatedBy: "HTTP/1.1 302").count == 3)
     }
 }

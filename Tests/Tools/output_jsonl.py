@@ -9,11 +9,12 @@ import re
 import zlib
 
 KEYS = [
-    "id", "batch", "state", "url", "final_url", "method", "status", "outcome", "attempts",
+    "id", "batch", "state", "url", "final_url", "redirects", "method", "status", "outcome",
+    "attempts",
     "fetched_at", "duration_ms", "remote_ip", "http_version", "headers", "body_bytes", "truncated",
     "body", "body_base64", "file", "sha256",
 ]
-OPTIONAL = {"final_url", "truncated", "body", "body_base64", "file", "sha256"}
+OPTIONAL = {"final_url", "redirects", "truncated", "body", "body_base64", "file", "sha256"}
 START = re.compile(r'\{"id":\d+,"batch":\d+,"state":"(completed|failed)","url":"')
 # As they must stand in the text, where a reader of JSON would not see the difference.
 AS_WRITTEN = {

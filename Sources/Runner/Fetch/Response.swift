@@ -13,12 +13,18 @@ struct Response: Sendable {
         case unkept
     }
 
-    /// The final response's status after redirects; 0 when none came.
+    /// The last response's status; a redirect's when what it leads to did not answer; 0 when none came.
     var status = 0
+    /// Redirects that were followed. When there are any, the job's own host has answered.
+    var redirects = 0
     /// `nil` when the response is whole; then `status` counts.
     var failure: Failure?
     /// The `Retry-After` header in seconds, as a number or a date says; 0 when there is none.
     var retryAfterSeconds = 0
+    /// Whether a name server says that there is no such host.
+    var isNameUnknown = false
+    /// What libcurl or the name servers say of the failure; empty when there is none.
+    var message = ""
     /// Decoded bytes of the body.
     var bodyBytes = 0
 }

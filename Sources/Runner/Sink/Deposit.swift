@@ -6,7 +6,7 @@ struct Deposit: Sendable {
     var bytes: [UInt8] = []
     /// How many.
     var records = 0
-    /// Those with bodies too large to be rendered on a loop.
+    /// Those too large to be rendered on a loop.
     var large: [Record] = []
     /// Bodies that get a file each: their names and lengths, and their bytes one after another.
     var bodies: [(name: BodyName, count: Int)] = []
@@ -18,7 +18,7 @@ struct Deposit: Sendable {
 
     /// About how many bytes it comes to on disk.
     var size: Int {
-        bytes.count + bodyBytes.count + large.reduce(0) { $0 + $1.capture.body.count }
+        bytes.count + bodyBytes.count + large.reduce(0) { $0 + $1.capture.count }
     }
 }
 
@@ -30,8 +30,8 @@ final class Recorder {
     private let budget: MemoryBudget
     private var deposit = Deposit()
 
-    /// Larger bodies are rendered by the writer: they would hold up their loop.
-    private static let bodyBytesMax = 64 << 10
+    /// Larger responses are rendered by the writer: they would hold up their loop.
+    private static let responseBytesMax = 64 << 10
     /// Of what is rendered in one turn.
     private static let memoryMax = 4 << 20
 
@@ -53,11 +53,12 @@ final class Recorder {
             deposit.withoutBody.append(BodyName(record.job))
         }
         guard record.isCompleted || keepsFailures else { return false }
-        let body = record.capture.body
+        let capture = record.capture
+        let body = capture.body
         // Escaped as JSON, a byte can become six.
-        let most = 6 * body.count
-        guard body.isInMemory, body.count <= Self.bodyBytesMax, deposit.memory < Self.memoryMax,
-            budget.take(most)
+        let most = 6 * capture.count
+        guard capture.isInMemory, capture.count <= Self.responseBytesMax,
+            deposit.memory < Self.memoryMax, budget.take(most)
         else {
             deposit.large.append(record)
             return true

@@ -24,10 +24,13 @@ struct HeaderFields: Sequence, IteratorProtocol {
                 name: line[..<colon], value: Self.trimmed(line[colon...].dropFirst()))
             // > A sender MUST NOT generate a message that includes line folding.
             // <https://www.rfc-editor.org/rfc/rfc9112#section-5.2>; some do.
+            guard index < head.count, Self.isSpace(head[index]) else { return field }
+            var value = Array(field.value)
             while index < head.count, Self.isSpace(head[index]) {
-                let more = Self.trimmed(nextLine())
-                field.value = field.value + [UInt8(ascii: " ")] + more
+                value.append(UInt8(ascii: " "))
+                value.append(contentsOf: Self.trimmed(nextLine()))
             }
+            field.value = value[...]
             return field
         }
         return nil
@@ -42,7 +45,7 @@ struct HeaderFields: Sequence, IteratorProtocol {
         return line
     }
 
-    private static func trimmed(_ bytes: ArraySlice<UInt8>) -> ArraySlice<UInt8> {
+    static func trimmed(_ bytes: ArraySlice<UInt8>) -> ArraySlice<UInt8> {
         var bytes = bytes.drop(while: isSpace)
         while let last = bytes.last, isSpace(last) { bytes.removeLast() }
         return bytes

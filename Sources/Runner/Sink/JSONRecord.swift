@@ -15,7 +15,7 @@ final class JSONRecord: RecordRenderer {
         _ record: Record, into bytes: inout [UInt8],
         makeRoom: (inout [UInt8]) throws(SinkError) -> Void
     ) throws(SinkError) {
-        appendFacts(of: record, to: &bytes)
+        try appendFacts(of: record, to: &bytes)
         if record.isCompleted {
             if isIndex {
                 try appendFile(of: record, to: &bytes)
@@ -26,7 +26,9 @@ final class JSONRecord: RecordRenderer {
         bytes.append("}\n")
     }
 
-    private func appendFacts(of record: Record, to bytes: inout [UInt8]) {
+    private func appendFacts(
+        of record: Record, to bytes: inout [UInt8]
+    ) throws(SinkError) {
         let (job, capture) = (record.job, record.capture)
         bytes.append("{\"id\":")
         bytes.append(decimal: job.id)
@@ -38,8 +40,11 @@ final class JSONRecord: RecordRenderer {
         if capture.isRedirected {
             bytes.append("\",\"final_url\":\"")
             bytes.append(json: capture.finalURL)
+            appendRedirects(capture.hops, to: &bytes)
+        } else {
+            bytes.append("\"")
         }
-        bytes.append("\",\"method\":\"GET\",\"status\":")
+        bytes.append(",\"method\":\"GET\",\"status\":")
         if record.status > 0 { bytes.append(decimal: record.status) } else { bytes.append("null") }
         bytes.append(",\"outcome\":\"")
         bytes.append(contentsOf: record.outcome.label.utf8)
@@ -65,7 +70,7 @@ final class JSONRecord: RecordRenderer {
         case .http2: bytes.append(",\"http_version\":\"2\"")
         }
         bytes.append(",\"headers\":[")
-        for (index, field) in HeaderFields(capture.head).enumerated() {
+        for (index, field) in HeaderFields(try capture.head.whole(of: record)).enumerated() {
             bytes.append(index == 0 ? "[\"" : ",[\"")
             bytes.append(jsonLatin1: field.name)
             bytes.append("\",\"")
@@ -75,6 +80,19 @@ final class JSONRecord: RecordRenderer {
         bytes.append("],\"body_bytes\":")
         bytes.append(decimal: record.bodyBytes)
         if capture.isCut { bytes.append(",\"truncated\":true") }
+    }
+
+    /// What led from the URL asked for to the one that answered, in order; closes the string before.
+    private func appendRedirects(_ hops: [Capture.Hop], to bytes: inout [UInt8]) {
+        bytes.append("\",\"redirects\":[")
+        for (index, hop) in hops.enumerated() {
+            bytes.append(index == 0 ? "{\"url\":\"" : ",{\"url\":\"")
+            bytes.append(json: hop.url)
+            bytes.append("\",\"status\":")
+            bytes.append(decimal: hop.status)
+            bytes.append("}")
+        }
+        bytes.append("]")
     }
 
     private func appendBody(

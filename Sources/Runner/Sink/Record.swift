@@ -27,7 +27,16 @@ protocol RecordRenderer: AnyObject {
     ) throws(SinkError)
 }
 
-extension Body {
+extension SpoolableBytes {
+    /// All of them, read back where they are in the spool.
+    func whole(of record: Record) throws(SinkError) -> [UInt8] {
+        if let inMemory { return inMemory }
+        var whole: [UInt8] = []
+        whole.reserveCapacity(count)
+        try forEachPiece(of: record) { whole.append(contentsOf: $0) }
+        return whole
+    }
+
     /// The same for those who write output.
     func forEachPiece(
         of record: Record, _ use: (UnsafeRawBufferPointer) throws(SinkError) -> Void
@@ -35,7 +44,7 @@ extension Body {
         try forEachPiece(use) { errno in
             SinkError(
                 errno == Errno(ENOSPC) ? .full : .io,
-                "the body of job \(record.job.id) cannot be read back from the output folder's temporary file: \(errno); check the disk and run again: nothing marked is lost"
+                "the response of job \(record.job.id) cannot be read back from the output folder's temporary file: \(errno); check the disk and run again: nothing marked is lost"
             )
         }
     }

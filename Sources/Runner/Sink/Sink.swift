@@ -8,7 +8,7 @@ public struct Sink: Sendable {
     public let settings: OutputSettings
     let format: OutputFormat
     let writer: OutputWriter
-    let limits: Body.Limits
+    let limits: SpoolableBytes.Limits
     private let request: RequestHead
 
     /// What all requests of a run say of themselves, for formats that archive it.
@@ -86,7 +86,8 @@ public struct Sink: Sendable {
                 software: crawl.fetch.userAgent,
                 renderer: request.renderer(plan.format, keepsBodies: plan.settings.keepsBodies),
                 budget: budget),
-            limits: Body.Limits(budget: budget, spool: Spool(folder: folder)), request: request)
+            limits: SpoolableBytes.Limits(budget: budget, spool: Spool(folder: folder)),
+            request: request)
     }
 }
 

@@ -29,21 +29,44 @@ final class WARCRecord: RecordRenderer {
         makeRoom: (inout [UInt8]) throws(SinkError) -> Void
     ) throws(SinkError) {
         guard record.isCompleted else { return renderFailure(record, into: &bytes) }
-        let id = ids.next()
-        let target = self.target(of: record)
-        try renderResponse(record, id, target, into: &bytes, makeRoom)
-        renderRequest(record, concurrentTo: id, target, into: &bytes)
+        // A response and its request for each URL on the way, so that a replay of the URL asked for
+        // leads where it led.
+        for (index, hop) in record.capture.hops.enumerated() {
+            guard let response = hop.response else { continue }
+            let exchange = Exchange(record: record, capture: response, hop: index + 1)
+            try render(exchange, into: &bytes, makeRoom)
+        }
+        try render(
+            Exchange(record: record, capture: record.capture, hop: nil), into: &bytes, makeRoom)
     }
 
     // MARK: - Records
 
-    private func renderResponse(
-        _ record: Record, _ id: [UInt8], _ target: [UInt8], into bytes: inout [UInt8],
+    /// A request and its response.
+    private struct Exchange {
+        let record: Record
+        let capture: Capture
+        /// Which of the responses that led on to another URL it is, from 1; `nil`: the job's last.
+        let hop: Int?
+    }
+
+    private func render(
+        _ exchange: Exchange, into bytes: inout [UInt8],
         _ makeRoom: (inout [UInt8]) throws(SinkError) -> Void
     ) throws(SinkError) {
-        let capture = record.capture
+        let id = ids.next()
+        let target = target(of: exchange.record, exchange.capture)
+        try renderResponse(exchange, id, target, into: &bytes, makeRoom)
+        renderRequest(exchange, concurrentTo: id, target, into: &bytes)
+    }
+
+    private func renderResponse(
+        _ exchange: Exchange, _ id: [UInt8], _ target: [UInt8], into bytes: inout [UInt8],
+        _ makeRoom: (inout [UInt8]) throws(SinkError) -> Void
+    ) throws(SinkError) {
+        let (record, capture) = (exchange.record, exchange.capture)
         block.removeAll(keepingCapacity: true)
-        appendHead(of: capture, to: &block)
+        appendHead(try capture.head.whole(of: record), capture.httpVersion, to: &block)
         blockDigest.reset()
         payloadDigest.reset()
         block.withUnsafeBytes { blockDigest.update($0) }
@@ -51,8 +74,8 @@ final class WARCRecord: RecordRenderer {
             self.blockDigest.update(piece)
             self.payloadDigest.update(piece)
         }
-        begin("response", id, target, record)
-        appendJob(of: record)
+        begin("response", id, target, capture)
+        appendJob(of: record, hop: exchange.hop)
         if capture.httpVersion == .http2 { header.append("WARC-Protocol: h2\r\n") }
         header.append("WARC-Payload-Digest: sha1:")
         header.append(contentsOf: Base32.text(payloadDigest.finish()).utf8)
@@ -75,17 +98,17 @@ final class WARCRecord: RecordRenderer {
     }
 
     private func renderRequest(
-        _ record: Record, concurrentTo response: [UInt8], _ target: [UInt8],
+        _ exchange: Exchange, concurrentTo response: [UInt8], _ target: [UInt8],
         into bytes: inout [UInt8]
     ) {
         block.removeAll(keepingCapacity: true)
         appendRequest(for: target, to: &block)
         blockDigest.reset()
         block.withUnsafeBytes { blockDigest.update($0) }
-        begin("request", ids.next(), target, record)
+        begin("request", ids.next(), target, exchange.capture)
         header.append("WARC-Concurrent-To: ")
         header.append(contentsOf: response)
-        if record.capture.httpVersion == .http2 { header.append("\r\nWARC-Protocol: h2") }
+        if exchange.capture.httpVersion == .http2 { header.append("\r\nWARC-Protocol: h2") }
         header.append("\r\nContent-Type: application/http;msgtype=request\r\n")
         endHeader(blockBytes: block.count)
         header.append(contentsOf: block)
@@ -102,11 +125,17 @@ final class WARCRecord: RecordRenderer {
             block.append("\r\nstatus: ")
             block.append(decimal: record.status)
         }
+        for hop in record.capture.hops {
+            block.append("\r\nredirect: ")
+            block.append(decimal: hop.status)
+            block.append(" ")
+            block.append(contentsOf: Self.withoutCredentials(hop.url))
+        }
         block.append("\r\n")
         blockDigest.reset()
         block.withUnsafeBytes { blockDigest.update($0) }
-        begin("metadata", ids.next(), target(of: record), record)
-        appendJob(of: record)
+        begin("metadata", ids.next(), target(of: record, nil), record.capture)
+        appendJob(of: record, hop: nil)
         header.append("Content-Type: application/warc-fields\r\n")
         endHeader(blockBytes: block.count)
         header.append(contentsOf: block)
@@ -142,7 +171,7 @@ final class WARCRecord: RecordRenderer {
     // MARK: - Their parts
 
     private func begin(
-        _ type: StaticString, _ id: [UInt8], _ target: [UInt8], _ record: Record
+        _ type: StaticString, _ id: [UInt8], _ target: [UInt8], _ capture: Capture
     ) {
         header.removeAll(keepingCapacity: true)
         header.append("WARC/1.1\r\nWARC-Type: ")
@@ -150,24 +179,28 @@ final class WARCRecord: RecordRenderer {
         header.append("\r\nWARC-Record-ID: ")
         header.append(contentsOf: id)
         header.append("\r\nWARC-Date: ")
-        header.append(timeMicros: record.capture.startedMicros)
+        header.append(timeMicros: capture.startedMicros)
         header.append("\r\nWARC-Target-URI: ")
         header.append(contentsOf: target)
-        if !record.capture.remoteIP.isEmpty {
+        if !capture.remoteIP.isEmpty {
             header.append("\r\nWARC-IP-Address: ")
-            header.append(contentsOf: record.capture.remoteIP)
+            header.append(contentsOf: capture.remoteIP)
         }
         header.append("\r\n")
     }
 
-    private func appendJob(of record: Record) {
+    private func appendJob(of record: Record, hop: Int?) {
         header.append("Runner-Batch: ")
         header.append(decimal: record.job.batch.id)
         header.append("\r\nRunner-ID: ")
         header.append(decimal: record.job.id)
         header.append("\r\nRunner-Attempts: ")
         header.append(decimal: record.job.attempt)
-        if record.capture.isRedirected {
+        if let hop {
+            header.append("\r\nRunner-Hop: ")
+            header.append(decimal: hop)
+        }
+        if record.capture.isRedirected && record.isCompleted {
             header.append("\r\nRunner-URL: ")
             var url: [UInt8] = []
             record.job.batch.url.append(record.job.id, to: &url)
@@ -193,10 +226,10 @@ final class WARCRecord: RecordRenderer {
 
     private static let recordEnd = Array("\r\n\r\n".utf8)
 
-    /// The URI a response came from, without a fragment, which is never sent, and without
-    /// credentials, which are not to be archived.
-    private func target(of record: Record) -> [UInt8] {
-        var url = record.capture.finalURL
+    /// The URI a response came from, or the one the job asks for, without a fragment, which is never
+    /// sent, and without credentials, which are not to be archived.
+    private func target(of record: Record, _ capture: Capture?) -> [UInt8] {
+        var url = capture?.finalURL ?? []
         if url.isEmpty { record.job.batch.url.append(record.job.id, to: &url) }
         if let fragment = url.firstIndex(of: UInt8(ascii: "#")) { url.removeSubrange(fragment...) }
         return Self.withoutCredentials(url)
@@ -246,22 +279,26 @@ final class WARCRecord: RecordRenderer {
 
     /// The status line and fields, with the empty line at their end, so that what follows is the
     /// body: libcurl took off the transfer coding.
-    private func appendHead(of capture: Capture, to block: inout [UInt8]) {
-        var rest = capture.head[...]
-        if capture.httpVersion == .http2 {
+    private func appendHead(
+        _ head: [UInt8], _ version: Capture.HTTPVersion, to block: inout [UInt8]
+    ) {
+        var rest = head[...]
+        if version == .http2 {
             // > HTTP/2 does not define a way to carry the version or reason phrase.
             // <https://www.rfc-editor.org/rfc/rfc9113#section-8.3.2>
             block.append("HTTP/1.1")
             rest = rest.drop { $0 != UInt8(ascii: " ") }
         }
         while !rest.isEmpty {
-            let line = rest.prefix { $0 != UInt8(ascii: "\n") }
+            var line = rest.prefix { $0 != UInt8(ascii: "\n") }
+            rest = rest[line.endIndex...].dropFirst()
             if line.prefix(while: { $0 != UInt8(ascii: ":") }).isASCII(equal: "transfer-encoding") {
                 block.append("X-Archive-Orig-")
             }
+            // Some servers end lines with a line feed alone, which readers of archives do not know.
+            if line.last == UInt8(ascii: "\r") { line.removeLast() }
             block.append(contentsOf: line)
-            block.append("\n")
-            rest = rest[line.endIndex...].dropFirst()
+            block.append("\r\n")
         }
         block.append("\r\n")
     }

@@ -17,6 +17,8 @@ struct WARCHeader {
     private(set) var contentLength = 0
     private(set) var batchID: Batch.ID?
     private(set) var jobID: Int?
+    /// Whether it is about a response that led on to another URL.
+    private(set) var isHop = false
     /// How many bytes of the record it takes.
     let bytes: Int
 
@@ -65,6 +67,7 @@ struct WARCHeader {
         case "content-length": contentLength = try number(name, value)
         case "runner-batch": batchID = try number(name, value)
         case "runner-id": jobID = try number(name, value)
+        case "runner-hop": isHop = true
         default: break
         }
     }

@@ -49,7 +49,10 @@ final class WARCReader: RecordReader {
         }
         try readBlock(header, inBuffer: header.bytes..<count)
         checkOrder(header)
-        guard header.type == "response" || header.type == "metadata" else { return nil }
+        // A response that led on to another URL is not yet the job's.
+        guard header.type == "response" && !header.isHop || header.type == "metadata" else {
+            return nil
+        }
         guard let batchID = header.batchID, let id = header.jobID else {
             complain("does not say which job it is about")
             return nil

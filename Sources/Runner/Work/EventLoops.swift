@@ -16,11 +16,14 @@ struct EventLoops: Sendable {
         }
         let connections =
             (workersPerLoop - 1) / shardsPerLoop + 1 + MachineLimits.spareConnections
+        let authorities =
+            options.fetch.isInsecure ? nil : AuthorityStore(file: options.fetch.caFile)
         var loops: [EventLoop] = []
         for _ in 0..<count {
             loops.append(
                 try EventLoop(
-                    shards: shardsPerLoop, connectionsPerShard: connections, options.fetch))
+                    shards: shardsPerLoop, connectionsPerShard: connections, options.fetch,
+                    authorities: authorities))
         }
         workers = options.workers
         self.loops = loops

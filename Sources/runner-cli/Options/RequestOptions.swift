@@ -5,6 +5,9 @@ import Runner
 /// What `--on-large` takes.
 enum LargeBody: String, ExpressibleByArgument, CaseIterable { case cut, fail }
 
+/// What `--resolver` takes.
+enum Resolver: String, ExpressibleByArgument, CaseIterable { case ares, system }
+
 /// How requests are made; the names are curl's.
 struct RequestOptions: ParsableArguments {
     @Option(
@@ -22,6 +25,12 @@ struct RequestOptions: ParsableArguments {
         name: .customLong("max-redirs"), parsing: .unconditional,
         help: ArgumentHelp("Redirects followed for one job.", valueName: "number"))
     var maxRedirects = 10
+
+    @Option(
+        name: .customLong("max-head"),
+        help: ArgumentHelp(
+            "The most bytes of a response's header lines; k may follow.", valueName: "bytes"))
+    var maxHead = ByteCount(FetchOptions.headBytesMax)
 
     @Option(
         name: .customLong("max-body"),
@@ -43,7 +52,33 @@ struct RequestOptions: ParsableArguments {
             "Certificates (PEM) to trust instead of the system's.", valueName: "file"))
     var cacert: String?
 
+    @Option(
+        name: .customLong("dns-servers"),
+        help: ArgumentHelp(
+            "Name servers to ask instead of the system's, with commas between.",
+            valueName: "addresses"))
+    var nameServers: String?
+
+    @Option(
+        help: ArgumentHelp(
+            "Who looks names up: ares, without blocking, or the system's getaddrinfo.",
+            valueName: "which"))
+    var resolver = Resolver.ares
+
     func validate() throws {
+        guard (1...FetchOptions.headBytesMax).contains(maxHead.bytes) else {
+            throw ValidationError(
+                "--max-head is \(maxHead.bytes); give a number from 1 to 300k, which is as much as libcurl takes"
+            )
+        }
+        if let nameServers, !FetchOptions.areNameServers(nameServers) {
+            throw ValidationError(
+                "--dns-servers is '\(nameServers)'; give addresses with commas between, for example 1.1.1.1,[2606:4700::1111]:53"
+            )
+        }
+        guard nameServers == nil || resolver == .ares else {
+            throw ValidationError("--dns-servers goes with --resolver ares, which asks them")
+        }
         guard (0...1000).contains(maxRedirects) else {
             throw ValidationError("--max-redirs is \(maxRedirects); give a number from 0 to 1000")
         }
@@ -60,6 +95,9 @@ struct RequestOptions: ParsableArguments {
         options.connectTimeout = connectTimeout.duration
         options.maxTime = maxTime.duration
         options.maxRedirects = maxRedirects
+        options.maxHeadBytes = maxHead.bytes
+        options.nameServers = nameServers
+        options.resolver = resolver == .ares ? .ares : .system
         options.maxBodyBytes = maxBody.bytes
         options.cutsLargeBodies = onLarge == .cut
         options.isInsecure = isInsecure

@@ -12,7 +12,7 @@ import Testing
         (CURLE_SSL_CONNECT_ERROR, .tls), (CURLE_PEER_FAILED_VERIFICATION, .tls),
         (CURLE_SSL_CERTPROBLEM, .tls), (CURLE_SSL_CIPHER, .tls), (CURLE_SSL_ISSUER_ERROR, .tls),
         (CURLE_SSL_INVALIDCERTSTATUS, .tls),
-        (CURLE_SSL_PINNEDPUBKEYNOTMATCH, .tls), (CURLE_TOO_MANY_REDIRECTS, .redirects),
+        (CURLE_SSL_PINNEDPUBKEYNOTMATCH, .tls),
         (CURLE_GOT_NOTHING, .reset), (CURLE_SEND_ERROR, .reset), (CURLE_PARTIAL_FILE, .reset),
         (CURLE_HTTP2, .reset), (CURLE_HTTP2_STREAM, .reset), (CURLE_RECV_ERROR, .badResponse),
         (CURLE_WEIRD_SERVER_REPLY, .badResponse), (CURLE_BAD_CONTENT_ENCODING, .badResponse),
@@ -25,14 +25,8 @@ import Testing
     }
 
     @Test func meaning_ofATimeout_isConnect_whenNothingCouldBeSent() {
-        let report = CurlFailure.Report(result: CURLE_OPERATION_TIMEDOUT, neverSent: true)
+        let report = CurlFailure.Report(result: CURLE_OPERATION_TIMEDOUT, wasSent: false)
         #expect(CurlFailure.meaning(of: report) == .reason(.connect))
-    }
-
-    @Test(arguments: [CURLE_UNSUPPORTED_PROTOCOL, CURLE_URL_MALFORMAT])
-    func meaning_isRedirects_whenARedirectLedThere(code: CURLcode) {
-        let report = CurlFailure.Report(result: code, status: 302)
-        #expect(CurlFailure.meaning(of: report) == .reason(.redirects))
     }
 
     @Test(arguments: [
@@ -65,7 +59,11 @@ import Testing
         #expect(CurlFailure.meaning(of: report) == .reason(.connect))
     }
 
-    @Test func meaning_isLocal_whenMemoryIsOut() {
-        #expect(CurlFailure.meaning(of: .init(result: CURLE_OUT_OF_MEMORY)) == .local(ENOMEM))
+    /// libcurl says so, too, of a header line that is longer than it takes.
+    @Test func meaning_isLocal_whenMemoryIsOut_beforeAServerHadAPart() {
+        let report = CurlFailure.Report(result: CURLE_OUT_OF_MEMORY, wasSent: false)
+        #expect(CurlFailure.meaning(of: report) == .local(ENOMEM))
+        let sent = CurlFailure.Report(result: CURLE_OUT_OF_MEMORY, wasSent: true)
+        #expect(CurlFailure.meaning(of: sent) == .reason(.badResponse))
     }
 }

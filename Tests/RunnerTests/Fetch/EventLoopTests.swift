@@ -67,7 +67,7 @@ import Testing
     @Test func enqueue_runsTasks_thatCameBeforeTheThread() async throws {
         let loop = try EventLoop(shards: 1, connectionsPerShard: 1)
         async let thread = withTaskExecutorPreference(loop) { pthread_self() }
-        loop.start()
+        try loop.start()
         #expect(await thread != pthread_self())
         loop.stop()
     }
@@ -119,7 +119,7 @@ import Testing
     private func startedLoop(_ client: Client? = nil) throws -> EventLoop {
         let loop = try EventLoop(shards: 2, connectionsPerShard: 4)
         loop.client = client
-        loop.start()
+        try loop.start()
         return loop
     }
 

@@ -76,6 +76,94 @@ import Testing
         }
     }
 
+    // MARK: - Redirects
+
+    @Test(arguments: [
+        ("http://h/a/b", "/x", "http://h/x"), ("http://h/a/b", "x?y#z", "http://h/a/x?y#z"),
+        ("http://h/a/b?c", "?d", "http://h/a/b?d"), ("http://h/a", "//o/x", "http://o/x"),
+        ("http://h/a", "https://o:444/x", "https://o:444/x"),
+        ("http://h/a", "../../x", "http://h/x"),
+        ("http://h/a", "/b c", "http://h/b%20c"),
+        // Credentials go along to their own scheme, host and port, and nowhere else.
+        ("http://u:p@h/a", "/x", "http://u:p@h/x"),
+        ("http://u:p@h/a", "http://h/x", "http://u:p@h/x"),
+        ("http://u:p@h/a", "http://H:80/x", "http://u:p@H:80/x"),
+        ("http://u:p@h/a", "http://o/x", "http://o/x"), ("http://u:p@h/a", "//o/x", "http://o/x"),
+        ("http://u:p@h/a", "http://h:81/x", "http://h:81/x"),
+        ("http://u:p@h/a", "https://h/x", "https://h/x"),
+        ("http://u:p@h/a", "http://v:q@h/x", "http://v:q@h/x"),
+        ("http://h/a", "http://v:q@o/x", "http://v:q@o/x"),
+    ])
+    func follow_givesWhereALocationLeads(from: String, location: String, to: String) {
+        var url = RequestURL()
+        #expect(set(&url, from) == CURLUE_OK)
+        #expect(url.follow(location) == CURLUE_OK)
+        #expect(String(decoding: url.text, as: UTF8.self) == to)
+    }
+
+    @Test(arguments: [
+        "ftp://h/x", "file:///etc/passwd", "http://", "http://h:99999/", "javascript:x",
+    ])
+    func follow_leadsNowhere_elseThanToHTTP(location: String) {
+        var url = RequestURL()
+        #expect(set(&url, "http://h/a") == CURLUE_OK)
+        #expect(url.follow(location) != CURLUE_OK)
+    }
+
+    @Test func set_afterARedirect_isTheWholeURLAgain() {
+        let batch = RunningBatch(.sample(url: "http://h/{id}"))
+        let settings = TransferSettings(FetchOptions())
+        var url = RequestURL()
+        for position in 0..<3 {
+            let job = Job(batch: batch, position: position, attempt: 1)
+            #expect(url.set(to: job, settings) == CURLUE_OK)
+            #expect(String(decoding: url.text, as: UTF8.self) == "http://h/\(position)")
+            #expect(url.endpoint()?.name == "h")
+            #expect(url.follow("https://o/x") == CURLUE_OK)
+            #expect(
+                url.endpoint() == .init(scheme: "https", name: "o", port: "443", isAddress: false))
+        }
+    }
+
+    // MARK: - Hosts
+
+    @Test(arguments: [
+        ("http://EXAMPLE.com/", "example.com", "80", false),
+        ("https://h:8443/", "h", "8443", false),
+        ("http://127.0.0.1/", "127.0.0.1", "80", true),
+        ("http://[::1]:8080/", "[::1]", "8080", true),
+        ("http://0x7f.1/", "127.0.0.1", "80", true), ("http://u:p@h/", "h", "80", false),
+    ])
+    func endpoint_isWhereAConnectionGoes(text: String, name: String, port: String, isAddress: Bool)
+    {
+        var url = RequestURL()
+        #expect(set(&url, text) == CURLUE_OK)
+        let endpoint = url.endpoint()
+        #expect(
+            endpoint?.name == name && endpoint?.port == port && endpoint?.isAddress == isAddress)
+    }
+
+    @Test func anInternationalHost_isAskedForAsNameServersKnowIt() async throws {
+        let loop = try EventLoop(shards: 1, connectionsPerShard: 1)
+        try loop.start()
+        // On a loop's thread, whose locale knows UTF-8.
+        let names = await withTaskExecutorPreference(loop) {
+            ["http://bücher.example/1", "http://BÜCHER.example/", "http://例え.jp/"].map { text in
+                var url = RequestURL()
+                _ = set(&url, text)
+                return url.endpoint()?.name
+            }
+        }
+        loop.stop()
+        #expect(names == ["xn--bcher-kva.example", "xn--bcher-kva.example", "xn--r8jz45g.jp"])
+    }
+
+    private func set(_ url: inout RequestURL, _ text: String) -> CURLUcode {
+        let batch = RunningBatch(.sample(url: text + "#{id}"))
+        return url.set(
+            to: Job(batch: batch, position: 0, attempt: 1), TransferSettings(FetchOptions()))
+    }
+
     private func whole(_ template: String, _ id: Int) -> String {
         template.split(separator: "{id}", omittingEmptySubsequences: false).joined(
             separator: String(id)

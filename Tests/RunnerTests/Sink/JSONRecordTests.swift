@@ -14,11 +14,12 @@ import Testing
     @Test func render_writesEachKey_inOrder() throws {
         let capture = try bench.capture(
             head: "HTTP/1.1 200 OK\r\nSet-Cookie: a=\"1\"\r\nset-cookie: b\r\n\r\n",
-            body: Array("hé\n".utf8), finalURL: "http://127.0.0.1/é x")
+            body: Array("hé\n".utf8), finalURL: "http://127.0.0.1/%C3%A9%20x")
         let line = try renderer.text(of: bench.record(.sample(17, attempt: 2), capture))
         #expect(
             line == #"{"id":17,"batch":1,"state":"completed","url":"http://127.0.0.1:8080/17","#
-                + #""final_url":"http://127.0.0.1/%C3%A9%20x","method":"GET","status":200,"#
+                + #""final_url":"http://127.0.0.1/%C3%A9%20x","#
+                + #""redirects":[{"url":"http://first/","status":302}],"method":"GET","status":200,"#
                 + #""outcome":"200","attempts":2,"fetched_at":"2025-11-21T09:09:37.123Z","#
                 + #""duration_ms":12.345,"remote_ip":"127.0.0.1","http_version":"1.1","#
                 + #""headers":[["Set-Cookie","a=\"1\""],["set-cookie","b"]],"body_bytes":4,"#

@@ -7,11 +7,11 @@ import TestSupport
 struct SinkBench {
     let folder = Folder()
     let budget: MemoryBudget
-    let limits: Body.Limits
+    let limits: SpoolableBytes.Limits
 
     init(budget bytes: Int = 1 << 20) throws {
         budget = MemoryBudget(limit: bytes)
-        limits = Body.Limits(
+        limits = SpoolableBytes.Limits(
             budget: budget, spool: Spool(folder: try OutputFolder(path: folder.path, makes: false)))
     }
 
@@ -20,11 +20,17 @@ struct SinkBench {
         finalURL: String = "", inPiecesOf size: Int = 1000
     ) throws -> Capture {
         let capture = Capture(limits)
+        if !finalURL.isEmpty {
+            capture.follow(
+                from: Array("http://first/".utf8), status: 302, isArchived: false, atMicros: 0)
+        }
         var line: [UInt8] = []
         for byte in head.utf8 {
             line.append(byte)
             if byte == UInt8(ascii: "\n") {
-                _ = line.withUnsafeBytes { capture.append(line: $0) }
+                if line != [13, 10] {
+                    try line.withUnsafeBytes { try capture.append(head: $0) }
+                }
                 line = []
             }
         }
@@ -33,8 +39,7 @@ struct SinkBench {
                 try capture.append(body: $0)
             }
         }
-        Array(finalURL.utf8).withUnsafeBytes { capture.setFinalURL($0) }
-        capture.isRedirected = !finalURL.isEmpty
+        capture.setFinalURL(Array(finalURL.utf8))
         capture.startedMicros = 1_763_716_177_123_456
         capture.durationMicros = 12_345
         capture.remoteIP = Array("127.0.0.1".utf8)

@@ -11,10 +11,8 @@ enum CurlFailure {
         var message = ""
         /// `errno` of a socket that could not be made, or else of a connect that failed.
         var systemError: Int32 = 0
-        /// The last status that came; a redirect's when following it failed.
-        var status = 0
-        /// The transfer ended before it had a connection to send on.
-        var neverSent = false
+        /// Whether the request had a connection to be sent on.
+        var wasSent = true
     }
 
     /// - SeeAlso: <https://curl.se/libcurl/c/libcurl-errors.html>
@@ -23,17 +21,16 @@ enum CurlFailure {
         return switch report.result {
         case CURLE_COULDNT_RESOLVE_HOST, CURLE_COULDNT_RESOLVE_PROXY: .reason(.dns)
         case CURLE_COULDNT_CONNECT: .reason(.connect)
-        case CURLE_OPERATION_TIMEDOUT: .reason(report.neverSent ? .connect : .timeout)
+        case CURLE_OPERATION_TIMEDOUT: .reason(report.wasSent ? .timeout : .connect)
         // A handshake that breaks off is the network's doing; one that is refused is not.
         case CURLE_SSL_CONNECT_ERROR where isBroken(report.message): .reason(.reset)
         case CURLE_SSL_CONNECT_ERROR, CURLE_PEER_FAILED_VERIFICATION, CURLE_SSL_CERTPROBLEM,
             CURLE_SSL_CIPHER, CURLE_SSL_ISSUER_ERROR, CURLE_SSL_INVALIDCERTSTATUS,
             CURLE_SSL_PINNEDPUBKEYNOTMATCH:
             .reason(.tls)
-        case CURLE_TOO_MANY_REDIRECTS: .reason(.redirects)
-        // A redirect to a scheme we do not follow; without one, an answer in HTTP/0.9, which is
-        // what libcurl takes anything for that does not begin with a status line.
-        case CURLE_UNSUPPORTED_PROTOCOL: .reason(report.status > 0 ? .redirects : .badResponse)
+        // An answer in HTTP/0.9, which is what libcurl takes anything for that does not begin with
+        // a status line.
+        case CURLE_UNSUPPORTED_PROTOCOL: .reason(.badResponse)
         case CURLE_GOT_NOTHING, CURLE_SEND_ERROR, CURLE_PARTIAL_FILE, CURLE_HTTP2,
             CURLE_HTTP2_STREAM:
             .reason(.reset)
@@ -41,10 +38,12 @@ enum CurlFailure {
         case CURLE_RECV_ERROR: .reason(isBroken(report.message) ? .reset : .badResponse)
         case CURLE_WEIRD_SERVER_REPLY, CURLE_BAD_CONTENT_ENCODING, CURLE_WRITE_ERROR:
             .reason(.badResponse)
-        case CURLE_OUT_OF_MEMORY: .local(ENOMEM)
+        // Once the request was sent, it is a line of a head beyond libcurl's 100 KB: what came from
+        // a server is the server's.
+        case CURLE_OUT_OF_MEMORY: report.wasSent ? .reason(.badResponse) : .local(ENOMEM)
         // The certificates to trust are ours to have: no job is to blame.
         case CURLE_SSL_CACERT_BADFILE: .local(ENOENT)
-        case CURLE_URL_MALFORMAT: .reason(report.status > 0 ? .redirects : .badURL)
+        case CURLE_URL_MALFORMAT: .reason(.badURL)
         default: .reason(.other)
         }
     }

@@ -18,13 +18,19 @@ protocol EventLoopClient: AnyObject, Sendable {
 /// It holds several small curl multi handles on one epoll: libcurl 7.88 walks its list of
 /// connections twice a request, so 32 × 32 connections cost far less than 1 × 1,000.
 final class EventLoop: TaskExecutor, @unchecked Sendable {
-    // @unchecked holds because all but `inbox`, `flags`, `joinable` and `ownThread` belong to the
-    // loop's thread.
+    // @unchecked holds because all but `inbox`, `errands`, `flags`, `joinable` and `ownThread` belong
+    // to the loop's thread.
     private let epoll: Int32
     private let bell: Int32
     private var shards: [Shard] = []
     let settings: TransferSettings
     private var sockets = SocketTable()
+    /// Set once, at the end of `init`.
+    private(set) var resolver: NameResolver! = nil
+    /// Sockets of lookups.
+    private var lookupSockets: Set<Int32> = []
+    /// `errno` where epoll did not take a descriptor.
+    private var pollFailure: Int32?
     private var ready: [UnownedJob] = []
     /// Transfers that ended and whose workers have not resumed: by an event of this turn, or else.
     private var answered: [Transfer] = []
@@ -39,6 +45,7 @@ final class EventLoop: TaskExecutor, @unchecked Sendable {
     /// Set by the thread itself, before it runs anything.
     private let ownThread = Atomic<UInt>(0)
     private let inbox = Mutex<[UnownedJob]>([])
+    private let errands = Mutex<[@Sendable () -> Void]>([])
     private struct Flags: OptionSet {
         let rawValue: Int
         static let wake = Flags(rawValue: 1)
@@ -49,10 +56,11 @@ final class EventLoop: TaskExecutor, @unchecked Sendable {
 
     /// - Throws: When the kernel gives no epoll or eventfd.
     init(
-        shards count: Int, connectionsPerShard: Int, _ options: FetchOptions = FetchOptions()
+        shards count: Int, connectionsPerShard: Int, _ options: FetchOptions = FetchOptions(),
+        authorities: AuthorityStore? = nil
     ) throws(LimitError) {
         Self.initializeCurl
-        settings = TransferSettings(options)
+        settings = TransferSettings(options, authorities: authorities)
         epoll = epoll_create1(Int32(EPOLL_CLOEXEC))
         bell = eventfd(0, Int32(EFD_NONBLOCK | EFD_CLOEXEC))
         guard epoll >= 0, bell >= 0,
@@ -66,6 +74,20 @@ final class EventLoop: TaskExecutor, @unchecked Sendable {
         for _ in 0..<count {
             shards.append(Shard(loop: self, connections: connectionsPerShard))
         }
+        resolver = NameResolver(source(options)) { [unowned self] in now }
+    }
+
+    /// The sockets' side of the resolver; `nil` where it has none.
+    private var lookups: AresLookups?
+
+    private func source(_ options: FetchOptions) -> any NameSource {
+        switch options.resolver {
+        case .ares:
+            let lookups = AresLookups(self, servers: options.nameServers)
+            self.lookups = lookups
+            return lookups
+        case .system: return SystemLookups { [weak self] errand in self?.post(errand) }
+        }
     }
 
     deinit {
@@ -77,7 +99,9 @@ final class EventLoop: TaskExecutor, @unchecked Sendable {
     private static let initializeCurl: Void = { curl_global_init(Int(CURL_GLOBAL_ALL)) }()
 
     /// Starts the thread; `stop` ends it.
-    func start() {
+    ///
+    /// - Throws: When the system gives no thread.
+    func start() throws(LimitError) {
         settings.seal()
         var thread = pthread_t()
         // Retained until the thread ends.
@@ -88,7 +112,13 @@ final class EventLoop: TaskExecutor, @unchecked Sendable {
                 Unmanaged<EventLoop>.fromOpaque(me!).takeRetainedValue().run()
                 return nil
             }, me)
-        precondition(result == 0, "an event loop's thread could not be started: error \(result)")
+        guard result == 0 else {
+            Unmanaged<EventLoop>.fromOpaque(me).release()
+            throw LimitError(
+                description:
+                    "this system gives no thread for an event loop (\(String(cString: strerror(result)))); raise the limit with: ulimit -u"
+            )
+        }
         joinable.store(thread, ordering: .relaxed)
     }
 
@@ -106,6 +136,12 @@ final class EventLoop: TaskExecutor, @unchecked Sendable {
 
     /// Has `client.woken` called on the loop.
     func wake() { raise(.wake) }
+
+    /// Has `errand` run on the loop.
+    func post(_ errand: @escaping @Sendable () -> Void) {
+        errands.withLock { $0.append(errand) }
+        ring()
+    }
 
     /// Ends all transfers as cancelled, now and from now on.
     func cancelTransfers() { raise(.cancel) }
@@ -134,6 +170,13 @@ final class EventLoop: TaskExecutor, @unchecked Sendable {
 
     private func run() {
         ownThread.store(pthread_self(), ordering: .relaxed)
+        // International host names are UTF-8, whatever the process's locale: libidn2 asks for it.
+        let locale = newlocale(LC_CTYPE_MASK, "C.UTF-8", nil)
+        uselocale(locale)
+        defer {
+            uselocale(globalLocale)
+            freelocale(locale)
+        }
         let capacity = 1024
         let events = UnsafeMutablePointer<epoll_event>.allocate(capacity: capacity)
         defer { events.deallocate() }
@@ -147,11 +190,14 @@ final class EventLoop: TaskExecutor, @unchecked Sendable {
             for shard in shards where shard.deadlineMicros <= now.monotonicMicros {
                 shard.timeOut()
             }
+            if now.monotonicMicros >= resolver.deadlineMicros { resolver.tick(at: now) }
+            if resolver.hasAnswers { resolver.handOn() }
             if now.monotonicMicros >= nextLookMicros { endOverdue() }
             resume(&answered)
             resume(&ended)
             if isStopped { break }
         }
+        resolver.close()
         for shard in shards { shard.close() }
         shards = []
     }
@@ -170,8 +216,8 @@ final class EventLoop: TaskExecutor, @unchecked Sendable {
     }
 
     private func timeoutMillis() -> Int32 {
-        if !ended.isEmpty { return 0 }
-        var deadlineMicros = nextLookMicros
+        if !ended.isEmpty || resolver.hasAnswers { return 0 }
+        var deadlineMicros = min(nextLookMicros, resolver.deadlineMicros)
         for shard in shards { deadlineMicros = min(deadlineMicros, shard.deadlineMicros) }
         if deadlineMicros == 0 { return 0 }
         let leftMicros = deadlineMicros - Now.read().monotonicMicros
@@ -182,6 +228,7 @@ final class EventLoop: TaskExecutor, @unchecked Sendable {
         let descriptor = event.data.fd
         if descriptor == bell { return answerBell() }
         guard let shard = sockets.listener(of: descriptor) else {
+            if lookupSockets.contains(descriptor) { return answerLookup(event) }
             // An idle connection spoke or hung up; libcurl finds out when it wants it again.
             _ = epoll_control(epoll, EPOLL_CTL_DEL, descriptor, 0)
             sockets.unregister(descriptor)
@@ -198,6 +245,13 @@ final class EventLoop: TaskExecutor, @unchecked Sendable {
         answered.append(contentsOf: ended[before...])
         ended.removeSubrange(before...)
         if answered.count >= Self.block { goOn() }
+    }
+
+    private func answerLookup(_ event: epoll_event) {
+        let isBroken = event.events & (EPOLLERR.rawValue | EPOLLHUP.rawValue) != 0
+        lookups?.ready(
+            event.data.fd, reads: isBroken || event.events & EPOLLIN.rawValue != 0,
+            writes: event.events & EPOLLOUT.rawValue != 0)
     }
 
     /// How many transfers end before their workers go on: few enough for all that a request needs to
@@ -228,6 +282,10 @@ final class EventLoop: TaskExecutor, @unchecked Sendable {
             isCancelled = true
             for shard in shards { shard.endAll(as: .cancelled) }
         }
+        for errand in errands.withLock({ errands in
+            defer { errands = [] }
+            return errands
+        }) { errand() }
         if raised.contains(.wake) { client?.woken() }
         if raised.contains(.stop) { isStopped = true }
     }
@@ -257,22 +315,43 @@ final class EventLoop: TaskExecutor, @unchecked Sendable {
 
     /// libcurl's wish for a socket. A removal only clears the wish: the descriptor stays in epoll
     /// for its connection's next request, which saves two `epoll_ctl` a request.
-    func listen(to descriptor: Int32, for what: Int32, _ shard: Shard) {
+    ///
+    /// - Returns: Whether epoll takes it.
+    func listen(to descriptor: Int32, for what: Int32, _ shard: Shard) -> Bool {
         guard what != CURL_POLL_REMOVE else {
             sockets.ignore(descriptor)
             if !sockets.isConnection(descriptor) {
-                // Not ours to see closed (a resolver's pipe): its number may come again unannounced.
+                // Not ours to see closed: its number may come again unannounced.
                 _ = epoll_control(epoll, EPOLL_CTL_DEL, descriptor, 0)
                 sockets.unregister(descriptor)
             }
-            return
+            return true
         }
         let events =
             (what & CURL_POLL_IN != 0 ? EPOLLIN.rawValue : 0)
             | (what & CURL_POLL_OUT != 0 ? EPOLLOUT.rawValue : 0)
         let known = sockets.listen(to: descriptor, events: events, shard)
-        if known == events { return }
-        _ = epoll_control(epoll, known == 0 ? EPOLL_CTL_ADD : EPOLL_CTL_MOD, descriptor, events)
+        if known == events { return true }
+        if poll(descriptor, events, isNew: known == 0) { return true }
+        pollFailure = errno
+        sockets.unregister(descriptor)
+        return false
+    }
+
+    /// Has epoll tell of a descriptor's events.
+    private func poll(_ descriptor: Int32, _ events: UInt32, isNew: Bool) -> Bool {
+        let (first, second) =
+            isNew ? (EPOLL_CTL_ADD, EPOLL_CTL_MOD) : (EPOLL_CTL_MOD, EPOLL_CTL_ADD)
+        if epoll_control(epoll, first, descriptor, events) == 0 { return true }
+        // What is known of it may be wrong, were a descriptor closed behind our back.
+        guard errno == EEXIST || errno == ENOENT else { return false }
+        return epoll_control(epoll, second, descriptor, events) == 0
+    }
+
+    /// Why epoll last took no descriptor; told once.
+    func takePollFailure() -> Int32? {
+        defer { pollFailure = nil }
+        return pollFailure
     }
 
     /// - Returns: A descriptor, or -1 with `errno` set.
@@ -287,3 +366,21 @@ final class EventLoop: TaskExecutor, @unchecked Sendable {
         return close(descriptor)
     }
 }
+
+extension EventLoop: LookupSockets {
+    func watch(_ descriptor: Int32, reads: Bool, writes: Bool) {
+        guard reads || writes else {
+            lookupSockets.remove(descriptor)
+            _ = epoll_control(epoll, EPOLL_CTL_DEL, descriptor, 0)
+            return
+        }
+        sockets.ignore(descriptor)
+        let isNew = lookupSockets.insert(descriptor).inserted
+        let events = (reads ? EPOLLIN.rawValue : 0) | (writes ? EPOLLOUT.rawValue : 0)
+        // Where epoll does not take it, the lookup ends by its own timeout.
+        _ = poll(descriptor, events, isNew: isNew)
+    }
+}
+
+/// LC_GLOBAL_LOCALE, a macro Swift does not import; nothing is behind it, so it can be shared.
+private nonisolated(unsafe) let globalLocale = locale_t(bitPattern: -1)

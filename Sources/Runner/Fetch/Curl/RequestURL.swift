@@ -29,8 +29,10 @@ struct RequestURL: ~Copyable {
     mutating func set(to job: Job, _ settings: TransferSettings) -> CURLUcode {
         settings.growURLText(to: job.batch.url.capacity)  // no part is longer
         guard job.batch.id == batch, let target = job.batch.target else {
-            let result = set(CURLUPART_URL, job.batch.url, job.id, settings)
+            var result = set(CURLUPART_URL, job.batch.url, job.id, settings)
+            if result == CURLUE_OK { result = encodeHost() }
             batch = result == CURLUE_OK ? job.batch.id : nil
+            knownEndpoint = nil
             scope = zone()
             return result
         }
@@ -49,21 +51,106 @@ struct RequestURL: ~Copyable {
         return curl_url_set(handle, part, settings.urlText.baseAddress, 0)
     }
 
-    /// The URL as libcurl asks for it: dots resolved, what is no part of a URL encoded.
-    func withText(_ use: (UnsafeRawBufferPointer) -> Void) {
+    /// The URL as libcurl asks for it: dots resolved, what is no part of a URL encoded, which a
+    /// server may have sent.
+    var text: [UInt8] {
+        guard let text = part(CURLUPART_URL) else { return [] }
+        var encoded: [UInt8] = []
+        for byte in text.utf8 {
+            if byte > 0x20 && byte < 0x7F {
+                encoded.append(byte)
+            } else {
+                encoded.append("%")
+                encoded.append(
+                    contentsOf: [byte >> 4, byte & 15].map { $0 < 10 ? $0 + 0x30 : $0 + 0x37 })
+            }
+        }
+        return encoded
+    }
+
+    private func part(_ part: CURLUPart, flags: Int32 = 0) -> String? {
         var text: UnsafeMutablePointer<CChar>?
-        guard curl_url_get(handle, CURLUPART_URL, &text, 0) == CURLUE_OK, let text else { return }
+        guard curl_url_get(handle, part, &text, UInt32(flags)) == CURLUE_OK, let text else {
+            return nil
+        }
         defer { curl_free(text) }
-        use(UnsafeRawBufferPointer(start: text, count: strlen(text)))
+        return String(cString: text)
+    }
+
+    // MARK: - Hosts
+
+    /// Where a URL's connection goes.
+    struct Endpoint: Equatable {
+        let scheme: String
+        /// In lower case; an address of IPv6 in brackets.
+        let name: String
+        let port: String
+        /// Whether the name is an address.
+        let isAddress: Bool
+        var isHTTPS: Bool { scheme == "https" }
+    }
+
+    private var knownEndpoint: Endpoint?
+
+    /// - Returns: `nil` where libcurl has no memory.
+    mutating func endpoint() -> Endpoint? {
+        if let knownEndpoint { return knownEndpoint }
+        guard let scheme = part(CURLUPART_SCHEME), let name = part(CURLUPART_HOST),
+            let port = part(CURLUPART_PORT, flags: CURLU_DEFAULT_PORT)
+        else { return nil }
+        var address = in_addr()
+        knownEndpoint = Endpoint(
+            scheme: scheme.lowercased(), name: name.lowercased(), port: port,
+            isAddress: name.hasPrefix("[") || inet_pton(AF_INET, name, &address) == 1)
+        return knownEndpoint
+    }
+
+    /// Writes an international host name as name servers and servers know it (IDNA 2008).
+    ///
+    /// - Returns: Whether it can be.
+    private func encodeHost() -> CURLUcode {
+        guard let name = part(CURLUPART_HOST), name.utf8.contains(where: { $0 >= 0x80 }) else {
+            return CURLUE_OK
+        }
+        guard let encoded = part(CURLUPART_HOST, flags: CURLU_PUNYCODE) else {
+            return CURLUE_BAD_HOSTNAME
+        }
+        return curl_url_set(handle, CURLUPART_HOST, encoded, 0)
+    }
+
+    // MARK: - Redirects
+
+    /// Becomes the URL a redirect leads to.
+    ///
+    /// Credentials stay where they are for: they go along to the same scheme, host and port alone.
+    ///
+    /// - Parameter location: The field's value, relative or absolute.
+    /// - Returns: `CURLUE_OK`, or why it leads nowhere that is followed.
+    mutating func follow(_ location: UnsafePointer<CChar>) -> CURLUcode {
+        let before = endpoint()
+        let (user, password) = (part(CURLUPART_USER), part(CURLUPART_PASSWORD))
+        batch = nil
+        knownEndpoint = nil
+        // As libcurl follows: blanks and the like are encoded.
+        let flags = UInt32(CURLU_URLENCODE | CURLU_ALLOW_SPACE)
+        var result = curl_url_set(handle, CURLUPART_URL, location, flags)
+        if result == CURLUE_OK { result = encodeHost() }
+        guard result == CURLUE_OK else { return result }
+        guard let after = endpoint(), after.scheme == "http" || after.isHTTPS else {
+            return CURLUE_UNSUPPORTED_SCHEME
+        }
+        // A reference without a host of its own keeps them by itself, another host's never has them.
+        if after == before, part(CURLUPART_USER) == nil {
+            _ = curl_url_set(handle, CURLUPART_USER, user, 0)
+            _ = curl_url_set(handle, CURLUPART_PASSWORD, password, 0)
+        }
+        scope = zone()
+        return result
     }
 
     private func zone() -> UInt32 {
-        var text: UnsafeMutablePointer<CChar>?
-        guard curl_url_get(handle, CURLUPART_ZONEID, &text, 0) == CURLUE_OK, let text else {
-            return 0
-        }
-        defer { curl_free(text) }
+        guard let text = part(CURLUPART_ZONEID) else { return 0 }
         let index = if_nametoindex(text)
-        return index > 0 ? index : UInt32(String(cString: text)) ?? 0
+        return index > 0 ? index : UInt32(text) ?? 0
     }
 }

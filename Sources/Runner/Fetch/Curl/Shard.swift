@@ -10,12 +10,6 @@ final class Shard {
     /// µs on the monotonic clock when libcurl wants to be called; 0: at once, `.max`: never.
     private(set) var deadlineMicros = Int.max
     private var transfers: [ObjectIdentifier: Transfer] = [:]
-    /// Whether a name was resolved, so that libcurl knows it for the others.
-    private var isWarm = false
-    /// Transfers libcurl has.
-    private var added = 0
-    /// Transfers that wait for the first to have an address.
-    private var cold: [Transfer] = []
 
     init(loop: EventLoop, connections: Int) {
         self.loop = loop
@@ -38,8 +32,7 @@ final class Shard {
             multi,
             { _, descriptor, what, shard, _ in
                 let shard = Unmanaged<Shard>.fromOpaque(shard!).takeUnretainedValue()
-                shard.loop.listen(to: descriptor, for: what, shard)
-                return 0
+                return shard.loop.listen(to: descriptor, for: what, shard) ? 0 : -1
             }, me)
         _ = multi_set_timer(
             multi,
@@ -62,35 +55,15 @@ final class Shard {
     func register(_ transfer: Transfer) { transfers[ObjectIdentifier(transfer)] = transfer }
     func unregister(_ transfer: Transfer) { transfers[ObjectIdentifier(transfer)] = nil }
 
-    /// Gives a transfer to libcurl. libcurl 7.88 starts a thread and a pair of sockets for each name
-    /// it looks up, also when another transfer is looking up the same; so until the first has an
-    /// address, only two go ahead.
+    /// Gives a transfer to libcurl.
     ///
     /// - Returns: Whether libcurl took it.
     func add(_ transfer: Transfer) -> Bool {
-        guard isWarm || added < 2 else {
-            cold.append(transfer)
-            return true
-        }
-        guard curl_multi_add_handle(multi, transfer.easy) == CURLM_OK else { return false }
-        transfer.started(atMicros: loop.now.monotonicMicros)
-        added += 1
-        return true
-    }
-
-    /// A transfer has an address, and opens a socket.
-    func noteAddress() { isWarm = true }
-
-    /// Outside of libcurl's callbacks: lets those go that waited.
-    private func addCold() {
-        while isWarm || added < 2, let transfer = cold.popLast() {
-            if !add(transfer) { transfer.end(with: Response(failure: .reason(.other))) }
-        }
+        curl_multi_add_handle(multi, transfer.easy) == CURLM_OK
     }
 
     /// Ends every transfer in flight.
     func endAll(as failure: Response.Failure) {
-        cold.removeAll()
         for transfer in transfers.values where transfer.isInFlight {
             curl_multi_remove_handle(multi, transfer.easy)
             transfer.end(with: Response(failure: failure))
@@ -108,11 +81,9 @@ final class Shard {
                 next = min(next, deadline)
             } else {
                 curl_multi_remove_handle(multi, transfer.easy)
-                added -= 1
-                transfer.finished(with: CURLE_OPERATION_TIMEDOUT)
+                transfer.timedOut()
             }
         }
-        if !cold.isEmpty { addCold() }
         return next
     }
 
@@ -152,20 +123,17 @@ final class Shard {
             // Unretained: a transfer closes its easy handle before it goes.
             let transfer = Unmanaged<Transfer>.fromOpaque(mine).takeUnretainedValue()
             curl_multi_remove_handle(multi, easy)
-            added -= 1
             transfer.finished(with: result)
         }
-        if !cold.isEmpty { addCold() }
     }
 
     /// After an error of the multi handle its state is unknown: what was in flight on it fails, and
     /// it starts anew.
     func rebuild() {
-        endAll(as: .reason(.other))
+        endAll(as: loop.takePollFailure().map { .local($0) } ?? .reason(.other))
         curl_multi_cleanup(multi)
         multi = Self.makeMulti()
         deadlineMicros = .max
-        (isWarm, added) = (false, 0)
         setUp()
     }
 

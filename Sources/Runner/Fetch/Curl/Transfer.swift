@@ -4,94 +4,168 @@ internal import JobStore
 
 /// One curl easy handle: a worker keeps it for life, so its options are set once and its
 /// connection stays warm. Used on its loop's thread only.
+///
+/// A job is one request, or several when it is redirected: each is looked up, sent and judged by
+/// itself.
 final class Transfer {
-    let easy: UnsafeMutableRawPointer
-    private let shard: Shard
+    private(set) var easy: UnsafeMutableRawPointer
+    let shard: Shard
     private var waiting: UnsafeContinuation<Response, Never>?
     private var response = Response()
-    private var isTooLarge = false
-    /// The response is cut at its limit, and whole for us.
-    private var isCut = false
+    /// What comes of the request under way.
+    private var incoming: IncomingResponse
     /// What is kept of the response; `nil` when nothing is.
     private(set) var capture: Capture?
-    private var isUnkept = false
-    private var isSecondTry = false
-    private var isHTTPS: Bool?
     private var batch: Batch.ID?
-    private var bufferBytes = 0
-    /// When libcurl got it, in µs on the monotonic clock; `nil` before and after.
+    private var url = RequestURL()
+    /// When the job's first request began, in µs on the monotonic clock; `nil` before and after.
     private var startedMicros: Int?
-    /// Since when it waits for a connection, and libcurl's `PRETRANSFER_TIME_T` then, which grows
-    /// once there is one.
-    private var connect = (sinceMicros: 0, pretransfer: 0)
+    /// Since when the request under way waits for a connection.
+    private var connectSinceMicros = 0
+    /// The name that is being looked up.
+    private var lookedUpName: String?
+    /// Whether libcurl wanted an address for a request that was to go on a connection there is.
+    private var lacksAddress = false
+    /// How often the request under way was given to libcurl.
+    private var starts = 0
+    private var isSecondTry = false
     /// The batch of the last response, when it came whole on a connection that was there before: so
     /// the next one is likely to find it, too.
     private var warmBatch: Batch.ID?
-    private var expectsConnect: Bool?
-    private var url = RequestURL()
-    private var scope: UInt32 = 0
     /// `errno` of a socket that could not be made for this request.
     private var socketError: Int32 = 0
+    private var hasCookies = false
+
+    // What libcurl was last told, so that it is told no more than changes.
+    private var isHTTPS: Bool?
+    private var bufferBytes = 0
+    private var expectsConnect: Bool?
+    private var scope: UInt32 = 0
+    /// The address the request under way may connect to.
+    private var addressList: UnsafeMutablePointer<curl_slist>?
     /// Where libcurl says what went wrong; at least CURL_ERROR_SIZE bytes.
     private let message = UnsafeMutablePointer<CChar>.allocate(capacity: Int(CURL_ERROR_SIZE))
 
     var isInFlight: Bool { waiting != nil && !hasEnded }
     private var hasEnded = false
 
+    /// A request is given to libcurl so often at most; each time but the last it may lack an address.
+    private static let startsMax = 3
+    /// A handle that was sent a head larger than this is made anew: libcurl keeps the lines of a
+    /// head until the next request on it starts.
+    private static let headBytesKept = 32 << 10
+
     init(shard: Shard) {
-        guard let easy = curl_easy_init() else {
-            fatalError("libcurl gave no easy handle: out of memory")
-        }
-        self.easy = easy
+        easy = Self.makeHandle()
         self.shard = shard
+        incoming = IncomingResponse(shard.loop.settings)
+        message.initialize(repeating: 0, count: Int(CURL_ERROR_SIZE))
         renewCapture()
         setUp()
         shard.register(self)
+    }
+
+    private static func makeHandle() -> UnsafeMutableRawPointer {
+        guard let easy = curl_easy_init() else {
+            fatalError("libcurl gave no easy handle: out of memory")
+        }
+        return easy
     }
 
     /// Gives the handle and its memory back.
     func close() {
         shard.unregister(self)
         curl_easy_cleanup(easy)
+        curl_slist_free_all(addressList)
+        addressList = nil
         message.deallocate()
     }
 
-    /// Makes the job's request. One suspension.
+    // MARK: - A job's requests
+
+    /// Makes the job's request, and those that redirects lead to. One suspension.
     func fetch(_ job: Job) async -> Response {
         await withUnsafeContinuation { continuation in
             waiting = continuation
             hasEnded = false
             response = Response()
-            isTooLarge = false
-            isCut = false
-            isUnkept = false
-            isSecondTry = false
             capture?.reset()
             capture?.startedMicros = shard.loop.now.wallMicros
             if shard.loop.isCancelled { return end(with: Response(failure: .cancelled)) }
-            socketError = 0
             if let failure = setURL(job) { return end(with: Response(failure: failure)) }
-            setScheme(isHTTPS: job.batch.isHTTPS)
-            expectConnect(job.batch.id != warmBatch || !job.batch.hasOneHost)
+            let isWarm = job.batch.id == warmBatch && job.batch.hasOneHost
             warmBatch = nil
             batch = job.batch.id
-            if !shard.add(self) {
-                end(with: Response(failure: .reason(.other)))
-            }
+            startedMicros = shard.loop.now.monotonicMicros
+            begin(isHTTPS: job.batch.isHTTPS, expectingConnect: !isWarm)
         }
     }
 
     private func setURL(_ job: Job) -> Response.Failure? {
         switch url.set(to: job, shard.loop.settings) {
-        case CURLUE_OK: break
+        case CURLUE_OK: return nil
         case CURLUE_OUT_OF_MEMORY: return .local(ENOMEM)
         default: return .reason(.badURL)
         }
+    }
+
+    /// Begins a request for what `url` holds.
+    private func begin(isHTTPS: Bool, expectingConnect: Bool) {
         if scope != url.scope {
             scope = url.scope
             _ = easy_set_long(easy, CURLOPT_ADDRESS_SCOPE, Int(scope))
         }
-        return nil
+        setScheme(isHTTPS: isHTTPS)
+        (starts, isSecondTry) = (0, false)
+        connectSinceMicros = shard.loop.now.monotonicMicros
+        start(expectingConnect: expectingConnect)
+    }
+
+    /// Gives the request to libcurl, with an address where it will need one.
+    private func start(expectingConnect: Bool) {
+        incoming.reset()
+        socketError = 0
+        lacksAddress = false
+        expectConnect(expectingConnect)
+        if expectingConnect, let endpoint = url.endpoint(), !endpoint.isAddress {
+            guard let answer = shard.loop.resolver.answer(for: endpoint.name) else {
+                lookedUpName = endpoint.name
+                return shard.loop.resolver.ask(endpoint.name, for: self)
+            }
+            guard case .addresses(let addresses) = answer else { return fail(of: answer) }
+            offer(addresses, for: endpoint)
+        }
+        starts += 1
+        if !shard.add(self) { end(with: failed(.reason(.other))) }
+    }
+
+    /// Has libcurl connect to one of these instead of looking the name up, which it does in a thread
+    /// that it waits for.
+    private func offer(_ addresses: String, for endpoint: RequestURL.Endpoint) {
+        // +: not for ever (CURLOPT_DNS_CACHE_TIMEOUT says how long).
+        let list = curl_slist_append(nil, "+\(endpoint.name):\(endpoint.port):\(addresses)")
+        _ = easy_set_pointer(easy, CURLOPT_RESOLVE, list)
+        curl_slist_free_all(addressList)
+        addressList = list
+    }
+
+    private func fail(of answer: NameAnswer) {
+        var response = failed(.reason(.dns))
+        switch answer {
+        case .addresses: break
+        case .noSuchName:
+            response.isNameUnknown = true
+            response.message = "there is no such name"
+        case .trouble(let what): response.message = "no name server answers: \(what)"
+        }
+        end(with: response)
+    }
+
+    /// What is known so far, with why there is no more.
+    private func failed(_ failure: Response.Failure) -> Response {
+        var failed = response
+        failed.failure = failure
+        return failed
     }
 
     private func setScheme(isHTTPS new: Bool) {
@@ -113,8 +187,7 @@ final class Transfer {
     // Looking at each transfer when the first may be overdue costs next to nothing.
 
     /// Where a connection is to be made, libcurl must know how long it may take, since it shares the
-    /// time among the addresses of a name, and that names are to be looked up again after a minute.
-    /// Where none is, knowing the one costs timers, and the other a look at all names it has.
+    /// time among the addresses of a name. Where none is, knowing it costs timers.
     private func expectConnect(_ new: Bool) {
         let settings = shard.loop.settings
         // Without a timeout libcurl has one of 300 s.
@@ -123,49 +196,84 @@ final class Transfer {
         expectsConnect = new
         let limit = min(settings.connectTimeoutMicros, settings.maxTimeMicros) / 1000 + 1
         _ = easy_set_long(easy, CURLOPT_CONNECTTIMEOUT_MS, new ? min(limit, Int(Int32.max)) : 0)
-        _ = easy_set_long(easy, CURLOPT_DNS_CACHE_TIMEOUT, new ? 60 : -1)
     }
 
-    func started(atMicros now: Int) {
-        startedMicros = now
-        connect = (now, 0)
-    }
-
-    /// When it has taken too long, in µs on the monotonic clock; `nil` while libcurl does not have it.
+    /// When it has taken too long, in µs on the monotonic clock; `nil` while nothing is under way.
     var deadlineMicros: Int? {
         guard let startedMicros else { return nil }
         let settings = shard.loop.settings
         let end = startedMicros + settings.maxTimeMicros
-        guard pretransfer == connect.pretransfer else { return end }
-        return min(end, connect.sinceMicros + settings.connectTimeoutMicros)
+        guard lookedUpName != nil || !isSent else { return end }
+        return min(end, connectSinceMicros + settings.connectTimeoutMicros)
     }
 
-    private var pretransfer: Int { Int(easy_get_offset(easy, CURLINFO_PRETRANSFER_TIME_T)) }
+    /// Whether the request under way had a connection to be sent on.
+    private var isSent: Bool { easy_get_offset(easy, CURLINFO_PRETRANSFER_TIME_T) > 0 }
+
+    /// Its time is over. libcurl has it no more.
+    func timedOut() {
+        guard let name = lookedUpName else { return finished(with: CURLE_OPERATION_TIMEDOUT) }
+        shard.loop.resolver.forget(self, askingFor: name)
+        fail(of: .trouble("within the connect timeout"))
+    }
 
     // MARK: - How it ends
 
     /// libcurl is done with the request; the handle is out of its multi.
     func finished(with result: CURLcode) {
+        if lacksAddress, starts < Self.startsMax { return start(expectingConnect: true) }
         if isStaleConnection(result) {
             // 7.88 can hand out a pooled connection the server has closed. Nothing came and the
             // server answers nothing twice: asked again at once, on a fresh connection.
             isSecondTry = true
-            capture?.reset()
+            capture?.resetResponse()
             _ = easy_set_long(easy, CURLOPT_FRESH_CONNECT, 1)
-            expectConnect(true)
-            if shard.add(self) { return }
+            return start(expectingConnect: true)
         }
         response.status = easy_get_long(easy, CURLINFO_RESPONSE_CODE)
-        response.failure = failure(of: result)
-        if Judge.isWorthRetrying(response.status) {
-            response.retryAfterSeconds = Int(easy_get_offset(easy, CURLINFO_RETRY_AFTER))
+        response.bodyBytes = incoming.bodyBytes
+        let failure = failure(of: result)
+        if failure == nil, incoming.leadsOn { return follow() }
+        if let failure {
+            response = failed(failure)
+            response.message = String(cString: message)
+        }
+        if Judge.isWorthRetrying(response.status), let text = easy_get_field(easy, "Retry-After") {
+            response.retryAfterSeconds = RetryAfter.seconds(
+                in: text, atSeconds: shard.loop.now.wallMicros / 1_000_000)
         }
         if let capture { complete(capture) }
         if result == CURLE_OK {
-            fitBuffer(to: response.bodyBytes + easy_get_long(easy, CURLINFO_HEADER_SIZE))
-            if easy_get_long(easy, CURLINFO_NUM_CONNECTS) == 0 { warmBatch = batch }
+            fitBuffer(to: response.bodyBytes + min(incoming.headBytes, 4096))
+            if response.redirects == 0, easy_get_long(easy, CURLINFO_NUM_CONNECTS) == 0 {
+                warmBatch = batch
+            }
         }
         end(with: response)
+    }
+
+    /// Goes on to where the response leads.
+    private func follow() {
+        let asked = url.text
+        let status = response.status
+        hasCookies = hasCookies || incoming.setsCookies
+        guard response.redirects < shard.loop.settings.maxRedirects,
+            let location = easy_get_field(easy, "Location"), url.follow(location) == CURLUE_OK,
+            let endpoint = url.endpoint()
+        else {
+            if let capture { complete(capture) }
+            return end(with: failed(.reason(.redirects)))
+        }
+        response.redirects += 1
+        if let capture {
+            complete(capture)
+            capture.follow(
+                from: asked, status: status, isArchived: shard.loop.settings.archivesRedirects,
+                atMicros: shard.loop.now.wallMicros)
+        }
+        restoreConnecting()
+        // Whether there is a connection, only libcurl knows; it says when it needs an address.
+        begin(isHTTPS: endpoint.isHTTPS, expectingConnect: true)
     }
 
     /// Makes the buffer for the next response as large as this one would have needed: it is
@@ -178,35 +286,50 @@ final class Transfer {
         bufferBytes = fitting
     }
 
+    private func restoreConnecting() {
+        if isSecondTry { _ = easy_set_long(easy, CURLOPT_FRESH_CONNECT, 0) }
+        isSecondTry = false
+    }
+
     func end(with response: Response) {
         self.response = response
         hasEnded = true
         startedMicros = nil
-        if isSecondTry { _ = easy_set_long(easy, CURLOPT_FRESH_CONNECT, 0) }
+        lookedUpName = nil
+        restoreConnecting()
+        if incoming.setsCookies || hasCookies { dropCookies() }
+        if incoming.headBytes > Self.headBytesKept { renewHandle() }
         shard.loop.noteEnded(self)
+    }
+
+    /// Jobs share no cookies.
+    private func dropCookies() {
+        _ = easy_set_string(easy, CURLOPT_COOKIELIST, "ALL")
+        hasCookies = false
+    }
+
+    private func renewHandle() {
+        curl_easy_cleanup(easy)
+        easy = Self.makeHandle()
+        (isHTTPS, bufferBytes, expectsConnect, scope) = (nil, 0, nil, 0)
+        curl_slist_free_all(addressList)
+        addressList = nil
+        setUp()
     }
 
     /// Gives the next response a capture of its own.
     func renewCapture() { capture = shard.loop.settings.keeping.map { Capture($0.limits) } }
 
-    /// Adds what is known once the response has ended.
+    /// Adds what is known once a response has ended.
     private func complete(_ capture: Capture) {
-        capture.isCut = isCut
-        capture.durationMicros = Int(easy_get_offset(easy, CURLINFO_TOTAL_TIME_T))
+        capture.isCut = incoming.isCut
+        let started = startedMicros ?? shard.loop.now.monotonicMicros
+        capture.durationMicros = Now.read().monotonicMicros - started
         if let address = easy_get_text(easy, CURLINFO_PRIMARY_IP) {
-            capture.remoteIP.append(
-                contentsOf: UnsafeRawBufferPointer(start: address, count: strlen(address)))
+            capture.remoteIP = Array(UnsafeRawBufferPointer(start: address, count: strlen(address)))
         }
-        // One that could not be followed leads nowhere a response came from.
-        capture.isRedirected =
-            response.failure == nil && easy_get_long(easy, CURLINFO_REDIRECT_COUNT) > 0
-        if capture.isRedirected {
-            if let text = easy_get_text(easy, CURLINFO_EFFECTIVE_URL) {
-                capture.setFinalURL(UnsafeRawBufferPointer(start: text, count: strlen(text)))
-            }
-        } else if shard.loop.settings.keeping?.isEncodingKept == true {
-            // libcurl 7.88 tells the effective URL of a parsed one only once: that of the first.
-            url.withText { capture.setFinalURL($0) }
+        if response.redirects > 0 || shard.loop.settings.archivesRedirects {
+            capture.setFinalURL(url.text)
         }
         switch easy_get_long(easy, CURLINFO_HTTP_VERSION) {
         case Int(CURL_HTTP_VERSION_1_0): capture.httpVersion = .http10
@@ -232,9 +355,8 @@ final class Transfer {
     }
 
     private func failure(of result: CURLcode) -> Response.Failure? {
-        if result == CURLE_OK || isCut { return nil }
-        if isUnkept { return .unkept }
-        if isTooLarge { return .reason(.tooLarge) }
+        if let fault = incoming.fault { return fault }
+        if result == CURLE_OK || incoming.isCut { return incoming.faultAtEnd }
         var report = CurlFailure.Report(result: result)
         report.message = String(cString: message)
         report.systemError = socketError
@@ -243,54 +365,17 @@ final class Transfer {
             report.systemError = Int32(
                 truncatingIfNeeded: easy_get_long(easy, CURLINFO_OS_ERRNO))
         }
-        report.status = response.status
-        report.neverSent = pretransfer == 0
+        report.wasSent = isSent
         return CurlFailure.meaning(of: report)
     }
 
     private func openSocket(for address: curl_sockaddr) -> Int32 {
         let descriptor = shard.loop.openSocket(address.family, address.socktype, address.protocol)
         if descriptor < 0 { socketError = errno }
-        shard.noteAddress()
-        // The first connection's time counts from the start, with the look-up of its name; that of
-        // one a redirect needs from here.
-        if pretransfer > connect.pretransfer {
-            connect = (shard.loop.now.monotonicMicros, pretransfer)
-        }
         return descriptor
     }
 
-    /// Counts decoded bytes: libcurl 7.88's own limit does not see unknown or decompressed lengths.
-    ///
-    /// - Returns: How many were taken: less than all ends the transfer.
-    private func received(_ bytes: UnsafeRawBufferPointer) -> Int {
-        let settings = shard.loop.settings
-        let room = settings.maxBodyBytes - response.bodyBytes
-        response.bodyBytes += min(room, bytes.count)
-        if bytes.count > room {
-            guard settings.cutsLargeBodies else {
-                isTooLarge = true
-                return 0
-            }
-            isCut = true
-        }
-        if let capture, let keeping = settings.keeping, keeping.keepsBodies {
-            do throws(Errno) {
-                try capture.append(body: UnsafeRawBufferPointer(rebasing: bytes.prefix(room)))
-            } catch {
-                isUnkept = true
-                isCut = false
-                keeping.failed(error)
-                return 0
-            }
-        }
-        return isCut ? 0 : bytes.count
-    }
-
-    /// - Returns: Whether there was room for it.
-    private func receivedHeader(_ line: UnsafeRawBufferPointer) -> Bool {
-        capture?.append(line: line) ?? true
-    }
+    // MARK: - What libcurl calls
 
     private func setUp() {
         // Unretained: the handle is cleaned up before its transfer goes; the loop outlives both.
@@ -302,15 +387,15 @@ final class Transfer {
                 Unmanaged<Transfer>.fromOpaque(transfer!).takeUnretainedValue().received(
                     UnsafeRawBufferPointer(start: bytes, count: size * count))
             }, me)
-        if capture != nil {
-            _ = easy_set_header(
-                easy,
-                { line, size, count, transfer in
-                    let transfer = Unmanaged<Transfer>.fromOpaque(transfer!).takeUnretainedValue()
-                    let line = UnsafeRawBufferPointer(start: line, count: size * count)
-                    return transfer.receivedHeader(line) ? line.count : 0
-                }, me)
-        }
+        _ = easy_set_header(
+            easy,
+            { line, size, count, transfer in
+                let transfer = Unmanaged<Transfer>.fromOpaque(transfer!).takeUnretainedValue()
+                let line = UnsafeRawBufferPointer(start: line, count: size * count)
+                return transfer.incoming.take(line: line, transfer.capture) ? line.count : 0
+            }, me)
+        // Each line of a head goes to the write function first, before libcurl looks at it.
+        if CurlVersion.joinsFirstField { _ = easy_set_long(easy, CURLOPT_HEADER, 1) }
         _ = easy_set_open(
             easy,
             { transfer, _, address in
@@ -323,11 +408,43 @@ final class Transfer {
             { loop, descriptor in
                 Unmanaged<EventLoop>.fromOpaque(loop!).takeUnretainedValue().closeSocket(descriptor)
             }, loop)
+        _ = easy_set_resolve(
+            easy,
+            { _, _, transfer in
+                Unmanaged<Transfer>.fromOpaque(transfer!).takeUnretainedValue().mayResolve() ? 0 : 1
+            }, me)
         _ = easy_set_pointer(easy, CURLOPT_PRIVATE, me)
         // It goes with this object, after the handle was cleaned up.
         _ = easy_set_pointer(easy, CURLOPT_CURLU, UnsafeMutableRawPointer(url.handle))
-        message.initialize(repeating: 0, count: Int(CURL_ERROR_SIZE))
         _ = easy_set_pointer(easy, CURLOPT_ERRORBUFFER, message)
         shard.loop.settings.apply(to: easy)
+    }
+
+    private func received(_ bytes: UnsafeRawBufferPointer) -> Int {
+        let isTaken =
+            incoming.awaitsHead ? incoming.check(piece: bytes) : incoming.take(body: bytes, capture)
+        return isTaken ? bytes.count : 0
+    }
+
+    /// Asked by libcurl when it has no address for the host.
+    private func mayResolve() -> Bool {
+        // An address stands for itself. A name is never libcurl's to look up: it is asked for again
+        // with one of ours.
+        if url.endpoint()?.isAddress == true { return true }
+        lacksAddress = true
+        return false
+    }
+}
+
+extension Transfer: NameClient {
+    func nameWasAnswered(_ answer: NameAnswer) {
+        guard isInFlight, lookedUpName != nil else { return }
+        lookedUpName = nil
+        guard case .addresses(let addresses) = answer, let endpoint = url.endpoint() else {
+            return fail(of: answer)
+        }
+        offer(addresses, for: endpoint)
+        starts += 1
+        if !shard.add(self) { end(with: failed(.reason(.other))) }
     }
 }

@@ -4,7 +4,9 @@ internal import CCurl
 ///
 /// Headers and the buffer for URLs are shared, so that they stay in the processor's cache.
 final class TransferSettings {
+    let maxHeadBytes: Int
     let maxBodyBytes: Int
+    let maxRedirects: Int
     let cutsLargeBodies: Bool
     let connectTimeoutMicros: Int
     let maxTimeMicros: Int
@@ -13,11 +15,18 @@ final class TransferSettings {
     /// How responses are kept; `nil` while they are dropped. Set before the first transfer is made.
     var keeping: Keeping?
     private let options: FetchOptions
+    /// Shared by all loops; `nil` where certificates are not verified, or not by OpenSSL.
+    private let authorities: AuthorityStore?
     private var headers: UnsafeMutablePointer<curl_slist>?
+
+    /// Whether lines of a head come to the write function before libcurl keeps them.
+    let checksHeadsAhead = CurlVersion.joinsFirstField
+    /// Whether responses that lead on to another URL are kept.
+    var archivesRedirects: Bool { keeping?.isEncodingKept == true }
 
     /// What a transfer does with the response for the output.
     struct Keeping {
-        let limits: Body.Limits
+        let limits: SpoolableBytes.Limits
         let keepsBodies: Bool
         /// Bodies are to stay compressed as they come.
         let isEncodingKept: Bool
@@ -25,9 +34,12 @@ final class TransferSettings {
         let failed: @Sendable (Errno) -> Void
     }
 
-    init(_ options: FetchOptions) {
+    init(_ options: FetchOptions, authorities: AuthorityStore? = nil) {
         self.options = options
+        self.authorities = authorities
+        maxHeadBytes = options.maxHeadBytes
         maxBodyBytes = options.maxBodyBytes
+        maxRedirects = options.maxRedirects
         cutsLargeBodies = options.cutsLargeBodies
         connectTimeoutMicros = options.connectTimeout.microseconds
         maxTimeMicros = options.maxTime.microseconds
@@ -69,32 +81,23 @@ final class TransferSettings {
     /// What responses are asked to be compressed with.
     ///
     /// - Parameter isKept: Whether they stay so: then as everyone who reads them can decode.
-    static func encodings(isKept: Bool) -> String { isKept ? "gzip" : encodings }
-
-    /// What this libcurl can decode.
-    private static let encodings: String = {
-        // The features were in the first version of the struct already.
-        guard let version = curl_version_info(CURLVERSION_FIRST) else { return "identity" }
-        let features = Int(version.pointee.features)
-        let known = [
-            (CURL_VERSION_LIBZ, "gzip"), (CURL_VERSION_BROTLI, "br"), (CURL_VERSION_ZSTD, "zstd"),
-        ]
-        let names = known.filter { features & Int($0.0) != 0 }.map(\.1)
-        return names.isEmpty ? "identity" : names.joined(separator: ", ")
-    }()
+    static func encodings(isKept: Bool) -> String {
+        isKept ? "gzip" : ContentDecoder.accepted
+    }
 
     /// - Parameter easy: A handle that is cleaned up before these settings go.
     func apply(to easy: UnsafeMutableRawPointer) {
         // Without it libcurl sets a signal handler around each call; SIGPIPE is ignored by us.
         _ = easy_set_long(easy, CURLOPT_NOSIGNAL, 1)
         _ = easy_set_string(easy, CURLOPT_PROTOCOLS_STR, "http,https")
-        _ = easy_set_string(easy, CURLOPT_REDIR_PROTOCOLS_STR, "http,https")
-        _ = easy_set_long(easy, CURLOPT_FOLLOWLOCATION, options.maxRedirects > 0 ? 1 : 0)
-        _ = easy_set_long(easy, CURLOPT_MAXREDIRS, options.maxRedirects)
-        // Else libcurl hands on what comes.
-        if keeping?.isEncodingKept != true {
-            _ = easy_set_string(easy, CURLOPT_ACCEPT_ENCODING, "")
-        }
+        // Redirects are followed by `Transfer`, hop by hop; codings undone by `ContentDecoder`.
+        _ = easy_set_long(easy, CURLOPT_FOLLOWLOCATION, 0)
+        _ = easy_set_long(easy, CURLOPT_HTTP_CONTENT_DECODING, 0)
+        // An address that was handed over with a request counts for that request: what comes later
+        // gets its own from `NameResolver`. Not 0, which not even the request itself would find.
+        _ = easy_set_long(easy, CURLOPT_DNS_CACHE_TIMEOUT, 2)
+        // Cookies set on the way are sent on, within one job: `Transfer` drops them after it.
+        _ = easy_set_string(easy, CURLOPT_COOKIEFILE, "")
         _ = easy_set_pointer(easy, CURLOPT_HTTPHEADER, headers)
         // No proxy from the environment, which would be read and copied for each request.
         _ = easy_set_string(easy, CURLOPT_PROXY, "")
@@ -103,6 +106,26 @@ final class TransferSettings {
             _ = easy_set_long(easy, CURLOPT_SSL_VERIFYPEER, 0)
             _ = easy_set_long(easy, CURLOPT_SSL_VERIFYHOST, 0)
         }
-        if let file = options.caFile { _ = easy_set_string(easy, CURLOPT_CAINFO, file) }
+        guard AuthorityStore.isUsable else {
+            if let file = options.caFile { _ = easy_set_string(easy, CURLOPT_CAINFO, file) }
+            return
+        }
+        _ = easy_set_pointer(easy, CURLOPT_CAINFO, nil)
+        _ = easy_set_pointer(easy, CURLOPT_CAPATH, nil)
+        // Unretained: handles are cleaned up before these settings go.
+        _ = easy_set_context(
+            easy,
+            { _, context, settings in
+                guard let context, let settings else { return CURLE_BAD_FUNCTION_ARGUMENT }
+                return Unmanaged<TransferSettings>.fromOpaque(settings).takeUnretainedValue()
+                    .equip(context)
+            }, Unmanaged.passUnretained(self).toOpaque())
+    }
+
+    /// Sets up a connection's `SSL_CTX`.
+    private func equip(_ context: UnsafeMutableRawPointer) -> CURLcode {
+        AuthorityStore.releaseBuffers(of: context)
+        guard let authorities else { return CURLE_OK }
+        return authorities.equip(context, at: Now.read()) ? CURLE_OK : CURLE_SSL_CACERT_BADFILE
     }
 }

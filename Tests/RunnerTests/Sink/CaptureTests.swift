@@ -3,14 +3,14 @@ import Testing
 
 @testable import Runner
 
-@Suite struct BodyTests {
+@Suite struct CaptureTests {
     @Test(arguments: [0, 1, 4096, 4097, 100_000, 262_144, 262_145, 700_000])
     func forEachPiece_givesWhatCame_fromMemoryOrSpool(length: Int) throws {
         let bench = try SinkBench()
         let bytes = (0..<length).map { UInt8(truncatingIfNeeded: $0 &* 31 >> 3) }
         for size in [1000, 16_384, 300_000] {
             let body = try bench.capture(body: bytes, inPiecesOf: size).body
-            #expect(body.isInMemory == (length <= Body.memoryBytesMax))
+            #expect(body.isInMemory == (length <= SpoolableBytes.memoryBytesMax))
             #expect(body.count == length && read(body) == bytes)
         }
         #expect(bench.budget.take(1 << 20), "all of the budget was given back")
@@ -37,43 +37,39 @@ import Testing
         capture.isCut = true
         capture.reset()
         #expect(capture.body.count == 0 && read(capture.body) == [])
-        #expect(capture.head.isEmpty && capture.finalURL.isEmpty && capture.remoteIP.isEmpty)
+        #expect(
+            capture.head.count == 0 && !capture.isRedirected && capture.finalURL.isEmpty
+                && capture.remoteIP.isEmpty)
         #expect(!capture.isCut && capture.httpVersion == .none && capture.durationMicros == 0)
     }
 
-    @Test func head_isThatOfTheLastResponse_withoutTrailers() throws {
-        let capture = try SinkBench().capture(
-            head: """
-                HTTP/1.1 301 Moved\r\nLocation: /x\r\n\r\nHTTP/1.1 100 Continue\r\n\r\n\
-                HTTP/1.1 200 OK\r\nA: 1\r\n\r\nTrailer: 2\r\n
-                """)
-        #expect(String(decoding: capture.head, as: UTF8.self) == "HTTP/1.1 200 OK\r\nA: 1\r\n")
-    }
-
-    @Test func head_staysWhole_whateverItsFieldsAreCalled() throws {
-        let head = "HTTP/1.1 200 OK\r\nX: a\r\nHTTP/evil: b\r\nY: c\r\n"
-        let capture = try SinkBench().capture(head: head + "\r\nHTTP/evil: trailer\r\n")
-        #expect(String(decoding: capture.head, as: UTF8.self) == head)
-        let body = try SinkBench().capture(head: head + "\r\n", body: [65])
-        _ = Array("HTTP/1.1: trailer\r\n".utf8).withUnsafeBytes { body.append(line: $0) }
-        #expect(String(decoding: body.head, as: UTF8.self) == head)
-    }
-
-    @Test func head_countsIntoTheBudget_whenItIsLarge() throws {
+    @Test func head_countsIntoTheBudget_andGoesToTheSpool_asABodyDoes() throws {
         let bench = try SinkBench(budget: 100_000)
         let capture = Capture(bench.limits)
-        let line = Array(("X: " + String(repeating: "x", count: 89_995) + "\r\n").utf8)
-        _ = line.withUnsafeBytes { capture.append(line: $0) }
-        #expect(!bench.budget.take(50_000))
-        capture.reset()
+        let line = Array(("X: " + String(repeating: "x", count: 59_995) + "\r\n").utf8)
+        try line.withUnsafeBytes { try capture.append(head: $0) }
+        #expect(!bench.budget.take(50_000) && capture.isInMemory)
+        try line.withUnsafeBytes { try capture.append(head: $0) }
+        #expect(!capture.isInMemory && capture.count == 120_000)
+        #expect(read(capture.head) == line + line)
         #expect(bench.budget.take(100_000))
     }
 
-    @Test func head_isBounded() throws {
-        let capture = Capture(try SinkBench().limits)
-        let line = Array(("X: " + String(repeating: "x", count: 99_995) + "\r\n").utf8)
-        let taken = (0..<4).map { _ in line.withUnsafeBytes { capture.append(line: $0) } }
-        #expect(taken == [true, true, true, false])
+    @Test(arguments: [false, true])
+    func follow_goesOnWithAnEmptyResponse_andKeepsTheOneBeforeWhereItIsArchived(
+        isArchived: Bool
+    ) throws {
+        let capture = try SinkBench().capture(head: "HTTP/1.1 302 Found\r\n\r\n", body: [1, 2])
+        capture.follow(
+            from: Array("http://a/".utf8), status: 302, isArchived: isArchived, atMicros: 5)
+        #expect(capture.isRedirected && capture.head.count == 0 && capture.body.count == 0)
+        let hop = try #require(capture.hops.first)
+        #expect(hop.status == 302 && hop.url == Array("http://a/".utf8))
+        #expect((hop.response != nil) == isArchived)
+        #expect(hop.response.map { read($0.body) } == (isArchived ? [1, 2] : nil))
+        #expect(capture.count == (hop.response?.count ?? 0))
+        capture.reset()
+        #expect(!capture.isRedirected && capture.count == 0)
     }
 
     /// What threads of a run do: slots are given out once, and come back.
@@ -96,9 +92,9 @@ import Testing
     }
 }
 
-private func read(_ body: Body) -> [UInt8] {
+private func read(_ stored: SpoolableBytes) -> [UInt8] {
     var bytes: [UInt8] = []
-    try? body.forEachPiece(
+    try? stored.forEachPiece(
         { (piece) throws(Errno) in bytes.append(contentsOf: piece) }, spoolFailed: { $0 })
     return bytes
 }

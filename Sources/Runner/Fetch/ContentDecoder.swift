@@ -1,0 +1,234 @@
+internal import CBrotli
+internal import CZlib
+internal import CZstd
+
+/// Undoes the content codings of a body while it comes (RFC 9110, 8.4), and knows whether its
+/// streams have ended, which libcurl does not tell: half a gzip stream decodes without an error.
+final class ContentDecoder {
+    enum Coding: Equatable, Sendable {
+        case gzip, deflate, brotli, zstd
+
+        /// - Parameter name: In any case; a field's value between its commas.
+        init?(name: some Collection<UInt8>) {
+            if name.isASCII(equal: "gzip") || name.isASCII(equal: "x-gzip") {
+                self = .gzip
+            } else if name.isASCII(equal: "deflate") {
+                self = .deflate
+            } else if name.isASCII(equal: "br") {
+                self = .brotli
+            } else if name.isASCII(equal: "zstd") {
+                self = .zstd
+            } else {
+                return nil
+            }
+        }
+    }
+
+    /// What came is no stream of its coding, or is one after which another may not begin.
+    struct Broken: Error {}
+
+    /// What requests ask for: all it knows but `deflate`, which servers send in two ways.
+    static let accepted = "gzip, br, zstd"
+    /// As libcurl: a longer list is an attack.
+    private static let codingsMax = 5
+
+    /// The last coding that was applied comes first.
+    private let streams: [any DecodingStream]
+
+    /// - Parameter codings: In the order they were applied; not empty.
+    private init(_ codings: [Coding]) {
+        streams = codings.reversed().map { coding in
+            switch coding {
+            case .gzip, .deflate: ZlibStream()
+            case .brotli: BrotliStream()
+            case .zstd: ZstdStream()
+            }
+        }
+    }
+
+    /// Reads values of Content-Encoding.
+    ///
+    /// - Returns: `nil` when the body is not encoded.
+    /// - Throws: Where a coding is unknown, or there are too many.
+    static func codings(in values: some Sequence<UInt8>) throws(Broken) -> [Coding] {
+        var codings: [Coding] = []
+        for name in Array(values).split(separator: UInt8(ascii: ",")) {
+            let name = HeaderFields.trimmed(name)
+            if name.isEmpty || name.isASCII(equal: "identity") { continue }
+            guard let coding = Coding(name: name), codings.count < codingsMax else {
+                throw Broken()
+            }
+            codings.append(coding)
+        }
+        return codings
+    }
+
+    /// - Returns: `nil` when there is nothing to undo.
+    static func make(for codings: [Coding]) -> ContentDecoder? {
+        codings.isEmpty ? nil : ContentDecoder(codings)
+    }
+
+    /// Whether every stream came to its end.
+    var hasEnded: Bool { streams.allSatisfy(\.hasEnded) }
+
+    /// Decodes what came; pieces are some 16 KB.
+    ///
+    /// - Parameter take: Gets what it gives; false ends it.
+    /// - Returns: Whether all of it was taken.
+    func decode(
+        _ bytes: UnsafeRawBufferPointer, _ take: (UnsafeRawBufferPointer) -> Bool
+    ) throws(Broken) -> Bool {
+        try decode(bytes, from: 0, take)
+    }
+
+    private func decode(
+        _ bytes: UnsafeRawBufferPointer, from index: Int, _ take: (UnsafeRawBufferPointer) -> Bool
+    ) throws(Broken) -> Bool {
+        guard index < streams.count else { return take(bytes) }
+        var rest = bytes
+        return try withUnsafeTemporaryAllocation(byteCount: 16_384, alignment: 16) {
+            buffer throws(Broken) in
+            while true {
+                let count = try streams[index].decode(&rest, into: buffer)
+                if count == 0 { return true }
+                let piece = UnsafeRawBufferPointer(rebasing: buffer[..<count])
+                if try !decode(piece, from: index + 1, take) { return false }
+            }
+        }
+    }
+}
+
+/// One coding's state.
+private protocol DecodingStream: AnyObject {
+    var hasEnded: Bool { get }
+    /// Decodes from the front of `input`, which loses what was used.
+    ///
+    /// - Returns: Bytes written to `output`; 0 when nothing more comes of `input`.
+    func decode(
+        _ input: inout UnsafeRawBufferPointer, into output: UnsafeMutableRawBufferPointer
+    ) throws(ContentDecoder.Broken) -> Int
+}
+
+/// gzip of any number of members, and deflate with zlib's header or without one: both are sent.
+///
+/// What follows the last member is ignored, as browsers do.
+private final class ZlibStream: DecodingStream {
+    // Not moved: zlib keeps a pointer back to it.
+    private let stream = UnsafeMutablePointer<z_stream>.allocate(capacity: 1)
+    private(set) var hasEnded = false
+    private var isRaw = false
+    private var isAtStart = true
+
+    init() {
+        stream.initialize(to: z_stream())
+        let result = inflate_init_any(stream)
+        precondition(result == Z_OK, "zlib gave no stream (\(result)): out of memory")
+    }
+
+    deinit {
+        inflateEnd(stream)
+        stream.deallocate()
+    }
+
+    func decode(
+        _ input: inout UnsafeRawBufferPointer, into output: UnsafeMutableRawBufferPointer
+    ) throws(ContentDecoder.Broken) -> Int {
+        if hasEnded {
+            guard !isRaw, input.starts(with: [0x1F, 0x8B]) else { return 0 }
+            inflateReset(stream)
+            hasEnded = false
+        }
+        let begin = input
+        // zlib only reads it; its own field is not const.
+        stream.pointee.next_in = UnsafeMutablePointer(
+            mutating: input.bindMemory(to: UInt8.self).baseAddress)
+        stream.pointee.avail_in = UInt32(input.count)
+        stream.pointee.next_out = output.bindMemory(to: UInt8.self).baseAddress
+        stream.pointee.avail_out = UInt32(output.count)
+        let result = inflate(stream, Z_NO_FLUSH)
+        input = UnsafeRawBufferPointer(
+            rebasing: input[(input.count - Int(stream.pointee.avail_in))...])
+        let count = output.count - Int(stream.pointee.avail_out)
+        switch result {
+        case Z_OK, Z_BUF_ERROR: break
+        case Z_STREAM_END:
+            hasEnded = true
+            if count == 0 && !input.isEmpty { return try decode(&input, into: output) }
+        case Z_DATA_ERROR where isAtStart && count == 0:
+            // No header: what many servers send as `deflate`.
+            inflateEnd(stream)
+            stream.initialize(to: z_stream())
+            guard inflate_init_raw(stream) == Z_OK else { throw ContentDecoder.Broken() }
+            (isRaw, isAtStart) = (true, false)
+            input = begin
+            return try decode(&input, into: output)
+        default: throw ContentDecoder.Broken()
+        }
+        if count > 0 || begin.count >= 2 { isAtStart = false }
+        return count
+    }
+}
+
+private final class BrotliStream: DecodingStream {
+    private let state: OpaquePointer
+    private(set) var hasEnded = false
+
+    init() {
+        guard let state = BrotliDecoderCreateInstance(nil, nil, nil) else {
+            fatalError("brotli gave no stream: out of memory")
+        }
+        self.state = state
+    }
+
+    deinit { BrotliDecoderDestroyInstance(state) }
+
+    func decode(
+        _ input: inout UnsafeRawBufferPointer, into output: UnsafeMutableRawBufferPointer
+    ) throws(ContentDecoder.Broken) -> Int {
+        if hasEnded { return 0 }
+        var (inputLeft, outputLeft) = (input.count, output.count)
+        var next = input.bindMemory(to: UInt8.self).baseAddress
+        var place = output.bindMemory(to: UInt8.self).baseAddress
+        let result = BrotliDecoderDecompressStream(
+            state, &inputLeft, &next, &outputLeft, &place, nil)
+        input = UnsafeRawBufferPointer(rebasing: input[(input.count - inputLeft)...])
+        if result == BROTLI_DECODER_RESULT_ERROR { throw ContentDecoder.Broken() }
+        hasEnded = result == BROTLI_DECODER_RESULT_SUCCESS
+        return output.count - outputLeft
+    }
+}
+
+private final class ZstdStream: DecodingStream {
+    private let state: OpaquePointer
+    private(set) var hasEnded = false
+
+    init() {
+        guard let state = ZSTD_createDStream() else {
+            fatalError("zstd gave no stream: out of memory")
+        }
+        self.state = state
+        // > Decoders SHOULD support a window of at least 8 MB; an encoder must not need more.
+        // <https://www.rfc-editor.org/rfc/rfc8878#section-3.1.1.1.2>, and RFC 9659 for HTTP.
+        ZSTD_DCtx_setParameter(state, ZSTD_d_windowLogMax, 23)
+    }
+
+    deinit { ZSTD_freeDStream(state) }
+
+    func decode(
+        _ input: inout UnsafeRawBufferPointer, into output: UnsafeMutableRawBufferPointer
+    ) throws(ContentDecoder.Broken) -> Int {
+        var source = ZSTD_inBuffer(src: input.baseAddress, size: input.count, pos: 0)
+        var target = ZSTD_outBuffer(dst: output.baseAddress, size: output.count, pos: 0)
+        // Called without input, an ended stream would begin a new frame.
+        if hasEnded && input.isEmpty { return 0 }
+        let result = ZSTD_decompressStream(state, &target, &source)
+        if ZSTD_isError(result) != 0 { throw ContentDecoder.Broken() }
+        input = UnsafeRawBufferPointer(rebasing: input[source.pos...])
+        hasEnded = result == 0
+        // A frame may end without a byte more, and another follow.
+        if target.pos == 0 && source.pos > 0 && !input.isEmpty {
+            return try decode(&input, into: output)
+        }
+        return target.pos
+    }
+}

@@ -1,0 +1,199 @@
+internal import Glibc
+internal import JobStore
+
+/// What comes of one request, from its first byte on: bounds it, decodes it, keeps what is to be kept.
+struct IncomingResponse {
+    private unowned(unsafe) let settings: TransferSettings  // of the loop, which outlives transfers
+    private var head: ResponseHead
+    /// Decoded bytes of the body.
+    private(set) var bodyBytes = 0
+    /// The response is cut at its limit, and whole for us.
+    private(set) var isCut = false
+    /// Why it was refused amid.
+    private(set) var fault: Response.Failure?
+    private(set) var setsCookies = false
+    private var hasLocation = false
+    /// Whether the head says how long the body is, or where it ends.
+    private var isFramed = false
+    private var codings: [ContentDecoder.Coding] = []
+    private var isCodingUnknown = false
+    private var decoder: ContentDecoder?
+
+    init(_ settings: TransferSettings) {
+        self.settings = settings
+        head = ResponseHead(bytesMax: settings.maxHeadBytes)
+    }
+
+    mutating func reset() { self = IncomingResponse(settings) }
+
+    var headBytes: Int { head.bytes }
+    var awaitsHead: Bool { !head.isWhole }
+
+    /// Whether it is a redirect that is followed.
+    ///
+    /// The user agent may follow these by itself (RFC 9110, 15.4); a 300 lets a person choose, 304,
+    /// 305 and 306 lead nowhere.
+    var leadsOn: Bool {
+        guard hasLocation, settings.maxRedirects > 0 else { return false }
+        return switch head.status {
+        case 301, 302, 303, 307, 308: true
+        default: false
+        }
+    }
+
+    /// Why a response that ended without an error is none all the same.
+    var faultAtEnd: Response.Failure? {
+        if !head.isWhole { return .reason(.badResponse) }
+        if isCut || leadsOn || settings.keeping?.isEncodingKept == true { return nil }
+        if let decoder { return decoder.hasEnded ? nil : .reason(.badResponse) }
+        // Encoded, and nothing came: an empty body where its end was told, else one that was cut.
+        return codings.isEmpty || isFramed ? nil : .reason(.badResponse)
+    }
+
+    // MARK: - The head
+
+    /// Looks at a piece of a line before libcurl keeps it.
+    ///
+    /// - Returns: Whether it may.
+    mutating func check(piece: UnsafeRawBufferPointer) -> Bool {
+        do throws(ResponseHead.Refusal) {
+            try head.check(piece)
+            return true
+        } catch {
+            fault = .reason(error == .tooLarge ? .tooLarge : .badResponse)
+            return false
+        }
+    }
+
+    /// Takes a whole line.
+    ///
+    /// - Returns: Whether there was room for it.
+    mutating func take(line: UnsafeRawBufferPointer, _ capture: Capture?) -> Bool {
+        // Where lines do not come to the write function, this is the first look at them.
+        if !settings.checksHeadsAhead, !check(piece: line) { return false }
+        switch head.take(line) {
+        case .status:
+            forgetFields()
+            capture?.beginHead()
+        case .field: note(field: line)
+        case .end, .trailer: return true
+        }
+        guard let capture else { return true }
+        do throws(Errno) {
+            try capture.append(head: line)
+            return true
+        } catch {
+            lose(error)
+            return false
+        }
+    }
+
+    private mutating func forgetFields() {
+        (hasLocation, isFramed, isCodingUnknown) = (false, false, false)
+        codings = []
+    }
+
+    /// Takes in the few fields that matter here; most are told apart by their first letter.
+    private mutating func note(field line: UnsafeRawBufferPointer) {
+        guard let first = line.first else { return }
+        switch first | 0x20 {
+        case UInt8(ascii: "c"):
+            if let value = line.value(of: "content-encoding") {
+                do throws(ContentDecoder.Broken) {
+                    codings += try ContentDecoder.codings(in: value)
+                } catch {
+                    isCodingUnknown = true
+                }
+            } else if line.isField("content-length") {
+                isFramed = true
+            }
+        case UInt8(ascii: "l"):
+            if let value = line.value(of: "location"), !value.isEmpty { hasLocation = true }
+        case UInt8(ascii: "s"):
+            if line.isField("set-cookie") { setsCookies = true }
+        case UInt8(ascii: "t"):
+            if line.isField("transfer-encoding") { isFramed = true }
+        default: break
+        }
+    }
+
+    // MARK: - The body
+
+    /// Takes what comes of the body, before it is decoded.
+    ///
+    /// - Returns: Whether there was room for it.
+    mutating func take(body bytes: UnsafeRawBufferPointer, _ capture: Capture?) -> Bool {
+        // What leads on is read to its end and thrown away, unless it is archived as it comes.
+        guard !codings.isEmpty || isCodingUnknown, !leadsOn,
+            settings.keeping?.isEncodingKept != true
+        else { return keep(bytes, capture) }
+        if decoder == nil {
+            guard !isCodingUnknown else {
+                fault = .reason(.badResponse)
+                return false
+            }
+            decoder = ContentDecoder.make(for: codings)
+        }
+        guard let decoder else { return keep(bytes, capture) }
+        do throws(ContentDecoder.Broken) {
+            return try decoder.decode(bytes) { keep($0, capture) }
+        } catch {
+            fault = .reason(.badResponse)
+            return false
+        }
+    }
+
+    /// Counts decoded bytes: libcurl 7.88's own limit does not see unknown or decompressed lengths.
+    private mutating func keep(_ bytes: UnsafeRawBufferPointer, _ capture: Capture?) -> Bool {
+        let room = settings.maxBodyBytes - bodyBytes
+        bodyBytes += min(room, bytes.count)
+        if bytes.count > room {
+            guard settings.cutsLargeBodies, !leadsOn else {
+                fault = .reason(.tooLarge)
+                return false
+            }
+            isCut = true
+        }
+        if let capture, let keeping = settings.keeping, keeping.keepsBodies,
+            !leadsOn || settings.archivesRedirects
+        {
+            do throws(Errno) {
+                try capture.append(body: UnsafeRawBufferPointer(rebasing: bytes.prefix(room)))
+            } catch {
+                lose(error)
+                return false
+            }
+        }
+        return !isCut
+    }
+
+    /// What came cannot be kept: the run is about to end.
+    private mutating func lose(_ error: Errno) {
+        fault = .unkept
+        isCut = false
+        settings.keeping?.failed(error)
+    }
+}
+
+extension UnsafeRawBufferPointer {
+    /// Whether a header line is a field of that name.
+    ///
+    /// - Parameter name: In lower case.
+    fileprivate func isField(_ name: StaticString) -> Bool {
+        let length = name.utf8CodeUnitCount
+        return count > length && self[length] == UInt8(ascii: ":")
+            && self.prefix(length).isASCII(equal: name)
+    }
+
+    /// The value of a header line, without white space around it, when it is a field of that name.
+    ///
+    /// - Parameter name: In lower case.
+    fileprivate func value(of name: StaticString) -> ArraySlice<UInt8>? {
+        guard isField(name) else { return nil }
+        var value = Array(self[(name.utf8CodeUnitCount + 1)...])[...]
+        while let last = value.last, last == UInt8(ascii: "\n") || last == UInt8(ascii: "\r") {
+            value.removeLast()
+        }
+        return HeaderFields.trimmed(value)
+    }
+}

@@ -1,0 +1,74 @@
+/// Follows the head of a response, line by line as libcurl hands it on, and bounds it. Pure.
+///
+/// A head is a status line, fields and an empty line; heads with a status of 1xx may come before.
+/// Fields after the body (trailers) are told apart and counted, too.
+struct ResponseHead {
+    enum Line: Equatable { case status, field, end, trailer }
+
+    enum Refusal: Error, Equatable {
+        /// The first line after a status line begins with a blank: it continues no field.
+        ///
+        /// > A recipient that receives whitespace between the start-line and the first header field
+        /// > MUST either reject the message as invalid or consume each whitespace-preceded line
+        /// > without further processing of it. <https://www.rfc-editor.org/rfc/rfc9112#section-2.2>
+        ///
+        /// libcurl 7.83 to 8.0 joins it to a field of the response before, whose memory is freed
+        /// (curl's commit cd1c611b24): a server could corrupt this process.
+        case foldedFirst
+        /// More than `bytesMax` in all.
+        case tooLarge
+    }
+
+    /// The most bytes of all lines together, those of 1xx responses and trailers included.
+    let bytesMax: Int
+    private(set) var bytes = 0
+    /// Whether the final head has come to its empty line.
+    private(set) var isWhole = false
+    /// Of the last status line; 0 before one came.
+    private(set) var status = 0
+    private var expectsStatus = true
+    private var isAfterStatus = false
+    private var isAmidLine = false
+
+    init(bytesMax: Int) { self.bytesMax = bytesMax }
+
+    /// Says whether libcurl may keep a line, or a piece of one: to be asked before it does.
+    ///
+    /// - Parameter piece: Of one line; the last one ends with its line feed.
+    mutating func check(_ piece: UnsafeRawBufferPointer) throws(Refusal) {
+        guard let first = piece.first, let last = piece.last else { return }
+        bytes += piece.count
+        guard bytes <= bytesMax else { throw .tooLarge }
+        if isAfterStatus, !isAmidLine, first == UInt8(ascii: " ") || first == UInt8(ascii: "\t") {
+            throw .foldedFirst
+        }
+        isAmidLine = last != UInt8(ascii: "\n")
+    }
+
+    /// Takes a whole line that was checked.
+    mutating func take(_ line: UnsafeRawBufferPointer) -> Line {
+        if isWhole { return .trailer }
+        if expectsStatus {
+            status = Self.status(in: line)
+            (expectsStatus, isAfterStatus) = (false, true)
+            return .status
+        }
+        isAfterStatus = false
+        guard line.first == UInt8(ascii: "\r") || line.first == UInt8(ascii: "\n") else {
+            return .field
+        }
+        // > A client MUST be able to parse one or more 1xx responses received prior to a final
+        // > response. (RFC 9110, 15.2) libcurl takes a 101 nobody asked for as final.
+        expectsStatus = (100..<200).contains(status) && status != 101
+        isWhole = !expectsStatus
+        return .end
+    }
+
+    /// The three digits after the first space.
+    private static func status(in line: UnsafeRawBufferPointer) -> Int {
+        guard let space = line.firstIndex(of: UInt8(ascii: " ")) else { return 0 }
+        return line[(space + 1)...].prefix(3).reduce(0) { value, byte in
+            (0x30...0x39).contains(byte) ? value * 10 + Int(byte - 0x30) : value
+        }
+    }
+}

@@ -1,0 +1,135 @@
+internal import Glibc
+
+/// The bytes of a body or a head: in memory while they are few and the run's budget allows it, else in
+/// the run's spool.
+struct SpoolableBytes {
+    /// What holds for all of a run.
+    final class Limits: Sendable {
+        let budget: MemoryBudget
+        let spool: Spool
+
+        init(budget: MemoryBudget, spool: Spool) {
+            self.budget = budget
+            self.spool = spool
+        }
+    }
+
+    /// Every worker may have so many, whatever is left of the budget.
+    static let freeBytes = 4096
+    /// None has more in memory.
+    static let memoryBytesMax = 256 << 10
+
+    private let limits: Limits
+    private var bytes: [UInt8] = []
+    /// Of the budget.
+    private var taken = 0
+    private var spooled: Slots?
+    private(set) var count = 0
+
+    /// Places in the spool, given back with the last body that reads them.
+    private final class Slots {
+        var numbers: [Int] = []
+        private let spool: Spool
+
+        init(of spool: Spool) { self.spool = spool }
+        deinit { spool.giveBack(numbers) }
+    }
+
+    init(_ limits: Limits) { self.limits = limits }
+
+    var isInMemory: Bool { spooled == nil }
+
+    /// All of them; `nil` where they are in the spool.
+    var inMemory: [UInt8]? { spooled == nil ? bytes : nil }
+
+    mutating func reset() {
+        limits.budget.giveBack(taken)
+        if taken > 0 { bytes = [] } else { bytes.removeAll(keepingCapacity: true) }
+        spooled = nil
+        taken = 0
+        count = 0
+    }
+
+    /// - Throws: What the spool's disk says.
+    mutating func append(_ added: UnsafeRawBufferPointer) throws(Errno) {
+        if spooled == nil {
+            if makeRoom(for: count + added.count) {
+                bytes.append(contentsOf: added)
+                count += added.count
+                return
+            }
+            let held = bytes
+            (count, bytes) = (0, [])
+            spooled = Slots(of: limits.spool)
+            do {
+                try held.withRawBytes { held throws(Errno) in try spool(held) }
+            }
+            limits.budget.giveBack(taken)
+            taken = 0
+        }
+        try spool(added)
+    }
+
+    private mutating func makeRoom(for needed: Int) -> Bool {
+        if needed <= max(Self.freeBytes, taken) {
+            bytes.reserveCapacity(min(Self.freeBytes, max(needed, 512)))
+            return true
+        }
+        guard needed <= Self.memoryBytesMax else { return false }
+        let fitting = min(Self.memoryBytesMax, max(needed, 2 * bytes.count))
+        guard limits.budget.take(fitting - taken) else { return false }
+        taken = fitting
+        bytes.reserveCapacity(fitting)
+        return true
+    }
+
+    private mutating func spool(_ added: UnsafeRawBufferPointer) throws(Errno) {
+        guard let slots = spooled else { preconditionFailure("only what is spooled is added to") }
+        var rest = added[...]
+        while !rest.isEmpty {
+            let offset = count % Spool.slotBytes
+            if count == slots.numbers.count * Spool.slotBytes {
+                slots.numbers.append(try limits.spool.takeSlot())
+            }
+            let piece = rest.prefix(Spool.slotBytes - offset)
+            try limits.spool.write(
+                UnsafeRawBufferPointer(rebasing: piece), to: slots.numbers[slots.numbers.count - 1],
+                at: offset)
+            count += piece.count
+            rest = rest.dropFirst(piece.count)
+        }
+    }
+
+    /// Gives the bytes in pieces, all but the last of them a multiple of three long.
+    func forEachPiece<Failure>(
+        _ use: (UnsafeRawBufferPointer) throws(Failure) -> Void, spoolFailed: (Errno) -> Failure
+    ) throws(Failure) {
+        guard let slots = spooled?.numbers else {
+            guard count > 0 else { return }
+            return try bytes.withRawBytes { bytes throws(Failure) in try use(bytes) }
+        }
+        let size = 3 << 14
+        let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: size, alignment: 16)
+        defer { buffer.deallocate() }
+        var place = 0
+        while place < count {
+            let length = min(size, count - place)
+            var done = 0
+            while done < length {
+                let offset = (place + done) % Spool.slotBytes
+                let piece = min(length - done, Spool.slotBytes - offset)
+                do {
+                    try limits.spool.read(
+                        into: UnsafeMutableRawBufferPointer(
+                            rebasing: buffer[done..<done + piece]),
+                        from: slots[(place + done) / Spool.slotBytes], at: offset)
+                } catch {
+                    throw spoolFailed(error)
+                }
+                done += piece
+            }
+            try use(UnsafeRawBufferPointer(rebasing: buffer[..<length]))
+            place += length
+        }
+    }
+}
