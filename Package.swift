@@ -55,9 +55,20 @@ let package = Package(
         .executableTarget(
             name: "test-origin", dependencies: ["TestServer"], path: "Tests/test-origin",
             swiftSettings: strict),
+        .target(
+            name: "TestQueue", dependencies: ["CSQLite", "JobStore"], path: "Tests/TestQueue",
+            swiftSettings: strict),
+        .executableTarget(
+            name: "queue-maker",
+            dependencies: [
+                "JobStore", "TestQueue",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
+            path: "Tests/queue-maker", swiftSettings: strict),
         .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: strict),
         .testTarget(
-            name: "JobStoreTests", dependencies: ["JobStore", "Migrations", "TestSupport"],
+            name: "JobStoreTests",
+            dependencies: ["JobStore", "Migrations", "TestQueue", "TestSupport"],
             swiftSettings: strict),
         .testTarget(
             name: "RunnerTests",

@@ -45,10 +45,18 @@ public protocol JobQueue: JobLedger {
     /// - Throws: `.inUse` where the store lets one runner work at a time and another lives.
     func attach(_ runner: RunnerDescription) async throws(QueueError) -> Attachment
 
-    /// Leases up to `limit` segments: first those begun before, then new ones by rising position.
+    /// Leases segments until they hold `jobs` jobs to do: first those begun before, then new ones by
+    /// rising position.
     ///
-    /// - Returns: Empty when no job is available now.
-    func claim(limit: Int) async throws(QueueError) -> [Segment]
+    /// - Parameters:
+    ///   - jobs: 1 or more. The last segment may exceed it; batches of few jobs, of which a store
+    ///     takes so many at once and no more, may fall short of it.
+    ///   - skipped: Batches nothing is leased of. Some thousands at most.
+    /// - Returns: Empty when no job of another batch is available now.
+    /// - Complexity: O(segments returned · log *n* + segments and spans skipped).
+    func claim(
+        jobs: Int, skipping skipped: Set<Batch.ID>
+    ) async throws(QueueError) -> [Segment]
 
     /// Leases up to `limit` jobs whose next attempt is due at `nowMicros`, longest due first.
     ///
@@ -74,6 +82,11 @@ public protocol JobQueue: JobLedger {
 }
 
 extension JobQueue {
+    /// A claim of jobs of any batch.
+    public func claim(jobs: Int) async throws(QueueError) -> [Segment] {
+        try await claim(jobs: jobs, skipping: [])
+    }
+
     /// A commit of jobs that leave nothing in the output.
     public func commit(_ marks: [Mark], heartbeat: Heartbeat) async throws(QueueError) {
         try await commit(marks, [], heartbeat: heartbeat)

@@ -19,11 +19,20 @@ import Testing
     @Test func claim_cutsSegmentsInOrder_untilNoneIsLeft() async throws {
         try await conformance.claim_cutsSegmentsInOrder_untilNoneIsLeft()
     }
-    @Test func claim_leasesUpToItsLimit() async throws {
-        try await conformance.claim_leasesUpToItsLimit()
+    @Test func claim_leasesAsManySegmentsAsHoldItsJobs() async throws {
+        try await conformance.claim_leasesAsManySegmentsAsHoldItsJobs()
     }
     @Test func claim_findsBatchesEnqueuedMeanwhile() async throws {
         try await conformance.claim_findsBatchesEnqueuedMeanwhile()
+    }
+    @Test func claim_takesManySmallBatchesAtOnce() async throws {
+        try await conformance.claim_takesManySmallBatchesAtOnce()
+    }
+    @Test func claim_leavesSkippedBatchesAlone() async throws {
+        try await conformance.claim_leavesSkippedBatchesAlone()
+    }
+    @Test func commit_takesMarksOfManyBatches() async throws {
+        try await conformance.commit_takesMarksOfManyBatches()
     }
     @Test func commit_meltsAFinishedQueueIntoItsTallies() async throws {
         try await conformance.commit_meltsAFinishedQueueIntoItsTallies()
@@ -91,7 +100,7 @@ import Testing
 
     @Test func aFinishedQueueIsOneSpan() async throws {
         let queue = try await filled(50_000)
-        while let segment = try await queue.claim(limit: 1).first {
+        while let segment = try await queue.claim(jobs: 1).first {
             let marks = segment.todo.flatMap { $0 }.map {
                 Mark(
                     batchID: 1, position: $0, attempt: 1, outcome: Outcome(.completed, status: 200))
@@ -107,7 +116,7 @@ import Testing
 
     @Test func mixedSegmentsAreDeflated() async throws {
         let queue = try await filled(40_960)
-        while let segment = try await queue.claim(limit: 1).first {
+        while let segment = try await queue.claim(jobs: 1).first {
             let marks = segment.todo.flatMap { $0 }.map {
                 Mark(
                     batchID: 1, position: $0, attempt: 1,
@@ -162,7 +171,7 @@ import Testing
 
     @Test func theJobViewUnfoldsEverything() async throws {
         let queue = try await filled(5000)
-        let segment = try await queue.claim(limit: 1)[0]
+        let segment = try await queue.claim(jobs: 1)[0]
         let marks = segment.todo.flatMap { $0 }.prefix(4000).map {
             Mark(
                 batchID: 1, position: $0, attempt: 1,
@@ -207,7 +216,7 @@ import Testing
     /// to come would then remove the log under it.
     @Test func aSecondInstance_leavesTheFirstItsLocks() async throws {
         let first = try await filled(1000)
-        let segment = try await first.claim(limit: 1)[0]
+        let segment = try await first.claim(jobs: 1)[0]
         for _ in 0..<3 {
             let second = try queue(.write)
             #expect(try await second.counts().total == 1000)
@@ -313,7 +322,7 @@ import Testing
     ])
     func verifyFinds(sql: String, fault: String) async throws {
         let queue = try await filled(20_000)
-        let segments = try await queue.claim(limit: 2)
+        let segments = try await queue.claim(jobs: 8192)
         for (index, segment) in segments.enumerated() {
             let marks = segment.todo.flatMap { $0 }.filter { index == 0 || $0 % 3 == 0 }.map {
                 Mark(

@@ -47,7 +47,7 @@ extension SQLiteQueue {
         return Batch(id: id, range: JobRange(first: first, count: count), request: request)
     }
 
-    private func unreadable(batch id: Batch.ID) -> QueueError {
+    func unreadable(batch id: Batch.ID) -> QueueError {
         damaged("batch \(id) is missing or unreadable")
     }
 

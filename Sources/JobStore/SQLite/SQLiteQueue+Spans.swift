@@ -2,15 +2,17 @@ extension SQLiteQueue {
     /// Puts a run of like jobs in its place; with neighbours that are alike it becomes one row.
     func insertSpan(batch: Int, first: Int, count: Int, outcome: UInt8) throws {
         var (first, count) = (first, count)
-        let left = try connection.prepare(
-            """
-            SELECT first, count, outcome FROM span
-            WHERE batch_id = ? AND first < ? ORDER BY first DESC LIMIT 1
-            """)
-        try left.bind([.int(batch), .int(first)])
-        if try left.step(), left.int(0) + left.int(1) == first, left.int(2) == Int(outcome) {
-            first = left.int(0)
-            count += left.int(1)
+        if first > 0 {
+            let left = try connection.prepare(
+                """
+                SELECT first, count, outcome FROM span
+                WHERE batch_id = ? AND first < ? ORDER BY first DESC LIMIT 1
+                """)
+            try left.bind([.int(batch), .int(first)])
+            if try left.step(), left.int(0) + left.int(1) == first, left.int(2) == Int(outcome) {
+                first = left.int(0)
+                count += left.int(1)
+            }
         }
         let right = try connection.prepare(
             "SELECT count FROM span WHERE batch_id = ? AND first = ? AND outcome = ?")
