@@ -29,7 +29,10 @@ let package = Package(
         .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
         .target(
             name: "Migrations", path: "migrations",
-            resources: [.embedInCode("v1_initial.sql"), .embedInCode("v2_output.sql")],
+            resources: [
+                .embedInCode("v1_initial.sql"), .embedInCode("v2_output.sql"),
+                .embedInCode("v3_totals.sql"),
+            ],
             swiftSettings: strict),
         .target(
             name: "JobStore", dependencies: ["CSQLite", "CGlibc", "CZlib", "Migrations"],

@@ -1,6 +1,8 @@
 /// What can be read of a queue, also while a run works on it.
 public protocol JobLedger: Sendable {
-    /// Totals by state and outcome, read from tallies: O(batches), never a count over jobs.
+    /// Totals by state and outcome. They are kept, never counted over jobs or batches.
+    ///
+    /// - Complexity: O(outcomes + segments leased).
     func counts() async throws(QueueError) -> QueueCounts
 
     /// Where responses are kept, and how much of each file counts.
@@ -70,6 +72,7 @@ public protocol JobQueue: JobLedger {
     ) async throws(QueueError)
 
     /// Records how attempts ended, how much of the output counts, and that the runner lives.
+    /// Without marks and files it is a heartbeat and nothing else.
     ///
     /// - Parameter files: Those that changed, as they are on disk already; new ones among them.
     /// - Throws: `.fenced` when a job is not leased to this runner; then nothing is recorded.
@@ -125,8 +128,13 @@ public struct RunnerDescription: Sendable {
 /// What a runner tells of itself with each commit.
 public struct Heartbeat: Sendable {
     public let requestsPerSecond: Double
+    /// Why nothing gets through at present; `nil` when something does.
+    public let trouble: String?
 
-    public init(requestsPerSecond: Double) { self.requestsPerSecond = requestsPerSecond }
+    public init(requestsPerSecond: Double, trouble: String? = nil) {
+        self.requestsPerSecond = requestsPerSecond
+        self.trouble = trouble
+    }
 }
 
 /// What a runner finds when it attaches.

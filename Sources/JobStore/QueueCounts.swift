@@ -20,12 +20,18 @@ public struct QueueCounts: Sendable, Equatable {
         public let workers: Int
         public let startedAtMicros: Int
         public let requestsPerSecond: Double
+        /// Why nothing gets through at present; `nil` when something does, or nobody has told lately.
+        public let trouble: String?
 
-        public init(pid: Int, workers: Int, startedAtMicros: Int, requestsPerSecond: Double) {
+        public init(
+            pid: Int, workers: Int, startedAtMicros: Int, requestsPerSecond: Double,
+            trouble: String? = nil
+        ) {
             self.pid = pid
             self.workers = workers
             self.startedAtMicros = startedAtMicros
             self.requestsPerSecond = requestsPerSecond
+            self.trouble = trouble
         }
     }
 

@@ -390,6 +390,39 @@ struct JobQueueConformance {
         await queue.close()
     }
 
+    func commit_ofNothing_isAHeartbeat() async throws {
+        let queue = try await attached(10)
+        let segment = try await queue.claim(jobs: 1)[0]
+        try await queue.commit(marks(segment, ok) { $0 < 4 }, heartbeat: beat)
+        let before = try await queue.counts()
+        #expect(before.run?.trouble == nil)
+
+        let watcher = try await open()
+        let trouble = "127.0.0.1:80 cannot be reached, since 'it' is \"away\"; ½"
+        try await queue.commit([], heartbeat: Heartbeat(requestsPerSecond: 2, trouble: trouble))
+        let during = try await watcher.counts()
+        #expect(during.run?.trouble == trouble && during.run?.requestsPerSecond == 2)
+        #expect(during.outcomes == before.outcomes && during.running == 6 && during.total == 10)
+        try await expectSound(queue)
+
+        try await queue.commit([], heartbeat: beat)
+        #expect(try await watcher.counts() == before)
+        await watcher.close()
+        await queue.close()
+    }
+
+    func trouble_endsWithItsRunner() async throws {
+        let queue = try await attached(10)
+        let other = try await open()
+        try await queue.commit([], heartbeat: Heartbeat(requestsPerSecond: 0, trouble: "away"))
+        try await queue.detach()
+        #expect(try await other.counts().run == nil)
+        _ = try await other.attach(RunnerDescription(pid: 2, workers: 1))
+        #expect(try await other.counts().run?.trouble == nil)
+        await other.close()
+        await queue.close()
+    }
+
     // MARK: - All of it, at random
 
     /// Any order of claims, commits, retries, detaches and deaths leaves a sound queue.

@@ -71,6 +71,12 @@ import Testing
     @Test func commit_tellsOfTheRunner() async throws {
         try await conformance.commit_tellsOfTheRunner()
     }
+    @Test func commit_ofNothing_isAHeartbeat() async throws {
+        try await conformance.commit_ofNothing_isAHeartbeat()
+    }
+    @Test func trouble_endsWithItsRunner() async throws {
+        try await conformance.trouble_endsWithItsRunner()
+    }
 
     @Test func anyOrderOfVerbs_keepsTheInvariant() async throws {
         let seed = testSeed(for: "anyOrderOfVerbs_keepsTheInvariant")
@@ -78,6 +84,64 @@ import Testing
             unlink(path)
             try await conformance.anyOrderOfVerbs_keepsTheInvariant(seed: seed &+ UInt64(round))
         }
+    }
+
+    // MARK: - Totals and heartbeats
+
+    /// However many batches there are: none of their rows is looked at.
+    @Test func counts_readsTotalsAlone() async throws {
+        let queue = try await filled(20_000)
+        let segment = try await queue.claim(jobs: 1)[0]
+        let marks = segment.todo.joined().map {
+            Mark(
+                batchID: 1, position: $0, attempt: 1,
+                outcome: Outcome($0 % 2 == 0 ? .completed : .failed, status: 200))
+        }
+        try await queue.commit(marks, heartbeat: Heartbeat(requestsPerSecond: 1))
+        try await queue.detach()
+        let counts = try await queue.counts()
+        #expect(counts.total == 20_000 && counts.completed == 2048 && counts.failed == 2048)
+        await queue.close()
+        _ = try run("sqlite3", path, "DELETE FROM tally; DELETE FROM batch; DELETE FROM span")
+        let reader = try self.queue(.read)
+        #expect(try await reader.counts() == counts)
+        await reader.close()
+    }
+
+    /// 11 s ago, and 11 s ahead of a clock that was set back.
+    @Test(arguments: [-11_000_000, 11_000_000])
+    func aHeartbeatThatIsNotOfNow_tellsNothing(ageMicros: Int) async throws {
+        let queue = try await filled(10)
+        try await queue.commit([], heartbeat: Heartbeat(requestsPerSecond: 5, trouble: "away"))
+        #expect(try await queue.counts().run?.trouble == "away")
+        _ = try run(
+            "sqlite3", path, "UPDATE runner SET heartbeat_us = heartbeat_us + \(ageMicros)")
+        let run = try #require(try await queue.counts().run)
+        #expect(run.requestsPerSecond == 0 && run.trouble == nil && run.workers == 1)
+        await queue.close()
+    }
+
+    @Test(arguments: [
+        "UPDATE total SET count = -1 WHERE outcome = 0",
+        "UPDATE total SET count = 9223372036854775807",
+        "UPDATE total SET count = -9223372036854775807 - 1",
+    ])
+    func counts_namesTotalsThatCannotBe(sql: String) async throws {
+        let queue = try await filled(10)
+        let segment = try await queue.claim(jobs: 1)[0]
+        try await queue.commit(
+            [Mark(batchID: 1, position: 0, attempt: 1, outcome: Outcome(.failed, .tls))],
+            heartbeat: Heartbeat(requestsPerSecond: 1))
+        #expect(segment.count == 10)
+        await queue.close()
+        do {
+            let connection = try Connection(path: path, readOnly: false)
+            try connection.execute("PRAGMA ignore_check_constraints = ON; \(sql)")
+        }
+        let reader = try self.queue(.read)
+        let error = await #expect(throws: QueueError.self) { try await reader.counts() }
+        #expect(error?.code == .damaged)
+        await reader.close()
     }
 
     // MARK: - The file

@@ -25,6 +25,7 @@ public enum ManyBatches {
             SELECT 'range', n * \(jobs), \(jobs), '\(text)', 0 FROM number;
             INSERT INTO span (batch_id, first, count, outcome)
             SELECT id, 0, count, 0 FROM batch ORDER BY id DESC LIMIT \(count);
+            UPDATE total SET count = count + \(count * jobs) WHERE outcome = 0;
             COMMIT;
             """
         guard sqlite3_open_v2(path, &database, SQLITE_OPEN_READWRITE, nil) == SQLITE_OK,

@@ -4,7 +4,8 @@ extension SQLiteQueue {
     ) throws(QueueError) {
         try write {
             let marks = marks.sorted { ($0.batchID, $0.position) < ($1.batchID, $1.position) }
-            var tally = OutcomeChanges()
+            var tally = OutcomeCounts()
+            var total = OutcomeCounts()
             var index = 0
             while index < marks.count {
                 var segment = try workingSegment(holding: marks[index])
@@ -14,13 +15,20 @@ extension SQLiteQueue {
                 }
                 try save(segment)
                 if index == marks.count || marks[index].batchID != segment.batch {
-                    try add(tally.take(), toTallyOf: segment.batch)
+                    for (code, change) in tally.take() {
+                        try add(change, toTallyOf: segment.batch, code)
+                        total.add(change, to: code)
+                    }
                 }
             }
+            for (code, change) in total.take() { try add(change, toTotalOf: code) }
             try save(files)
             let changed = try connection.run(
-                "UPDATE runner SET heartbeat_us = ?, requests_per_s = ? WHERE id = ?",
-                .int(unixTimeMicros()), .real(heartbeat.requestsPerSecond), .int(ourID()))
+                """
+                UPDATE runner SET heartbeat_us = ?, requests_per_s = ?, trouble = ? WHERE id = ?
+                """,
+                .int(unixTimeMicros()), .real(heartbeat.requestsPerSecond),
+                .text(heartbeat.trouble ?? ""), .int(ourID()))
             guard changed == 1 else { throw fenced("its runner is no longer registered") }
         }
     }
@@ -47,22 +55,29 @@ extension SQLiteQueue {
             WHERE batch_id = ? AND first <= ? ORDER BY first DESC LIMIT 1
             """)
         try statement.bind([.int(mark.batchID), .int(mark.position)])
-        guard try statement.step(), mark.position < statement.int(0) + statement.int(1) else {
+        guard try statement.step(), statement.int(0) >= 0,
+            mark.position - statement.int(0) < statement.int(1)
+        else {
             throw fenced("no segment holds job \(mark.position) of batch \(mark.batchID)")
         }
         let outcomes = statement.blob(5)
         guard outcomes.count == statement.int(1) else {
             throw fenced("job \(mark.position) of batch \(mark.batchID) is final")
         }
-        return WorkingSegment(
+        let segment = WorkingSegment(
             rowID: statement.int(6), batch: mark.batchID, first: statement.int(0),
-            todo: statement.int(2),
-            retrying: statement.int(3), runnerID: statement.isNull(4) ? nil : statement.int(4),
-            outcomes: outcomes)
+            todo: statement.int(2), retrying: statement.int(3),
+            runnerID: statement.isNull(4) ? nil : statement.int(4), outcomes: outcomes)
+        guard segment.first <= Int.max - outcomes.count, 0...outcomes.count ~= segment.todo,
+            0...outcomes.count ~= segment.retrying
+        else {
+            throw damaged("batch \(segment.batch) has a segment at \(segment.first) that cannot be")
+        }
+        return segment
     }
 
     private func apply(
-        _ mark: Mark, to segment: inout WorkingSegment, _ tally: inout OutcomeChanges
+        _ mark: Mark, to segment: inout WorkingSegment, _ tally: inout OutcomeCounts
     ) throws {
         let offset = mark.position - segment.first
         let old = segment.outcomes[offset]
@@ -78,11 +93,11 @@ extension SQLiteQueue {
                     "job \(mark.position) of batch \(mark.batchID) is not waiting for a retry")
             }
             segment.retrying -= 1
-            tally.add(-1, to: old)
         }
         try moveRetry(mark)
         if mark.outcome.state == .retrying { segment.retrying += 1 }
         segment.outcomes[offset] = new
+        tally.add(-1, to: old)
         tally.add(1, to: new)
     }
 
@@ -140,23 +155,20 @@ extension SQLiteQueue {
         }
     }
 
-    private func add(
-        _ changes: [(code: UInt8, change: Int)], toTallyOf batch: Batch.ID
-    ) throws {
-        for (code, change) in changes {
-            if change > 0 {
-                try connection.run(
-                    """
-                    INSERT INTO tally (batch_id, outcome, count) VALUES (?, ?, ?)
-                    ON CONFLICT (batch_id, outcome) DO UPDATE SET count = count + excluded.count
-                    """,
-                    .int(batch), .int(Int(code)), .int(change))
-            } else {
-                // Not an upsert: its new row would have to pass the CHECK.
-                try connection.run(
-                    "UPDATE tally SET count = count + ? WHERE batch_id = ? AND outcome = ?",
-                    .int(change), .int(batch), .int(Int(code)))
-            }
+    private func add(_ change: Int, toTallyOf batch: Batch.ID, _ code: UInt8) throws {
+        if code == 0 { return }  // what has no outcome is not tallied
+        if change > 0 {
+            try connection.run(
+                """
+                INSERT INTO tally (batch_id, outcome, count) VALUES (?, ?, ?)
+                ON CONFLICT (batch_id, outcome) DO UPDATE SET count = count + excluded.count
+                """,
+                .int(batch), .int(Int(code)), .int(change))
+        } else {
+            // Not an upsert: its new row would have to pass the CHECK.
+            try connection.run(
+                "UPDATE tally SET count = count + ? WHERE batch_id = ? AND outcome = ?",
+                .int(change), .int(batch), .int(Int(code)))
         }
     }
 
@@ -165,27 +177,5 @@ extension SQLiteQueue {
             .fenced,
             "a result was refused by the queue \(path): \(why); another runner may have taken over. Nothing is lost: run again"
         )
-    }
-}
-
-/// By outcome: how many jobs more, or fewer, have it.
-private struct OutcomeChanges {
-    private var changes = [Int](repeating: 0, count: 256)
-    private var touched: [UInt8] = []
-
-    mutating func add(_ change: Int, to code: UInt8) {
-        if changes[Int(code)] == 0 && !touched.contains(code) { touched.append(code) }
-        changes[Int(code)] += change
-    }
-
-    /// What there is, without zeros; nothing is left.
-    mutating func take() -> [(code: UInt8, change: Int)] {
-        var taken: [(code: UInt8, change: Int)] = []
-        for code in touched where changes[Int(code)] != 0 {
-            taken.append((code, changes[Int(code)]))
-            changes[Int(code)] = 0
-        }
-        touched.removeAll(keepingCapacity: true)
-        return taken
     }
 }
