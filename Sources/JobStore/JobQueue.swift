@@ -20,8 +20,11 @@ public protocol JobLedger: Sendable {
 
     /// Checks the invariant over the whole queue.
     ///
-    /// - Returns: A sentence for each violation; empty when the queue is sound.
-    /// - Complexity: O(spans + segments); memory does not grow with them.
+    /// Whatever the store's file holds: what cannot be is a fault, too.
+    ///
+    /// - Returns: A sentence for each violation, the first thousand of them; empty when the queue is
+    ///   sound.
+    /// - Complexity: O(batches + spans + segments); memory does not grow with them.
     func verify() async throws(QueueError) -> [String]
 
     /// Closes the store; nothing may be called after it.

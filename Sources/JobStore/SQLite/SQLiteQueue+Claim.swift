@@ -40,13 +40,18 @@ extension SQLiteQueue {
                 return try jobs.map { job in
                     let batch = try batches[job.batch] ?? self.batch(job.batch)
                     batches[job.batch] = batch
+                    guard 0..<batch.range.count ~= job.position, 1..<Int.max ~= job.attempts else {
+                        throw damaged(
+                            "job \(job.position) of batch \(job.batch) waits after \(job.attempts) attempts"
+                        )
+                    }
                     return DueRetry(batch: batch, position: job.position, attempts: job.attempts)
                 }
             }
         let next = try read {
             try connection.int("SELECT min(not_before_us) FROM retry WHERE runner_id IS NULL")
         }
-        return RetryClaim(jobs: jobs, nextDueMicros: next)
+        return RetryClaim(jobs: jobs, nextDueMicros: next.map { max(0, $0) })
     }
 
     private func hasAvailable(in others: OtherBatches) throws -> Bool {

@@ -9,7 +9,9 @@ extension SQLiteQueue {
                 WHERE batch_id = ? AND first < ? ORDER BY first DESC LIMIT 1
                 """)
             try left.bind([.int(batch), .int(first)])
-            if try left.step(), left.int(0) + left.int(1) == first, left.int(2) == Int(outcome) {
+            if try left.step(), left.int(0) >= 0, left.int(1) == first - left.int(0),
+                left.int(2) == Int(outcome)
+            {
                 first = left.int(0)
                 count += left.int(1)
             }
@@ -18,11 +20,12 @@ extension SQLiteQueue {
             "SELECT count FROM span WHERE batch_id = ? AND first = ? AND outcome = ?")
         try right.bind([.int(batch), .int(first + count), .int(Int(outcome))])
         if try right.step() {
-            let rightCount = right.int(0)
+            let (sum, isTooLarge) = count.addingReportingOverflow(right.int(0))
+            guard !isTooLarge else { throw damaged("batch \(batch) has too many jobs") }
             try connection.run(
                 "DELETE FROM span WHERE batch_id = ? AND first = ?", .int(batch),
                 .int(first + count))
-            count += rightCount
+            count = sum
         }
         try connection.run(
             """
