@@ -65,8 +65,8 @@ public protocol JobQueue: JobLedger {
 
     /// Leases up to `limit` jobs whose next attempt is due at `nowMicros`, longest due first.
     ///
-    /// - Parameter nowMicros: Unix time in µs. A row further ahead than any wait can be
-    ///   (`Retry.maximumWaitMicros`) was written under a clock since set back, and counts as due.
+    /// - Parameter nowMicros: Unix time in µs. A row further ahead than `Retry.maximumWaitMicros`
+    ///   counts as due.
     func claimRetries(dueAt nowMicros: Int, limit: Int) async throws(QueueError) -> RetryClaim
 
     /// Records where responses go from now on, and the files they go to.
@@ -101,8 +101,12 @@ extension JobQueue {
 
 /// Bounds on retries every store shares.
 public enum Retry {
-    /// The longest a job is ever told to wait: a day, in µs.
-    public static let maximumWaitMicros = 86_400_000_000
+    /// The longest a job is ever told to wait: an hour, in µs.
+    public static let longestWaitMicros = 3_600_000_000
+    /// A retry further ahead than so many µs was written under a clock since set back, and counts as
+    /// due. A minute more than the longest wait, which a clock that is corrected a little must not
+    /// cut short.
+    public static let maximumWaitMicros = longestWaitMicros + 60_000_000
 }
 
 /// The retries claimed, and when the next one is due.

@@ -314,6 +314,53 @@ struct JobQueueConformance {
         await queue.close()
     }
 
+    /// Commits the first attempts of a new queue's jobs as failed, each with its own next time.
+    private func waiting(until times: Int...) async throws -> any JobQueue {
+        let queue = try await attached(times.count)
+        _ = try await queue.claim(jobs: 1)
+        let unavailable = Outcome(.retrying, status: 503)
+        let marks = times.enumerated().map { position, micros in
+            Mark(
+                batchID: 1, position: position, attempt: 1, outcome: unavailable,
+                notBeforeMicros: micros)
+        }
+        try await queue.commit(marks, heartbeat: beat)
+        return queue
+    }
+
+    private static let hourMicros = 3_600_000_000
+
+    /// A clock that is corrected by a second must not make an hour's wait end at once.
+    func retry_waitsAnHour_overARestart() async throws {
+        let now = 1_700_000_000_000_000
+        let queue = try await waiting(until: now + Self.hourMicros)
+        let corrected = try await queue.claimRetries(dueAt: now - 1_000_000, limit: 10)
+        #expect(corrected.jobs.isEmpty && corrected.nextDueMicros == now + Self.hourMicros)
+        try await queue.detach()
+        await queue.close()
+
+        let next = try await open()
+        _ = try await next.attach(RunnerDescription(pid: 2, workers: 1))
+        for micros in [0, 1, Self.hourMicros - 1] {
+            #expect(try await next.claimRetries(dueAt: now + micros, limit: 10).jobs.isEmpty)
+        }
+        let due = try await next.claimRetries(dueAt: now + Self.hourMicros, limit: 10)
+        #expect(due.jobs.map(\.attempts) == [1])
+        await next.close()
+    }
+
+    /// No job is told to wait two hours; and the others wait on.
+    func retry_isDue_whenTheClockWasSetBackByHours() async throws {
+        let now = 1_700_000_000_000_000
+        let queue = try await waiting(
+            until: now + 2 * Self.hourMicros, now + 5_000_000, now + 24 * Self.hourMicros, now)
+        let claim = try await queue.claimRetries(dueAt: now, limit: 10)
+        #expect(Set(claim.jobs.map(\.position)) == [0, 2, 3])
+        #expect(claim.nextDueMicros == now + 5_000_000)
+        try await expectSound(queue)
+        await queue.close()
+    }
+
     func retry_marksAreFenced() async throws {
         let queue = try await attached(2)
         let segment = try await queue.claim(jobs: 1)[0]

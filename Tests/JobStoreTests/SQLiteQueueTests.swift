@@ -58,6 +58,12 @@ import Testing
     @Test func retry_isDue_whenTheClockWasSetBack() async throws {
         try await conformance.retry_isDue_whenTheClockWasSetBack()
     }
+    @Test func retry_waitsAnHour_overARestart() async throws {
+        try await conformance.retry_waitsAnHour_overARestart()
+    }
+    @Test func retry_isDue_whenTheClockWasSetBackByHours() async throws {
+        try await conformance.retry_isDue_whenTheClockWasSetBackByHours()
+    }
     @Test func retry_marksAreFenced() async throws { try await conformance.retry_marksAreFenced() }
     @Test func attach_rescuesWhatADeadRunnerHeld() async throws {
         try await conformance.attach_rescuesWhatADeadRunnerHeld()
