@@ -1,7 +1,10 @@
+internal import Glibc
+
 extension SQLiteQueue {
     public func counts() throws(QueueError) -> QueueCounts {
         // Asked before the snapshot: a runner that ends in between shows as ended.
-        let isLive = isRunLive
+        let isRunLive = isRunLive
+        let isLive = isRunLive ?? false
         return try read {
             let total = try jobCount()
             var run: QueueCounts.LiveRun?
@@ -21,12 +24,23 @@ extension SQLiteQueue {
             }
             return QueueCounts(
                 total: total, running: held + retriesRunning, retriesRunning: retriesRunning,
-                outcomes: try outcomeGroups(), run: run)
+                outcomes: try outcomeGroups(), run: run, isRunKnown: isRunLive != nil)
         }
     }
 
-    /// Whether a runner lives, this process's included: leases of any other are void.
-    var isRunLive: Bool { runnerID != nil || (lock?.isTaken(.run) ?? false) }
+    /// Whether a runner lives, this process's included: leases of any other are void. `nil` when
+    /// it cannot be known.
+    var isRunLive: Bool? {
+        if runnerID != nil { return true }
+        if let isTaken = lock?.isTaken(.run) { return isTaken }
+        do {
+            // Opened for each look: the file may be made, or be allowed to us, meanwhile.
+            return try LockFile(path: lockPath, readOnly: true).isTaken(.run)
+        } catch {
+            // Who runs has made the file; another user's we may not even open.
+            return error.number == ENOENT ? false : nil
+        }
+    }
 
     private func liveRun() throws -> QueueCounts.LiveRun? {
         let trouble = try schemaVersion() >= 3 ? "trouble" : "''"
