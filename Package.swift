@@ -34,7 +34,10 @@ let package = Package(
         .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
         .target(
             name: "Migrations", path: "migrations",
-            resources: [.embedInCode("v1_initial.sql"), .embedInCode("v2_output.sql")],
+            resources: [
+                .embedInCode("v1_initial.sql"), .embedInCode("v2_output.sql"),
+                .embedInCode("v3_totals.sql"),
+            ],
             swiftSettings: strict),
         .target(
             name: "JobStore", dependencies: ["CSQLite", "CGlibc", "CZlib", "Migrations"],
@@ -63,9 +66,20 @@ let package = Package(
         .executableTarget(
             name: "test-origin", dependencies: ["TestServer"], path: "Tests/test-origin",
             swiftSettings: strict),
+        .target(
+            name: "TestQueue", dependencies: ["CSQLite", "JobStore"], path: "Tests/TestQueue",
+            swiftSettings: strict),
+        .executableTarget(
+            name: "queue-maker",
+            dependencies: [
+                "JobStore", "TestQueue",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
+            path: "Tests/queue-maker", swiftSettings: strict),
         .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: strict),
         .testTarget(
-            name: "JobStoreTests", dependencies: ["JobStore", "Migrations", "TestSupport"],
+            name: "JobStoreTests",
+            dependencies: ["JobStore", "Migrations", "TestQueue", "TestSupport"],
             swiftSettings: strict),
         .testTarget(
             name: "RunnerTests",

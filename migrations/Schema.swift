@@ -6,6 +6,9 @@
 public enum Schema {
     /// SQL scripts by rising version; the script at index *i* leads from version *i* to *i* + 1.
     public static var scripts: [[UInt8]] {
-        [PackageResources.v1_initial_sql, PackageResources.v2_output_sql]
+        [
+            PackageResources.v1_initial_sql, PackageResources.v2_output_sql,
+            PackageResources.v3_totals_sql,
+        ]
     }
 }

@@ -1,6 +1,8 @@
 /// What can be read of a queue, also while a run works on it.
 public protocol JobLedger: Sendable {
-    /// Totals by state and outcome, read from tallies: O(batches), never a count over jobs.
+    /// Totals by state and outcome. They are kept, never counted over jobs or batches.
+    ///
+    /// - Complexity: O(outcomes + segments leased).
     func counts() async throws(QueueError) -> QueueCounts
 
     /// Where responses are kept, and how much of each file counts.
@@ -18,8 +20,11 @@ public protocol JobLedger: Sendable {
 
     /// Checks the invariant over the whole queue.
     ///
-    /// - Returns: A sentence for each violation; empty when the queue is sound.
-    /// - Complexity: O(spans + segments); memory does not grow with them.
+    /// Whatever the store's file holds: what cannot be is a fault, too.
+    ///
+    /// - Returns: A sentence for each violation, the first thousand of them; empty when the queue is
+    ///   sound.
+    /// - Complexity: O(batches + spans + segments); memory does not grow with them.
     func verify() async throws(QueueError) -> [String]
 
     /// Closes the store; nothing may be called after it.
@@ -45,15 +50,23 @@ public protocol JobQueue: JobLedger {
     /// - Throws: `.inUse` where the store lets one runner work at a time and another lives.
     func attach(_ runner: RunnerDescription) async throws(QueueError) -> Attachment
 
-    /// Leases up to `limit` segments: first those begun before, then new ones by rising position.
+    /// Leases segments until they hold `jobs` jobs to do: first those begun before, then new ones by
+    /// rising position.
     ///
-    /// - Returns: Empty when no job is available now.
-    func claim(limit: Int) async throws(QueueError) -> [Segment]
+    /// - Parameters:
+    ///   - jobs: 1 or more. The last segment may exceed it; batches of few jobs, of which a store
+    ///     takes so many at once and no more, may fall short of it.
+    ///   - skipped: Batches nothing is leased of. Some thousands at most.
+    /// - Returns: Empty when no job of another batch is available now.
+    /// - Complexity: O(segments returned · log *n* + segments and spans skipped).
+    func claim(
+        jobs: Int, skipping skipped: Set<Batch.ID>
+    ) async throws(QueueError) -> [Segment]
 
     /// Leases up to `limit` jobs whose next attempt is due at `nowMicros`, longest due first.
     ///
-    /// - Parameter nowMicros: Unix time in µs. A row further ahead than any wait can be
-    ///   (`Retry.maximumWaitMicros`) was written under a clock since set back, and counts as due.
+    /// - Parameter nowMicros: Unix time in µs. A row further ahead than `Retry.maximumWaitMicros`
+    ///   counts as due.
     func claimRetries(dueAt nowMicros: Int, limit: Int) async throws(QueueError) -> RetryClaim
 
     /// Records where responses go from now on, and the files they go to.
@@ -62,6 +75,7 @@ public protocol JobQueue: JobLedger {
     ) async throws(QueueError)
 
     /// Records how attempts ended, how much of the output counts, and that the runner lives.
+    /// Without marks and files it is a heartbeat and nothing else.
     ///
     /// - Parameter files: Those that changed, as they are on disk already; new ones among them.
     /// - Throws: `.fenced` when a job is not leased to this runner; then nothing is recorded.
@@ -74,6 +88,11 @@ public protocol JobQueue: JobLedger {
 }
 
 extension JobQueue {
+    /// A claim of jobs of any batch.
+    public func claim(jobs: Int) async throws(QueueError) -> [Segment] {
+        try await claim(jobs: jobs, skipping: [])
+    }
+
     /// A commit of jobs that leave nothing in the output.
     public func commit(_ marks: [Mark], heartbeat: Heartbeat) async throws(QueueError) {
         try await commit(marks, [], heartbeat: heartbeat)
@@ -82,8 +101,12 @@ extension JobQueue {
 
 /// Bounds on retries every store shares.
 public enum Retry {
-    /// The longest a job is ever told to wait: a day, in µs.
-    public static let maximumWaitMicros = 86_400_000_000
+    /// The longest a job is ever told to wait: an hour, in µs.
+    public static let longestWaitMicros = 3_600_000_000
+    /// A retry further ahead than so many µs was written under a clock since set back, and counts as
+    /// due. A minute more than the longest wait, which a clock that is corrected a little must not
+    /// cut short.
+    public static let maximumWaitMicros = longestWaitMicros + 60_000_000
 }
 
 /// The retries claimed, and when the next one is due.
@@ -112,8 +135,13 @@ public struct RunnerDescription: Sendable {
 /// What a runner tells of itself with each commit.
 public struct Heartbeat: Sendable {
     public let requestsPerSecond: Double
+    /// Why nothing gets through at present; `nil` when something does.
+    public let trouble: String?
 
-    public init(requestsPerSecond: Double) { self.requestsPerSecond = requestsPerSecond }
+    public init(requestsPerSecond: Double, trouble: String? = nil) {
+        self.requestsPerSecond = requestsPerSecond
+        self.trouble = trouble
+    }
 }
 
 /// What a runner finds when it attaches.

@@ -20,12 +20,18 @@ public struct QueueCounts: Sendable, Equatable {
         public let workers: Int
         public let startedAtMicros: Int
         public let requestsPerSecond: Double
+        /// Why nothing gets through at present; `nil` when something does, or nobody has told lately.
+        public let trouble: String?
 
-        public init(pid: Int, workers: Int, startedAtMicros: Int, requestsPerSecond: Double) {
+        public init(
+            pid: Int, workers: Int, startedAtMicros: Int, requestsPerSecond: Double,
+            trouble: String? = nil
+        ) {
             self.pid = pid
             self.workers = workers
             self.startedAtMicros = startedAtMicros
             self.requestsPerSecond = requestsPerSecond
+            self.trouble = trouble
         }
     }
 
@@ -35,17 +41,22 @@ public struct QueueCounts: Sendable, Equatable {
     /// Most frequent first within completed, retrying, failed.
     public let outcomes: [Group]
     public let run: LiveRun?
+    /// Whether it could be seen if a run goes on. When not, `run` is `nil`, and what a runner may
+    /// hold counts as available or retrying.
+    public let isRunKnown: Bool
     /// Retrying jobs that a live runner is trying now: counted in `running`.
     let retriesRunning: Int
 
     public init(
-        total: Int, running: Int, retriesRunning: Int, outcomes: [Group], run: LiveRun?
+        total: Int, running: Int, retriesRunning: Int, outcomes: [Group], run: LiveRun?,
+        isRunKnown: Bool = true
     ) {
         self.total = total
         self.running = running
         self.retriesRunning = retriesRunning
         self.outcomes = outcomes
         self.run = run
+        self.isRunKnown = isRunKnown
     }
 
     public var completed: Int { count(.completed) }

@@ -9,11 +9,10 @@ public struct RequestTemplate: Equatable, Sendable {
     ///   the scheme is not http or https, the host is missing, or a byte cannot stand in a URL.
     public init(parsing url: String) throws(Malformed) {
         try Self.checkBytes(url)
-        let lowered = url.lowercased()
-        let scheme = ["http://", "https://"].first { lowered.hasPrefix($0) }
+        let scheme = ["http://", "https://"].first { Self.begins(url, with: $0) }
         guard let scheme else {
             let named = url.firstRange(of: "://").map { String(url[..<$0.lowerBound]) }
-            if let bare = ["http:", "https:"].first(where: { lowered.hasPrefix($0) }) {
+            if let bare = ["http:", "https:"].first(where: { Self.begins(url, with: $0) }) {
                 throw Malformed("the URL '\(url)' lacks // after \(bare); write it as \(bare)//…")
             }
             throw Malformed(
@@ -21,9 +20,19 @@ public struct RequestTemplate: Equatable, Sendable {
                     ?? "the URL '\(url)' has no scheme; did you mean https://\(url)?")
         }
         parts = try Self.split(url)
-        let rest = url.dropFirst(scheme.count)
-        try Self.checkAuthority(rest.prefix { $0 != "/" && $0 != "?" && $0 != "#" }, of: url)
+        let rest = url.utf8.dropFirst(scheme.utf8.count)
+        let authority = rest.prefix { !"/?#".utf8.contains($0) }
+        try Self.checkAuthority(Substring(authority), of: url)
         self.url = url
+    }
+
+    /// - Parameter scheme: In lower case; the URL's letters may be in either.
+    private static func begins(_ url: String, with scheme: String) -> Bool {
+        let start = url.utf8.prefix(scheme.utf8.count)
+        return start.elementsEqual(scheme.utf8) { byte, lower in
+            byte == lower
+                || (UInt8(ascii: "A")...UInt8(ascii: "Z")).contains(byte) && byte + 32 == lower
+        }
     }
 
     /// Whether every job goes to the same host: no placeholder stands before the path.
@@ -71,29 +80,30 @@ public struct RequestTemplate: Equatable, Sendable {
         }
     }
 
+    /// By bytes: each batch a run claims is read anew, and there may be as many as jobs.
     private static func split(_ url: String) throws(Malformed) -> [String] {
+        let bytes = Array(url.utf8)
         var parts: [String] = []
-        var part = ""
-        var rest = url[...]
-        while let character = rest.first {
-            if rest.hasPrefix("{id}") || rest.hasPrefix("{}") {
-                parts.append(part)
-                part = ""
-                rest = rest.dropFirst(rest.hasPrefix("{}") ? 2 : 4)
+        var (start, index) = (0, 0)
+        while index < bytes.count {
+            guard bytes[index] == UInt8(ascii: "{") || bytes[index] == UInt8(ascii: "}") else {
+                index += 1
                 continue
             }
-            if character == "{" || character == "}" {
+            let placeholder = ["{id}", "{}"].first { bytes[index...].starts(with: $0.utf8) }
+            guard let placeholder else {
                 throw Malformed(
                     "the URL '\(url)' holds a brace that is not the placeholder {id} or {}; write it as %7B or %7D"
                 )
             }
-            part.append(character)
-            rest = rest.dropFirst()
+            parts.append(String(decoding: bytes[start..<index], as: UTF8.self))
+            index += placeholder.utf8.count
+            start = index
         }
         guard !parts.isEmpty else {
             throw Malformed("the URL '\(url)' has no placeholder; put {id} where the ID belongs")
         }
-        return parts + [part]
+        return parts + [String(decoding: bytes[start...], as: UTF8.self)]
     }
 
     /// Why a text is not a request template.

@@ -58,7 +58,8 @@ public struct Crawl: Sendable {
         }
         let judge = Judge(
             retries: options.retries, backoff: options.backoff,
-            longestRetryAfterMicros: options.longestRetryAfter.microseconds)
+            longestRetryAfterMicros: min(
+                options.longestRetryAfter.microseconds, Retry.longestWaitMicros))
         let desks = try eventLoops.loops.map { loop in
             let desk = Desk(
                 feed: feed, marker: marker, judge: judge, recorder: sink?.recorder())

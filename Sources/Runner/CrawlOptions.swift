@@ -1,3 +1,5 @@
+internal import JobStore
+
 /// How a run works.
 public struct CrawlOptions: Sendable {
     /// Requests in flight at once, 1 or more.
@@ -9,8 +11,8 @@ public struct CrawlOptions: Sendable {
     /// How long nothing may get through before the run stops.
     public var maxStall: Duration = .seconds(900)
     public var fetch = FetchOptions()
-    /// The longest `Retry-After` that is honoured.
-    public var longestRetryAfter: Duration = .seconds(3600)
+    /// The longest `Retry-After` that is honoured; the queue lets no job wait longer than by default.
+    public var longestRetryAfter: Duration = .microseconds(Retry.longestWaitMicros)
     /// Waits between attempts.
     var backoff = Backoff()
     /// Room that is to be left on disks; the run stops before it is taken.

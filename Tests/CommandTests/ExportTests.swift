@@ -21,7 +21,7 @@ import Testing
         let request = try RequestTemplate(parsing: url)
         _ = try await queue.enqueue(JobRange(first: 10, count: 10), request: request)
         _ = try await queue.attach(RunnerDescription(pid: 1, workers: 1))
-        _ = try await queue.claim(limit: 1)
+        _ = try await queue.claim(jobs: 1)
         let unavailable = Outcome(.retrying, status: 503)
         let outcomes =
             Array(repeating: Self.ok, count: 3)
@@ -197,7 +197,7 @@ import Testing
             _ = try await queue.enqueue(JobRange(first: first, count: 30_000), request: request)
         }
         _ = try await queue.attach(RunnerDescription(pid: 1, workers: 1))
-        while let segment = try await queue.claim(limit: 1).first {
+        while let segment = try await queue.claim(jobs: 1).first {
             let marks = segment.todo.flatMap { $0 }.map {
                 Mark(
                     batchID: segment.batch.id, position: $0, attempt: 1,

@@ -96,7 +96,8 @@ import Testing
         let status = try await program.runner("status", "--json")
         status.expectSuccess()
         let document = try status.json
-        #expect(document.keys.sorted() == ["jobs", "outcomes", "run"])
+        #expect(document.keys.sorted() == ["jobs", "outcomes", "run", "run_known"])
+        #expect(document["run_known"] as? Bool == true)
         #expect(
             document["jobs"] as? [String: Int] == [
                 "total": 15, "available": 5, "running": 0, "retrying": 0, "completed": 9,
@@ -158,6 +159,43 @@ import Testing
         let counts = try #require(after["jobs"] as? [String: Int])
         #expect(counts["running"] == 0)
         #expect((counts["available"] ?? 0) + (counts["completed"] ?? 0) == 100_000)
+        await origin.stop()
+    }
+
+    // MARK: - By another user
+
+    /// Who may read the queue, but not its lock, cannot tell a run that goes on from none.
+    @Test func status_saysWhatItCannotSee_whenTheLockIsClosedToIt() async throws {
+        try #require(geteuid() == 0, "only root can become another user")
+        let origin = try await Origin.start()
+        try await program.runner(
+            "enqueue", "--range", "0..100000", "--url", "\(origin.url)/delay/20/{id}"
+        ).expectSuccess()
+        _ = try await program.shell("chmod 755 .; chmod 644 runner.db", [])
+        let unseen = "whether a run is going on cannot be seen: runner.db-lock may not be read\n"
+
+        let run = try program.start("runner", ["run", "-q", "-w", "3"])
+        try await run.wait { try await program.jobs()["completed"] ?? 0 > 0 }
+        let during = try await program.runnerUnprivileged(["status"])
+        during.expectSuccess()
+        #expect(during.out.hasSuffix(unseen), "\(during.out)")
+        let document = try await program.runnerUnprivileged(["status", "--json"]).json
+        #expect(document["run"] is NSNull && document["run_known"] as? Bool == false)
+        // Once it may be read, all is seen.
+        _ = try await program.shell("chmod 644 runner.db-lock", [])
+        let seen = try await program.runnerUnprivileged(["status", "--json"]).json
+        #expect(seen["run"] is [String: Any] && seen["run_known"] as? Bool == true)
+        _ = try await program.shell("chmod 600 runner.db-lock", [])
+
+        run.kill(SIGTERM)
+        await run.wait()
+        let after = try await program.runnerUnprivileged(["status"])
+        after.expectSuccess()
+        #expect(after.out.hasSuffix(unseen))
+        // Nobody has run what nobody has locked.
+        _ = try await program.shell("rm runner.db-lock", [])
+        let bare = try await program.runnerUnprivileged(["status"])
+        #expect(bare.out.hasSuffix("no run is going on\n"))
         await origin.stop()
     }
 

@@ -34,7 +34,7 @@ import Testing
                 keepsBodies: true,
                 keepsFailures: false), [file])
         // The output was there before the first job ended, as it is in a run.
-        for segment in try await queue.claim(limit: 1) {
+        for segment in try await queue.claim(jobs: 1) {
             let marks = segment.todo.flatMap { $0 }.map {
                 Mark(
                     batchID: 1, position: $0, attempt: 1, outcome: Outcome(.completed, status: 200))

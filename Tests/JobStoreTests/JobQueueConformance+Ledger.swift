@@ -79,7 +79,7 @@ extension JobQueueConformance {
 
     func page_tellsHowEachJobStands() async throws {
         let queue = try await attached(10_000)
-        _ = try await queue.claim(limit: 2)
+        _ = try await queue.claim(jobs: 8192)
         let timeout = Outcome(.failed, .timeout)
         try await commit(0..<10, ok, to: queue)
         try await commit(10..<12, timeout, to: queue)
@@ -105,7 +105,7 @@ extension JobQueueConformance {
 
     func page_countsWhatADeadRunnerHeld_asNobodys() async throws {
         let queue = try await attached(100)
-        _ = try await queue.claim(limit: 1)
+        _ = try await queue.claim(jobs: 1)
         try await commit(0..<10, Outcome(.retrying, .dns), to: queue)
         try await commit(10..<20, ok, to: queue)
         _ = try await queue.claimRetries(dueAt: 1, limit: 100)
@@ -138,7 +138,7 @@ extension JobQueueConformance {
     func page_ends_whenJobsDiffer() async throws {
         let queue = try await attached(20_000)
         let failed = Outcome(.failed, status: 404)
-        for segment in try await queue.claim(limit: 10) {
+        for segment in try await queue.claim(jobs: 40_960) {
             let marks = segment.todo.flatMap { $0 }.map {
                 Mark(
                     batchID: segment.batch.id, position: $0, attempt: 1,
@@ -172,7 +172,7 @@ extension JobQueueConformance {
             Outcome(.retrying, status: 503), Outcome(.retrying, .timeout),
         ]
         for _ in 0..<12 {
-            for segment in try await queue.claim(limit: Int.random(in: 1...2, using: &random)) {
+            for segment in try await queue.claim(jobs: Int.random(in: 1...8192, using: &random)) {
                 let share = Int.random(in: 1...100, using: &random)
                 var (left, outcome) = (0, ok)
                 var marks: [Mark] = []

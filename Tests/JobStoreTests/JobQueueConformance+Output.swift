@@ -42,7 +42,7 @@ extension JobQueueConformance {
 
     func keepOutput_countsWhatWasCompletedBefore_once() async throws {
         let queue = try await attached(100)
-        let segment = try await queue.claim(limit: 1)[0]
+        let segment = try await queue.claim(jobs: 1)[0]
         try await queue.commit(marks(segment, ok) { $0 < 30 }, heartbeat: beat)
         let failed = Outcome(.failed, status: 404)
         try await queue.commit(
@@ -68,7 +68,7 @@ extension JobQueueConformance {
 
     func commit_recordsFilesWithItsMarks() async throws {
         let queue = try await attached(100)
-        let segment = try await queue.claim(limit: 1)[0]
+        let segment = try await queue.claim(jobs: 1)[0]
         try await queue.keepOutput(Self.settings, [file(1)])
         var full = file(1, bytes: 1000, records: 10)
         try await queue.commit(marks(segment, ok) { $0 < 10 }, [full], heartbeat: beat)
@@ -96,7 +96,7 @@ extension JobQueueConformance {
 
     func commit_recordsNoFiles_whenItIsFenced() async throws {
         let queue = try await attached(10)
-        let segment = try await queue.claim(limit: 1)[0]
+        let segment = try await queue.claim(jobs: 1)[0]
         let kept = file(1, bytes: 10, records: 5)
         try await queue.keepOutput(Self.settings, [])
         try await queue.commit(marks(segment, ok) { $0 < 5 }, [kept], heartbeat: beat)

@@ -47,7 +47,7 @@ import Testing
             JobRange(first: 0, count: 20_000), request: JobQueueConformance.request)
         _ = try await queue.attach(RunnerDescription(pid: 1, workers: 1))
         let (ok, notFound) = (Outcome(.completed, status: 200), Outcome(.failed, status: 404))
-        for (index, segment) in try await queue.claim(limit: 3).enumerated() {
+        for (index, segment) in try await queue.claim(jobs: 12_288).enumerated() {
             var marks: [Mark] = []
             for position in segment.todo.flatMap({ $0 }) where index < 2 || position % 3 == 0 {
                 let outcome = index == 0 || position % 2 == 0 ? ok : notFound

@@ -71,6 +71,44 @@ import Testing
         #expect(try version() == Migrator.latest)
     }
 
+    @Test(arguments: [1, 2])
+    func anOlderQueue_getsItsTotals(version: Int) async throws {
+        try makeFirstVersion()
+        do {
+            let connection = try Connection(path: path, readOnly: false)
+            if version == 2 {
+                try connection.execute(String(decoding: Schema.scripts[1], as: UTF8.self))
+            }
+            try connection.execute(
+                """
+                INSERT INTO batch (kind, first_id, count, url, created_at_us)
+                VALUES ('range', 7, 5, 'http://127.0.0.1/{id}', 0);
+                INSERT INTO outcome (code, state, status) VALUES (5, 'failed', 404);
+                INSERT INTO span VALUES (2, 0, 2, 4), (2, 2, 3, 5);
+                INSERT INTO tally VALUES (2, 4, 2), (2, 5, 3);
+                PRAGMA user_version = \(version);
+                """)
+        }
+        let reader = try SQLiteQueue(path: path, access: .read)
+        let before = try await reader.counts()
+        #expect(try await reader.verify() == [])
+        await reader.close()
+        #expect(before.total == 105 && before.completed == 42 && before.failed == 3)
+
+        let queue = try SQLiteQueue(path: path, access: .write)
+        #expect(try await queue.counts() == before)
+        #expect(try await queue.verify() == [])
+        _ = try await queue.enqueue(
+            JobRange(first: 0, count: 10), request: JobQueueConformance.request)
+        #expect(try await queue.counts().total == 115)
+        #expect(try await queue.verify() == [])
+        await queue.close()
+        let totals = try Connection(path: path, readOnly: true)
+        #expect(
+            try totals.text("SELECT group_concat(outcome || ':' || count) FROM total")
+                == "0:70,4:42,5:3")
+    }
+
     @Test func aQueueOfVersion1_isRead_asItIs() async throws {
         try makeFirstVersion()
         let before = contents(of: path)

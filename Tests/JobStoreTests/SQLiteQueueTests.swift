@@ -19,11 +19,20 @@ import Testing
     @Test func claim_cutsSegmentsInOrder_untilNoneIsLeft() async throws {
         try await conformance.claim_cutsSegmentsInOrder_untilNoneIsLeft()
     }
-    @Test func claim_leasesUpToItsLimit() async throws {
-        try await conformance.claim_leasesUpToItsLimit()
+    @Test func claim_leasesAsManySegmentsAsHoldItsJobs() async throws {
+        try await conformance.claim_leasesAsManySegmentsAsHoldItsJobs()
     }
     @Test func claim_findsBatchesEnqueuedMeanwhile() async throws {
         try await conformance.claim_findsBatchesEnqueuedMeanwhile()
+    }
+    @Test func claim_takesManySmallBatchesAtOnce() async throws {
+        try await conformance.claim_takesManySmallBatchesAtOnce()
+    }
+    @Test func claim_leavesSkippedBatchesAlone() async throws {
+        try await conformance.claim_leavesSkippedBatchesAlone()
+    }
+    @Test func commit_takesMarksOfManyBatches() async throws {
+        try await conformance.commit_takesMarksOfManyBatches()
     }
     @Test func commit_meltsAFinishedQueueIntoItsTallies() async throws {
         try await conformance.commit_meltsAFinishedQueueIntoItsTallies()
@@ -49,6 +58,12 @@ import Testing
     @Test func retry_isDue_whenTheClockWasSetBack() async throws {
         try await conformance.retry_isDue_whenTheClockWasSetBack()
     }
+    @Test func retry_waitsAnHour_overARestart() async throws {
+        try await conformance.retry_waitsAnHour_overARestart()
+    }
+    @Test func retry_isDue_whenTheClockWasSetBackByHours() async throws {
+        try await conformance.retry_isDue_whenTheClockWasSetBackByHours()
+    }
     @Test func retry_marksAreFenced() async throws { try await conformance.retry_marksAreFenced() }
     @Test func attach_rescuesWhatADeadRunnerHeld() async throws {
         try await conformance.attach_rescuesWhatADeadRunnerHeld()
@@ -62,6 +77,12 @@ import Testing
     @Test func commit_tellsOfTheRunner() async throws {
         try await conformance.commit_tellsOfTheRunner()
     }
+    @Test func commit_ofNothing_isAHeartbeat() async throws {
+        try await conformance.commit_ofNothing_isAHeartbeat()
+    }
+    @Test func trouble_endsWithItsRunner() async throws {
+        try await conformance.trouble_endsWithItsRunner()
+    }
 
     @Test func anyOrderOfVerbs_keepsTheInvariant() async throws {
         let seed = testSeed(for: "anyOrderOfVerbs_keepsTheInvariant")
@@ -69,6 +90,64 @@ import Testing
             unlink(path)
             try await conformance.anyOrderOfVerbs_keepsTheInvariant(seed: seed &+ UInt64(round))
         }
+    }
+
+    // MARK: - Totals and heartbeats
+
+    /// However many batches there are: none of their rows is looked at.
+    @Test func counts_readsTotalsAlone() async throws {
+        let queue = try await filled(20_000)
+        let segment = try await queue.claim(jobs: 1)[0]
+        let marks = segment.todo.joined().map {
+            Mark(
+                batchID: 1, position: $0, attempt: 1,
+                outcome: Outcome($0 % 2 == 0 ? .completed : .failed, status: 200))
+        }
+        try await queue.commit(marks, heartbeat: Heartbeat(requestsPerSecond: 1))
+        try await queue.detach()
+        let counts = try await queue.counts()
+        #expect(counts.total == 20_000 && counts.completed == 2048 && counts.failed == 2048)
+        await queue.close()
+        _ = try run("sqlite3", path, "DELETE FROM tally; DELETE FROM batch; DELETE FROM span")
+        let reader = try self.queue(.read)
+        #expect(try await reader.counts() == counts)
+        await reader.close()
+    }
+
+    /// 11 s ago, and 11 s ahead of a clock that was set back.
+    @Test(arguments: [-11_000_000, 11_000_000])
+    func aHeartbeatThatIsNotOfNow_tellsNothing(ageMicros: Int) async throws {
+        let queue = try await filled(10)
+        try await queue.commit([], heartbeat: Heartbeat(requestsPerSecond: 5, trouble: "away"))
+        #expect(try await queue.counts().run?.trouble == "away")
+        _ = try run(
+            "sqlite3", path, "UPDATE runner SET heartbeat_us = heartbeat_us + \(ageMicros)")
+        let run = try #require(try await queue.counts().run)
+        #expect(run.requestsPerSecond == 0 && run.trouble == nil && run.workers == 1)
+        await queue.close()
+    }
+
+    @Test(arguments: [
+        "UPDATE total SET count = -1 WHERE outcome = 0",
+        "UPDATE total SET count = 9223372036854775807",
+        "UPDATE total SET count = -9223372036854775807 - 1",
+    ])
+    func counts_namesTotalsThatCannotBe(sql: String) async throws {
+        let queue = try await filled(10)
+        let segment = try await queue.claim(jobs: 1)[0]
+        try await queue.commit(
+            [Mark(batchID: 1, position: 0, attempt: 1, outcome: Outcome(.failed, .tls))],
+            heartbeat: Heartbeat(requestsPerSecond: 1))
+        #expect(segment.count == 10)
+        await queue.close()
+        do {
+            let connection = try Connection(path: path, readOnly: false)
+            try connection.execute("PRAGMA ignore_check_constraints = ON; \(sql)")
+        }
+        let reader = try self.queue(.read)
+        let error = await #expect(throws: QueueError.self) { try await reader.counts() }
+        #expect(error?.code == .damaged)
+        await reader.close()
     }
 
     // MARK: - The file
@@ -91,7 +170,7 @@ import Testing
 
     @Test func aFinishedQueueIsOneSpan() async throws {
         let queue = try await filled(50_000)
-        while let segment = try await queue.claim(limit: 1).first {
+        while let segment = try await queue.claim(jobs: 1).first {
             let marks = segment.todo.flatMap { $0 }.map {
                 Mark(
                     batchID: 1, position: $0, attempt: 1, outcome: Outcome(.completed, status: 200))
@@ -107,7 +186,7 @@ import Testing
 
     @Test func mixedSegmentsAreDeflated() async throws {
         let queue = try await filled(40_960)
-        while let segment = try await queue.claim(limit: 1).first {
+        while let segment = try await queue.claim(jobs: 1).first {
             let marks = segment.todo.flatMap { $0 }.map {
                 Mark(
                     batchID: 1, position: $0, attempt: 1,
@@ -162,7 +241,7 @@ import Testing
 
     @Test func theJobViewUnfoldsEverything() async throws {
         let queue = try await filled(5000)
-        let segment = try await queue.claim(limit: 1)[0]
+        let segment = try await queue.claim(jobs: 1)[0]
         let marks = segment.todo.flatMap { $0 }.prefix(4000).map {
             Mark(
                 batchID: 1, position: $0, attempt: 1,
@@ -207,7 +286,7 @@ import Testing
     /// to come would then remove the log under it.
     @Test func aSecondInstance_leavesTheFirstItsLocks() async throws {
         let first = try await filled(1000)
-        let segment = try await first.claim(limit: 1)[0]
+        let segment = try await first.claim(jobs: 1)[0]
         for _ in 0..<3 {
             let second = try queue(.write)
             #expect(try await second.counts().total == 1000)
@@ -310,10 +389,20 @@ import Testing
         ("INSERT INTO retry VALUES (1, 19999, 1, 0, NULL)", "retries outside"),
         ("INSERT INTO span VALUES (9, 0, 5, 0)", "spans of no batch"),
         ("DELETE FROM outcome WHERE status = 200", "not in the table outcome"),
+        ("UPDATE total SET count = count + 1 WHERE outcome = 0", "total of outcome 0 says"),
+        ("DELETE FROM total WHERE outcome <> 0", "total of outcome 4 says 0"),
+        ("INSERT INTO total VALUES (9, 3)", "total of outcome 9 says 3, there are 0"),
+        ("INSERT INTO tally VALUES (1, 9, 3)", "tally of outcome 9 says 3, there are 0"),
+        ("INSERT INTO tally VALUES (3, 4, 3)", "tallies of no batch: 1"),
+        ("INSERT INTO retry VALUES (3, 4, 1, 0, NULL)", "retries outside a segment: 1"),
+        (
+            "INSERT INTO batch SELECT 2, kind, 0, 7, url, '', '', NULL, '', 0 FROM batch",
+            "batch 2: tiled to 0, holds 7"
+        ),
     ])
     func verifyFinds(sql: String, fault: String) async throws {
         let queue = try await filled(20_000)
-        let segments = try await queue.claim(limit: 2)
+        let segments = try await queue.claim(jobs: 8192)
         for (index, segment) in segments.enumerated() {
             let marks = segment.todo.flatMap { $0 }.filter { index == 0 || $0 % 3 == 0 }.map {
                 Mark(

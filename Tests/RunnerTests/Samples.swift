@@ -63,9 +63,9 @@ actor SampleQueue: JobQueue {
         segments = jobs == 0 ? [] : [Segment(batch: .sample(), todo: [0..<jobs])]
     }
 
-    func claim(limit: Int) -> [Segment] {
-        defer { segments.removeFirst(min(limit, segments.count)) }
-        return Array(segments.prefix(limit))
+    func claim(jobs: Int, skipping skipped: Set<Batch.ID>) -> [Segment] {
+        defer { segments = [] }
+        return segments
     }
 
     func claimRetries(dueAt nowMicros: Int, limit: Int) -> RetryClaim {

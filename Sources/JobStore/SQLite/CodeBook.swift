@@ -31,7 +31,7 @@ struct CodeBook {
         let known = try connection.int(
             "SELECT code FROM outcome WHERE state = ? AND status = ? AND reason = ?",
             .text(state), .int(status), .text(reason))
-        let code = UInt8(known ?? Self.other(outcome.state))
+        let code = known.flatMap { UInt8(exactly: $0) } ?? Self.other(outcome.state)
         codes[outcome] = code
         states[code] = outcome.state
         return code
@@ -76,7 +76,7 @@ struct CodeBook {
     }
 
     /// The codes the first migration sets aside.
-    private static func other(_ state: Outcome.State) -> Int {
+    private static func other(_ state: Outcome.State) -> UInt8 {
         switch state {
         case .completed: 1
         case .failed: 2

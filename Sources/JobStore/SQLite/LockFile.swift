@@ -77,10 +77,11 @@ struct LockFile: ~Copyable {
         _ = fcntl(descriptor, Int32(set_ofd_lock), &lock)
     }
 
-    /// Whether another open file description holds the right now.
-    func isTaken(_ right: Right) -> Bool {
+    /// Whether another open file description holds the right now; `nil` when the kernel cannot say.
+    func isTaken(_ right: Right) -> Bool? {
         var lock = request(right, F_WRLCK)
-        return fcntl(descriptor, Int32(get_ofd_lock), &lock) == 0 && lock.l_type != Int16(F_UNLCK)
+        guard fcntl(descriptor, Int32(get_ofd_lock), &lock) == 0 else { return nil }
+        return lock.l_type != Int16(F_UNLCK)
     }
 
     /// Leaves the holder's process ID for others to name.

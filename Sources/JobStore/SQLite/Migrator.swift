@@ -21,7 +21,7 @@ enum Migrator {
     ) throws {
         guard try connection.int("PRAGMA user_version") ?? 0 < latest else { return }
         // An older runner would go on by the schema it knows.
-        guard !lock.isTaken(.run) else {
+        guard lock.isTaken(.run) != true else {
             throw QueueError(
                 .inUse, "an older runner works on the queue \(path); wait for it, then try again")
         }

@@ -120,14 +120,13 @@ struct QueueFile {
         return stat(resolved + "-wal", &status) == 0 && status.st_size > 0
     }
 
+    var lockPath: String { resolved + "-lock" }
+
+    /// - Returns: `nil` for those who only look, and where there is no queue to work on.
     func openLock(_ access: SQLiteQueue.Access) throws(QueueError) -> LockFile? {
-        let name = resolved + "-lock"
-        if access == .read {
-            return try? LockFile(path: name, readOnly: true)
-        }
-        if access == .write && state == .missing { return nil }
+        if access == .read || access == .write && state == .missing { return nil }
         do {
-            return try LockFile(path: name, readOnly: false)
+            return try LockFile(path: lockPath, readOnly: false)
         } catch {
             throw error.unmakable("the lock file \(path)-lock")
         }

@@ -74,10 +74,15 @@ extension SQLiteQueue {
             "SELECT batch_id, first, count, todo FROM segment WHERE runner_id IS NOT NULL")
         try leased.bind([])
         while try leased.step() {
-            held += leased.int(3)
-            if leased.int(3) == leased.int(2) {
-                untouched.append((leased.int(0), leased.int(1), leased.int(2)))
+            let (batch, first, count) = (leased.int(0), leased.int(1), leased.int(2))
+            let todo = leased.int(3)
+            guard first >= 0, 1...Segment.maximumCount ~= count, first <= Int.max - count,
+                0...count ~= todo
+            else {
+                throw damaged("batch \(batch) has a segment of \(count) jobs at \(first)")
             }
+            held += todo
+            if todo == count { untouched.append((batch, first, count)) }
         }
         for (batch, first, count) in untouched {
             try connection.run(

@@ -1,19 +1,29 @@
 extension SQLiteQueue {
-    public func claim(limit: Int) throws(QueueError) -> [Segment] {
+    public func claim(
+        jobs: Int, skipping skipped: Set<Batch.ID>
+    ) throws(QueueError) -> [Segment] {
+        let others = OtherBatches(than: skipped)
         // Looking costs no transaction: at the end of a run there is nothing for seconds on end.
-        guard try read({ try hasAvailable() }) else { return [] }
+        guard try read({ try hasAvailable(in: others) }) else { return [] }
         return try write {
-            var segments = try claimOpen(limit: limit)
-            while segments.count < limit, let segment = try claimNew() { segments.append(segment) }
-            return segments
+            var claimed = ClaimedSegments(jobsMin: jobs)
+            try claimOpen(in: others, &claimed)
+            try claimNew(in: others, &claimed)
+            return claimed.segments
         }
     }
 
     public func claimRetries(dueAt nowMicros: Int, limit: Int) throws(QueueError) -> RetryClaim {
         let due =
             "runner_id IS NULL AND (not_before_us <= ?1 OR not_before_us > ?1 + \(Retry.maximumWaitMicros))"
+        // Two looks at the ends of an index: with OR it would be walked while nothing is due.
         let isAnyDue = try read {
-            try connection.int("SELECT 1 FROM retry WHERE \(due) LIMIT 1", .int(nowMicros)) != nil
+            try connection.int(
+                """
+                SELECT (SELECT min(not_before_us) FROM retry WHERE runner_id IS NULL) <= ?1
+                    OR (SELECT max(not_before_us) FROM retry WHERE runner_id IS NULL)
+                        > ?1 + \(Retry.maximumWaitMicros)
+                """, .int(nowMicros)) == 1
         }
         let jobs: [DueRetry] =
             try !isAnyDue
@@ -36,69 +46,130 @@ extension SQLiteQueue {
                 return try jobs.map { job in
                     let batch = try batches[job.batch] ?? self.batch(job.batch)
                     batches[job.batch] = batch
+                    guard 0..<batch.range.count ~= job.position, 1..<Int.max ~= job.attempts else {
+                        throw damaged(
+                            "job \(job.position) of batch \(job.batch) waits after \(job.attempts) attempts"
+                        )
+                    }
                     return DueRetry(batch: batch, position: job.position, attempts: job.attempts)
                 }
             }
         let next = try read {
             try connection.int("SELECT min(not_before_us) FROM retry WHERE runner_id IS NULL")
         }
-        return RetryClaim(jobs: jobs, nextDueMicros: next)
+        return RetryClaim(jobs: jobs, nextDueMicros: next.map { max(0, $0) })
     }
 
-    private func hasAvailable() throws -> Bool {
-        try connection.int(
-            """
-            SELECT EXISTS (SELECT 1 FROM segment WHERE todo > 0 AND runner_id IS NULL)
-                OR EXISTS (SELECT 1 FROM span WHERE outcome = 0)
-            """) == 1
+    private func hasAvailable(in others: OtherBatches) throws -> Bool {
+        for sql in [
+            "SELECT 1 FROM segment WHERE todo > 0 AND runner_id IS NULL \(others.condition) LIMIT 1",
+            "SELECT 1 FROM span WHERE outcome = 0 \(others.condition) LIMIT 1",
+        ] {
+            let rows = try connection.prepare(sql)
+            try rows.bind(others.values)
+            if try rows.step() { return true }
+        }
+        return false
     }
 
-    /// Segments an earlier run began.
-    private func claimOpen(limit: Int) throws -> [Segment] {
-        var found: [(batch: Int, first: Int, outcomes: [UInt8])] = []
+    /// Leases segments an earlier run began.
+    private func claimOpen(in others: OtherBatches, _ claimed: inout ClaimedSegments) throws {
+        // All are read before the first is written: what a statement reads must not change under it.
+        let known = claimed.segments.count
+        var firsts: [Int] = []
         let open = try connection.prepare(
             """
-            SELECT batch_id, first, count, outcomes FROM segment
-            WHERE todo > 0 AND runner_id IS NULL ORDER BY batch_id, first LIMIT ?
+            SELECT batch.id, first_id, batch.count, url, batch_id, first, segment.count, outcomes
+            FROM segment LEFT JOIN batch ON batch.id = batch_id
+            WHERE todo > 0 AND runner_id IS NULL \(others.condition)
+            ORDER BY batch_id, first
             """)
-        try open.bind([.int(limit)])
-        while try open.step() {
-            found.append((open.int(0), open.int(1), open.blob(3)))
+        try open.bind(others.values)
+        while !claimed.isEnough, try open.step() {
+            let batch = try joinedBatch(in: open, like: claimed.segments.last?.batch)
+            let jobs = try positions(open.int(5), open.int(6), of: batch)
+            let outcomes = open.blob(7)
+            let todo = Self.runs(ofZeroIn: outcomes, from: jobs.lowerBound)
+            guard outcomes.count == jobs.count, !todo.isEmpty else {
+                throw damaged("jobs \(jobs) of batch \(batch.id) are open, and none is to do")
+            }
+            firsts.append(jobs.lowerBound)
+            claimed.add(Segment(batch: batch, todo: todo))
         }
-        let ourID = ourID()
-        return try found.map { batchID, first, outcomes in
-            try connection.run(
-                "UPDATE segment SET runner_id = ? WHERE batch_id = ? AND first = ?",
-                .int(ourID), .int(batchID), .int(first))
-            return Segment(
-                batch: try batch(batchID), todo: Self.runs(ofZeroIn: outcomes, from: first))
+        let lease = try connection.prepare(
+            "UPDATE segment SET runner_id = ? WHERE batch_id = ? AND first = ?")
+        for (segment, first) in zip(claimed.segments[known...], firsts) {
+            try lease.run(.int(ourID()), .int(segment.batch.id), .int(first))
         }
     }
 
-    /// Cuts a segment off the first available span.
-    private func claimNew() throws -> Segment? {
-        let span = try connection.prepare(
-            "SELECT batch_id, first, count FROM span WHERE outcome = 0 ORDER BY batch_id, first LIMIT 1"
-        )
-        try span.bind([])
-        guard try span.step() else { return nil }
-        let (batchID, first, available) = (span.int(0), span.int(1), span.int(2))
-        let count = min(available, Segment.maximumCount)
-        if count == available {
-            try connection.run(
-                "DELETE FROM span WHERE batch_id = ? AND first = ?", .int(batchID), .int(first))
-        } else {
-            try connection.run(
-                "UPDATE span SET first = first + ?3, count = count - ?3 WHERE batch_id = ?1 AND first = ?2",
-                .int(batchID), .int(first), .int(count))
+    /// Cuts segments off the first available spans.
+    private func claimNew(in others: OtherBatches, _ claimed: inout ClaimedSegments) throws {
+        let known = claimed.segments.count
+        var cuts: [(batch: Batch.ID, span: Range<Int>, count: Int)] = []
+        let spans = try connection.prepare(
+            """
+            SELECT batch.id, first_id, batch.count, url, batch_id, first, span.count
+            FROM span LEFT JOIN batch ON batch.id = batch_id
+            WHERE outcome = 0 \(others.condition)
+            ORDER BY batch_id, first
+            """)
+        try spans.bind(others.values)
+        while !claimed.isEnough, try spans.step() {
+            let batch = try joinedBatch(in: spans, like: claimed.segments.last?.batch)
+            let span = try positions(spans.int(5), spans.int(6), of: batch)
+            var end = span.lowerBound
+            while !claimed.isEnough && end < span.upperBound {
+                let first = end
+                end = min(span.upperBound, first + Segment.maximumCount)
+                claimed.add(Segment(batch: batch, todo: [first..<end]))
+            }
+            cuts.append((batch.id, span, end - span.lowerBound))
         }
-        try connection.run(
+        for cut in cuts {
+            if cut.count == cut.span.count {
+                try connection.run(
+                    "DELETE FROM span WHERE batch_id = ? AND first = ?",
+                    .int(cut.batch), .int(cut.span.lowerBound))
+            } else {
+                try connection.run(
+                    "UPDATE span SET first = first + ?3, count = count - ?3 WHERE batch_id = ?1 AND first = ?2",
+                    .int(cut.batch), .int(cut.span.lowerBound), .int(cut.count))
+            }
+        }
+        let insert = try connection.prepare(
             """
             INSERT INTO segment (batch_id, first, count, todo, retrying, runner_id, outcomes)
             VALUES (?1, ?2, ?3, ?3, 0, ?4, zeroblob(?3))
-            """,
-            .int(batchID), .int(first), .int(count), .int(ourID()))
-        return Segment(batch: try batch(batchID), todo: [first..<first + count])
+            """)
+        for segment in claimed.segments[known...] {
+            try insert.run(
+                .int(segment.batch.id), .int(segment.todo[0].lowerBound), .int(segment.count),
+                .int(ourID()))
+        }
+    }
+
+    /// The batch a row was joined with: its columns are the first four, what it was joined by is
+    /// the fifth.
+    ///
+    /// - Parameter last: That of the row before, which it often is again.
+    private func joinedBatch(
+        in row: borrowing Statement, like last: Batch?
+    ) throws(QueueError) -> Batch {
+        if let last, !row.isNull(0), last.id == row.int(4) { return last }
+        guard !row.isNull(0) else { throw unreadable(batch: row.int(4)) }
+        return try batch(in: row)
+    }
+
+    /// - Throws: `.damaged` when they are not positions of the batch.
+    private func positions(
+        _ first: Int, _ count: Int, of batch: Batch
+    ) throws(QueueError) -> Range<Int> {
+        guard first >= 0, count >= 1, count <= batch.range.count - first else {
+            throw damaged(
+                "batch \(batch.id) has \(count) jobs at \(first), and it cannot have them")
+        }
+        return first..<first + count
     }
 
     func ourID() -> Int {
@@ -121,5 +192,39 @@ extension SQLiteQueue {
         }
         if let start { runs.append(first + start..<first + outcomes.count) }
         return runs
+    }
+}
+
+/// Segments while they are gathered, until there are enough.
+private struct ClaimedSegments {
+    /// The most at once: batches of a few jobs each must not make a long transaction.
+    static let countMax = 4096
+
+    let jobsMin: Int
+    private(set) var segments: [Segment] = []
+    private var jobs = 0
+
+    init(jobsMin: Int) { self.jobsMin = jobsMin }
+
+    var isEnough: Bool { jobs >= jobsMin || segments.count >= Self.countMax }
+
+    mutating func add(_ segment: Segment) {
+        segments.append(segment)
+        jobs += segment.count
+    }
+}
+
+/// A condition on `batch_id`; none where nothing is skipped, which is nearly always.
+private struct OtherBatches {
+    /// To be appended to a WHERE; its one parameter, if any, is bound to `values`.
+    let condition: String
+    let values: [Value]
+
+    init(than skipped: Set<Batch.ID>) {
+        // A list in one value: the number of parameters is bounded, and each number of them would
+        // be a statement of its own to prepare.
+        condition =
+            skipped.isEmpty ? "" : "AND batch_id NOT IN (SELECT value FROM json_each(?))"
+        values = skipped.isEmpty ? [] : [.text("\(Array(skipped))")]
     }
 }

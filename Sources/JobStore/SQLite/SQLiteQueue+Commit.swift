@@ -4,43 +4,44 @@ extension SQLiteQueue {
     ) throws(QueueError) {
         try write {
             let marks = marks.sorted { ($0.batchID, $0.position) < ($1.batchID, $1.position) }
-            var tally: [TallyKey: Int] = [:]
+            var tally = OutcomeCounts()
+            var total = OutcomeCounts()
             var index = 0
             while index < marks.count {
                 var segment = try workingSegment(holding: marks[index])
                 while index < marks.count, segment.holds(marks[index]) {
-                    try apply(marks[index], to: &segment)
+                    try apply(marks[index], to: &segment, &tally)
                     index += 1
                 }
-                for (code, change) in segment.changes.enumerated() where change != 0 {
-                    tally[TallyKey(batch: segment.batch, code: UInt8(code)), default: 0] += change
-                }
                 try save(segment)
+                if index == marks.count || marks[index].batchID != segment.batch {
+                    for (code, change) in tally.take() {
+                        try add(change, toTallyOf: segment.batch, code)
+                        total.add(change, to: code)
+                    }
+                }
             }
-            try add(tally)
+            for (code, change) in total.take() { try add(change, toTotalOf: code) }
             try save(files)
             let changed = try connection.run(
-                "UPDATE runner SET heartbeat_us = ?, requests_per_s = ? WHERE id = ?",
-                .int(unixTimeMicros()), .real(heartbeat.requestsPerSecond), .int(ourID()))
+                """
+                UPDATE runner SET heartbeat_us = ?, requests_per_s = ?, trouble = ? WHERE id = ?
+                """,
+                .int(unixTimeMicros()), .real(heartbeat.requestsPerSecond),
+                .text(heartbeat.trouble ?? ""), .int(ourID()))
             guard changed == 1 else { throw fenced("its runner is no longer registered") }
         }
     }
 
-    private struct TallyKey: Hashable {
-        let batch: Int
-        let code: UInt8
-    }
-
     /// A segment while its marks are applied.
     private struct WorkingSegment {
+        let rowID: Int
         let batch: Int
         let first: Int
         var todo: Int
         var retrying: Int
         let runnerID: Int?
         var outcomes: [UInt8]
-        /// By outcome: how many jobs more (or fewer) have it.
-        var changes = [Int](repeating: 0, count: 256)
 
         func holds(_ mark: Mark) -> Bool {
             mark.batchID == batch && mark.position < first + outcomes.count
@@ -50,24 +51,34 @@ extension SQLiteQueue {
     private func workingSegment(holding mark: Mark) throws -> WorkingSegment {
         let statement = try connection.prepare(
             """
-            SELECT first, count, todo, retrying, runner_id, outcomes FROM segment
+            SELECT first, count, todo, retrying, runner_id, outcomes, rowid FROM segment
             WHERE batch_id = ? AND first <= ? ORDER BY first DESC LIMIT 1
             """)
         try statement.bind([.int(mark.batchID), .int(mark.position)])
-        guard try statement.step(), mark.position < statement.int(0) + statement.int(1) else {
+        guard try statement.step(), statement.int(0) >= 0,
+            mark.position - statement.int(0) < statement.int(1)
+        else {
             throw fenced("no segment holds job \(mark.position) of batch \(mark.batchID)")
         }
         let outcomes = statement.blob(5)
         guard outcomes.count == statement.int(1) else {
             throw fenced("job \(mark.position) of batch \(mark.batchID) is final")
         }
-        return WorkingSegment(
-            batch: mark.batchID, first: statement.int(0), todo: statement.int(2),
-            retrying: statement.int(3), runnerID: statement.isNull(4) ? nil : statement.int(4),
-            outcomes: outcomes)
+        let segment = WorkingSegment(
+            rowID: statement.int(6), batch: mark.batchID, first: statement.int(0),
+            todo: statement.int(2), retrying: statement.int(3),
+            runnerID: statement.isNull(4) ? nil : statement.int(4), outcomes: outcomes)
+        guard segment.first <= Int.max - outcomes.count, 0...outcomes.count ~= segment.todo,
+            0...outcomes.count ~= segment.retrying
+        else {
+            throw damaged("batch \(segment.batch) has a segment at \(segment.first) that cannot be")
+        }
+        return segment
     }
 
-    private func apply(_ mark: Mark, to segment: inout WorkingSegment) throws {
+    private func apply(
+        _ mark: Mark, to segment: inout WorkingSegment, _ tally: inout OutcomeCounts
+    ) throws {
         let offset = mark.position - segment.first
         let old = segment.outcomes[offset]
         let new = try codes.code(for: mark.outcome, in: connection)
@@ -82,12 +93,12 @@ extension SQLiteQueue {
                     "job \(mark.position) of batch \(mark.batchID) is not waiting for a retry")
             }
             segment.retrying -= 1
-            segment.changes[Int(old)] -= 1
         }
         try moveRetry(mark)
         if mark.outcome.state == .retrying { segment.retrying += 1 }
         segment.outcomes[offset] = new
-        segment.changes[Int(new)] += 1
+        tally.add(-1, to: old)
+        tally.add(1, to: new)
     }
 
     /// Keeps the row in `retry` in step with the mark, and fences marks of retries by it.
@@ -123,44 +134,41 @@ extension SQLiteQueue {
             // With nothing left to do but wait, nobody needs the lease.
             try connection.run(
                 """
-                UPDATE segment SET todo = ?3, retrying = ?4, runner_id = ?5, outcomes = ?6
-                WHERE batch_id = ?1 AND first = ?2
+                UPDATE segment SET todo = ?2, retrying = ?3, runner_id = ?4, outcomes = ?5
+                WHERE rowid = ?1
                 """,
-                .int(segment.batch), .int(segment.first), .int(segment.todo),
-                .int(segment.retrying),
+                .int(segment.rowID), .int(segment.todo), .int(segment.retrying),
                 segment.todo > 0 ? segment.runnerID.map(Value.int) ?? .null : .null,
                 .blob(segment.outcomes))
         } else if let code = segment.outcomes.first, segment.outcomes.allSatisfy({ $0 == code }) {
-            try connection.run(
-                "DELETE FROM segment WHERE batch_id = ? AND first = ?",
-                .int(segment.batch), .int(segment.first))
+            try connection.run("DELETE FROM segment WHERE rowid = ?", .int(segment.rowID))
             try insertSpan(
                 batch: segment.batch, first: segment.first, count: segment.outcomes.count,
                 outcome: code)
         } else {
             try connection.run(
                 """
-                UPDATE segment SET todo = 0, retrying = 0, runner_id = NULL, outcomes = ?3
-                WHERE batch_id = ?1 AND first = ?2
+                UPDATE segment SET todo = 0, retrying = 0, runner_id = NULL, outcomes = ?2
+                WHERE rowid = ?1
                 """,
-                .int(segment.batch), .int(segment.first), .blob(Blob.packed(segment.outcomes)))
+                .int(segment.rowID), .blob(Blob.packed(segment.outcomes)))
         }
     }
 
-    private func add(_ tally: [TallyKey: Int]) throws {
-        let statement = try connection.prepare(
-            """
-            INSERT INTO tally (batch_id, outcome, count) VALUES (?, ?, ?)
-            ON CONFLICT (batch_id, outcome) DO UPDATE SET count = count + excluded.count
-            """)
-        // What shrinks is updated instead: an upsert's new row would have to pass the CHECK.
-        for (key, change) in tally where change > 0 {
-            try statement.run(.int(key.batch), .int(Int(key.code)), .int(change))
-        }
-        for (key, change) in tally where change < 0 {
+    private func add(_ change: Int, toTallyOf batch: Batch.ID, _ code: UInt8) throws {
+        if code == 0 { return }  // what has no outcome is not tallied
+        if change > 0 {
+            try connection.run(
+                """
+                INSERT INTO tally (batch_id, outcome, count) VALUES (?, ?, ?)
+                ON CONFLICT (batch_id, outcome) DO UPDATE SET count = count + excluded.count
+                """,
+                .int(batch), .int(Int(code)), .int(change))
+        } else {
+            // Not an upsert: its new row would have to pass the CHECK.
             try connection.run(
                 "UPDATE tally SET count = count + ? WHERE batch_id = ? AND outcome = ?",
-                .int(change), .int(key.batch), .int(Int(key.code)))
+                .int(change), .int(batch), .int(Int(code)))
         }
     }
 

@@ -1,50 +1,74 @@
+internal import Glibc
+
 extension SQLiteQueue {
     public func counts() throws(QueueError) -> QueueCounts {
         // Asked before the snapshot: a runner that ends in between shows as ended.
-        let isLive = isRunLive
+        let isRunLive = isRunLive
+        let isLive = isRunLive ?? false
         return try read {
-            let total = try connection.int("SELECT sum(count) FROM batch") ?? 0
+            let total = try jobCount()
             var run: QueueCounts.LiveRun?
             var (held, retriesRunning) = (0, 0)
             if isLive {
                 run = try liveRun()
+                // Bounded, so that whatever is in the file adds up to something.
                 held =
-                    try connection.int("SELECT sum(todo) FROM segment WHERE runner_id IS NOT NULL")
-                    ?? 0
+                    try connection.int(
+                        """
+                        SELECT sum(min(max(todo, 0), \(Segment.maximumCount))) FROM segment
+                        WHERE runner_id IS NOT NULL
+                        """) ?? 0
                 retriesRunning =
                     try connection.int("SELECT count(*) FROM retry WHERE runner_id IS NOT NULL")
                     ?? 0
             }
             return QueueCounts(
                 total: total, running: held + retriesRunning, retriesRunning: retriesRunning,
-                outcomes: try outcomeGroups(), run: run)
+                outcomes: try outcomeGroups(), run: run, isRunKnown: isRunLive != nil)
         }
     }
 
-    /// Whether a runner lives, this process's included: leases of any other are void.
-    var isRunLive: Bool { runnerID != nil || (lock?.isTaken(.run) ?? false) }
+    /// Whether a runner lives, this process's included: leases of any other are void. `nil` when
+    /// it cannot be known.
+    var isRunLive: Bool? {
+        if runnerID != nil { return true }
+        if let isTaken = lock?.isTaken(.run) { return isTaken }
+        do {
+            // Opened for each look: the file may be made, or be allowed to us, meanwhile.
+            return try LockFile(path: lockPath, readOnly: true).isTaken(.run)
+        } catch {
+            // Who runs has made the file; another user's we may not even open.
+            return error.number == ENOENT ? false : nil
+        }
+    }
 
     private func liveRun() throws -> QueueCounts.LiveRun? {
+        let trouble = try schemaVersion() >= 3 ? "trouble" : "''"
         let statement = try connection.prepare(
             """
-            SELECT pid, workers, started_at_us, iif(heartbeat_us > ? - 10000000, requests_per_s, 0)
+            SELECT pid, workers, started_at_us,
+                heartbeat_us BETWEEN ?1 - 10000000 AND ?1 + 10000000, requests_per_s, \(trouble)
             FROM runner ORDER BY id DESC LIMIT 1
             """)
-        // A rate of more than ten seconds ago is nobody's rate: the run waits for something.
+        // A rate of more than ten seconds ago is nobody's rate: the run waits for something. One
+        // of the future is older than the clock, which was set back.
         try statement.bind([.int(unixTimeMicros())])
         guard try statement.step() else { return nil }
+        let isRecent = statement.int(3) == 1
+        let rate = statement.real(4)
         return QueueCounts.LiveRun(
             pid: statement.int(0), workers: statement.int(1), startedAtMicros: statement.int(2),
-            requestsPerSecond: statement.real(3))
+            requestsPerSecond: isRecent && (0...1e9).contains(rate) ? rate : 0,
+            trouble: isRecent && !statement.text(5).isEmpty ? statement.text(5) : nil)
     }
 
     private func outcomeGroups() throws -> [QueueCounts.Group] {
         let statement = try connection.prepare(
             """
-            SELECT iif(reason <> '', reason, status), state, sum(count) AS jobs
-            FROM tally JOIN outcome ON code = outcome
-            GROUP BY code HAVING jobs > 0
-            ORDER BY state = 'failed', state = 'retrying', jobs DESC, code
+            SELECT iif(reason <> '', reason, status), state, count
+            FROM \(try totals()) JOIN outcome ON code = outcome
+            WHERE count > 0
+            ORDER BY state = 'failed', state = 'retrying', count DESC, code
             """)
         try statement.bind([])
         var groups: [QueueCounts.Group] = []

@@ -3,8 +3,7 @@ extension SQLiteQueue {
         _ range: JobRange, request: RequestTemplate
     ) throws(QueueError) -> Batch {
         try write {
-            let total = try connection.int("SELECT sum(count) FROM batch") ?? 0
-            guard !total.addingReportingOverflow(range.count).overflow else {
+            guard !(try jobCount()).addingReportingOverflow(range.count).overflow else {
                 throw QueueError(
                     .tooMany,
                     "the queue \(path) would hold more jobs than can be counted; name another file with --queue"
@@ -21,6 +20,7 @@ extension SQLiteQueue {
             try connection.run(
                 "INSERT INTO span (batch_id, first, count, outcome) VALUES (?, 0, ?, 0)",
                 .int(id), .int(range.count))
+            try add(range.count, toTotalOf: 0)
             return Batch(id: id, range: range, request: request)
         }
     }
@@ -47,7 +47,7 @@ extension SQLiteQueue {
         return Batch(id: id, range: JobRange(first: first, count: count), request: request)
     }
 
-    private func unreadable(batch id: Batch.ID) -> QueueError {
+    func unreadable(batch id: Batch.ID) -> QueueError {
         damaged("batch \(id) is missing or unreadable")
     }
 

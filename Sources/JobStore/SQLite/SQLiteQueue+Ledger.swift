@@ -1,7 +1,7 @@
 extension SQLiteQueue {
     public func page(from place: LedgerPlace) throws(QueueError) -> LedgerPage {
         // Asked before the snapshot: what a runner that ends in between held is given back in it.
-        let isLive = isRunLive
+        let isLive = isRunLive ?? false
         return try read { try readPage(from: place, isLive: isLive) }
     }
 

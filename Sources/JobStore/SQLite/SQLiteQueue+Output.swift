@@ -3,7 +3,7 @@ extension SQLiteQueue {
 
     func readOutput() throws -> QueueOutput {
         // Who only looks does not migrate.
-        guard try connection.int("PRAGMA user_version") ?? 0 >= 2 else {
+        guard try schemaVersion() >= 2 else {
             return QueueOutput(settings: nil, files: [], completedBefore: 0)
         }
         var settings: OutputSettings?
@@ -48,7 +48,7 @@ extension SQLiteQueue {
                 INSERT INTO sink (id, folder, identity, format, rotate_bytes, bodies, failures,
                     identity_before, completed_before)
                 SELECT 1, ?1, ?2, ?3, ?4, ?5, ?6, ?7, coalesce(sum(count), 0)
-                FROM tally JOIN outcome ON code = outcome AND state = 'completed'
+                FROM total JOIN outcome ON code = outcome AND state = 'completed'
                 WHERE true
                 ON CONFLICT (id) DO UPDATE SET folder = excluded.folder,
                     identity = excluded.identity, identity_before = excluded.identity_before,

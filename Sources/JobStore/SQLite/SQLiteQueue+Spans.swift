@@ -2,25 +2,30 @@ extension SQLiteQueue {
     /// Puts a run of like jobs in its place; with neighbours that are alike it becomes one row.
     func insertSpan(batch: Int, first: Int, count: Int, outcome: UInt8) throws {
         var (first, count) = (first, count)
-        let left = try connection.prepare(
-            """
-            SELECT first, count, outcome FROM span
-            WHERE batch_id = ? AND first < ? ORDER BY first DESC LIMIT 1
-            """)
-        try left.bind([.int(batch), .int(first)])
-        if try left.step(), left.int(0) + left.int(1) == first, left.int(2) == Int(outcome) {
-            first = left.int(0)
-            count += left.int(1)
+        if first > 0 {
+            let left = try connection.prepare(
+                """
+                SELECT first, count, outcome FROM span
+                WHERE batch_id = ? AND first < ? ORDER BY first DESC LIMIT 1
+                """)
+            try left.bind([.int(batch), .int(first)])
+            if try left.step(), left.int(0) >= 0, left.int(1) == first - left.int(0),
+                left.int(2) == Int(outcome)
+            {
+                first = left.int(0)
+                count += left.int(1)
+            }
         }
         let right = try connection.prepare(
             "SELECT count FROM span WHERE batch_id = ? AND first = ? AND outcome = ?")
         try right.bind([.int(batch), .int(first + count), .int(Int(outcome))])
         if try right.step() {
-            let rightCount = right.int(0)
+            let (sum, isTooLarge) = count.addingReportingOverflow(right.int(0))
+            guard !isTooLarge else { throw damaged("batch \(batch) has too many jobs") }
             try connection.run(
                 "DELETE FROM span WHERE batch_id = ? AND first = ?", .int(batch),
                 .int(first + count))
-            count += rightCount
+            count = sum
         }
         try connection.run(
             """

@@ -1,143 +1,334 @@
 extension SQLiteQueue {
     public func verify() throws(QueueError) -> [String] {
         try read {
-            var faults: [String] = []
+            var faults = Faults()
             let check = try connection.prepare("PRAGMA integrity_check(20)")
             try check.bind([])
             while try check.step(), check.text(0) != "ok" {
-                faults.append("integrity_check: \(check.text(0))")
+                faults.add("integrity_check: \(check.text(0))")
             }
-            let batches = try connection.prepare("SELECT id, count FROM batch ORDER BY id")
-            try batches.bind([])
-            while try batches.step() {
-                try verify(batch: batches.int(0), count: batches.int(1), &faults)
-            }
-            try verifyStrays(&faults)
-            return faults
+            try verifyBatches(&faults)
+            try verifyLeases(&faults)
+            return faults.sentences
         }
     }
 
-    /// Walks a batch's spans and segments in order: they must meet end to end.
-    private func verify(batch: Int, count: Int, _ faults: inout [String]) throws {
-        var tally = [Int](repeating: 0, count: 256)
-        var (end, lastSpan) = (0, -1)
-        let pieces = try connection.prepare(
-            """
-            SELECT first, count, outcome, NULL, NULL, NULL FROM span WHERE batch_id = ?1
-            UNION ALL
-            SELECT first, count, NULL, todo, retrying, outcomes FROM segment WHERE batch_id = ?1
-            ORDER BY first
-            """)
-        try pieces.bind([.int(batch)])
-        while try pieces.step() {
-            let (first, length) = (pieces.int(0), pieces.int(1))
-            let name = "batch \(batch), jobs \(first)..<\(first + length)"
-            if first > end {
-                faults.append("batch \(batch): jobs \(end)..<\(first) are in no span or segment")
+    /// Walks all batches with what they are made of, each table once and in order. The tables are
+    /// believed nothing, not even that a number is one.
+    private func verifyBatches(_ faults: inout Faults) throws {
+        let batches = try connection.prepare("SELECT id, count FROM batch ORDER BY id")
+        try batches.bind([])
+        var walk = BatchWalk(
+            // Both halves come in the order of their keys, so they are merged, not sorted.
+            pieces: try rows(
+                """
+                SELECT batch_id, first, count, 0, outcome, NULL, NULL FROM span
+                UNION ALL
+                SELECT batch_id, first, count, 1, todo, retrying, outcomes FROM segment
+                ORDER BY batch_id, first
+                """),
+            tallies: try rows(
+                "SELECT batch_id, outcome, count FROM tally ORDER BY batch_id, outcome"),
+            retries: try rows("SELECT batch_id, position FROM retry ORDER BY batch_id, position"))
+        while try batches.step() {
+            guard let id = batches.number(0), let count = batches.number(1) else {
+                faults.add("a batch has no number for its ID or its count")
+                continue
             }
-            if first < end { faults.append("\(name): overlap what ends at \(end)") }
-            end = first + length
-            if pieces.isNull(2) {
-                lastSpan = -1
-                guard let outcomes = Blob.unpacked(pieces.blob(5), count: length) else {
-                    faults.append("\(name): the outcomes do not unpack")
-                    continue
-                }
-                try verifySegment(
-                    name, batch: batch, first: first, todo: pieces.int(3), retrying: pieces.int(4),
-                    outcomes, &tally, &faults)
-            } else {
-                let outcome = pieces.int(2)
-                if outcome == lastSpan {
-                    faults.append("\(name): not one span with its like before it")
-                }
-                lastSpan = outcome
-                tally[outcome] += length
-                if try codes.state(of: UInt8(outcome), in: connection) == .retrying {
-                    faults.append("\(name): a span of retrying jobs")
-                }
-            }
+            try walk.passStrays(before: id)
+            try verify(batch: id, count: count, &walk, &faults)
         }
-        if end != count { faults.append("batch \(batch): tiled to \(end), holds \(count) jobs") }
-        for code in 1...255 {
-            let kept =
-                try connection.int(
-                    "SELECT count FROM tally WHERE batch_id = ? AND outcome = ?", .int(batch),
-                    .int(code)) ?? 0
-            if kept != tally[code] {
-                faults.append(
-                    "batch \(batch): tally of outcome \(code) says \(kept), there are \(tally[code])"
-                )
+        try walk.passStrays(before: nil)
+        for (count, what) in [
+            (walk.strays.spans, "spans of no batch"),
+            (walk.strays.segments, "segments of no batch"),
+            (walk.strays.tallies, "tallies of no batch"),
+            (walk.strays.retries, "retries outside a segment"),
+        ] where count != 0 {
+            faults.add("\(what): \(count)")
+        }
+        if try schemaVersion() >= 3 { try verifyTotals(walk.total, &faults) }
+    }
+
+    /// Walks a batch's spans and segments in order: they must meet end to end.
+    private func verify(
+        batch: Int, count: Int, _ walk: inout BatchWalk, _ faults: inout Faults
+    ) throws {
+        var found = OutcomeCounts()
+        var end = 0
+        var lastSpan: Int?
+        while walk.pieces.isAt(batch) {
+            if let piece = Piece(walk.pieces.row) {
+                let jobs = piece.jobs
+                let name = "batch \(batch), jobs \(jobs)"
+                if jobs.lowerBound > end {
+                    faults.add(
+                        "batch \(batch): jobs \(end)..<\(jobs.lowerBound) are in no span or segment"
+                    )
+                }
+                if jobs.lowerBound < end { faults.add("\(name): overlap what ends at \(end)") }
+                end = max(end, jobs.upperBound)
+                if piece.isSpan && piece.value == lastSpan {
+                    faults.add("\(name): not one span with its like before it")
+                }
+                lastSpan = piece.isSpan ? piece.value : nil
+                if piece.isSpan {
+                    try verifySpan(name, piece, &found, &faults)
+                } else {
+                    try verifySegment(name, piece, of: batch, &walk, &found, &faults)
+                }
+            } else {
+                faults.add("batch \(batch): a span or segment that does not read")
             }
+            try walk.pieces.pass()
+        }
+        if end != count { faults.add("batch \(batch): tiled to \(end), holds \(count) jobs") }
+        try verifyTally(of: batch, &walk, &found, &faults)
+    }
+
+    private func verifySpan(
+        _ name: String, _ span: Piece, _ found: inout OutcomeCounts, _ faults: inout Faults
+    ) throws {
+        guard let code = UInt8(exactly: span.value) else {
+            faults.add("\(name): outcome \(span.value), which cannot be")
+            return
+        }
+        if !found.add(span.jobs.count, to: code) {
+            faults.add("\(name): more jobs than can be counted")
+        }
+        guard code > 0 else { return }
+        switch try codes.state(of: code, in: connection) {
+        case .retrying: faults.add("\(name): a span of retrying jobs")
+        case .completed, .failed: break
+        case nil: faults.add("\(name): outcome \(code) is not in the table outcome")
         }
     }
 
     private func verifySegment(
-        _ name: String, batch: Int, first: Int, todo: Int, retrying: Int, _ outcomes: [UInt8],
-        _ tally: inout [Int], _ faults: inout [String]
+        _ name: String, _ segment: Piece, of batch: Int, _ walk: inout BatchWalk,
+        _ found: inout OutcomeCounts, _ faults: inout Faults
     ) throws {
+        let jobs = segment.jobs
+        // A blob is never longer than what it unpacks to: what is, is not looked at.
+        guard jobs.count <= Segment.maximumCount, walk.pieces.row.byteCount(6) <= jobs.count,
+            let outcomes = Blob.unpacked(walk.pieces.row.blob(6), count: jobs.count)
+        else {
+            faults.add("\(name): the outcomes do not unpack")
+            return
+        }
         var waiting: [Int] = []
         var open = 0
+        var unknown: Set<UInt8> = []
         for (offset, code) in outcomes.enumerated() {
-            tally[Int(code)] += 1
+            found.add(1, to: code)
             if code == 0 {
                 open += 1
             } else {
                 switch try codes.state(of: code, in: connection) {
-                case .retrying: waiting.append(first + offset)
+                case .retrying: waiting.append(jobs.lowerBound + offset)
                 case .completed, .failed: break
-                case nil: faults.append("\(name): outcome \(code) is not in the table outcome")
+                case nil: unknown.insert(code)
                 }
             }
         }
-        if open != todo { faults.append("\(name): todo says \(todo), there are \(open)") }
-        if waiting.count != retrying {
-            faults.append("\(name): retrying says \(retrying), there are \(waiting.count)")
+        for code in unknown.sorted() {
+            faults.add("\(name): outcome \(code) is not in the table outcome")
         }
-        var rows: [Int] = []
-        let retries = try connection.prepare(
-            "SELECT position FROM retry WHERE batch_id = ? AND position >= ? AND position < ? ORDER BY position"
-        )
-        try retries.bind([.int(batch), .int(first), .int(first + outcomes.count)])
-        while try retries.step() { rows.append(retries.int(0)) }
-        if rows != waiting {
-            faults.append("\(name): the table retry does not match its retrying jobs")
+        if open != segment.value {
+            faults.add("\(name): todo says \(segment.value), there are \(open)")
+        }
+        let retrying = walk.pieces.row.number(5)
+        if waiting.count != retrying {
+            let said = retrying.map { "\($0)" } ?? "nothing"
+            faults.add("\(name): retrying says \(said), there are \(waiting.count)")
+        }
+        if try walk.passRetries(of: jobs, in: batch) != waiting {
+            faults.add("\(name): the table retry does not match its retrying jobs")
         }
     }
 
-    /// Rows that belong to nothing.
-    private func verifyStrays(_ faults: inout [String]) throws {
-        let questions = [
-            (
-                "spans of no batch",
-                "SELECT count(*) FROM span WHERE batch_id NOT IN (SELECT id FROM batch)"
-            ),
-            (
-                "segments of no batch",
-                "SELECT count(*) FROM segment WHERE batch_id NOT IN (SELECT id FROM batch)"
-            ),
-            (
-                "tallies of no batch",
-                "SELECT count(*) FROM tally WHERE batch_id NOT IN (SELECT id FROM batch)"
-            ),
-            (
-                "retries outside a segment",
-                "SELECT (SELECT count(*) FROM retry) - (SELECT coalesce(sum(retrying), 0) FROM segment)"
-            ),
-            (
-                "leases of no runner",
-                """
-                SELECT (SELECT count(*) FROM segment
-                        WHERE runner_id IS NOT NULL AND runner_id NOT IN (SELECT id FROM runner))
-                    + (SELECT count(*) FROM retry
-                        WHERE runner_id IS NOT NULL AND runner_id NOT IN (SELECT id FROM runner))
-                """
-            ),
-        ]
-        for (what, sql) in questions {
-            if let count = try connection.int(sql), count != 0 {
-                faults.append("\(what): \(count)")
+    /// - Parameter found: By outcome, jobs of the batch; nothing is left.
+    private func verifyTally(
+        of batch: Int, _ walk: inout BatchWalk, _ found: inout OutcomeCounts,
+        _ faults: inout Faults
+    ) throws {
+        var kept = OutcomeCounts()
+        while walk.tallies.isAt(batch) {
+            let outcome = walk.tallies.row.number(1).flatMap { UInt8(exactly: $0) } ?? 0
+            guard let count = walk.tallies.row.number(2), outcome > 0, kept.add(count, to: outcome)
+            else {
+                faults.add("batch \(batch): a tally that does not read")
+                try walk.tallies.pass()
+                continue
+            }
+            try walk.tallies.pass()
+        }
+        for (code, jobs) in found.take() {
+            if !walk.total.add(jobs, to: code) { faults.add("more jobs than can be counted") }
+            let said = kept.take(code)
+            if code > 0 && said != jobs {
+                faults.add(
+                    "batch \(batch): tally of outcome \(code) says \(said), there are \(jobs)")
             }
         }
+        for (code, said) in kept.take() {
+            faults.add("batch \(batch): tally of outcome \(code) says \(said), there are 0")
+        }
+    }
+
+    /// - Parameter found: By outcome, jobs of all batches.
+    private func verifyTotals(_ found: OutcomeCounts, _ faults: inout Faults) throws {
+        var found = found
+        var kept = OutcomeCounts()
+        let totals = try connection.prepare("SELECT outcome, count FROM total")
+        try totals.bind([])
+        while try totals.step() {
+            guard let outcome = totals.number(0), let count = totals.number(1),
+                let code = UInt8(exactly: outcome), kept.add(count, to: code)
+            else {
+                faults.add("a total that does not read")
+                continue
+            }
+        }
+        for (code, jobs) in found.take() {
+            let said = kept.take(code)
+            if said != jobs {
+                faults.add("the total of outcome \(code) says \(said), there are \(jobs)")
+            }
+        }
+        for (code, said) in kept.take() {
+            faults.add("the total of outcome \(code) says \(said), there are 0")
+        }
+    }
+
+    private func verifyLeases(_ faults: inout Faults) throws {
+        let count = try connection.int(
+            """
+            SELECT (SELECT count(*) FROM segment
+                    WHERE runner_id IS NOT NULL AND runner_id NOT IN (SELECT id FROM runner))
+                + (SELECT count(*) FROM retry
+                    WHERE runner_id IS NOT NULL AND runner_id NOT IN (SELECT id FROM runner))
+            """)
+        if let count, count != 0 { faults.add("leases of no runner: \(count)") }
+    }
+
+    private func rows(_ sql: String) throws -> BatchRows {
+        try BatchRows(try connection.prepare(sql))
+    }
+}
+
+/// Sentences, of which the first are kept and the rest counted: a file may be wrong in each row.
+private struct Faults {
+    private static let sentencesMax = 1000
+    private var kept: [String] = []
+    private var more = 0
+
+    mutating func add(_ sentence: @autoclosure () -> String) {
+        if kept.count < Self.sentencesMax { kept.append(sentence()) } else { more += 1 }
+    }
+
+    var sentences: [String] { more == 0 ? kept : kept + ["and \(more) more faults"] }
+}
+
+/// A span or a segment, as far as it reads.
+private struct Piece {
+    let jobs: Range<Int>
+    let isSpan: Bool
+    /// The outcome of a span's jobs, or how many of a segment's are to do.
+    let value: Int
+
+    /// - Parameter row: The batch, the first job, how many, 0 for a span or 1, and the value.
+    init?(_ row: borrowing Statement) {
+        guard let first = row.number(1), let count = row.number(2), first >= 0, count >= 1,
+            count <= Int.max - first, let value = row.number(4)
+        else { return nil }
+        jobs = first..<first + count
+        isSpan = row.int(3) == 0
+        self.value = value
+    }
+}
+
+/// What batches are made of, passed in the order of batches.
+private struct BatchWalk: ~Copyable {
+    /// Rows that belong to nothing.
+    struct Strays {
+        var spans = 0
+        var segments = 0
+        var tallies = 0
+        var retries = 0
+    }
+
+    /// Spans and segments.
+    var pieces: BatchRows
+    var tallies: BatchRows
+    var retries: BatchRows
+    private(set) var strays = Strays()
+    /// By outcome, jobs of the batches passed.
+    var total = OutcomeCounts()
+
+    init(
+        pieces: consuming BatchRows, tallies: consuming BatchRows, retries: consuming BatchRows
+    ) {
+        self.pieces = pieces
+        self.tallies = tallies
+        self.retries = retries
+    }
+
+    /// Passes what is left of the batches before one; of all where there is none.
+    mutating func passStrays(before batch: Int?) throws {
+        while pieces.isBefore(batch) {
+            if pieces.row.int(3) == 0 { strays.spans += 1 } else { strays.segments += 1 }
+            try pieces.pass()
+        }
+        while tallies.isBefore(batch) {
+            strays.tallies += 1
+            try tallies.pass()
+        }
+        while retries.isBefore(batch) {
+            strays.retries += 1
+            try retries.pass()
+        }
+    }
+
+    /// Passes the retries up to the end of a segment.
+    ///
+    /// - Returns: Positions of those in it, in order.
+    mutating func passRetries(of segment: Range<Int>, in batch: Int) throws -> [Int] {
+        var positions: [Int] = []
+        while retries.isAt(batch) {
+            let position = retries.row.number(1)
+            if let position, position >= segment.upperBound { break }
+            if let position, segment.contains(position), positions.count < segment.count {
+                positions.append(position)
+            } else {
+                strays.retries += 1
+            }
+            try retries.pass()
+        }
+        return positions
+    }
+}
+
+/// Rows by rising batch, whose ID is the first column, looked at one after another.
+private struct BatchRows: ~Copyable {
+    /// The row it is at, if any.
+    let row: Statement
+    private var hasRow = false
+
+    init(_ rows: consuming Statement) throws {
+        row = rows
+        try row.bind([])
+        try pass()
+    }
+
+    mutating func pass() throws { hasRow = try row.step() }
+
+    func isAt(_ batch: Int) -> Bool { hasRow && row.number(0) == batch }
+
+    /// Whether it is at a row of a batch before this one, or of nothing that could be a batch.
+    func isBefore(_ batch: Int?) -> Bool {
+        guard hasRow else { return false }
+        guard let batch, let its = row.number(0) else { return true }
+        return its < batch
     }
 }

@@ -26,8 +26,9 @@ public actor SQLiteQueue: JobQueue {
     }
 
     var connection: Connection
-    /// `nil` when there is no lock file and we may not make one: then nobody runs.
+    /// `nil` when opened for looking.
     let lock: LockFile?
+    let lockPath: String
     /// Our epoch while attached.
     var runnerID: Int?
     var codes = CodeBook()
@@ -74,6 +75,7 @@ public actor SQLiteQueue: JobQueue {
         }
         self.path = path
         self.lock = lock
+        lockPath = file.lockPath
     }
 
     deinit { thread.stop() }

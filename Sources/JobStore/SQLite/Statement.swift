@@ -81,6 +81,11 @@ struct Statement: ~Copyable {
 
     borrowing func int(_ column: Int32) -> Int { Int(sqlite3_column_int64(handle, column)) }
 
+    /// `nil` when it is something else than an integer, which only a damaged table holds.
+    borrowing func number(_ column: Int32) -> Int? {
+        sqlite3_column_type(handle, column) == SQLITE_INTEGER ? int(column) : nil
+    }
+
     borrowing func real(_ column: Int32) -> Double { sqlite3_column_double(handle, column) }
 
     borrowing func isNull(_ column: Int32) -> Bool {
@@ -91,8 +96,10 @@ struct Statement: ~Copyable {
         sqlite3_column_text(handle, column).map { String(cString: $0) } ?? ""
     }
 
+    borrowing func byteCount(_ column: Int32) -> Int { Int(sqlite3_column_bytes(handle, column)) }
+
     borrowing func blob(_ column: Int32) -> [UInt8] {
-        let count = Int(sqlite3_column_bytes(handle, column))
+        let count = byteCount(column)
         guard count > 0, let bytes = sqlite3_column_blob(handle, column) else { return [] }
         return [UInt8](UnsafeRawBufferPointer(start: bytes, count: count))
     }

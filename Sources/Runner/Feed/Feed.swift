@@ -38,9 +38,9 @@ final class Feed: Sendable {
                 return true
             }
             switch need {
-            case .segments(let limit):
+            case .jobs(let count):
                 let segments = try await patience.whileBusy { () async throws(QueueError) in
-                    try await queue.claim(limit: limit)
+                    try await queue.claim(jobs: count, skipping: [])
                 }
                 let after = Now.read()
                 state.withLock { $0.add(segments, running, at: after) }

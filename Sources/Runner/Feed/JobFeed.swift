@@ -19,8 +19,8 @@ struct JobFeed {
     }
 
     enum Need: Equatable {
-        /// Claim so many segments.
-        case segments(Int)
+        /// Claim segments of so many jobs.
+        case jobs(Int)
         /// Claim so many retries that are due.
         case retries(Int)
         /// Nothing to do until then, or until something happens.
@@ -74,8 +74,8 @@ struct JobFeed {
             return .retries(Segment.maximumCount)
         }
         if mayClaimSegments, now.monotonicMicros >= dryUntilMicros || isIdle {
-            return .segments(
-                (limits.ready - ready + Segment.maximumCount - 1) / Segment.maximumCount)
+            // Not just what is lacking: each claim is a transaction.
+            return .jobs(max(limits.ready - ready, Segment.maximumCount))
         }
         return .wait(untilMicros: nextLook(at: now))
     }

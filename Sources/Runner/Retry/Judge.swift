@@ -13,7 +13,7 @@ struct Judge: Sendable {
     var retries = 3
     var backoff = Backoff()
     /// The longest `Retry-After` we honour.
-    var longestRetryAfterMicros = 3_600_000_000
+    var longestRetryAfterMicros = Retry.longestWaitMicros
 
     /// - Parameter isTripped: Whether nothing reaches the host at present (`Breaker`): then failing
     ///   to reach it costs no attempt.

@@ -44,7 +44,8 @@ public struct OutputAudit: Sendable {
         }
         try await jobs.learnTheRest()
 
-        let isLive = try await ledger.counts().run != nil
+        let counts = try await ledger.counts()
+        let isLive = counts.run != nil || !counts.isRunKnown
         let last = try await ledger.output()
         jobs.beginPass()
         let known = Dictionary(first.files.map { ($0.id, $0) }) { $1 }

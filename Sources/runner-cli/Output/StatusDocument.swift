@@ -5,20 +5,26 @@ struct StatusDocument: Encodable {
     let jobs: JobsDocument
     let outcomes: [OutcomeDocument]
     let run: RunDocument?
+    let isRunKnown: Bool
 
     init(_ counts: QueueCounts) {
         jobs = JobsDocument(counts)
         outcomes = counts.outcomes.map(OutcomeDocument.init)
         run = counts.run.map { RunDocument($0, left: counts.left) }
+        isRunKnown = counts.isRunKnown
     }
 
-    private enum CodingKeys: CodingKey { case jobs, outcomes, run }
+    private enum CodingKeys: String, CodingKey {
+        case jobs, outcomes, run
+        case isRunKnown = "run_known"
+    }
 
     func encode(to encoder: any Encoder) throws {
         var container = encoder.container(keyedBy: CodingKeys.self)
         try container.encode(jobs, forKey: .jobs)
         try container.encode(outcomes, forKey: .outcomes)
         try container.encode(run, forKey: .run)  // null, not absent
+        try container.encode(isRunKnown, forKey: .isRunKnown)
     }
 
     func text(of queue: String) -> String {
@@ -32,8 +38,14 @@ struct StatusDocument: Encodable {
                 lines.append(Self.row(group.outcome, Format.count(group.count), group.state))
             }
         }
-        lines.append(run?.text ?? "no run is going on")
+        lines.append(run?.text ?? idle(queue))
         return lines.joined(separator: "\n")
+    }
+
+    private func idle(_ queue: String) -> String {
+        isRunKnown
+            ? "no run is going on"
+            : "whether a run is going on cannot be seen: \(queue)-lock may not be read"
     }
 
     private static func row(_ name: String, _ count: String, _ note: String = "") -> String {

@@ -80,9 +80,9 @@ import Testing
 
         private mutating func claim() {
             switch feed.need(at: now) {
-            case .segments(let limit):
-                #expect(limit >= 1 && feed.retrying < Self.limits.retrying)
-                let segments = (0..<min(limit, 3)).compactMap { _ in nextSegment() }
+            case .jobs(let count):
+                #expect(count >= 1 && feed.retrying < Self.limits.retrying)
+                let segments = (0..<3).compactMap { _ in nextSegment() }
                 feed.add(segments, { _ in .sample }, at: now)
             case .retries(let limit):
                 claimRetries(limit)

@@ -54,7 +54,7 @@ final class AuditSample: Sendable {
         _ files: [OutputFile]
     ) async throws {
         let (completed, failed) = (Set(ids), Set(failed))
-        while let segment = try await queue.claim(limit: 1).first {
+        while let segment = try await queue.claim(jobs: 1).first {
             try await commit(segment, completed, failed, [])
         }
         try await queue.commit([], files, heartbeat: Heartbeat(requestsPerSecond: 1))

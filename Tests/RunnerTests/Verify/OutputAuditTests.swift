@@ -105,7 +105,7 @@ import Testing
 
     @Test func audit_excusesJobsFromBeforeTheOutput() async throws {
         let sample = try await AuditSample(jobs: 5000)
-        let segments = try await sample.queue.claim(limit: 2)
+        let segments = try await sample.queue.claim(jobs: 8192)
         try await sample.commit(segments[0], Set(0..<4096), [], [])
         try await sample.keep([])
         let file = sample.file(AuditSample.lines(4096..<5000), records: 904)
@@ -364,7 +364,7 @@ import Testing
 
     @Test func audit_findsNoFault_whenJobsAreCompletedMeanwhile() async throws {
         let sample = try await AuditSample(jobs: 20_000)
-        let segments = try await sample.queue.claim(limit: 5)
+        let segments = try await sample.queue.claim(jobs: 20_480)
         let ids = segments.map { Set($0.todo.flatMap { $0 }) }
         @Sendable func more(_ segment: Int) async throws {
             let upTo = (segment + 1) * 4096
@@ -391,7 +391,7 @@ import Testing
 
     @Test func audit_findsFaults_inWhatIsAppendedMeanwhile() async throws {
         let sample = try await AuditSample(jobs: 8192)
-        let segments = try await sample.queue.claim(limit: 2)
+        let segments = try await sample.queue.claim(jobs: 8192)
         let first = AuditSample.lines(0..<4096)
         try await sample.keep([])
         try await sample.commit(

@@ -1,0 +1,51 @@
+extension SQLiteQueue {
+    /// Counts jobs of any batch, more or fewer, under an outcome's code; 0: no outcome yet.
+    func add(_ change: Int, toTotalOf code: UInt8) throws {
+        if change > 0 {
+            try connection.run(
+                """
+                INSERT INTO total (outcome, count) VALUES (?, ?)
+                ON CONFLICT (outcome) DO UPDATE SET count = count + excluded.count
+                """,
+                .int(Int(code)), .int(change))
+        } else {
+            // Not an upsert: its new row would have to pass the CHECK.
+            try connection.run(
+                "UPDATE total SET count = count + ? WHERE outcome = ?",
+                .int(change), .int(Int(code)))
+        }
+    }
+
+    /// All jobs of the queue.
+    ///
+    /// - Throws: `QueueError` `.damaged` when there cannot be so many, or so few.
+    func jobCount() throws -> Int {
+        let totals = try connection.prepare("SELECT outcome, count FROM \(try totals())")
+        try totals.bind([])
+        var sum = 0
+        while try totals.step() {
+            let (more, isTooLarge) = sum.addingReportingOverflow(totals.int(1))
+            guard totals.int(1) >= 0, !isTooLarge else {
+                throw damaged("it counts \(totals.int(1)) jobs of outcome \(totals.int(0))")
+            }
+            sum = more
+        }
+        return sum
+    }
+
+    /// What stands behind FROM to read `outcome` and `count`, 0 being no outcome yet.
+    func totals() throws -> String {
+        // Who only looks does not migrate: then all tallies are added up.
+        try schemaVersion() >= 3
+            ? "total"
+            : """
+            (SELECT outcome, sum(count) AS count FROM tally GROUP BY outcome
+            UNION ALL
+            SELECT 0, (SELECT coalesce(sum(count), 0) FROM batch)
+                - (SELECT coalesce(sum(count), 0) FROM tally))
+            """
+    }
+
+    /// The version of the file's schema; a queue opened for looking may have an older one.
+    func schemaVersion() throws -> Int { try connection.int("PRAGMA user_version") ?? 0 }
+}
