@@ -118,7 +118,7 @@ class Work:
 
 
 # See floor_tls.c for what each is worth.
-FLOOR_HTTPS1 = ("ramp=32",)
+FLOOR_HTTPS1 = ("ramp=500",)
 
 
 def trusting(floor: tuple[str, ...], go: tuple[str, ...] = ()) -> dict[str, tuple[str, ...]]:

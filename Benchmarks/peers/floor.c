@@ -44,7 +44,7 @@ struct worker {
     size_t body_bytes;
 };
 
-struct options options = {.buffer = 2048, .shards = 16, .http = 1, .sessions = 1};
+struct options options = {.buffer = 2048, .shards = 16, .http = 1, .sessions = 1, .copies = 1};
 
 static long requests;
 static const char *prefix; // the template before "{}"
@@ -59,7 +59,6 @@ static _Atomic CURLcode some_failure;
 static struct shard *owner[MAX_FD];
 static unsigned char registered[MAX_FD]; // the events epoll watches for, 0 if none
 static unsigned char wanted[MAX_FD];     // whether libcurl wants to hear of it
-static CURL *user[MAX_FD];               // a handle that uses it
 
 static size_t drop_body(char *bytes, size_t size, size_t count, void *context) {
     (void)bytes, (void)context;
@@ -89,10 +88,9 @@ static size_t guard_header(char *bytes, size_t size, size_t count, void *context
 // libcurl tells which events of a socket it waits for. Between two requests a socket stays in
 // epoll, which saves two system calls: the next request will want the same events again.
 static int socket_changed(CURL *easy, curl_socket_t fd, int what, void *context, void *unused) {
-    (void)unused;
+    (void)easy, (void)unused;
     struct shard *shard = context;
     owner[fd] = shard;
-    user[fd] = easy;
     if (what == CURL_POLL_REMOVE) {
         wanted[fd] = 0;
         return 0;
@@ -234,9 +232,6 @@ static void handle_event(struct loop *loop, const struct epoll_event *event) {
     int running;
     struct shard *shard = owner[fd];
     curl_multi_socket_action(shard->multi, fd, ready, &running);
-    if (options.ahead && wanted[fd])
-        while (wanted[fd] && tls_has_whole_record(user[fd]))
-            curl_multi_socket_action(shard->multi, fd, CURL_CSELECT_IN, &running);
     finish_transfers(shard);
 }
 
@@ -281,7 +276,7 @@ static const struct option {
     const char **text;
     const char *meaning;
 } known[] = {
-    {"buffer", &options.buffer, NULL, "bytes of the read buffer (2048; with HTTPS at least 16384)"},
+    {"buffer", &options.buffer, NULL, "bytes of the read buffer (2048)"},
     {"shards", &options.shards, NULL, "multi handles of each of the two loops (16)"},
     {"ramp", &options.ramp, NULL, "workers of a loop without an answer at a time; 0: no limit (0)"},
     {"guard", &options.guard, NULL, "1: look at header lines before libcurl stores them (0)"},
@@ -289,7 +284,7 @@ static const struct option {
     {"cacert", NULL, &options.cacert, "PEM file of the certificates to trust; needed for HTTPS"},
     {"sessions", &options.sessions, NULL, "TLS sessions are kept by 0: handle, 1: loop, 2: shard (1)"},
     {"store", &options.own_store, NULL, "1: each connection reads the certificates, as libcurl does (0)"},
-    {"ahead", &options.ahead, NULL, "1: TLS reads ahead, a kernel call a record less (0)"},
+    {"copies", &options.copies, NULL, "1: a TLS session is resumed by many handshakes at once (1)"},
     {"alpn", &options.alpn, NULL, "1: offer http/1.1 by ALPN (0)"},
     {"suites", NULL, &options.suites, "TLS 1.3 cipher suites (OpenSSL's)"},
 };

@@ -3,7 +3,7 @@
 #include <stdbool.h>
 
 struct options {
-    long buffer, shards, ramp, guard, http, sessions, own_store, ahead, alpn;
+    long buffer, shards, ramp, guard, http, sessions, copies, own_store, alpn;
     const char *cacert, *suites;
 };
 extern struct options options;
@@ -18,6 +18,3 @@ struct share *tls_make_share(void);
 
 void tls_set_up_multi(CURLM *multi);
 void tls_set_up_worker(CURL *easy, struct share *share);
-
-// Whether OpenSSL holds a whole record that it has read ahead and libcurl does not know of.
-bool tls_has_whole_record(CURL *easy);
