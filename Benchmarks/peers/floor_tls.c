@@ -1,27 +1,31 @@
 // The floor's HTTPS: certificates verified against one store for the process, sessions resumed.
 //
 // What each choice is worth, with 1,000 workers, libcurl 7.88.1 and OpenSSL 3.0.19, as CPU of a run
-// of 40,000 to 60,000 requests unless said otherwise (medians of 4 or 5 rounds in alternation, on
-// two shared cores, so ±4 % is noise):
+// of 40,000 to 60,000 requests (medians of 2 to 5 rounds in alternation on two shared cores, so 4 %
+// is noise) and as peak memory:
 //
 //   one store for the process     a connection costs 1.4 ms instead of 70, and 0.75 MB less
-//   copies and ramp=500           -22 %: 998 of 1,000 handshakes are resumed ones, of 4.1 million
-//                                 instructions instead of 5.7; copies alone -11 %, ramp=32 alone -5 %
-//   sessions shared by a loop     without, none of the first 1,000 handshakes can resume; -4 MB, too
-//   buffer=2048 with HTTPS        -10 MB with HTTP/1.1 (the buffer is held while a request is in
-//                                 flight), -10 % and -3 MB with HTTP/2. A record need not fit: libcurl
-//                                 asks OpenSSL whether more is left. Of 64 KB bodies 16384 is best,
-//                                 102400 no faster, as one read gets one record of 16 KB
-//   shards=8 with HTTP/2          16 connections of 62 streams: 8, 12 or 16 connections the same, 24
-//                                 +8 %, 32 +10 %, 64 +19 %; 2 or 4 connections exceed the origin's 128
-//                                 streams, and libcurl opens hundreds: +60 %
+//   copies and ramp=500           -22 %: all but 2 of 1,000 handshakes are resumed ones, of 4.1
+//                                 million instructions instead of 5.7; copies alone -11 %, ramp=32
+//                                 without copies -5 %, for then only half resume
+//   ramp=32 instead of 500        +7 %, -2 to -5 MB
+//   sessions=0                    no handshake of a fresh handle resumes; +4 MB
+//   buffer=2048, not 16384        HTTP/2: -10 %, -3 MB; HTTP/1.1: the same, -10 MB with ramp=32. A
+//                                 record need not fit: libcurl asks OpenSSL whether more is left. For
+//                                 64 KB bodies 16384 is best; 102400 is no faster and takes more
+//                                 (+27 MB with 500 workers), as a read gets one record of 16 KB
+//   shards=8 with HTTP/2          16 connections of 62 streams; 8, 12 or 24 connections 0 to +8 %, 32 and
+//                                 64 +10 %. With 2 or 4, workers exceed the origin's 128 streams a
+//                                 connection, and libcurl makes 774 and 520 connections: +28, +15 %
 //   shards with HTTP/1.1          8, 16 and 32: the same
-//   guard=1                       +1 % with HTTP/1.1, +4 % with HTTP/2
+//   guard=1                       HTTP/1.1: within the noise; HTTP/2: +4 %
+//   CURLOPT_UPLOAD_BUFFERSIZE     libcurl copies each HTTPS request into 64 KB that it allocates anew;
+//                                 16 KB, the least, is the same (+2 %, +4 MB)
 //   ALPN for http/1.1, AES-128 instead of AES-256, SSL_CTX_set_max_send_fragment(512), a free list
 //   for OpenSSL's record buffers (CRYPTO_set_mem_functions)
 //                                 within the noise
-//   SSL_MODE_RELEASE_BUFFERS      libcurl sets it already; without it +8 MB, no CPU gained
-//   SSL_CTX_set_read_ahead        a kernel call of five less, no CPU gained, and with HTTP/2 it hangs:
+//   SSL_MODE_RELEASE_BUFFERS      libcurl sets it already; without it +8 MB, the same CPU
+//   SSL_CTX_set_read_ahead        a kernel call of five less, the same CPU, and with HTTP/2 it hangs:
 //                                 libcurl asks SSL_pending, which does not see what was read ahead
 //   one loop instead of two       the same CPU, a third slower
 #include "floor.h"
