@@ -20,7 +20,7 @@ import origin
 import tables
 from machine import FOLDER, REPOSITORY, Unready
 from measure import Cost, Failed
-from tables import Measurement
+from tables import Measurement, Resumed
 from works import PEERS, RUNNER, WORKS, Work
 
 SETTLE_S = 0.3
@@ -55,7 +55,10 @@ def main() -> int:
     failed = sum(measurement.failure is not None for measurement in measurements)
     if failed:
         say(f"{failed} of {len(measurements)} measurements failed and are left out of the tables")
-    return 1 if failed else 0
+    broken = [line for work in works for line in tables.broken(work, measurements)]
+    for line in broken:
+        say(line)
+    return 1 if failed or broken else 0
 
 
 def parse() -> argparse.Namespace:
@@ -67,6 +70,9 @@ def parse() -> argparse.Namespace:
     parser.add_argument(
         "--work", action="append", choices=WORKS, help="only this work; may be repeated"
     )
+    parser.add_argument(
+        "--growth", action="store_true",
+        help="also runs of 3,000,000 requests by HTTPS, for their memory")
     parser.add_argument("--peers", metavar="NAME,…", help=f"only these of {', '.join(PEERS)}")
     parser.add_argument("--seed", type=int, default=time.time_ns() % 1_000_000, help="of the order")
     parser.add_argument("--json", type=Path, metavar="FILE", help="keep the raw figures in FILE")
@@ -98,6 +104,21 @@ def measure_work(work: Work, options: argparse.Namespace) -> list[Measurement]:
                 measurement = measure_once(work, name, round_number, requests, server)
                 say(f"{work.name}, round {round_number} of {rounds}: {measurement}")
                 measurements.append(measurement)
+        if not options.quick:
+            measurements += measure_growth(work, options, server)
+    return measurements
+
+
+def measure_growth(
+    work: Work, options: argparse.Namespace, server: origin.Origin
+) -> list[Measurement]:
+    """More runs of `runner`, with fewer and, if asked for, with many more requests."""
+    measurements = []
+    for requests in work.growth if options.growth else work.growth[:-1]:
+        time.sleep(SETTLE_S)
+        measurement = measure_once(work, RUNNER, tables.GROWTH_ROUND, requests, server)
+        say(f"{work.name}, {requests:,} requests: {measurement}")
+        measurements.append(measurement)
     return measurements
 
 
@@ -108,14 +129,15 @@ def measure_once(
     folder = FOLDER / "tmp" / "measurement"
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
-    steady_per_s = None
+    steady_per_s = first_ms = resumed = None
+    url = server.url(work.path, work.listener)
     try:
         before = server.mark(work.workers)
         if name == RUNNER:
-            cost = run_runner(requests, server.url(work.path), work.workers, folder)
+            cost = run_runner(requests, url, work.workers, folder, work.options.get(name, ()))
         else:
             peer = PEERS[name]
-            call = [*peer.command, str(requests), server.url(work.path), str(work.workers)]
+            call = [*peer.command, str(requests), url, str(work.workers)]
             call += [*peer.options, *work.options.get(name, ())]
             cost = measure.run(call, folder)
         served = server.requests() - before
@@ -123,14 +145,25 @@ def measure_once(
             raise Failed(f"the origin saw {served:,} of {requests:,} requests")
         if isinstance(server, origin.Delay):
             steady_per_s = server.starts().steady_per_s(requests, work.workers)
+        else:
+            firsts = server.firsts(work.listener)
+            if firsts.at_s:
+                # nginx looks at the clock once a turn, so it may be some ms early.
+                first_ms = max(0.0, (firsts.at_s - cost.started_s) * 1000)
+            resumed = firsts.resumed if work.is_https else None
     except Failed as failure:
-        return Measurement(work.name, round_number, name, requests, None, None, str(failure))
+        return Measurement(work.name, round_number, name, requests, failure=str(failure))
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-    return Measurement(work.name, round_number, name, requests, cost, steady_per_s, None)
+    return Measurement(
+        work.name, round_number, name, requests, cost, steady_per_s, first_ms,
+        None if resumed is None else Resumed.of(resumed, work.workers),
+    )
 
 
-def run_runner(requests: int, template: str, workers: int, folder: Path) -> Cost:
+def run_runner(
+    requests: int, template: str, workers: int, folder: Path, chosen: tuple[str, ...]
+) -> Cost:
     """Measures `runner run` alone, on a queue enqueued before, with its default durability."""
     program = str(FOLDER / "bin" / "runner")
     queue = ["--queue", "runner.db"]
@@ -144,7 +177,8 @@ def run_runner(requests: int, template: str, workers: int, folder: Path) -> Cost
         return result.stdout
 
     ask("enqueue", "--range", f"0..{requests}", "--url", template)
-    cost = measure.run([program, "run", *queue, "--workers", str(workers), "-q"], folder)
+    run = [program, "run", *queue, "--workers", str(workers), "-q", *chosen]
+    cost = measure.run(run, folder)
     completed = json.loads(ask("status", "--json"))["jobs"]["completed"]
     if completed != requests:
         raise Failed(f"{completed:,} of {requests:,} jobs are completed")

@@ -3,6 +3,7 @@
 import os
 import signal
 import subprocess
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,11 +23,13 @@ class Cost:
     wall_s: seconds that passed.
     cpu_s: seconds of processor time, user and system, all its threads and children.
     peak_rss_mb: most resident memory at a time, in 10^6 bytes; of its children the largest.
+    started_s: Unix time just before it was started.
     """
 
     wall_s: float
     cpu_s: float
     peak_rss_mb: float
+    started_s: float
 
 
 def run(command: list[str], folder: Path, timeout_s: float = TIMEOUT_S) -> Cost:
@@ -39,6 +42,7 @@ def run(command: list[str], folder: Path, timeout_s: float = TIMEOUT_S) -> Cost:
     report = folder / "time.txt"
     timed = ["/usr/bin/time", "-o", str(report), "-f", "%e %U %S %M", *command]
     with open(folder / "output.txt", "wb") as sink:
+        started_s = time.time()
         try:
             process = subprocess.Popen(
                 timed,
@@ -62,4 +66,5 @@ def run(command: list[str], folder: Path, timeout_s: float = TIMEOUT_S) -> Cost:
         said = last_line(folder / "output.txt")
         raise Failed(f"ended with status {status}: {said}")
     wall_s, user_s, system_s, peak_kib = report.read_text().splitlines()[-1].split()
-    return Cost(float(wall_s), float(user_s) + float(system_s), int(peak_kib) * 1024 / 1e6)
+    cpu_s, peak_rss_mb = float(user_s) + float(system_s), int(peak_kib) * 1024 / 1e6
+    return Cost(float(wall_s), cpu_s, peak_rss_mb, started_s)

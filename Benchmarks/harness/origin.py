@@ -2,6 +2,7 @@
 
     with origin.nginx(folder) as server:
         server.url("/64k/{}")
+        server.url("/{}", "https2")
 
 Each is stopped when its block ends, however it ends.
 """
@@ -16,7 +17,7 @@ import subprocess
 import time
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -43,14 +44,34 @@ class Starts:
         return (requests - workers) / (self.last_s - self.full_s)
 
 
+LISTENERS = ("http", "https1", "https2", "anew")
+"""The ports of nginx: see origins/nginx.conf."""
+HEADS_BYTES, HEAD_BYTES = 280_000, 4_000
+"""Header fields of `/heads/`, in all and each: a word in nginx's configuration has 4,095 at most."""
+
+
+@dataclass(frozen=True)
+class Firsts:
+    """What nginx saw of the connections since it was marked.
+
+    at_s: when the first answer was sent, in Unix time; None if none was.
+    resumed: for each connection by HTTPS, in the order of their first answers, whether it resumed
+        a TLS session.
+    """
+
+    at_s: float | None
+    resumed: list[bool]
+
+
 @dataclass(frozen=True)
 class Origin:
     """A server that accepts connections."""
 
-    port: int
+    ports: dict[str, int]
 
-    def url(self, path: str) -> str:
-        return f"http://127.0.0.1:{self.port}{path}"
+    def url(self, path: str, listener: str = "http") -> str:
+        scheme = "http" if listener == "http" else "https"
+        return f"{scheme}://127.0.0.1:{self.ports[listener]}{path}"
 
     def ask(self, path: str) -> str:
         # No proxy from the environment stands between us and loopback.
@@ -59,10 +80,22 @@ class Origin:
             return response.read().decode()
 
 
+@dataclass(frozen=True)
 class Nginx(Origin):
+    folder: Path
+
     def mark(self, workers: int) -> int:
-        """To be taken off a later count by `requests`."""
-        return self.requests() + 1
+        """To be taken off a later count by `requests`. Empties the log of connections."""
+        before = self.requests() + 1
+        os.truncate(self.folder / "firsts.log", 0)
+        return before
+
+    def firsts(self, listener: str) -> Firsts:
+        """The connections to one port since `mark`."""
+        lines = map(str.split, (self.folder / "firsts.log").read_text().splitlines())
+        mine = [line for line in lines if line[0] == str(self.ports[listener])]
+        at_s = min((float(line[1]) for line in mine), default=None)
+        return Firsts(at_s, [line[2] == "r" for line in mine] if listener != "http" else [])
 
     def requests(self) -> int:
         """Requests so far, without this one."""
@@ -84,8 +117,8 @@ class Delay(Origin):
 
 
 @contextmanager
-def nginx(folder: Path, port: int | None = None) -> Iterator[Nginx]:
-    """Runs nginx with `origins/nginx.conf` on `port`, or a free one.
+def nginx(folder: Path, ports: dict[str, int] | None = None) -> Iterator[Nginx]:
+    """Runs nginx with `origins/nginx.conf` on `ports`, by listener, or on free ones.
 
     Its files are in `folder`, which is made if need be.
     """
@@ -99,15 +132,27 @@ def nginx(folder: Path, port: int | None = None) -> Iterator[Nginx]:
     if os.geteuid() == 0:
         # Else its worker becomes a user who may not look into this folder.
         command += ["-g", "user root;"]
-    port = port or free_port()
+    ports = ports or free_ports()
+    write_heads(folder / "heads.conf")
     text = (REPOSITORY / "Benchmarks" / "origins" / "nginx.conf").read_text()
-    for name, value in {"@FOLDER@": folder, "@PORT@": port, "@FILES@": files}.items():
-        text = text.replace(name, str(value))
+    values = {"FOLDER": folder, "FILES": files, "TLS": FOLDER / "tls"}
+    values |= {name.upper(): port for name, port in ports.items()}
+    for name, value in values.items():
+        text = text.replace(f"@{name}@", str(value))
     (folder / "nginx.conf").write_text(text)
     (folder / "nginx.pid").unlink(missing_ok=True)
     with running(command, folder / "nginx.log") as process:
-        wait_until_listening(port, process, folder)
-        yield Nginx(port)
+        wait_until_listening(ports["http"], process, folder)
+        yield Nginx(ports, folder)
+
+
+def write_heads(path: Path) -> None:
+    """nginx's directives for header fields of HEADS_BYTES in all."""
+    with open(path, "w") as file:
+        for k in range(HEADS_BYTES // HEAD_BYTES):
+            name = f"X-Head-{k:03}"
+            # The name, a colon, a blank and the line's end count, too.
+            file.write(f"add_header {name} {'x' * (HEAD_BYTES - len(name) - 4)};\n")
 
 
 @contextmanager
@@ -121,7 +166,7 @@ def delay(folder: Path) -> Iterator[Delay]:
             if process.poll() is not None or time.monotonic() > deadline:
                 raise Unready(f"the origin that sleeps did not start: {last_line(log)}")
             time.sleep(0.02)
-        yield Delay(int(text.strip().rpartition(":")[2]))
+        yield Delay({"http": int(text.strip().rpartition(":")[2])})
 
 
 @contextmanager
@@ -150,11 +195,13 @@ def running(command: list[str], log: Path) -> Iterator[subprocess.Popen[bytes]]:
             process.wait()
 
 
-def free_port() -> int:
-    """A port that was free a moment ago."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+def free_ports() -> dict[str, int]:
+    """Ports that were free a moment ago, by listener."""
+    with ExitStack() as stack:
+        probes = {name: stack.enter_context(socket.socket()) for name in LISTENERS}
+        for probe in probes.values():
+            probe.bind(("127.0.0.1", 0))
+        return {name: probe.getsockname()[1] for name, probe in probes.items()}
 
 
 def wait_until_listening(port: int, process: subprocess.Popen[bytes], folder: Path) -> None:

@@ -112,10 +112,10 @@ def measure_once(
             [program, "run", "--workers", str(WORKERS), "-q", *chosen], folder)
         ask("verify")
     except Failed as failure:
-        return Measurement("output", number, name, requests, None, None, str(failure))
+        return Measurement("output", number, name, requests, failure=str(failure))
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-    return Measurement("output", number, name, requests, cost, None, None)
+    return Measurement("output", number, name, requests, cost)
 
 
 def report(

@@ -68,7 +68,7 @@ def main() -> int:
 def failures(results: list[Result]) -> list[str]:
     """A sentence for each check of a run that did not hold."""
     return [
-        f"The run of {number(result['jobs'])} jobs failed a check: {check}."
+        f"The run of {title(result)} failed a check: {check}."
         for result in results
         for check, held in result["checks"].items()
         if not held
@@ -92,7 +92,7 @@ def draw(results: list[Result], path: Path) -> None:
     figure = Figure(figsize=(8.4, 5.6), facecolor="white", layout="constrained")
     rate, memory, files, status = figure.subplots(2, 2, sharex=True).flat
     for result, color in zip(results, COLORS):
-        name = f"{number(result['jobs'])} jobs"
+        name = title(result)
         line(rate, result, color, "jobs_per_s", 1e3, label=name)
         floor = result["controls"]["floor_per_s"]
         rates = [median(floor[when]) / 1e3 for when in ("before", "middle", "after")]
@@ -187,7 +187,7 @@ def table(results: list[Result]) -> str:
             f"(at most {r['summary']['requests_repeated_max']:,})",
         ),
     ]
-    heads = [f"{number(result['jobs'])} jobs" for result in results]
+    heads = [title(result) for result in results]
     lines = [f"| | {' | '.join(heads)} |", "|---" * (len(heads) + 1) + "|"]
     lines += [f"| {name} | {' | '.join(map(cell, results))} |" for name, cell in rows]
     return "\n".join(lines)
@@ -211,6 +211,12 @@ def pair(result: Result, name: str) -> str:
 def time(seconds: float) -> str:
     minutes, rest = divmod(round(seconds), 60)
     return f"{minutes} min {rest} s" if minutes else f"{seconds:.1f} s"
+
+
+def title(result: Result) -> str:
+    """10M jobs, or 10M jobs by HTTPS. Results written before there was a choice were by HTTP."""
+    over = {"http": "", "https1": " by HTTPS", "https2": " by HTTP/2"}[result.get("over", "http")]
+    return f"{number(result['jobs'])} jobs{over}"
 
 
 def number(jobs: int) -> str:

@@ -9,8 +9,9 @@ import measure
 DEADLINE_S = 60
 
 
-def first_request_ms(command: list[str], port: int) -> float:
-    """Starts `command`, and kills it when the first bytes of a request reach `port`.
+def first_request_ms(command: list[str], port: int, is_https: bool = False) -> float:
+    """Starts `command`, and kills it when the first bytes of a request reach `port`: with HTTPS
+    those of a TLS handshake.
 
     The origin must be stopped: a socket of ours takes its place, so that the moment is seen by the
     kernel's hand-over and not by a poll. The killed run leaves its jobs in flight unanswered.
@@ -46,6 +47,7 @@ def first_request_ms(command: list[str], port: int) -> float:
                     raise measure.Failed(f"the resumed run asked for nothing in {DEADLINE_S} s")
         with connection:
             connection.setblocking(False)
-            if not connection.recv(16).startswith(b"GET "):
+            # A handshake begins with a record of type 22: RFC 8446, section 5.1.
+            if not connection.recv(16).startswith(b"\x16\x03" if is_https else b"GET "):
                 raise measure.Failed("what came first was not a request")
         return (arrived_s - run.started_s) * 1000

@@ -24,6 +24,7 @@ import machine
 import measure
 import origin
 import resume
+import works
 from sampling import Queue, Sample, Sampler, columns
 
 RESUMES = 5
@@ -51,7 +52,7 @@ def main() -> int:
         require_space(base)
         options.out.parent.mkdir(parents=True, exist_ok=True)
         folder = Path(tempfile.mkdtemp(prefix="scale-", dir=base))
-        result = scale(options.jobs, options.workers, folder)
+        result = scale(options.jobs, options.workers, options.over, folder)
         write(options.out, result)
         note(f"written: {options.out}")
         print(json.dumps(result["summary"], indent=2))
@@ -73,19 +74,19 @@ def main() -> int:
             shutil.rmtree(folder, ignore_errors=True)
 
 
-def scale(jobs: int, workers: int, folder: Path) -> dict[str, Any]:
+def scale(jobs: int, workers: int, over: str, folder: Path) -> dict[str, Any]:
     """The whole measurement, in its order. Its files are in `folder`."""
     facts = machine.facts()
     queue = Queue(folder / "queue.db", RUNNER)
-    run = run_command(queue.path, workers)
-    port = origin.free_port()
-    controls = Controls(workers, folder)
+    run = run_command(queue.path, workers, over)
+    ports = origin.free_ports()
+    controls = Controls(workers, over, folder)
 
-    with origin.nginx(folder / "nginx", port) as server:
+    with origin.nginx(folder / "nginx", ports) as server:
         pids = processes(server, folder / "nginx")
         sampler = Sampler(queue, jobs, lambda: sum(map(child.cpu_s, pids)), note)
         controls.take("before", server)
-        enqueued = enqueue(queue.path, jobs, server, folder)
+        enqueued = enqueue(queue.path, jobs, server.url("/{}", over), folder)
         served_before = server.requests()
         with child.Child(run) as first:
             sampler.follow(first, until_jobs=jobs // 2)
@@ -100,10 +101,10 @@ def scale(jobs: int, workers: int, folder: Path) -> dict[str, Any]:
 
     resumes_ms = []
     for _ in range(RESUMES):
-        resumes_ms.append(round(resume.first_request_ms(run, port), 2))
+        resumes_ms.append(round(resume.first_request_ms(run, ports[over], over != "http"), 2))
         note(f"resumed to the first request in {resumes_ms[-1]} ms")
 
-    with origin.nginx(folder / "nginx", port) as server:
+    with origin.nginx(folder / "nginx", ports) as server:
         pids = processes(server, folder / "nginx")
         served_before = server.requests()
         with child.Child(run) as second:
@@ -127,6 +128,7 @@ def scale(jobs: int, workers: int, folder: Path) -> dict[str, Any]:
     return {
         "jobs": jobs,
         "workers": workers,
+        "over": over,
         "machine": facts,
         "summary": {
             "wall_s": round(wall_s, 2),
@@ -180,20 +182,22 @@ class Controls:
         fresh_per_s: Jobs/s of the runner on a fresh queue, not watched, in turns with the floor.
     """
 
-    def __init__(self, workers: int, folder: Path) -> None:
+    def __init__(self, workers: int, over: str, folder: Path) -> None:
         self.floor_per_s: dict[str, list[int]] = {}
         self.fresh_per_s: dict[str, list[int]] = {}
         self._workers = workers
+        self._over = over
         self._folder = folder
 
     def take(self, moment: str, server: origin.Nginx) -> None:
         floor, fresh = [], []
         for _ in range(CONTROL_RUNS):
-            command = [FLOOR, CONTROL_REQUESTS, server.url("/{}"), self._workers]
-            floor.append(self._per_s(command))
+            url = server.url("/{}", self._over)
+            command = [FLOOR, CONTROL_REQUESTS, url, self._workers]
+            floor.append(self._per_s([*command, *options(self._over, works.FLOOR)]))
             path = self._folder / "fresh.db"
-            enqueue(path, CONTROL_REQUESTS, server, self._folder)
-            fresh.append(self._per_s(run_command(path, self._workers)))
+            enqueue(path, CONTROL_REQUESTS, url, self._folder)
+            fresh.append(self._per_s(run_command(path, self._workers, self._over)))
             for file in self._folder.glob("fresh.db*"):
                 file.unlink()
         self.floor_per_s[moment], self.fresh_per_s[moment] = floor, fresh
@@ -204,13 +208,19 @@ class Controls:
         return round(CONTROL_REQUESTS / cost.wall_s)
 
 
-def run_command(queue: Path, workers: int) -> list[str]:
-    return [str(RUNNER), "run", "-q", f"--workers={workers}", f"--queue={queue}"]
+def run_command(queue: Path, workers: int, over: str) -> list[str]:
+    command = [str(RUNNER), "run", "-q", f"--workers={workers}", f"--queue={queue}"]
+    return [*command, *options(over, works.RUNNER)]
 
 
-def enqueue(queue: Path, jobs: int, server: origin.Nginx, folder: Path) -> measure.Cost:
+def options(over: str, program: str) -> tuple[str, ...]:
+    """What a program is told besides, as in the work of the same name."""
+    return () if over == "http" else works.WORKS[over].options[program]
+
+
+def enqueue(queue: Path, jobs: int, url: str, folder: Path) -> measure.Cost:
     command = [str(RUNNER), "enqueue", f"--queue={queue}", f"--range=0..{jobs}"]
-    return measure.run([*command, f"--url={server.url('/{}')}"], folder)
+    return measure.run([*command, f"--url={url}"], folder)
 
 
 def listed(values: list[int]) -> str:
@@ -229,7 +239,7 @@ def processes(server: origin.Nginx, nginx: Path) -> list[int]:
         time.sleep(0.02)
     # Another program answers on its port.
     said = origin.last_line(nginx / "nginx.log")
-    raise machine.Unready(f"nginx did not start on port {server.port}: {said}")
+    raise machine.Unready(f"nginx did not start on port {server.ports['http']}: {said}")
 
 
 def settled_requests(server: origin.Nginx) -> int:
@@ -300,11 +310,15 @@ def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="scale", description=__doc__)
     parser.add_argument("jobs", type=number_of_jobs, metavar="N", help="jobs: 1M, 200k, 300000")
     parser.add_argument("--workers", type=int, default=1000, help="requests in flight (1000)")
-    parser.add_argument("--out", type=Path, help="default: Benchmarks/results/scale-N.json")
+    parser.add_argument(
+        "--over", choices=["http", "https1", "https2"], default="http",
+        help="the protocol; https1 and https2: HTTPS with HTTP/1.1 and HTTP/2, verified (http)")
+    parser.add_argument("--out", type=Path, help="default: Benchmarks/results/scale-N[-OVER].json")
     options = parser.parse_args()
     if options.workers < 1:
         parser.error("--workers must be 1 or more")
-    options.out = options.out or RESULTS / f"scale-{short(options.jobs)}.json"
+    over = "" if options.over == "http" else f"-{options.over}"
+    options.out = options.out or RESULTS / f"scale-{short(options.jobs)}{over}.json"
     return options
 
 

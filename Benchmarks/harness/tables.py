@@ -11,12 +11,45 @@ from measure import Cost
 from works import FLOOR, PEERS, RUNNER, Work
 
 
+GROWTH_ROUND = 0
+"""The round of measurements that only show how memory grows."""
+GROWTH_MB_MAX = 3
+"""How far the memory of runs of different lengths may be from their middle."""
+
+
+@dataclass(frozen=True)
+class Resumed:
+    """How many TLS sessions were resumed.
+
+    connections: to the origin.
+    share: of those after the first of each worker, how many resumed a session; None if there are
+        none.
+    first_share: of the first ones.
+    """
+
+    connections: int
+    share: float | None
+    first_share: float
+
+    @staticmethod
+    def of(resumed: list[bool], workers: int) -> "Resumed":
+        first, later = resumed[:workers], resumed[workers:]
+        return Resumed(
+            len(resumed),
+            sum(later) / len(later) if later else None,
+            sum(first) / len(first) if first else 0,
+        )
+
+
 @dataclass(frozen=True)
 class Measurement:
     """One run of one program.
 
     cost: None if it failed.
     steady_per_s: at an origin that sleeps, requests a second while jobs last.
+    first_ms: at an origin that does not, from the start to the end of the first answer, by the
+        origin's clock.
+    resumed: with HTTPS, what became of TLS sessions.
     failure: None unless it failed, else one line.
     """
 
@@ -24,9 +57,11 @@ class Measurement:
     round: int
     program: str
     requests: int
-    cost: Cost | None
-    steady_per_s: float | None
-    failure: str | None
+    cost: Cost | None = None
+    steady_per_s: float | None = None
+    first_ms: float | None = None
+    resumed: Resumed | None = None
+    failure: str | None = None
 
     @property
     def per_s(self) -> float:
@@ -76,7 +111,7 @@ def report(
         "start included. MB are 10⁶ bytes.",
     ]
     for work in works:
-        mine = [measurement for measurement in measurements if measurement.work == work.name]
+        mine = of(work, measurements)
         lines += ["", f"### {work.name}: {work.title}", "", *table(work, mine)]
     measured = {measurement.program for measurement in measurements}
     lines += ["", "### What they do not do", ""]
@@ -88,10 +123,18 @@ def report(
     return "\n".join(lines) + "\n"
 
 
+def of(work: Work, measurements: list[Measurement]) -> list[Measurement]:
+    return [measurement for measurement in measurements if measurement.work == work.name]
+
+
 def table(work: Work, measurements: list[Measurement]) -> list[str]:
     """The table of one work, and under it what failed."""
     good = {
-        name: {m.round: m for m in measurements if m.program == name and not m.failure}
+        name: {
+            m.round: m
+            for m in measurements
+            if m.program == name and m.round != GROWTH_ROUND and not m.failure
+        }
         for name in work.requests
     }
     rounds = max(m.round for m in measurements)
@@ -99,6 +142,10 @@ def table(work: Work, measurements: list[Measurement]) -> list[str]:
     heads += [f"{what}, `runner` ÷ it" for what in ("requests/s", "CPU", "RSS")]
     if work.sleeps:
         heads += ["of the ceiling while jobs last", "of a core", "s more than the floor"]
+    else:
+        heads += ["ms to the first answer"]
+    if work.is_https:
+        heads += ["connections", "resumed, of the first", "of the others"]
     rows = [heads, ["---"] + ["---:"] * (len(heads) - 1)]
     for name, its in good.items():
         if its:
@@ -117,7 +164,19 @@ def table(work: Work, measurements: list[Measurement]) -> list[str]:
             "it is below the ceiling because sleeps are whole seconds."
         )
     if good.get(FLOOR) and FLOOR in work.options:
-        lines[-1] += f" The floor's buffer has {int(work.options[FLOOR][0]):,} bytes."
+        chosen = [option for option in work.options[FLOOR] if not option.startswith("cacert=")]
+        lines[-1] += f" The floor's options: {', '.join(f'`{option}`' for option in chosen)}."
+    if work.is_https:
+        lines[-1] += (
+            " Each program trusts what the system trusts and the origin's authority. The first "
+            f"connections are {work.workers:,}, one a worker; of these and of the others, made when "
+            "the origin had closed one, the table says how many resumed a TLS session."
+        )
+    if sizes := growth(measurements):
+        peaks = ", ".join(f"{peak:.0f} MB with {requests:,}" for requests, peak in sizes.items())
+        lines += ["", f"`runner`'s peak by the number of requests: {peaks}."]
+    for line in broken(work, measurements):
+        lines += ["", f"{line}."]
     for m in measurements:
         if m.failure:
             lines += ["", f"Not counted: {m.program} in round {m.round}, {m.failure}."]
@@ -151,7 +210,49 @@ def row(
             f"{median(m.cores for m in runs):.1%}",
             f"{median(over_s):+.2f}" if over_s and name != FLOOR else "",
         ]
+    else:
+        firsts = [m.first_ms for m in runs if m.first_ms is not None]
+        cells.append(f"{median(firsts):,.0f}" if firsts else "")
+    if work.is_https:
+        shares = [m.resumed.share for m in runs if m.resumed.share is not None]
+        cells += [
+            f"{median(m.resumed.connections for m in runs):,.0f}",
+            f"{median(m.resumed.first_share for m in runs):.0%}",
+            f"{median(shares):.1%}" if shares else "",
+        ]
     return cells
+
+
+def growth(measurements: list[Measurement]) -> dict[int, float]:
+    """The greatest peak of `runner`'s memory in MB, by the number of requests, if that differs."""
+    runs = [m for m in measurements if m.program == RUNNER and not m.failure]
+    sizes = sorted({m.requests for m in runs})
+    if len(sizes) < 2:
+        return {}
+    return {n: max(m.cost.peak_rss_mb for m in runs if m.requests == n) for n in sizes}
+
+
+def broken(work: Work, measurements: list[Measurement]) -> list[str]:
+    """What `runner` was to keep to and did not, a line each."""
+    mine = [m for m in of(work, measurements) if m.program == RUNNER and not m.failure]
+    lines = []
+    peaks = list(growth(mine).values())
+    if peaks and max(peaks) - min(peaks) > 2 * GROWTH_MB_MAX:
+        lines.append(
+            f"{work.name}: does not hold: memory within ±{GROWTH_MB_MAX} MB whatever the requests"
+        )
+    peak = max((m.cost.peak_rss_mb for m in mine), default=0)
+    if work.rss_mb_max and peak > work.rss_mb_max:
+        lines.append(
+            f"{work.name}: does not hold: at most {work.rss_mb_max:.0f} MB, it took {peak:.0f}"
+        )
+    shares = [m.resumed.share for m in mine if m.resumed and m.resumed.share is not None]
+    if work.resumed_min is not None and shares and min(shares) < work.resumed_min:
+        lines.append(
+            f"{work.name}: does not hold: {work.resumed_min:.0%} of connections made anew resume "
+            f"their TLS session, {min(shares):.0%} did"
+        )
+    return lines
 
 
 def ideal_row(work: Work, measurements: list[Measurement], columns: int) -> list[str]:

@@ -7,6 +7,8 @@ from machine import FOLDER, REPOSITORY
 
 RUNNER = "runner"
 FLOOR = "floor"
+TRUSTED = str(FOLDER / "tls" / "bundle.pem")
+"""The certificates the system trusts, some 140, and the origin's authority."""
 
 
 @dataclass(frozen=True)
@@ -89,6 +91,12 @@ class Work:
         not named do not take part.
     quick: by what `--quick` divides the requests.
     options: more arguments for a program, by its name.
+    listener: the origin's port, see `origin.LISTENERS`.
+    growth: the requests of more runs of `runner`, to see its memory stay the same; the last one is
+        made only when asked for.
+    rss_mb_max: what `runner` may take in these; None: as it comes.
+    resumed_min: of the connections after the first of each worker, the share that must resume a TLS
+        session; None: as it comes.
     """
 
     name: str
@@ -99,6 +107,27 @@ class Work:
     requests: dict[str, int]
     quick: int
     options: dict[str, tuple[str, ...]]
+    listener: str = "http"
+    growth: tuple[int, ...] = ()
+    rss_mb_max: float | None = None
+    resumed_min: float | None = None
+
+    @property
+    def is_https(self) -> bool:
+        return self.listener != "http"
+
+
+# See floor_tls.c for what each is worth.
+FLOOR_HTTPS1 = ("ramp=500",)
+
+
+def trusting(floor: tuple[str, ...], go: tuple[str, ...] = ()) -> dict[str, tuple[str, ...]]:
+    """The options of programs that verify certificates."""
+    return {
+        RUNNER: ("--cacert", TRUSTED),
+        FLOOR: (f"cacert={TRUSTED}", *floor),
+        "go": (f"cacert={TRUSTED}", *go),
+    }
 
 
 WORKS = {
@@ -133,7 +162,56 @@ WORKS = {
             requests={RUNNER: 100_000, FLOOR: 100_000, "go": 100_000, "aiohttp-pool": 20_000},
             quick=10,
             # The buffer in bytes that costs the least CPU of 2, 16, 64, 100 and 512 KB.
-            options={FLOOR: ("102400",)},
+            options={FLOOR: ("buffer=102400",)},
+        ),
+        Work(
+            name="https1",
+            title="13-byte bodies by HTTPS with HTTP/1.1, certificates verified, 1,000 workers",
+            sleeps=False,
+            path="/{}",
+            workers=1_000,
+            requests=dict.fromkeys([RUNNER, FLOOR, "go"], 200_000),
+            quick=10,
+            options=trusting(FLOOR_HTTPS1),
+            listener="https1",
+            growth=(100_000, 3_000_000),
+            rss_mb_max=75,
+        ),
+        Work(
+            name="https2",
+            title="13-byte bodies by HTTPS with HTTP/2, certificates verified, 1,000 streams",
+            sleeps=False,
+            path="/{}",
+            workers=1_000,
+            requests=dict.fromkeys([RUNNER, FLOOR, "go"], 200_000),
+            quick=10,
+            options=trusting(("http=2", "shards=8"), go=("http=2",)),
+            listener="https2",
+            growth=(100_000, 3_000_000),
+            rss_mb_max=50,
+        ),
+        Work(
+            name="anew",
+            title="as https1, but the origin closes each connection after 100 requests",
+            sleeps=False,
+            path="/{}",
+            workers=1_000,
+            requests=dict.fromkeys([RUNNER, FLOOR, "go"], 200_000),
+            # A tenth would leave no connection to be made anew.
+            quick=1,
+            options=trusting(FLOOR_HTTPS1),
+            listener="anew",
+            resumed_min=0.9,
+        ),
+        Work(
+            name="heads",
+            title="280 KB of header fields, `--output out --max-memory 64M`, 1,000 workers",
+            sleeps=False,
+            path="/heads/{}",
+            workers=1_000,
+            requests=dict.fromkeys([RUNNER, FLOOR, "go"], 4_000),
+            quick=2,
+            options={RUNNER: ("--output", "out", "--max-memory", "64M"), FLOOR: ("buffer=102400",)},
         ),
         Work(
             name="posts",
