@@ -41,6 +41,14 @@ public struct RequestTemplate: Equatable, Sendable {
         return parts[0][start...].contains { $0 == "/" || $0 == "?" || $0 == "#" }
     }
 
+    /// Scheme, host and port in lower case, without credentials: `https://api.example.com:8443`.
+    public var origin: String {
+        guard let start = url.firstRange(of: "://")?.upperBound else { return url }
+        let authority = url[start...].prefix { $0 != "/" && $0 != "?" && $0 != "#" }
+        let address = authority.lastIndex(of: "@").map { authority[$0...].dropFirst() } ?? authority
+        return (url[..<start] + address).lowercased()
+    }
+
     /// The URL of one job.
     public func url(for id: Int) -> String { parts.joined(separator: String(id)) }
 

@@ -49,8 +49,11 @@ public struct Crawl: Sendable {
         MachineLimits.forgetStartUpCode()
         let patience = Patience(limit: options.maxStall, stop: stop)
         let feed = Feed(
-            queue: queue, state: JobFeed(retrying: attachment.counts.retrying), patience: patience,
-            wakeLoops: { eventLoops.wake() })
+            queue: queue,
+            state: JobFeed(
+                limits: .init(probes: max(1, options.workers / 8)),
+                retrying: attachment.counts.retrying),
+            patience: patience, wakeLoops: { eventLoops.wake() })
         let disk = DiskWatch(options.diskReserve)
         if disk.look(), let folder = disk.shortage { return .diskReserve(folder: folder) }
         let marker = Marker(queue: queue, feed: feed, patience: patience, writer: sink?.writer) {
@@ -103,7 +106,8 @@ public struct Crawl: Sendable {
                 return nil
             }
             group.addTask {
-                let isStalled = try await feed.run { $0 > options.maxStall.microseconds }
+                let isStalled = try await feed.run(
+                    maxStallMicros: options.maxStall.microseconds)
                 feed.drain()  // lets the workers go home
                 if let folder = disk.shortage { return .diskReserve(folder: folder) }
                 return isStalled ? .stalled : stop.isRequested ? .stopped : .finished

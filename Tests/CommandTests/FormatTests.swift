@@ -132,7 +132,10 @@ import Testing
             counts: QueueCounts(
                 total: total, running: 100, retriesRunning: 0, outcomes: outcomes, run: nil),
             rateNow: rate, rateAverage: 987.6, timeLeft: timeLeft, elapsed: .seconds(4),
-            inFlight: 1000, residentBytes: 31_457_280, trouble: trouble)
+            inFlight: 1000, residentBytes: 31_457_280,
+            troubles: trouble.map {
+                [Trouble(kind: .host, host: "", message: $0, duration: .seconds(3))]
+            } ?? [], waitingUntilMicros: nil)
     }
 
     @Test func line_tellsTheWholeState() {

@@ -54,6 +54,39 @@ extension Outcome {
     static let unavailable = Outcome(.retrying, status: 503)
 }
 
+extension TurnReport {
+    /// Attempts that were answered.
+    static func answered(_ jobs: [Job]) -> TurnReport {
+        ended(jobs, with: Response(status: 200))
+    }
+
+    /// Attempts with an outcome that could not reach their host.
+    static func unreachable(_ jobs: [Job]) -> TurnReport {
+        ended(jobs, with: Response(failure: .reason(.connect), message: "refused"))
+    }
+
+    private static func ended(_ jobs: [Job], with response: Response) -> TurnReport {
+        var report = TurnReport()
+        for job in jobs {
+            report.add(response, of: job.batch)
+            report.finish()
+        }
+        return report
+    }
+
+    /// Attempts that are as if never made.
+    static func givenBack(
+        _ jobs: [Job], because failure: Response.Failure = .cancelled
+    ) -> TurnReport {
+        var report = TurnReport()
+        for job in jobs {
+            report.add(Response(failure: failure), of: job.batch)
+            report.giveBack(job)
+        }
+        return report
+    }
+}
+
 /// A queue that hands out the segments it was made with and takes any mark.
 actor SampleQueue: JobQueue {
     private var segments: [Segment]

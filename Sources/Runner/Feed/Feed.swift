@@ -23,24 +23,21 @@ final class Feed: Sendable {
 
     /// Claims until nothing is left to fetch, or until drained.
     ///
-    /// - Parameter isStalled: Asked with how long nothing got through, in µs; true ends the run.
+    /// - Parameter maxStallMicros: How long there may be nothing to do but to wait for what is out of
+    ///   reach.
     /// - Returns: Whether it ended because of a stall.
-    func run(isStalled: (Int) -> Bool) async throws(QueueError) -> Bool {
+    func run(maxStallMicros: Int) async throws(QueueError) -> Bool {
         while !Task.isCancelled {
             let now = Now.read()
-            let (need, troubledSinceMicros, pausedUntilMicros) = state.withLock {
-                (
-                    $0.need(at: now), $0.breaker.troubledSinceMicros,
-                    $0.breaker.pausedUntilMicros
-                )
+            let (need, stalledSinceMicros, probeMicros) = state.withLock {
+                ($0.need(at: now), $0.stalledSinceMicros, $0.nextProbeMicros)
             }
-            if let since = troubledSinceMicros, isStalled(now.monotonicMicros - since) {
-                return true
-            }
+            let giveUpMicros = stalledSinceMicros.map { $0 + maxStallMicros }
+            if let giveUpMicros, now.monotonicMicros >= giveUpMicros { return true }
             switch need {
-            case .jobs(let count):
+            case .jobs(let count, let skipped):
                 let segments = try await patience.whileBusy { () async throws(QueueError) in
-                    try await queue.claim(jobs: count, skipping: [])
+                    try await queue.claim(jobs: count, skipping: skipped)
                 }
                 let after = Now.read()
                 state.withLock { $0.add(segments, running, at: after) }
@@ -52,11 +49,10 @@ final class Feed: Sendable {
                 state.withLock { $0.add(claim, running) }
                 if !claim.jobs.isEmpty { wakeLoops() }
             case .wait(let untilMicros):
-                await bell.wait(untilMicros: untilMicros)
+                let wakeMicros = [untilMicros, giveUpMicros].compactMap(\.self).min()
+                await bell.wait(untilMicros: wakeMicros)
                 // A pause that is over lets loops ask again; while it lasts they would ask in vain.
-                if let until = pausedUntilMicros, Now.read().monotonicMicros >= until {
-                    wakeLoops()
-                }
+                if let probeMicros, Now.read().monotonicMicros >= probeMicros { wakeLoops() }
             case .finished:
                 return false
             }
@@ -67,17 +63,21 @@ final class Feed: Sendable {
     /// What a loop gets of its request for jobs.
     struct Handout {
         var isClosed = false
-        /// Whether attempts that fail to reach the host are to be given back.
-        var isTripped = false
+        /// Hosts that are out of reach: attempts that fail to reach them are to be given back.
+        var tripped: Set<Lane.ID> = []
     }
 
     /// Appends up to `limit` jobs to `runs`. Never blocks for long; called by loops.
-    func take(_ limit: Int, into runs: inout RunQueue, at now: Now) -> Handout {
+    ///
+    /// - Parameter isMemoryShort: Whether what is in flight holds too much already.
+    func take(
+        _ limit: Int, into runs: inout RunQueue, at now: Now, isMemoryShort: Bool = false
+    ) -> Handout {
         let (handout, isLow) = state.withLock { state in
             let before = state.ready
-            _ = state.take(limit, into: &runs, at: now)
+            _ = state.take(limit, into: &runs, at: now, isMemoryShort: isMemoryShort)
             return (
-                Handout(isClosed: state.isDraining, isTripped: state.breaker.isTripped),
+                Handout(isClosed: state.isDraining, tripped: state.tripped),
                 before >= state.limits.ready && state.ready < state.limits.ready
             )
         }
@@ -85,10 +85,10 @@ final class Feed: Sendable {
         return handout
     }
 
-    /// How things stand for a loop that told what ended on it.
+    /// Feed state returned to a loop after its report.
     struct Standing {
-        /// Whether attempts that fail to reach the host are to be given back from now on.
-        var isTripped = false
+        /// Hosts that are out of reach: attempts that fail to reach them are to be given back.
+        var tripped: Set<Lane.ID> = []
         /// Nothing is on its way: what ended need not wait for company before it is committed.
         var isIdle = false
     }
@@ -97,14 +97,14 @@ final class Feed: Sendable {
     @discardableResult
     func ended(_ turn: TurnReport, at now: Now) -> Standing {
         let (standing, ring, isUntripped) = state.withLock { state in
-            let wasTripped = state.breaker.isTripped
+            let before = (state.tripped, state.localError)
             state.ended(turn, at: now)
-            let standing = Standing(
-                isTripped: state.breaker.isTripped, isIdle: state.inFlight == 0)
+            let standing = Standing(tripped: state.tripped, isIdle: state.inFlight == 0)
+            let isChanged = standing.tripped != before.0 || state.localError != before.1
             return (
-                standing,
-                standing.isIdle || !turn.givenBack.isEmpty || standing.isTripped != wasTripped,
-                wasTripped && !standing.isTripped
+                standing, standing.isIdle || !turn.givenBack.isEmpty || isChanged,
+                !before.0.isSubset(of: standing.tripped)
+                    || before.1 != nil && state.localError == nil
             )
         }
         if ring { bell.ring() }
@@ -133,18 +133,9 @@ final class Feed: Sendable {
 
     /// For showing.
     var inFlight: Int { state.withLock { $0.inFlight } }
-    var trouble: Trouble? {
-        state.withLock { state in
-            state.breaker.troubledSinceMicros.map {
-                Trouble(sinceMicros: $0, localError: state.breaker.localError)
-            }
-        }
-    }
-
-    struct Trouble {
-        let sinceMicros: Int
-        let localError: Int32?
-    }
+    var troubles: [JobFeed.Trouble] { state.withLock { $0.troubles } }
+    /// When the next retry is due, in µs of Unix time, where the run does nothing but wait for it.
+    var waitingUntilMicros: Int? { state.withLock { $0.waitingUntilWallMicros } }
 
     private func running(_ batch: Batch) -> RunningBatch {
         batches.withLock { batches in

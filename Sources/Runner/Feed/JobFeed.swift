@@ -2,10 +2,17 @@ internal import JobStore
 
 /// Decides what to claim, what to hand out, and when a run is finished. Pure: it is told the time
 /// and what happened, and answers what to do; `Feed` acts.
+///
+/// Ready jobs wait in lanes, one a host. What a host that is out of reach holds waits for it, and
+/// the others go on.
 struct JobFeed {
     struct Limits {
         /// Claim when fewer jobs than this are ready.
         var ready = 2 * Segment.maximumCount
+        /// Claim no more while jobs of so many batches wait for hosts that are out of reach.
+        var heldBatches = 20_000
+        /// Requests in flight to such hosts while others have jobs ready.
+        var probes = 16
         /// Hand out nothing while so many attempts ended and are not committed.
         var unmarked = 10_000
         /// Hand out nothing while so many bytes of output wait for their commit.
@@ -19,8 +26,8 @@ struct JobFeed {
     }
 
     enum Need: Equatable {
-        /// Claim segments of so many jobs.
-        case jobs(Int)
+        /// Claim segments with so many jobs, of other batches than these.
+        case jobs(Int, skipping: Set<Batch.ID>)
         /// Claim so many retries that are due.
         case retries(Int)
         /// Nothing to do until then, or until something happens.
@@ -29,10 +36,40 @@ struct JobFeed {
     }
 
     let limits: Limits
-    private var fresh = RunQueue()
-    private var due = RunQueue()
+    private var lanes: [Lane.ID: Lane] = [:]
+    /// Lanes with ready jobs whose hosts are in reach, in the order these came, from `orderStart` on;
+    /// others may be among them.
+    private var order: [Lane.ID] = []
+    private var orderStart = 0
+    /// Lanes whose host is out of reach: what could not reach it is given back.
+    private(set) var tripped: Set<Lane.ID> = []
+    /// When the first of these may be tried again, in µs on the monotonic clock; `.max`: not yet.
+    private var probeMicros = Int.max
+    /// Of this machine's trouble, which holds up all lanes.
+    private var machine = Breaker(threshold: 1)
+    private var all = Totals()
+    /// Of the lanes whose host is out of reach.
+    private var held = Totals()
+
+    /// Sums over lanes.
+    private struct Totals {
+        var ready = 0
+        var due = 0
+        var inFlight = 0
+        var batches = 0
+
+        mutating func add(_ lane: Lane, sign: Int = 1) {
+            ready += sign * lane.ready
+            due += sign * lane.dueCount
+            inFlight += sign * lane.inFlight
+            batches += sign * lane.batches.count
+        }
+    }
+
+    /// Jobs that are ready.
+    var ready: Int { all.ready }
     /// Handed out; their attempts have not ended.
-    private(set) var inFlight = 0
+    var inFlight: Int { all.inFlight }
     /// Attempts that ended and are not committed.
     private(set) var unmarked = 0
     /// Bytes of output they stand for.
@@ -47,7 +84,10 @@ struct JobFeed {
     /// Whether someone asked for more jobs than there were.
     private(set) var isStarved = false
     private(set) var isDraining = false
-    private(set) var breaker = Breaker()
+    /// Since when nothing can be done but to wait for what is out of reach; `nil` else.
+    private(set) var stalledSinceMicros: Int?
+    /// The `errno` of this machine's trouble, while there is any.
+    private(set) var localError: Int32?
 
     init(limits: Limits = Limits(), retrying: Int) {
         self.limits = limits
@@ -55,36 +95,52 @@ struct JobFeed {
         nextRetryWallMicros = retrying > 0 ? 0 : nil
     }
 
-    var ready: Int { fresh.count + due.count }
     private var isIdle: Bool { ready == 0 && inFlight == 0 && unmarked == 0 && retrying == 0 }
+    /// Ready jobs that may go out.
+    private var open: Int { all.ready - held.ready }
 
     // MARK: - Claiming
 
     mutating func need(at now: Now) -> Need {
+        stalledSinceMicros = isStalled ? stalledSinceMicros ?? now.monotonicMicros : nil
         if isDraining {
             return inFlight == 0 && unmarked == 0 ? .finished : .wait(untilMicros: nil)
         }
         if isIdle && wasDryWhileIdle { return .finished }
-        if let until = breaker.pausedUntilMicros, now.monotonicMicros < until {
+        if let until = machine.pausedUntilMicros, now.monotonicMicros < until {
             return .wait(untilMicros: until)
         }
         // Whatever else is ready: a retry that is due has waited already.
-        if let wait = retryWaitMicros(at: now), wait <= 0, due.count < limits.ready {
+        if let wait = retryWaitMicros(at: now), wait <= 0 {
             nextRetryWallMicros = nil  // the claim tells, and marks made meanwhile
             return .retries(Segment.maximumCount)
         }
-        if mayClaimSegments, now.monotonicMicros >= dryUntilMicros || isIdle {
-            // Not just what is lacking: each claim is a transaction.
-            return .jobs(max(limits.ready - ready, Segment.maximumCount))
+        if mayClaim, now.monotonicMicros >= dryUntilMicros || isIdle {
+            return .jobs(max(limits.ready - open, Segment.maximumCount), skipping: skipped)
         }
         return .wait(untilMicros: nextLook(at: now))
     }
 
-    private var mayClaimSegments: Bool { ready < limits.ready && retrying < limits.retrying }
+    /// Whether all that could be done is held up by trouble.
+    private var isStalled: Bool {
+        if machine.isTripped { return true }
+        return !tripped.isEmpty && open == 0 && retrying == retriesHeld
+            && inFlight == held.inFlight
+    }
+
+    /// Batches that have jobs ready to probe their hosts with.
+    private var skipped: Set<Batch.ID> {
+        tripped.reduce(into: []) { $0.formUnion(lanes[$1]?.batches ?? []) }
+    }
+
+    private var mayClaim: Bool {
+        retrying < limits.retrying && open < limits.ready && held.batches < limits.heldBatches
+    }
 
     /// How long until the next retry is due; `nil` when none waits or too many are due already.
     private func retryWaitMicros(at now: Now) -> Int? {
-        guard let next = nextRetryWallMicros, retrying > retriesHeld, due.count < limits.ready
+        guard let next = nextRetryWallMicros, retrying > retriesHeld,
+            all.due - held.due < limits.ready
         else {
             return nil
         }
@@ -94,21 +150,31 @@ struct JobFeed {
     }
 
     private func nextLook(at now: Now) -> Int? {
-        var wait: Int?
-        if mayClaimSegments { wait = max(0, dryUntilMicros - now.monotonicMicros) }
+        var next: Int?
+        func look(atMicros time: Int) { next = min(next ?? .max, time) }
+        if mayClaim { look(atMicros: max(dryUntilMicros, now.monotonicMicros)) }
         if let retry = retryWaitMicros(at: now) {
             // Looked at again in between, since a wall clock may jump.
-            wait = min(wait ?? .max, retry, limits.longestWaitMicros)
+            look(atMicros: now.monotonicMicros + min(retry, limits.longestWaitMicros))
         }
-        return wait.map { now.monotonicMicros + $0 }
+        if let until = nextProbeMicros { look(atMicros: max(until, now.monotonicMicros)) }
+        return next
+    }
+
+    /// When what is out of reach is tried again; `nil` where nothing is, or it is being tried.
+    var nextProbeMicros: Int? {
+        let probe = tripped.isEmpty || probeMicros == .max ? nil : probeMicros
+        guard let pause = machine.pausedUntilMicros else { return probe }
+        return min(pause, probe ?? .max)
     }
 
     mutating func add(_ segments: [Segment], _ batch: (Batch) -> RunningBatch, at now: Now) {
         for segment in segments {
             let running = batch(segment.batch)
             for run in segment.todo {
-                fresh.append(
-                    JobRun(batch: running, first: run.lowerBound, count: run.count, attempt: 1))
+                let run = JobRun(
+                    batch: running, first: run.lowerBound, count: run.count, attempt: 1)
+                withLane(of: running) { $0.add(fresh: run) }
             }
         }
         wasDryWhileIdle = segments.isEmpty && isIdle
@@ -117,10 +183,10 @@ struct JobFeed {
 
     mutating func add(_ claim: RetryClaim, _ batch: (Batch) -> RunningBatch) {
         for retry in claim.jobs {
-            due.append(
-                JobRun(
-                    batch: batch(retry.batch), first: retry.position, count: 1,
-                    attempt: retry.attempts + 1))
+            let running = batch(retry.batch)
+            let run = JobRun(
+                batch: running, first: retry.position, count: 1, attempt: retry.attempts + 1)
+            withLane(of: running) { $0.add(due: run) }
         }
         retriesHeld += claim.jobs.count
         if let next = claim.nextDueMicros {
@@ -128,37 +194,110 @@ struct JobFeed {
         }
     }
 
+    /// Changes the lane of a batch, which is made when there is none.
+    private mutating func withLane(of batch: RunningBatch, _ change: (inout Lane) -> Void) {
+        if lanes[batch.laneID] == nil { lanes[batch.laneID] = Lane(host: batch.host) }
+        withLane(batch.laneID, change)
+    }
+
+    /// Changes a lane, keeps the sums, and gives it its place in the order.
+    private mutating func withLane(_ id: Lane.ID, _ change: (inout Lane) -> Void) {
+        guard let index = lanes.index(forKey: id) else {
+            preconditionFailure("a lane stays while jobs of it are in flight")
+        }
+        all.add(lanes.values[index], sign: -1)
+        if tripped.contains(id) { held.add(lanes.values[index], sign: -1) }
+        change(&lanes.values[index])
+        all.add(lanes.values[index])
+        if lanes.values[index].breaker.isTripped {
+            tripped.insert(id)
+            held.add(lanes.values[index])
+        } else {
+            tripped.remove(id)
+            if lanes.values[index].ready > 0, !lanes.values[index].isQueued {
+                lanes.values[index].isQueued = true
+                order.append(id)
+            }
+            // A host that is done with is not remembered.
+            if lanes.values[index].isAtRest, !lanes.values[index].isQueued { lanes[id] = nil }
+        }
+    }
+
     // MARK: - Handing out
 
-    /// Moves up to `limit` jobs to `runs`, retries first.
+    /// Moves up to `limit` jobs to `runs`, from one host after the other.
     ///
+    /// - Parameter isMemoryShort: Whether what is in flight holds too much: then one goes on at a
+    ///   time, so that there is progress.
     /// - Returns: How many.
-    mutating func take(_ limit: Int, into runs: inout RunQueue, at now: Now) -> Int {
+    mutating func take(
+        _ limit: Int, into runs: inout RunQueue, at now: Now, isMemoryShort: Bool = false
+    ) -> Int {
         guard !isDraining else { return 0 }
-        let allowed =
-            unmarked >= limits.unmarked || unmarkedBytes >= limits.unmarkedBytes
-            ? 0 : breaker.allowed(limit, inFlight: inFlight, at: now)
-        var taken = 0
-        while taken < allowed, let run = due.take(allowed - taken) ?? fresh.take(allowed - taken) {
-            taken += run.count
-            runs.append(run)
+        var allowed = machine.allowed(limit, inFlight: inFlight, at: now)
+        if unmarked >= limits.unmarked || unmarkedBytes >= limits.unmarkedBytes { allowed = 0 }
+        if isMemoryShort { allowed = inFlight == 0 ? min(allowed, 1) : 0 }
+        var taken = probe(allowed, into: &runs, at: now)
+        while taken < allowed, orderStart < order.count {
+            let id = order[orderStart]
+            if !tripped.contains(id), lanes[id]?.ready ?? 0 > 0 {
+                withLane(id) { taken += $0.take(allowed - taken, into: &runs, at: now) }
+            }
+            if tripped.contains(id) || lanes[id]?.ready ?? 0 == 0 { dropFirst() }
         }
-        inFlight += taken
         isStarved = taken < limit
         return taken
+    }
+
+    /// Hands out jobs of hosts that are out of reach, where it is time to try them again.
+    private mutating func probe(_ limit: Int, into runs: inout RunQueue, at now: Now) -> Int {
+        guard now.monotonicMicros >= probeMicros, limit > 0 else { return 0 }
+        probeMicros = .max
+        var taken = 0
+        for id in tripped {
+            // While others can go on, they are not to be held up by what is not likely to answer.
+            let room = open > 0 ? max(0, limits.probes - held.inFlight) : .max
+            withLane(id) { taken += $0.take(min(limit - taken, room), into: &runs, at: now) }
+            noteProbe(of: id, at: now)
+        }
+        return taken
+    }
+
+    private mutating func noteProbe(of id: Lane.ID, at now: Now) {
+        guard tripped.contains(id), let next = lanes[id]?.nextProbeMicros(at: now) else { return }
+        probeMicros = min(probeMicros, next)
+    }
+
+    /// Takes the first lane out of the order.
+    private mutating func dropFirst() {
+        let id = order[orderStart]
+        orderStart += 1
+        if orderStart == order.count || orderStart >= 4096 {
+            order.removeFirst(orderStart)
+            orderStart = 0
+        }
+        guard lanes[id] != nil else { return }
+        lanes[id]?.isQueued = false
+        withLane(id) { _ in }
     }
 
     // MARK: - What happened
 
     mutating func ended(_ turn: TurnReport, at now: Now) {
-        inFlight -= turn.finished + turn.givenBack.count
         unmarked += turn.finished
         unmarkedBytes += turn.outputBytes
+        for report in turn.lanes { withLane(of: report.batch) { $0.ended(report, at: now) } }
         for job in turn.givenBack where !isDraining {
-            let run = JobRun(batch: job.batch, first: job.position, count: 1, attempt: job.attempt)
-            if job.attempt == 1 { fresh.prepend(run) } else { due.prepend(run) }
+            withLane(of: job.batch) { $0.giveBack(job) }
         }
-        breaker.ended(turn, at: now)
+        for report in turn.lanes { noteProbe(of: report.id, at: now) }
+        if turn.localError != nil {
+            machine.failed(1, at: now)
+            localError = turn.localError
+        } else if turn.isAnswered {
+            machine.answered()
+        }
+        if !machine.isTripped { localError = nil }
     }
 
     /// - Parameter bytes: Of output they stand for.
@@ -178,4 +317,36 @@ struct JobFeed {
     }
 
     mutating func drain() { isDraining = true }
+
+    // MARK: - For showing
+
+    /// A host that is out of reach, or this machine.
+    struct Trouble: Equatable {
+        /// Empty: this machine.
+        var host = ""
+        var sinceMicros: Int
+        var message = ""
+        var localError: Int32?
+    }
+
+    /// What is out of reach at present, the longest first.
+    var troubles: [Trouble] {
+        var troubles: [Trouble] = []
+        if let since = machine.troubledSinceMicros {
+            troubles.append(Trouble(sinceMicros: since, localError: localError))
+        }
+        for id in tripped {
+            guard let lane = lanes[id], let since = lane.breaker.troubledSinceMicros else {
+                continue
+            }
+            troubles.append(
+                Trouble(host: lane.host, sinceMicros: since, message: lane.message))
+        }
+        return troubles.sorted { $0.sinceMicros < $1.sinceMicros }
+    }
+
+    /// When the next retry is due, on the wall clock, where a run does nothing but wait for it.
+    var waitingUntilWallMicros: Int? {
+        ready == 0 && inFlight == 0 && retrying > 0 ? nextRetryWallMicros : nil
+    }
 }

@@ -1,13 +1,13 @@
-/// Pauses the run when nothing gets through: trouble of this machine, or of the one host.
+/// Pauses what nothing gets through: a host that is out of reach, or this machine.
 ///
 /// Without it a name server that is gone for a minute burns every attempt of every job. It counts
-/// failures to reach the host with no answer in between; at `threshold` it pauses, then lets a
-/// few jobs probe, and doubles the pause (1 s, 2 s, 4 s, … 60 s) until one is answered.
+/// failures with no answer in between; at `threshold` it pauses, then lets a few jobs probe, and
+/// doubles the pause (1 s, 2 s, 4 s, … 60 s) until one is answered.
 ///
-///     closed ──threshold failures in a row, or local trouble──▶ open ──pause over──▶ probing
-///        ▲                                                        ▲                    │ │
-///        └────────────────────────────── answered ────────────────┼────────────────────┘ │
-///                                                                 └────── failed ────────┘
+///     closed ──threshold failures in a row──▶ open ──pause over──▶ probing
+///        ▲                                     ▲                    │ │
+///        └──────────────── answered ───────────┼────────────────────┘ │
+///                                              └────── failed ────────┘
 struct Breaker {
     private enum State: Equatable {
         case closed(failures: Int)
@@ -16,19 +16,25 @@ struct Breaker {
         case probing(pauseMicros: Int)
     }
 
+    /// Failures of a host in a row before it is out of reach.
     static let threshold = 20
     static let probes = 4
     static let shortestPauseMicros = 1_000_000
     static let longestPauseMicros = 60_000_000
 
+    /// 1 where a single failure tells: of this machine.
+    private let threshold: Int
     private var state = State.closed(failures: 0)
     /// When it first opened since the last answer; `nil` while closed.
     private(set) var troubledSinceMicros: Int?
-    /// The `errno` when the trouble is this machine's.
-    private(set) var localError: Int32?
 
-    /// Whether attempts that fail to reach the host are given back instead of counted.
+    init(threshold: Int = Breaker.threshold) { self.threshold = threshold }
+
+    /// Whether attempts that fail are given back instead of counted.
     var isTripped: Bool { troubledSinceMicros != nil }
+
+    /// Whether it has nothing to remember.
+    var isAtRest: Bool { state == .closed(failures: 0) }
 
     var pausedUntilMicros: Int? {
         if case .open(let until, _) = state { until } else { nil }
@@ -46,34 +52,32 @@ struct Breaker {
         }
     }
 
-    mutating func ended(_ turn: TurnReport, at now: Now) {
-        if turn.answered > 0 && turn.localError == nil {
-            // While open it is a straggler's: what was sent before says nothing of now.
-            if case .open = state { return }
-            state = .closed(failures: 0)
-            troubledSinceMicros = nil
-            localError = nil
-            return
-        }
-        guard turn.unreachable > 0 || turn.localError != nil else { return }
+    /// Something got through.
+    mutating func answered() {
+        // While open it is a straggler's: what was sent before says nothing of now.
+        if case .open = state { return }
+        state = .closed(failures: 0)
+        troubledSinceMicros = nil
+    }
+
+    /// Attempts failed, with nothing that got through beside them.
+    mutating func failed(_ count: Int, at now: Now) {
         switch state {
         case .closed(let failures):
-            let failures = failures + turn.unreachable
-            if turn.localError == nil && failures < Self.threshold {
-                state = .closed(failures: failures)
+            if failures + count < threshold {
+                state = .closed(failures: failures + count)
             } else {
-                open(pauseMicros: Self.shortestPauseMicros, turn, now)
+                open(pauseMicros: Self.shortestPauseMicros, now)
             }
         case .probing(let pause):
-            open(pauseMicros: min(2 * pause, Self.longestPauseMicros), turn, now)
+            open(pauseMicros: min(2 * pause, Self.longestPauseMicros), now)
         case .open:
             break  // stragglers of before
         }
     }
 
-    private mutating func open(pauseMicros: Int, _ turn: TurnReport, _ now: Now) {
+    private mutating func open(pauseMicros: Int, _ now: Now) {
         state = .open(untilMicros: now.monotonicMicros + pauseMicros, pauseMicros: pauseMicros)
         troubledSinceMicros = troubledSinceMicros ?? now.monotonicMicros
-        localError = turn.localError
     }
 }

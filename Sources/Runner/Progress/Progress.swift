@@ -14,8 +14,10 @@ public struct Progress: Sendable {
     /// Requests on the wire.
     public let inFlight: Int
     public let residentBytes: Int
-    /// Why nothing gets through at present, when nothing does.
-    public let trouble: String?
+    /// What is out of reach at present, the longest first.
+    public let troubles: [Trouble]
+    /// When the next retry is due, in µs of Unix time, where the run does nothing but wait for it.
+    public let waitingUntilMicros: Int?
 }
 
 /// Looks at a run now and then.
@@ -52,19 +54,58 @@ struct ProgressWatch {
             timeLeft: rateNow > 0 ? .seconds(min(Double(counts.left) / rateNow, 1e18)) : nil,
             elapsed: .microseconds(elapsedMicros), inFlight: feed.inFlight,
             residentBytes: MachineLimits.residentBytes,
-            trouble: feed.trouble.map { sentence(about: $0, at: now) })
+            troubles: feed.troubles.map { Trouble($0, at: now) },
+            waitingUntilMicros: feed.waitingUntilMicros)
+    }
+}
+
+/// A host that is out of reach, or this machine. Attempts made meanwhile do not count.
+public struct Trouble: Sendable, Equatable {
+    /// What can be done about it, where anything can.
+    public enum Kind: Sendable, Equatable {
+        /// The host cannot be reached.
+        case host
+        /// Its certificate is not trusted.
+        case certificate
+        /// This machine has no more open files to give.
+        case openFiles
+        /// The certificates to trust cannot be read.
+        case authorities
+        /// Something else of this machine.
+        case machine
     }
 
-    private func sentence(about trouble: Feed.Trouble, at now: Now) -> String {
-        let seconds = (now.monotonicMicros - trouble.sinceMicros) / 1_000_000
-        let what =
+    public let kind: Kind
+    /// Scheme, host and port; empty where it is this machine's.
+    public let host: String
+    /// What libcurl, the name servers or the system say.
+    public let message: String
+    public let duration: Duration
+
+    init(kind: Kind, host: String, message: String, duration: Duration) {
+        self.kind = kind
+        self.host = host
+        self.message = message
+        self.duration = duration
+    }
+
+    init(_ trouble: JobFeed.Trouble, at now: Now) {
+        let (kind, message): (Kind, String) =
             switch trouble.localError {
-            case EMFILE, ENFILE: "out of open files; lower --workers or raise ulimit -n"
-            case ENOENT: "the certificates to trust cannot be read; see --cacert"
-            case let number?: String(cString: strerror(number))
-            case nil: "the host cannot be reached"
+            case EMFILE, ENFILE: (.openFiles, "out of open files")
+            case ENOENT: (.authorities, "the certificates to trust cannot be read")
+            case let number?: (.machine, Errno(number).description)
+            case nil:
+                (trouble.message.contains("certificate") ? .certificate : .host, trouble.message)
             }
-        return
-            "\(what), for \(seconds) s; attempts made meanwhile do not count, trying again now and then"
+        self.init(
+            kind: kind, host: trouble.host, message: message,
+            duration: .microseconds(max(0, now.monotonicMicros - trouble.sinceMicros)))
+    }
+
+    /// In one line, the host first.
+    public var sentence: String {
+        let what = message.isEmpty ? "cannot be reached" : message
+        return host.isEmpty ? what : "\(host): \(what)"
     }
 }

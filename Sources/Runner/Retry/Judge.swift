@@ -15,12 +15,17 @@ struct Judge: Sendable {
     /// The longest `Retry-After` we honour.
     var longestRetryAfterMicros = Retry.longestWaitMicros
 
-    /// - Parameter isTripped: Whether nothing reaches the host at present (`Breaker`): then failing
-    ///   to reach it costs no attempt.
+    /// - Parameter isTripped: Whether the job's host is out of reach at present (`Breaker`): then
+    ///   failing to reach it costs no attempt.
     func verdict(
-        on response: Response, attempt: Int, isTripped: Bool, at now: Now,
+        on response: Response, of job: Job, isTripped: Bool, at now: Now,
         using random: inout some RandomNumberGenerator
     ) -> Verdict {
+        let attempt = job.attempt
+        // Where a redirect led is not the job's host: that one has answered.
+        let isHostOut = isTripped && job.batch.hasOneHost && response.redirects == 0
+        // What is given back is bounded: while its host answers others, it is the job's own trouble.
+        let mayGiveBack = isHostOut && !job.isLastReturn
         switch response.failure {
         case nil:
             let status = UInt16(clamping: response.status)
@@ -31,18 +36,25 @@ struct Judge: Sendable {
                 return retry(Outcome(.retrying, status: status), response, attempt, now, &random)
             }
             return .outcome(Outcome(.failed, status: status), notBeforeMicros: 0)
-        case .cancelled, .local, .unkept:
+        case .cancelled, .unkept:
             return .giveBack
+        case .local:
+            guard job.isLastReturn else { return .giveBack }
+            return retry(Outcome(.retrying, .other), response, attempt, now, &random)
         case .reason(let reason):
             switch reason {
-            case .tls where isTripped:
+            case .tls where mayGiveBack:
                 // Of all jobs in a row: a certificate that has run out, or none here to trust.
                 return .giveBack
             case .tls, .tooLarge, .redirects, .badURL:
                 // The next attempt would end the same.
                 return .outcome(Outcome(.failed, reason), notBeforeMicros: 0)
+            case .dns
+            where response.isNameUnknown && (!job.batch.hasOneHost || response.redirects > 0):
+                // Of one name among many it is an answer.
+                return .outcome(Outcome(.failed, reason), notBeforeMicros: 0)
             case .dns, .connect:
-                if isTripped { return .giveBack }
+                if mayGiveBack { return .giveBack }
                 return retry(Outcome(.retrying, reason), response, attempt, now, &random)
             case .timeout, .reset, .badResponse, .other:
                 return retry(Outcome(.retrying, reason), response, attempt, now, &random)

@@ -19,5 +19,8 @@ final class MemoryBudget: Sendable {
     /// Takes `bytes` whether or not they are left: what exists already has to be counted.
     func force(_ bytes: Int) { used.add(bytes, ordering: .relaxed) }
 
+    /// Whether nothing is left.
+    var isExhausted: Bool { used.load(ordering: .relaxed) >= limit }
+
     func giveBack(_ bytes: Int) { used.subtract(bytes, ordering: .relaxed) }
 }

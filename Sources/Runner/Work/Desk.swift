@@ -24,23 +24,22 @@ final class Desk: EventLoopClient, @unchecked Sendable {
         mutating func finish(
             _ job: Job, with response: Response, at now: Now, _ judge: Judge
         ) -> Outcome? {
-            let hasOneHost = job.batch.hasOneHost
-            turn.add(response, hasOneHost: hasOneHost)
+            turn.add(response, of: job.batch)
             // The breaker hears of it when the turn ends; until then a whole turn must not fail.
-            let isTripped = handout.isTripped || turn.tripsBreaker
+            let lane = job.batch.laneID
+            let isTripped = handout.tripped.contains(lane) || turn.trips(lane)
             let verdict = judge.verdict(
-                on: response, attempt: job.attempt, isTripped: isTripped && hasOneHost, at: now,
-                using: &random)
+                on: response, of: job, isTripped: isTripped, at: now, using: &random)
             switch verdict {
             case .outcome(let outcome, let notBeforeMicros):
-                turn.finished += 1
+                turn.finish()
                 marks.append(
                     Mark(
                         batchID: job.batch.id, position: job.position, attempt: job.attempt,
                         outcome: outcome, notBeforeMicros: notBeforeMicros))
                 return outcome
             case .giveBack:
-                turn.givenBack.append(job)
+                turn.giveBack(job)
                 return nil
             }
         }
@@ -95,7 +94,7 @@ final class Desk: EventLoopClient, @unchecked Sendable {
         let deposit = recorder?.take() ?? Deposit()
         books.turn.outputBytes = deposit.size
         let standing = feed.ended(books.turn, at: now)
-        books.handout.isTripped = standing.isTripped
+        books.handout.tripped = standing.tripped
         books.turn = TurnReport()
         guard !books.marks.isEmpty else { return }
         marker.add(
@@ -117,6 +116,7 @@ final class Desk: EventLoopClient, @unchecked Sendable {
     }
 
     private func fill(_ count: Int, at now: Now) {
-        books.handout = feed.take(count, into: &books.ready, at: now)
+        books.handout = feed.take(
+            count, into: &books.ready, at: now, isMemoryShort: recorder?.isMemoryShort ?? false)
     }
 }

@@ -13,6 +13,10 @@ final class RunningBatch: Sendable {
     let isHTTPS: Bool
     /// Whether all jobs go to one host: then connections that fail are the host's trouble.
     let hasOneHost: Bool
+    /// Scheme, host and port, as people are told them; of a batch of many hosts, its template's.
+    let host: String
+    /// Which host's jobs its own wait among: the same for all batches of one host.
+    let laneID: Lane.ID
 
     /// What differs from job to job; `nil` where nothing does.
     struct Target: Equatable {
@@ -33,6 +37,11 @@ final class RunningBatch: Sendable {
         target = Self.target(batch.request.parts.map { Array($0.utf8) })
         isHTTPS = batch.request.url.lowercased().hasPrefix("https:")
         hasOneHost = batch.request.hasOneHost
+        host = batch.request.origin
+        var hasher = Hasher()
+        hasher.combine(host)
+        if !hasOneHost { hasher.combine(batch.id) }
+        laneID = hasher.finalize()
     }
 
     /// Bytes that libcurl neither encodes, folds nor takes for the end of a part.

@@ -3,31 +3,68 @@ internal import JobStore
 /// What ended on one loop since it last told.
 struct TurnReport {
     /// Attempts with an outcome.
-    var finished = 0
+    private(set) var finished = 0
     /// Bytes of output they stand for.
     var outputBytes = 0
     /// Jobs that are as if never tried.
-    var givenBack: [Job] = []
-    /// Attempts their host had a part in, however they ended.
-    var answered = 0
-    /// Attempts that could not reach the one host of their batch.
-    var unreachable = 0
+    private(set) var givenBack: [Job] = []
     /// Attempts this machine could not make; the last `errno`.
-    var localError: Int32?
+    private(set) var localError: Int32?
+    /// The same by host.
+    private(set) var lanes: [LaneReport] = []
+
+    /// What ended of one host's jobs.
+    struct LaneReport {
+        /// One of the host's batches.
+        let batch: RunningBatch
+        var id: Lane.ID { batch.laneID }
+        /// Attempts, whatever became of them.
+        fileprivate(set) var ended = 0
+        /// Attempts their host had a part in, however they ended.
+        fileprivate(set) var answered = 0
+        /// Attempts that could not reach the host.
+        fileprivate(set) var unreachable = 0
+        /// Why the last of these could not.
+        fileprivate(set) var message = ""
+    }
 
     var isEmpty: Bool { finished == 0 && givenBack.isEmpty }
-    /// Whether it would open the breaker.
-    var tripsBreaker: Bool { answered == 0 && unreachable > Breaker.threshold }
+    /// Whether anything at all got through.
+    var isAnswered: Bool { lanes.contains { $0.answered > 0 } }
+
+    /// Whether it would trip the breaker of a host.
+    func trips(_ lane: Lane.ID) -> Bool {
+        lanes.contains {
+            $0.id == lane && $0.answered == 0 && $0.unreachable > Breaker.threshold
+        }
+    }
 
     /// Counts what a response says of its host and of this machine.
-    mutating func add(_ response: Response, hasOneHost: Bool) {
+    mutating func add(_ response: Response, of batch: RunningBatch) {
+        let index = index(of: batch)
+        lanes[index].ended += 1
+        // The job's own host has answered, whatever became of the host it led to.
+        if response.redirects > 0, response.failure != .cancelled, response.failure != .unkept {
+            lanes[index].answered += 1
+        }
         switch response.failure {
         case .local(let number): localError = number
         case .reason(.dns), .reason(.connect), .reason(.tls):
-            if hasOneHost { unreachable += 1 }
+            guard batch.hasOneHost, response.redirects == 0 else { break }
+            lanes[index].unreachable += 1
+            lanes[index].message = response.message
         // A request that was sent before the network went down ends so, too.
         case .reason(.timeout), .reason(.other), .reason(.badURL), .cancelled, .unkept: break
-        case .reason, nil: answered += 1
+        case .reason, nil: lanes[index].answered += 1
         }
+    }
+
+    mutating func finish() { finished += 1 }
+    mutating func giveBack(_ job: Job) { givenBack.append(job) }
+
+    private mutating func index(of batch: RunningBatch) -> Int {
+        if let index = lanes.firstIndex(where: { $0.id == batch.laneID }) { return index }
+        lanes.append(LaneReport(batch: batch))
+        return lanes.count - 1
     }
 }

@@ -67,7 +67,7 @@ final class ProgressView: Sendable {
             "\(Format.count(progress.inFlight)) in flight",
             Format.megabytes(progress.residentBytes),
         ]
-        if let trouble = progress.trouble { parts.append("waiting: \(trouble)") }
+        if let trouble = progress.troubles.first { parts.append("waiting: \(trouble.sentence)") }
         return parts.joined(separator: ", ")
     }
 
@@ -94,7 +94,7 @@ final class ProgressView: Sendable {
                 }
                 .joined(separator: "  "),
         ]
-        if let trouble = progress.trouble { lines.append("waiting: \(trouble)") }
+        if let trouble = progress.troubles.first { lines.append("waiting: \(trouble.sentence)") }
         return lines.map { clipped($0, to: columns) }.joined(separator: "\n")
     }
 

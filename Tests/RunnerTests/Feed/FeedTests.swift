@@ -25,13 +25,13 @@ import Testing
     }
 
     @Test func run_ends_whenTheQueueIsEmpty() async throws {
-        #expect(try await feed().run { _ in false } == false)
+        #expect(try await feed().run(maxStallMicros: 900_000_000) == false)
         #expect(loops.wakeCount == 0)
     }
 
     @Test func run_wakesLoops_forWhatItClaimed_andEndsOnceItIsMarked() async throws {
         let feed = feed(SampleQueue(jobs: 3))
-        async let isStalled = feed.run { _ in false }
+        async let isStalled = feed.run(maxStallMicros: 900_000_000)
         await loops.bell.wait(untilMicros: nil)
         let jobs = take(10, of: feed)
         #expect(jobs.map(\.position) == [0, 1, 2] && feed.inFlight == 3)
@@ -42,7 +42,7 @@ import Testing
 
     @Test func run_ends_onceWhatWasInFlightIsMarked_whenDrained() async throws {
         let feed = feed(SampleQueue(jobs: 100))
-        async let isStalled = feed.run { _ in false }
+        async let isStalled = feed.run(maxStallMicros: 900_000_000)
         await loops.bell.wait(untilMicros: nil)
         let jobs = take(5, of: feed)
         feed.drain()
@@ -55,26 +55,26 @@ import Testing
 
     @Test func run_ends_whenItIsToldOfAStall() async throws {
         let feed = feed(SampleQueue(jobs: 100))
-        async let isStalled = feed.run { _ in true }
+        async let isStalled = feed.run(maxStallMicros: 0)
         await loops.bell.wait(untilMicros: nil)
         feed.ended(
-            TurnReport(givenBack: take(1, of: feed), localError: 24), at: Now.read())
+            .givenBack(take(1, of: feed), because: .local(24)), at: Now.read())
         #expect(try await isStalled)
     }
 
     @Test func ended_wakesLoops_whenAnAnswerEndsAPause() async throws {
         let feed = feed(SampleQueue(jobs: 100))
-        async let isStalled = feed.run { _ in false }
+        async let isStalled = feed.run(maxStallMicros: 900_000_000)
         await loops.bell.wait(untilMicros: nil)
         let jobs = take(2, of: feed)
         // Some time ago, so that the pause is over and the next job is a probe.
         let then = Now(monotonicMicros: Now.read().monotonicMicros - 2_000_000, wallMicros: 0)
-        feed.ended(TurnReport(givenBack: [jobs[0]], localError: 24), at: then)
-        #expect(feed.trouble?.localError == 24)
+        feed.ended(.givenBack([jobs[0]], because: .local(24)), at: then)
+        #expect(feed.troubles.first?.localError == 24)
         let probe = take(1, of: feed)
         let before = loops.wakeCount
         end([jobs[1]] + probe, of: feed)
-        #expect(feed.trouble == nil && loops.wakeCount > before)
+        #expect(feed.troubles.isEmpty && loops.wakeCount > before)
         feed.drain()
         feed.marked([jobs[1].mark(.ok), probe[0].mark(.ok)])
         #expect(try await isStalled == false)
@@ -87,6 +87,6 @@ import Testing
     }
 
     private func end(_ jobs: [Job], of feed: Feed) {
-        feed.ended(TurnReport(finished: jobs.count, answered: jobs.count), at: Now.read())
+        feed.ended(.answered(jobs), at: Now.read())
     }
 }

@@ -28,11 +28,11 @@ extension JobFeed {
 
     /// Attempts that were answered.
     mutating func answered(_ jobs: [Job], at now: Now) {
-        ended(TurnReport(finished: jobs.count, answered: jobs.count), at: now)
+        ended(.answered(jobs), at: now)
     }
 
     mutating func givenBack(_ jobs: [Job], at now: Now) {
-        ended(TurnReport(givenBack: jobs), at: now)
+        ended(.givenBack(jobs), at: now)
     }
 
     mutating func marked(_ jobs: [Job], _ outcome: Outcome, notBeforeMicros: Int = 0) {

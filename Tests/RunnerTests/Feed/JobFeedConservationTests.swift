@@ -80,7 +80,7 @@ import Testing
 
         private mutating func claim() {
             switch feed.need(at: now) {
-            case .jobs(let count):
+            case .jobs(let count, _):
                 #expect(count >= 1 && feed.retrying < Self.limits.retrying)
                 let segments = (0..<3).compactMap { _ in nextSegment() }
                 feed.add(segments, { _ in .sample }, at: now)
@@ -152,21 +152,23 @@ import Testing
         private mutating func end(_ job: Job, _ turn: inout TurnReport) {
             switch Int.random(in: 0..<20, using: &random) {
             case 0, 1:
-                turn.givenBack.append(job)
+                let failure: Response.Failure =
+                    Bool.random(using: &random) ? .local(24) : .cancelled
+                turn.add(Response(failure: failure), of: job.batch)
+                turn.giveBack(job)
                 attempts[job.position] -= 1
-                if Bool.random(using: &random) { turn.localError = 24 }
                 return
             case 2, 3, 4:
-                turn.unreachable += 1
+                turn.add(Response(failure: .reason(.connect)), of: job.batch)
                 unmarked.append(failed(job))
             case 5, 6:
-                turn.answered += 1
+                turn.add(Response(status: 503), of: job.batch)
                 unmarked.append(failed(job))
             default:
-                turn.answered += 1
+                turn.add(Response(status: 200), of: job.batch)
                 unmarked.append(job.mark(.ok))
             }
-            turn.finished += 1
+            turn.finish()
         }
 
         private mutating func failed(_ job: Job) -> Mark {

@@ -3,10 +3,6 @@ import Testing
 @testable import Runner
 
 @Suite struct BreakerTests {
-    private static let answer = TurnReport(finished: 1, answered: 1)
-    private static let failure = TurnReport(finished: 1, unreachable: 1)
-    private static let local = TurnReport(givenBack: [.sample(0)], localError: 24)
-
     @Test func closed_letsAllThrough() {
         var breaker = Breaker()
         #expect(breaker.allowed(1000, inFlight: 500, at: .at(ms: 0)) == 1000)
@@ -15,51 +11,31 @@ import Testing
 
     @Test func closed_opens_atTheThresholdOnly() {
         var breaker = Breaker()
-        breaker.ended(TurnReport(unreachable: Breaker.threshold - 1), at: .at(ms: 0))
+        breaker.failed(Breaker.threshold - 1, at: .at(ms: 0))
         #expect(!breaker.isTripped)
-        breaker.ended(Self.failure, at: .at(ms: 7))
+        breaker.failed(1, at: .at(ms: 7))
         #expect(breaker.isTripped && breaker.troubledSinceMicros == 7000)
-        #expect(breaker.pausedUntilMicros == 1_007_000 && breaker.localError == nil)
+        #expect(breaker.pausedUntilMicros == 1_007_000)
     }
 
     @Test func closed_countsAnew_afterAnAnswer() {
         var breaker = Breaker()
         for _ in 0..<10 {
-            breaker.ended(TurnReport(unreachable: Breaker.threshold - 1), at: .at(ms: 0))
-            breaker.ended(Self.answer, at: .at(ms: 1))
+            breaker.failed(Breaker.threshold - 1, at: .at(ms: 0))
+            breaker.answered()
         }
         #expect(!breaker.isTripped)
     }
 
-    @Test func closed_opensAtOnce_onTroubleOfThisMachine() {
-        var breaker = Breaker()
-        breaker.ended(Self.local, at: .at(ms: 3))
-        #expect(breaker.isTripped && breaker.localError == 24)
-        #expect(breaker.pausedUntilMicros == 1_003_000)
-    }
-
-    @Test func closed_opens_onTroubleOfThisMachine_despiteAnswersInTheSameTurn() {
-        var breaker = Breaker()
-        breaker.ended(TurnReport(finished: 9, answered: 9, localError: 24), at: .at(ms: 0))
-        #expect(breaker.isTripped)
-    }
-
-    @Test func anyState_staysAsItIs_whenNothingIsLearnt() {
-        let cutShort = TurnReport(givenBack: [.sample(0)])
-        var breaker = Breaker()
-        breaker.ended(cutShort, at: .at(ms: 0))
-        #expect(!breaker.isTripped)
-        breaker.ended(Self.local, at: .at(ms: 0))
-        breaker.ended(cutShort, at: .at(ms: 1))
-        #expect(breaker.pausedUntilMicros == 1_000_000)
-        #expect(breaker.allowed(10, inFlight: 0, at: .at(ms: 1000)) == Breaker.probes)
-        breaker.ended(cutShort, at: .at(ms: 1001))
-        #expect(breaker.isTripped && breaker.pausedUntilMicros == nil)
+    @Test func aThresholdOfOne_opensAtOnce() {
+        var breaker = Breaker(threshold: 1)
+        breaker.failed(1, at: .at(ms: 3))
+        #expect(breaker.isTripped && breaker.pausedUntilMicros == 1_003_000)
     }
 
     @Test func open_letsNothingThrough_untilItsPauseIsOver() {
-        var breaker = Breaker()
-        breaker.ended(Self.local, at: .at(ms: 0))
+        var breaker = Breaker(threshold: 1)
+        breaker.failed(1, at: .at(ms: 0))
         #expect(breaker.allowed(10, inFlight: 0, at: .at(ms: 999)) == 0)
         #expect(breaker.pausedUntilMicros == 1_000_000)
         #expect(breaker.allowed(10, inFlight: 0, at: .at(ms: 1000)) > 0)
@@ -67,69 +43,62 @@ import Testing
     }
 
     @Test func open_isNotLengthened_byStragglers() {
-        var breaker = Breaker()
-        breaker.ended(Self.local, at: .at(ms: 0))
-        breaker.ended(TurnReport(unreachable: 500), at: .at(ms: 900))
-        breaker.ended(Self.local, at: .at(ms: 950))
+        var breaker = Breaker(threshold: 1)
+        breaker.failed(1, at: .at(ms: 0))
+        breaker.failed(500, at: .at(ms: 900))
+        breaker.failed(1, at: .at(ms: 950))
         #expect(breaker.pausedUntilMicros == 1_000_000)
     }
 
     @Test func open_isNotClosed_byAStragglersAnswer() {
-        var breaker = Breaker()
-        breaker.ended(Self.local, at: .at(ms: 0))
-        breaker.ended(Self.answer, at: .at(ms: 10))
+        var breaker = Breaker(threshold: 1)
+        breaker.failed(1, at: .at(ms: 0))
+        breaker.answered()
         #expect(breaker.isTripped && breaker.pausedUntilMicros == 1_000_000)
     }
 
     @Test func probing_closes_onAnAnswer() {
-        var breaker = Breaker()
-        breaker.ended(Self.local, at: .at(ms: 0))
+        var breaker = Breaker(threshold: 1)
+        breaker.failed(1, at: .at(ms: 0))
         #expect(breaker.allowed(1000, inFlight: 0, at: .at(ms: 1000)) == Breaker.probes)
-        breaker.ended(Self.answer, at: .at(ms: 1010))
-        #expect(!breaker.isTripped && breaker.localError == nil)
-        #expect(breaker.allowed(1000, inFlight: 0, at: .at(ms: 1010)) == 1000)
-    }
-
-    @Test func closed_countsNothing_ofATurnWithAnswers() {
-        var breaker = Breaker()
-        breaker.ended(TurnReport(answered: 700, unreachable: 300), at: .at(ms: 0))
-        breaker.ended(TurnReport(unreachable: 1), at: .at(ms: 1))
+        breaker.answered()
         #expect(!breaker.isTripped)
+        #expect(breaker.allowed(1000, inFlight: 0, at: .at(ms: 1010)) == 1000)
     }
 
     @Test(arguments: [(0, 4), (1, 3), (4, 0), (900, 0)])
     func probing_letsAFewThrough_withWhatIsInFlight(inFlight: Int, allowed: Int) {
-        var breaker = Breaker()
-        breaker.ended(Self.local, at: .at(ms: 0))
+        var breaker = Breaker(threshold: 1)
+        breaker.failed(1, at: .at(ms: 0))
         #expect(breaker.allowed(1000, inFlight: inFlight, at: .at(ms: 1000)) == allowed)
         #expect(breaker.allowed(1, inFlight: inFlight, at: .at(ms: 1000)) == min(1, allowed))
     }
 
     @Test func probing_opensWithTwiceThePause_uptoTheLongest() throws {
-        var breaker = Breaker()
+        var breaker = Breaker(threshold: 1)
         var nowMs = 0
         var pausesMs: [Int] = []
-        breaker.ended(Self.local, at: .at(ms: 0))
-        for turn in 0..<9 {
+        breaker.failed(1, at: .at(ms: 0))
+        for _ in 0..<9 {
             let untilMicros = try #require(breaker.pausedUntilMicros)
             pausesMs.append(untilMicros / 1000 - nowMs)
             nowMs = untilMicros / 1000
             #expect(breaker.allowed(1, inFlight: 0, at: .at(ms: nowMs)) == 1)
-            breaker.ended(turn % 2 == 0 ? Self.failure : Self.local, at: .at(ms: nowMs))
+            breaker.failed(1, at: .at(ms: nowMs))
         }
         #expect(pausesMs == [1, 2, 4, 8, 16, 32, 60, 60, 60].map { $0 * 1000 })
         #expect(breaker.troubledSinceMicros == 0)
     }
 
     @Test func probing_closes_onAnAnswer_andTheNextPauseIsShortAgain() {
-        var breaker = Breaker()
-        breaker.ended(Self.local, at: .at(ms: 0))
+        var breaker = Breaker(threshold: 1)
+        breaker.failed(1, at: .at(ms: 0))
         _ = breaker.allowed(4, inFlight: 0, at: .at(ms: 1000))
-        breaker.ended(Self.failure, at: .at(ms: 1000))
+        breaker.failed(1, at: .at(ms: 1000))
         _ = breaker.allowed(4, inFlight: 0, at: .at(ms: 3000))
-        breaker.ended(Self.answer, at: .at(ms: 3000))
+        breaker.answered()
         #expect(!breaker.isTripped && breaker.allowed(99, inFlight: 3, at: .at(ms: 3000)) == 99)
-        breaker.ended(Self.local, at: .at(ms: 4000))
+        breaker.failed(1, at: .at(ms: 4000))
         #expect(breaker.pausedUntilMicros == 5_000_000)
         #expect(breaker.troubledSinceMicros == 4_000_000)
     }

@@ -109,12 +109,62 @@ import Testing
         return outcome
     }
 
+    // MARK: - Of whose doing it is
+
+    @Test(arguments: [Outcome.Reason.dns, .connect, .tls])
+    func verdict_countsAnAttempt_whereARedirectLed_whateverItsHost(reason: Outcome.Reason) {
+        let response = Response(status: 302, redirects: 1, failure: .reason(reason))
+        #expect(verdict(response, isTripped: true) != .giveBack)
+    }
+
+    @Test func verdict_givesBackNoMore_whatIsTheJobsOwnTrouble() {
+        for (failure, reason) in [
+            (Response.Failure.local(12), Outcome.Reason.other), (.reason(.connect), .connect),
+            (.reason(.dns), .dns),
+        ] {
+            var job = job(1)
+            job.returns.count = UInt32(Lane.returnsMax)
+            #expect(verdict(Response(failure: failure), isTripped: true, of: job) == .giveBack)
+            job.returns.count += 1
+            let verdict = verdict(Response(failure: failure), isTripped: true, of: job)
+            guard case .outcome(let outcome, _) = verdict else {
+                Issue.record("given back: \(failure)")
+                continue
+            }
+            #expect(outcome == Outcome(.retrying, reason))
+        }
+        var job = job(1)
+        job.returns.count = 1000
+        #expect(verdict(Response(failure: .cancelled), of: job) == .giveBack)
+    }
+
+    @Test func verdict_failsAtOnce_onANameThatIsNot_whereThereAreManyNames() {
+        var unknown = Response(failure: .reason(.dns))
+        unknown.isNameUnknown = true
+        #expect(outcome(unknown, 1) == Outcome(.retrying, .dns))
+        let many = RunningBatch(.sample(url: "http://{id}.example/"))
+        let failed = Judge.Verdict.outcome(Outcome(.failed, .dns), notBeforeMicros: 0)
+        #expect(verdict(unknown, of: Job(batch: many, position: 1, attempt: 1)) == failed)
+        unknown.redirects = 1
+        #expect(verdict(unknown) == failed)
+    }
+
+    private func job(_ attempt: Int) -> Job { .sample(0, attempt: attempt) }
+
+    private func verdict(
+        _ response: Response, isTripped: Bool = false, of job: Job
+    ) -> Judge.Verdict {
+        var random = SeededGenerator(seed: 1)
+        return Judge().verdict(
+            on: response, of: job, isTripped: isTripped, at: now, using: &random)
+    }
+
     private func verdict(
         _ response: Response, attempt: Int = 1, isTripped: Bool = false, judge: Judge = Judge(),
         seed: UInt64 = 1
     ) -> Judge.Verdict {
         var random = SeededGenerator(seed: seed)
         return judge.verdict(
-            on: response, attempt: attempt, isTripped: isTripped, at: now, using: &random)
+            on: response, of: job(attempt), isTripped: isTripped, at: now, using: &random)
     }
 }

@@ -1,0 +1,159 @@
+import JobStore
+import TestSupport
+import Testing
+
+@testable import Runner
+
+/// Hosts that are out of reach, beside others that are not.
+@Suite struct LaneTests {
+    private static let hosts = (1...3).map {
+        RunningBatch(.sample(id: $0, count: 100, url: "http://h\($0)/{id}"))
+    }
+
+    /// A feed that claimed all of some hosts' batches.
+    private func feed(_ hosts: [RunningBatch] = hosts, limits: JobFeed.Limits = .init()) -> JobFeed
+    {
+        var feed = JobFeed(limits: limits, retrying: 0)
+        for host in hosts {
+            feed.add(
+                [Segment(batch: .sample(id: host.id, count: 100), todo: [0..<100])], { _ in host },
+                at: .at(ms: 0))
+        }
+        return feed
+    }
+
+    private func take(_ count: Int, of feed: inout JobFeed, atMs ms: Int) -> [Job] {
+        feed.take(count, at: .at(ms: ms))
+    }
+
+    @Test func aHostOutOfReach_waits_andTheOthersGoOn() {
+        var feed = feed()
+        let dead = take(20, of: &feed, atMs: 0)
+        #expect(dead.allSatisfy { $0.batch.id == 1 })
+        feed.ended(.unreachable(dead), at: .at(ms: 0))
+        #expect(feed.tripped == [Self.hosts[0].laneID] && feed.ready == 280)
+        // Its own are not handed out until its pause is over; then a few are, before the others.
+        #expect(take(10, of: &feed, atMs: 999).allSatisfy { $0.batch.id == 2 })
+        let probes = take(10, of: &feed, atMs: 1000)
+        #expect(probes.filter { $0.batch.id == 1 }.count == Breaker.probes)
+        #expect(take(200, of: &feed, atMs: 1000).allSatisfy { $0.batch.id != 1 })
+        // One answer, and all of them are.
+        feed.answered(probes, at: .at(ms: 1010))
+        #expect(feed.tripped.isEmpty)
+        #expect(take(200, of: &feed, atMs: 1010).count == 76)
+    }
+
+    @Test func need_claimsPastABatchWhoseHostIsOutOfReach() {
+        var feed = feed([Self.hosts[0]])
+        feed.ended(.unreachable(take(20, of: &feed, atMs: 0)), at: .at(ms: 0))
+        #expect(feed.need(at: .at(ms: 1)) == .jobs(8192, skipping: [1]))
+    }
+
+    @Test func batchesOfOneHost_shareItsLane_andPortsDoNot() {
+        let lane = { (url: String) in RunningBatch(.sample(id: 9, url: url)).laneID }
+        #expect(lane("http://h/{id}") == lane("HTTP://u:p@H/x/{id}?y"))
+        #expect(lane("http://h/{id}") != lane("https://h/{id}"))
+        #expect(lane("http://h/{id}") != lane("http://h:8080/{id}"))
+        let many = (1...2).map { RunningBatch(.sample(id: $0, url: "http://{id}.h/")).laneID }
+        #expect(many[0] != many[1])
+    }
+
+    @Test func probes_areFew_whileOthersHaveWork() {
+        let dead = (1...50).map {
+            RunningBatch(.sample(id: $0, count: 30, url: "http://d\($0)/{id}"))
+        }
+        var feed = JobFeed(limits: .init(probes: 5), retrying: 0)
+        for host in dead {
+            feed.add(
+                [Segment(batch: .sample(id: host.id, count: 30), todo: [0..<30])], { _ in host },
+                at: .at(ms: 0))
+        }
+        for _ in dead { feed.ended(.unreachable(take(20, of: &feed, atMs: 0)), at: .at(ms: 0)) }
+        #expect(feed.tripped.count == 50 && feed.ready == 500)
+        feed.add(
+            [Segment(batch: .sample(id: 99, count: 100), todo: [0..<100])],
+            { _ in RunningBatch(.sample(id: 99, url: "http://well/{id}")) }, at: .at(ms: 0))
+        let first = take(60, of: &feed, atMs: 1000)
+        #expect(first.filter { $0.batch.id != 99 }.count == 5 && first.count == 60)
+        _ = take(45, of: &feed, atMs: 1000)
+        // With nothing else to do, all that may be tried are.
+        #expect(take(1000, of: &feed, atMs: 1200).count == 50 * 4 - 5)
+    }
+
+    // MARK: - Stalls
+
+    @Test func stalledSince_countsOnly_whileNothingElseCanBeDone() {
+        var feed = feed(Array(Self.hosts[..<2]))
+        feed.ended(.unreachable(take(20, of: &feed, atMs: 0)), at: .at(ms: 0))
+        _ = feed.need(at: .at(ms: 10))
+        #expect(feed.stalledSinceMicros == nil)
+        let healthy = take(100, of: &feed, atMs: 20)
+        _ = feed.need(at: .at(ms: 20))
+        #expect(feed.stalledSinceMicros == nil, "the healthy are on their way")
+        feed.answered(healthy, at: .at(ms: 30))
+        feed.marked(healthy, .ok)
+        feed.add([], { _ in Self.hosts[0] }, at: .at(ms: 30))
+        _ = feed.need(at: .at(ms: 40))
+        #expect(feed.stalledSinceMicros == 40_000)
+        // Probes of what is out of reach do not end it; an answer does.
+        let probes = take(10, of: &feed, atMs: 1000)
+        _ = feed.need(at: .at(ms: 1000))
+        #expect(feed.stalledSinceMicros == 40_000)
+        feed.answered(probes, at: .at(ms: 1001))
+        _ = feed.need(at: .at(ms: 1001))
+        #expect(feed.stalledSinceMicros == nil)
+    }
+
+    @Test func stalledSince_waitsForRetriesOfOthers() {
+        var feed = feed(Array(Self.hosts[..<2]))
+        let dead = take(20, of: &feed, atMs: 0)
+        feed.ended(.unreachable(dead), at: .at(ms: 0))
+        let healthy = take(100, of: &feed, atMs: 0)
+        feed.answered(healthy, at: .at(ms: 0))
+        feed.marked(healthy, .unavailable, notBeforeMicros: Now.at(ms: 60_000).wallMicros)
+        _ = feed.need(at: .at(ms: 10))
+        #expect(feed.stalledSinceMicros == nil, "retries wait in the queue")
+    }
+
+    @Test func troubles_nameEachHost_theLongestFirst() {
+        var feed = feed()
+        feed.ended(.unreachable(take(20, of: &feed, atMs: 0)), at: .at(ms: 5))
+        feed.ended(.unreachable(take(20, of: &feed, atMs: 6)), at: .at(ms: 7))
+        #expect(feed.troubles.map(\.host) == ["http://h1", "http://h2"])
+        #expect(feed.troubles.map(\.sinceMicros) == [5000, 7000])
+        #expect(feed.troubles.allSatisfy { $0.message == "refused" && $0.localError == nil })
+    }
+
+    // MARK: - What is given back
+
+    @Test func whatIsGivenBack_comesAfterTheOthers() throws {
+        var feed = feed([Self.hosts[0]])
+        let poison = take(1, of: &feed, atMs: 0)
+        feed.ended(.givenBack(poison, because: .local(12)), at: .at(ms: 0))
+        let probes = take(100, of: &feed, atMs: 1000)
+        #expect(probes.map(\.position) == [1, 2, 3, 4])
+        feed.answered(probes, at: .at(ms: 1001))
+        #expect(take(100, of: &feed, atMs: 1001).last?.position == 0)
+    }
+
+    @Test func returns_countOnly_whenOthersWereAnsweredMeanwhile() throws {
+        var feed = feed([Self.hosts[0]])
+        var lane = Lane(host: "h")
+        var job = try #require(take(1, of: &feed, atMs: 0).first)
+        func giveBack(afterAnAnswer: Bool) {
+            if afterAnAnswer {
+                var turn = TurnReport()
+                turn.add(Response(status: 200), of: job.batch)
+                for report in turn.lanes { lane.ended(report, at: .at(ms: 0)) }
+            }
+            lane.giveBack(job)
+            var runs = RunQueue()
+            _ = lane.take(1, into: &runs, at: .at(ms: 0))
+            job = runs.popFirst() ?? job
+        }
+        for _ in 0..<100 { giveBack(afterAnAnswer: false) }
+        #expect(job.returns.count == 1 && !job.isLastReturn, "an outage costs nobody an attempt")
+        for _ in 0..<Lane.returnsMax { giveBack(afterAnAnswer: true) }
+        #expect(job.isLastReturn)
+    }
+}
