@@ -36,7 +36,9 @@ struct Enqueue: StatusCommand {
 
     private func template() throws -> RequestTemplate {
         do {
-            return try RequestTemplate(parsing: url)
+            let template = try RequestTemplate(parsing: url)
+            try template.checkHost()
+            return template
         } catch {
             throw ValidationError(error.description)
         }

@@ -95,6 +95,13 @@ import Testing
         ("http://[::1/{id}", "'http://[::1/{id}'", "host"),
         ("http://h:99999/{id}", "'http://h:99999/{id}'", "port"),
         ("http://h:x/{id}", "'http://h:x/{id}'", "port"),
+        ("http://h:+80/{id}", "'+80'", "from 1 to 65535"),
+        ("http://h: 80/{id}", "space before its path", "take it out"),
+        ("http://a@b@h/{id}", "more than one @", "%40"),
+        ("http://a%00b/{id}", "'%00' in its host", "api.example.com"),
+        ("http://a%2Fb/{id}", "'%2F' in its host", "api.example.com"),
+        ("http://[zz]/{id}", "'http://[zz]/{id}'", "[::1]"),
+        ("http://::1/{id}", "'http://::1/{id}'", "[::1]"),
     ])
     func enqueue_isRefused_whenTheURLIs(_ url: String, names: String, cure: String) async throws {
         let result = try await program.runner("enqueue", "--range", "0..5", "--url", url)
