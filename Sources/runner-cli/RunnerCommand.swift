@@ -56,6 +56,7 @@ enum Main {
                     "there is no command '\(name)'; give one of: \(commands.joined(separator: ", "))"
                 )
             }
+            try URLList.refuse(in: arguments)
             var command = try RunnerCommand.parseAsRoot(arguments)
             if var command = command as? any StatusCommand { return try await command.execute() }
             try command.run()
