@@ -91,8 +91,7 @@ struct Run: StatusCommand {
             let attachment = try await store.attach(
                 RunnerDescription(pid: Int(getpid()), workers: workers))
             isAttached = true
-            let sink = try await Sink.open(
-                sinkOptions.outputOptions, for: attachment, in: store, options)
+            let sink = try await Sink.open(outputOptions, for: attachment, in: store, options)
             view.start(attachment)
             for note in sink?.notes ?? [] { view.note(note) }
             if let warning = MachineLimits.portWarning(workers: workers) { view.note(warning) }
@@ -117,6 +116,12 @@ struct Run: StatusCommand {
         }
     }
 
+    private var outputOptions: OutputOptions {
+        var options = sinkOptions.outputOptions
+        options.queueFolder = queue.realFolder
+        return options
+    }
+
     private func print(_ report: RunReport) throws -> ExitStatus {
         try Terminal.output(json ? try JSON.text(report) : report.text)
         return report.status
@@ -129,7 +134,7 @@ struct Run: StatusCommand {
         options.grace = grace.duration
         options.maxStall = maxStall.duration
         options.fetch = requests.fetchOptions
-        let folder = sinkOptions.output ?? output.settings?.folder
+        let folder = sinkOptions.output ?? output.settings?.place(from: queue.realFolder)
         options.diskReserve = sinkOptions.diskReserve(
             in: [queue.folder] + (folder.map { [$0] } ?? []))
         return options
