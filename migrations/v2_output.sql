@@ -4,7 +4,7 @@ DROP TABLE output;
 -- Where this queue's responses go, and how: one row, or none while they go nowhere.
 CREATE TABLE sink (
     id               INTEGER PRIMARY KEY CHECK (id = 1),
-    folder           TEXT    NOT NULL,              -- its absolute path
+    folder           TEXT    NOT NULL,              -- its absolute path; /./ in it: after the queue's folder
     -- What the file `.runner` in it says, new with each run: so a copy of the queue that is behind
     -- does not cut what it does not know of. The one before counts, too: a run may be killed before
     -- it has written the file.

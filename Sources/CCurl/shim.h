@@ -70,6 +70,11 @@ static inline void *easy_get_private(CURL *e) {
 }
 static inline CURLcode message_result(const CURLMsg *m) { return m->data.result; }
 
+// Of the last transfer's connection, while it is in its multi handle; -1 when that is gone.
+static inline curl_socket_t easy_get_socket(CURL *e) {
+    curl_socket_t value = CURL_SOCKET_BAD;
+    return curl_easy_getinfo(e, CURLINFO_ACTIVESOCKET, &value) == CURLE_OK ? value : CURL_SOCKET_BAD;
+}
 // The first field of that name in the last response; NULL when there is none.
 static inline const char *easy_get_field(CURL *e, const char *name) {
     struct curl_header *field = 0;

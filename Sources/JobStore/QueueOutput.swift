@@ -1,6 +1,6 @@
 /// Where the responses of a queue go: remembered from run to run.
 public struct OutputSettings: Equatable, Sendable {
-    /// The folder's absolute path.
+    /// The folder's absolute path, in which `/./` may mark where the queue's own folder ends.
     public var folder: String
     /// Random, new with each run; a file in the folder has it, too, and so says that it is this
     /// queue's, at this stage.

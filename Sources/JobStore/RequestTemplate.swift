@@ -6,7 +6,8 @@ public struct RequestTemplate: Equatable, Sendable {
     public let parts: [String]
 
     /// - Throws: `Malformed` when there is no placeholder or one that is not `{id}` or `{}`, when
-    ///   the scheme is not http or https, the host is missing, or a byte cannot stand in a URL.
+    ///   the scheme is not http or https, the host is missing, or a byte cannot stand in a URL. What
+    ///   is to be enqueued is to pass `checkHost`, too.
     public init(parsing url: String) throws(Malformed) {
         try Self.checkBytes(url)
         let scheme = ["http://", "https://"].first { Self.begins(url, with: $0) }
@@ -55,11 +56,17 @@ public struct RequestTemplate: Equatable, Sendable {
     private static func checkBytes(_ url: String) throws(Malformed) {
         for byte in url.utf8 where byte <= 0x20 || byte == 0x7F {
             // > libcurl sends what it is given: a line break in a URL would be a header of its own.
+            guard byte == 0x20 else {
+                throw Malformed(
+                    "the URL holds a control character (0x\(String(byte, radix: 16))); percent-encode it"
+                )
+            }
+            let host = url.firstRange(of: "://").map { url[$0.upperBound...] } ?? ""
+            let isBeforePath = host.first { " /?#".contains($0) } == " "
             throw Malformed(
-                byte == 0x20
-                    ? "the URL holds a space; write it as %20"
-                    : "the URL holds a control character (0x\(String(byte, radix: 16))); percent-encode it"
-            )
+                isBeforePath
+                    ? "the URL holds a space before its path; take it out"
+                    : "the URL holds a space; write it as %20")
         }
     }
 
@@ -68,6 +75,11 @@ public struct RequestTemplate: Equatable, Sendable {
         let address = authority.lastIndex(of: "@").map { authority[$0...].dropFirst() } ?? authority
         var host = address
         var port: Substring = ""
+        guard address.hasPrefix("[") || address.count(where: { $0 == ":" }) < 2 else {
+            throw Malformed(
+                "the URL '\(url)' has more than one : before its path; write an IPv6 address as [::1]"
+            )
+        }
         if address.hasPrefix("[") {
             guard let end = address.firstIndex(of: "]"),
                 address[end...].count == 1 || address[end...].hasPrefix("]:")

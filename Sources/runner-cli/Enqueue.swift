@@ -25,9 +25,10 @@ struct Enqueue: StatusCommand {
     var range: JobRange
 
     @Option(
-        help: ArgumentHelp("Where to fetch an ID: {id} or {} stands for it.", valueName: "template")
-    )
-    var url = RequestTemplate.standard
+        help: ArgumentHelp(
+            "Where to fetch an ID: {id} or {} stands for it. (default: \(RequestTemplate.standard))",
+            valueName: "template"))
+    var url: String?
 
     @Flag(help: "Print the result as JSON.")
     var json = false
@@ -36,7 +37,9 @@ struct Enqueue: StatusCommand {
 
     private func template() throws -> RequestTemplate {
         do {
-            return try RequestTemplate(parsing: url)
+            let template = try RequestTemplate(parsing: url ?? RequestTemplate.standard)
+            try template.checkHost()
+            return template
         } catch {
             throw ValidationError(error.description)
         }
@@ -54,12 +57,13 @@ struct Enqueue: StatusCommand {
         }
         await store.close()
         let report = EnqueueReport(
-            batch: batch.id, jobs: range.count, firstID: range.first, url: url, queue: queue.path)
+            batch: batch.id, jobs: range.count, firstID: range.first, url: request.shownURL,
+            queue: queue.path, isDefaultURL: url == nil)
         do {
             try Terminal.output(json ? try JSON.text(report) : report.text)
         } catch var error as OutputError {
             // Tried again, it would be queued twice.
-            error.done = report.text + ", but "
+            error.done = report.summary + ", but "
             throw error
         }
         return .done
@@ -71,8 +75,10 @@ struct EnqueueReport: Encodable {
     let batch: Int
     let jobs: Int
     let firstID: Int
+    /// Without credentials: logs keep it.
     let url: String
     let queue: String
+    let isDefaultURL: Bool
 
     enum CodingKeys: String, CodingKey {
         case batch, jobs, url, queue
@@ -80,6 +86,11 @@ struct EnqueueReport: Encodable {
     }
 
     var text: String {
+        "\(summary): \(Terminal.escaped(url))"
+            + (isDefaultURL ? " (the default; name another with --url)" : "")
+    }
+
+    var summary: String {
         "queued \(Format.count(jobs)) jobs, IDs \(firstID)..<\(firstID + jobs), as batch \(batch) in \(queue)"
     }
 }

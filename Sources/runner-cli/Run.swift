@@ -64,63 +64,67 @@ struct Run: StatusCommand {
 
     func execute() async throws -> ExitStatus {
         let store = try SQLiteQueue(path: queue.path, access: .write)
-        let stop = StopSwitch()
         do {
-            let options = options(attached: try await store.output())
-            let crawl = try Crawl(queue: store, options: options, stop: stop)
-            let attachment = try await store.attach(
-                RunnerDescription(pid: Int(getpid()), workers: workers))
-            let view = ProgressView(queue: queue.path, isQuiet: quiet)
-            let sink = try await openSink(attachment, in: store, for: options)
-            view.start(attachment)
-            for note in sink?.notes ?? [] { view.note(note) }
-            if let warning = MachineLimits.portWarning(workers: workers) { view.note(warning) }
-            Signals.onStop { [grace] in
-                let isSecond = stop.isRequested
-                stop.request()  // before a word: nobody may be reading what we say
-                view.note(
-                    isSecond
-                        ? "stopping now"
-                        : "finishing the requests in flight, for \(grace) at most; once more to stop now"
-                )
-            }
-            let begin = ContinuousClock.now
-            let ending: Crawl.Ending
-            do {
-                ending = try await crawl.run(
-                    attachment, to: sink, every: view.interval,
-                    observe: quiet ? nil : { @Sendable in view.show($0) })
-            } catch let error as SinkError {
-                view.end()
-                // The queue is well: nobody need wonder whether a run still holds it.
-                try? await store.detach()
-                throw error
-            }
-            let elapsed = ContinuousClock.now - begin
-            try await store.detach()
-            let counts = try await store.counts()
+            let status = try await run(store)
             await store.close()
-            view.end()
-            let report = RunReport(
-                ending: ending, counts: counts, before: attachment.counts, elapsed: elapsed)
-            try Terminal.output(json ? try JSON.text(report) : report.text)
-            return report.status
+            return status
         } catch {
             await store.close()
             throw error
         }
     }
 
-    private func openSink(
-        _ attachment: Attachment, in store: SQLiteQueue, for options: CrawlOptions
-    ) async throws -> Sink? {
+    private func run(_ store: SQLiteQueue) async throws -> ExitStatus {
+        let stop = StopSwitch()
+        let options = options(attached: try await store.output())
+        let crawl = try Crawl(queue: store, options: options, stop: stop)
+        let before = try await store.counts()
+        let view = ProgressView(queue: queue.path, isQuiet: quiet)
+        let begin = ContinuousClock.now
+        func report(_ ending: Crawl.Ending?) async throws -> RunReport {
+            RunReport(
+                ending: ending, counts: try await store.counts(), before: before,
+                elapsed: .now - begin)
+        }
+        var isAttached = false
         do {
-            return try await Sink.open(
-                sinkOptions.outputOptions, for: attachment, in: store, options)
-        } catch let error as SinkError {
+            let attachment = try await store.attach(
+                RunnerDescription(pid: Int(getpid()), workers: workers))
+            isAttached = true
+            let sink = try await Sink.open(outputOptions, for: attachment, in: store, options)
+            view.start(attachment)
+            for note in sink?.notes ?? [] { view.note(note) }
+            if let warning = MachineLimits.portWarning(workers: workers) { view.note(warning) }
+            Signals.onStop { [grace] in
+                let isSecond = stop.isRequested
+                stop.request()  // before a word: nobody may be reading what we say
+                view.stop(within: isSecond ? nil : grace.duration)
+            }
+            let ending = try await crawl.run(
+                attachment, to: sink, every: view.interval,
+                observe: quiet ? nil : { @Sendable in view.show($0) })
+            view.end()
             try await store.detach()
+            return try print(await report(ending))
+        } catch {
+            view.end()
+            // The queue is well, or only wants room: nobody need wonder whether a run still holds it.
+            if isAttached, error is SinkError || error.isFullDisk { try? await store.detach() }
+            // The disk may be that of standard output, too: the error that follows says enough.
+            if error.isFullDisk { _ = try? print(await report(nil)) }
             throw error
         }
+    }
+
+    private var outputOptions: OutputOptions {
+        var options = sinkOptions.outputOptions
+        options.queueFolder = queue.realFolder
+        return options
+    }
+
+    private func print(_ report: RunReport) throws -> ExitStatus {
+        try Terminal.output(json ? try JSON.text(report) : report.text)
+        return report.status
     }
 
     private func options(attached output: QueueOutput) -> CrawlOptions {
@@ -130,71 +134,19 @@ struct Run: StatusCommand {
         options.grace = grace.duration
         options.maxStall = maxStall.duration
         options.fetch = requests.fetchOptions
-        let folder = sinkOptions.output ?? output.settings?.folder
+        let folder = sinkOptions.output ?? output.settings?.place(from: queue.realFolder)
         options.diskReserve = sinkOptions.diskReserve(
             in: [queue.folder] + (folder.map { [$0] } ?? []))
         return options
     }
 }
 
-/// How a run ended.
-struct RunReport: Encodable {
-    let status: ExitStatus
-    let elapsed: Duration
-    let finished: Int
-    let counts: QueueCounts
-    /// The folder whose disk has too little room left; `nil` when none stopped the run.
-    let fullFolder: String?
-
-    init(ending: Crawl.Ending, counts: QueueCounts, before: QueueCounts, elapsed: Duration) {
-        self.counts = counts
-        self.elapsed = elapsed
-        finished = counts.completed + counts.failed - before.completed - before.failed
-        status =
-            switch ending {
-            case _ where counts.left == 0: counts.failed > 0 ? .someFailed : .done
-            case .finished, .stopped: .stopped
-            case .stalled, .diskReserve: .limit
-            }
-        if case .diskReserve(let folder) = ending { fullFolder = folder } else { fullFolder = nil }
-    }
-
-    private enum CodingKeys: String, CodingKey {
-        case ending, jobs, outcomes
-        case finished
-        case elapsedSeconds = "elapsed_s"
-    }
-
-    func encode(to encoder: any Encoder) throws {
-        var container = encoder.container(keyedBy: CodingKeys.self)
-        try container.encode(ending, forKey: .ending)
-        try container.encode(finished, forKey: .finished)
-        try container.encode(elapsed.seconds, forKey: .elapsedSeconds)
-        try container.encode(JobsDocument(counts), forKey: .jobs)
-        try container.encode(counts.outcomes.map(OutcomeDocument.init), forKey: .outcomes)
-    }
-
-    private var ending: String {
-        switch status {
-        case .stopped: "stopped"
-        case .limit: fullFolder == nil ? "stalled" : "disk_reserve"
-        default: "finished"
+extension Error {
+    fileprivate var isFullDisk: Bool {
+        switch self {
+        case let error as QueueError: error.code == .full
+        case let error as SinkError: error.code == .full
+        default: false
         }
-    }
-
-    var text: String {
-        let rate = Format.count(Int(Double(finished) / max(elapsed.seconds, 0.001)))
-        let done =
-            "\(ending): \(Format.count(finished)) jobs in \(Format.duration(elapsed)) (\(rate)/s)"
-        let all =
-            "\(Format.count(counts.completed)) completed, \(Format.count(counts.failed)) failed of \(Format.count(counts.total))"
-        let left = counts.left > 0 ? "; \(Format.count(counts.left)) left: \(cure)" : ""
-        return "\(done); \(all)\(left)"
-    }
-
-    private var cure: String {
-        fullFolder.map {
-            "the disk of \($0) has less room than --min-free-disk, make some and run again"
-        } ?? "run again to resume"
     }
 }

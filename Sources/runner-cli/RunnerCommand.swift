@@ -5,6 +5,13 @@ import Runner
 struct RunnerCommand: AsyncParsableCommand {
     static let version = "0.1.0"
 
+    /// What `--version` prints: itself in the first line, then what it runs with.
+    private static var versionText: String {
+        let curl = CurlVersion.loaded
+        let faults = curl.knownFaults.map { "known fault of this libcurl: \($0)" }
+        return ([version, curl.description] + faults).joined(separator: "\n")
+    }
+
     static let configuration = CommandConfiguration(
         commandName: "runner",
         abstract: "Fetch a very large, known set of requests, and finish it, whatever happens.",
@@ -26,7 +33,7 @@ struct RunnerCommand: AsyncParsableCommand {
               11  stopped by a signal; run again to resume
               12  stopped by a limit; run again to resume
             """,
-        version: version,
+        version: versionText,
         subcommands: [Enqueue.self, Run.self, Status.self, Export.self, Verify.self])
 }
 
@@ -56,6 +63,7 @@ enum Main {
                     "there is no command '\(name)'; give one of: \(commands.joined(separator: ", "))"
                 )
             }
+            try URLList.refuse(in: arguments)
             var command = try RunnerCommand.parseAsRoot(arguments)
             if var command = command as? any StatusCommand { return try await command.execute() }
             try command.run()

@@ -41,8 +41,10 @@ struct Status: StatusCommand {
             let document = StatusDocument(counts)
             if json {
                 try Terminal.output(try JSON.text(document, onOneLine: watch))
+            } else if watch {
+                try screen.draw { document.lines(of: queue.path, in: $0) }
             } else {
-                try screen.draw(document.text(of: queue.path))
+                try Terminal.output(document.lines(of: queue.path).joined(separator: "\n"))
             }
             guard watch, counts.left > 0 || counts.run != nil else { return }
             try await Task.sleep(for: .seconds(1))

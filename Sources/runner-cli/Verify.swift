@@ -34,7 +34,9 @@ struct Verify: StatusCommand {
         let store = try SQLiteQueue(path: queue.path, access: .read)
         let audit: AuditReport
         do {
-            audit = try await OutputAudit(ledger: store, folder: output).run()
+            let recorded = try await store.output().settings
+            let folder = output ?? recorded?.place(from: queue.realFolder)
+            audit = try await OutputAudit(ledger: store, folder: folder).run()
         } catch {
             await store.close()
             throw error

@@ -95,11 +95,53 @@ import Testing
         ("http://[::1/{id}", "'http://[::1/{id}'", "host"),
         ("http://h:99999/{id}", "'http://h:99999/{id}'", "port"),
         ("http://h:x/{id}", "'http://h:x/{id}'", "port"),
+        ("http://h:+80/{id}", "'+80'", "from 1 to 65535"),
+        ("http://h: 80/{id}", "space before its path", "take it out"),
+        ("http://a@b@h/{id}", "more than one @", "%40"),
+        ("http://a%00b/{id}", "'%00' in its host", "api.example.com"),
+        ("http://a%2Fb/{id}", "'%2F' in its host", "api.example.com"),
+        ("http://[zz]/{id}", "'http://[zz]/{id}'", "[::1]"),
+        ("http://::1/{id}", "'http://::1/{id}'", "[::1]"),
     ])
     func enqueue_isRefused_whenTheURLIs(_ url: String, names: String, cure: String) async throws {
         let result = try await program.runner("enqueue", "--range", "0..5", "--url", url)
         result.expectRefusal(2, "URL", names, cure)
         #expect(try program.files().isEmpty)
+    }
+
+    /// A line for the shell, and the list it gives.
+    @Test(arguments: [
+        ("enqueue urls.txt", "'urls.txt'"), ("enqueue ../urls.txt", "'../urls.txt'"),
+        ("enqueue --queue q.db urls.txt more.txt", "'urls.txt'"),
+        ("enqueue --range 0..5 urls.txt", "'urls.txt'"), ("enqueue -- urls.txt", "'urls.txt'"),
+        ("enqueue -i urls.txt", "'urls.txt'"), ("enqueue --input=urls.txt", "'urls.txt'"),
+        ("enqueue --input urls.txt --json", "'urls.txt'"), ("enqueue -i -", "standard input"),
+        ("enqueue - <urls.txt", "standard input"), ("enqueue <urls.txt", "standard input"),
+        ("enqueue --json <urls.txt", "standard input"), ("<urls.txt", "standard input"),
+        // A pipe in which the data is already.
+        ("enqueue <&3", "standard input"), ("<&3", "standard input"),
+    ])
+    func aListOfURLs_isRefused(_ line: String, names list: String) async throws {
+        write(Array("http://127.0.0.1/a\n".utf8), to: program.folder.file("urls.txt"))
+        let script = "mkfifo .pipe; exec 3<>.pipe; cat urls.txt >&3; exec \"$0\" "
+        let result = try await program.shell(script + line, [])
+        result.expectRefusal(
+            2, "\(list) cannot be queued", "not supported yet", "--range 0..1000 --url ")
+        #expect(try program.files().keys.sorted() == ["urls.txt"])
+    }
+
+    /// As in a script that is read from standard input, or started by a program that says nothing.
+    @Test(arguments: ["</dev/null", "<.empty", "<.pipe", "<urls.txt"])
+    func standardInput_isNoList_whenItIsEmptyOrTheCommandIsWhole(_ input: String) async throws {
+        write(Array("http://127.0.0.1/a\n".utf8), to: program.folder.file("urls.txt"))
+        write([], to: program.folder.file(".empty"))
+        let command = input == "<urls.txt" ? "enqueue --range 0..5" : "--help"
+        let script = "mkfifo .pipe; exec 3<>.pipe; exec \"$0\" \(command) \(input)"
+        try await program.shell(script, []).expectSuccess()
+        guard input != "<urls.txt" else { return }
+        let bare = try await program.shell("exec 3<>.pipe; exec \"$0\" \(input)", [])
+        bare.expectSuccess()
+        #expect(bare.out.hasPrefix("OVERVIEW: "))
     }
 
     @Test func enqueue_isRefused_whenTheQueueWouldHoldMoreJobsThanCanBeCounted() async throws {

@@ -25,7 +25,7 @@ import Testing
             kilobytes: 240,
             """
             expect 0 runner enqueue --range 0..60000 --url '\(origin.url)/{id}'
-            expect 12 runner run --workers 100
+            expect 12 runner run --workers 100 --json
             expect 0 runner status
             mount -o remount,size=20m .
             expect 0 runner run --workers 100
@@ -36,6 +36,14 @@ import Testing
             result.err.contains(
                 "runner: no space left for the queue runner.db; make room and run again"))
         #expect(result.out.hasSuffix("ok\n1|0|60000|4\n"))
+        // What was done before, for programs.
+        let printed = try #require(result.out.split(separator: "\n").first { $0.hasPrefix("{") })
+        let report = try #require(
+            try JSONSerialization.jsonObject(with: Data(printed.utf8)) as? [String: Any])
+        #expect(report["ending"] as? String == "disk_full")
+        let jobs = try #require(report["jobs"] as? [String: Int])
+        #expect(jobs["completed"] == report["finished"] as? Int)
+        #expect(jobs["running"] == 0 && jobs["total"] == 60_000)
         #expect(try origin.missing(of: 60_000) == 0)
         // What was in flight and in the commit that failed.
         #expect(try origin.hits().repeated <= 100 + 10_000)

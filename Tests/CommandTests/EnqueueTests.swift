@@ -16,7 +16,35 @@ import Testing
     @Test func enqueue_saysWhatItQueued() async throws {
         let result = try await enqueue("--range", "1000..3500", "--url", "http://127.0.0.1/{}")
         result.expectSuccess()
-        #expect(result.out == "queued 2,500 jobs, IDs 1000..<3500, as batch 1 in runner.db\n")
+        #expect(
+            result.out
+                == "queued 2,500 jobs, IDs 1000..<3500, as batch 1 in runner.db: http://127.0.0.1/{}\n"
+        )
+    }
+
+    @Test func enqueue_saysThatItTookTheDefaultURL_onlyWhenNoneWasGiven() async throws {
+        let said = "queued 5 jobs, IDs 0..<5, as batch 1 in runner.db: http://localhost:8080/{id}"
+        let untold = try await enqueue("--range", "0..5")
+        #expect(untold.out == said + " (the default; name another with --url)\n")
+        let told = try await enqueue(
+            "--range", "0..5", "--url", "http://localhost:8080/{id}", "--queue", "q.db")
+        #expect(told.out == said.replacing("runner.db", with: "q.db") + "\n")
+    }
+
+    @Test func enqueue_printsNoCredentials_norDrivesTheTerminal() async throws {
+        let url = "https://user:word@h:80/a@\u{9B}b/{id}"
+        let result = try await enqueue("--range", "0..5", "--url", url)
+        result.expectSuccess()
+        #expect(
+            result.out.hasSuffix(": https://***@h:80/a@\\u{9b}b/{id}\n"), "\(result.out)")
+        let json = try await enqueue("--range", "0..5", "--url", url, "--json").json
+        #expect(json["url"] as? String == "https://***@h:80/a@\u{9B}b/{id}")
+    }
+
+    @Test func enqueue_takesInternationalHosts() async throws {
+        try await enqueue("--range", "0..5", "--url", "http://bücher.example/{id}").expectSuccess()
+        let rows = try await program.runner("export", "--range", "3..4")
+        #expect(rows.out.hasSuffix("\n3,1,http://bücher.example/3,available,\n"))
     }
 
     @Test func enqueue_printsOneLineOfJSON() async throws {

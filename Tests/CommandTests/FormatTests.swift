@@ -149,21 +149,43 @@ import Testing
         #expect(
             ProgressView.line(progress(rate: 0, timeLeft: nil, trouble: "the network is down"))
                 == "4,310/10,000 (43.1 %), 0/s, average 987/s, no estimate, 310 failed, "
-                + "12 retrying, 1,000 in flight, 30 MB, waiting: the network is down")
+                + "12 retrying, 1,000 in flight, 30 MB, paused: the network is down")
     }
 
-    @Test func block_drawsABarAndTwoLines() {
+    private func lines(
+        _ progress: Progress?, _ stopping: ProgressView.Stopping? = nil, columns: Int = 79,
+        colour: Bool = false, now: ContinuousClock.Instant = .now
+    ) -> [String] {
+        ProgressView.lines(progress, stopping, columns: columns, colour: colour, now: now)
+    }
+
+    @Test func lines_tellTheWholeState() {
         let bar = String(repeating: "━", count: 23) + String(repeating: "─", count: 32)
         #expect(
-            ProgressView.block(progress(), columns: 80, colour: false) == """
-                \(bar) 43.1 %  4,310 / 10,000
-                1,234/s now   987/s average   2m 08s left
-                1,000 in flight   30 MB   200: 4,000  503 retrying: 12  404: 310
-                """)
+            lines(progress(), columns: 80) == [
+                "\(bar) 43.1 %  4,310 / 10,000",
+                "1,234/s now   987/s average   2m 08s left",
+                "1,000 in flight   30 MB of memory",
+                "completed  4,000   200: 4,000",
+                "failed       310   404: 310",
+                "retrying      12   503: 12",
+            ])
     }
 
-    @Test func block_coloursTheBarAlone() {
-        let lines = ProgressView.block(progress(), columns: 80, colour: true).split(separator: "\n")
+    @Test func lines_areBrokenBetweenTheirPieces() {
+        #expect(
+            lines(progress(), columns: 30) == [
+                "43.1 %   4,310 / 10,000",
+                "1,234/s now   987/s average", "2m 08s left",
+                "1,000 in flight", "30 MB of memory",
+                "completed  4,000   200: 4,000",
+                "failed       310   404: 310",
+                "retrying      12   503: 12",
+            ])
+    }
+
+    @Test func lines_colourTheBarAlone() {
+        let lines = lines(progress(), columns: 80, colour: true)
         let done = String(repeating: "━", count: 23)
         let rest = String(repeating: "─", count: 32)
         #expect(
@@ -171,56 +193,128 @@ import Testing
         #expect(!lines[1...].joined().contains("\u{1B}"))
     }
 
-    @Test func block_drawsAFullBar_whenNothingIsLeft() {
+    @Test func lines_drawAFullBar_whenNothingIsLeft() {
         let all = [QueueCounts.Group(label: "200", state: .completed, count: 5)]
         for progress in [progress(outcomes: all, total: 5), progress(outcomes: [], total: 0)] {
-            let text = ProgressView.block(progress, columns: 80, colour: false)
-            #expect(!text.contains("─"))
-            #expect(text.contains("━ 100 %"))
+            let bar = lines(progress)[0]
+            #expect(!bar.contains("─"))
+            #expect(bar.contains("━ 100 %"))
         }
     }
 
-    @Test func block_showsSixOutcomesAtMost() {
-        let many = (200..<210).map {
-            QueueCounts.Group(label: "\($0)", state: .completed, count: 1)
+    @Test func lines_countTheOutcomesThatDoNotFit_ofEachState() {
+        let completed = (200..<210).map {
+            QueueCounts.Group(label: "\($0)", state: .completed, count: 1000)
         }
-        let text = ProgressView.block(progress(outcomes: many), columns: 200, colour: false)
-        #expect(text.contains("205: 1"))
-        #expect(!text.contains("206: 1"))
-    }
-
-    @Test func block_saysWhyNothingMoves() {
-        let text = ProgressView.block(
-            progress(rate: 0, timeLeft: nil, trouble: "the network is down"), columns: 80,
-            colour: false)
-        let lines = text.split(separator: "\n")
-        #expect(lines.count == 4)
-        #expect(lines[1] == "0/s now   987/s average   no estimate yet")
-        #expect(lines[3] == "waiting: the network is down")
-    }
-
-    @Test(arguments: [1, 2, 10, 20, 36, 40, 60, 80, 100, 200], [false, true])
-    func block_neverFillsALine(columns: Int, colour: Bool) {
-        let text = ProgressView.block(
-            progress(trouble: String(repeating: "x", count: 300)), columns: columns, colour: colour)
-        let lines = text.split(separator: "\n", omittingEmptySubsequences: false)
-        #expect(lines.count == 4)
-        for line in lines {
-            // A cursor in the last column wraps.
-            #expect(line.replacing(/\u{1B}\[[0-9]+m/, with: "").count < max(2, columns))
+        let failed = (400..<404).map {
+            QueueCounts.Group(label: "\($0)", state: .failed, count: 500 - $0)
         }
-        if colour {
-            #expect(lines[0].contains("\u{1B}[0m"), "what is cut off does not leave it coloured")
-        }
-    }
-
-    @Test func block_isClippedToTheTerminal() {
-        let text = ProgressView.block(progress(), columns: 30, colour: false)
+        let some = lines(progress(outcomes: completed + failed), columns: 40)
         #expect(
-            text.split(separator: "\n") == [
-                "━━━━────── 43.1 %  4,310 / 10",
-                "1,234/s now   987/s average  ",
-                "1,000 in flight   30 MB   200",
+            some.suffix(3) == [
+                "completed  10,000   200: 1,000   +9 more",
+                "failed        394   400: 100   +3 more",
+                "retrying        0",
             ])
+        let all = lines(progress(outcomes: completed + failed), columns: 200)
+        #expect(!all.joined().contains("more"))
+    }
+
+    @Test func lines_sayWhyNothingMoves_andThatTheRunIsAskedToStop() {
+        let now = ContinuousClock.now
+        let stuck = progress(rate: 0, timeLeft: nil, trouble: "the network is \u{9B}31m down")
+        let shown = lines(stuck, .finishing(until: now + .seconds(12.2)), now: now)
+        #expect(
+            shown[1] == "finishing the requests in flight, for 13 s at most; once more to stop now")
+        #expect(shown[2] == "paused: the network is \\u{9b}31m down")
+        #expect(shown[3] == "0/s now   987/s average   no estimate yet")
+        let late = lines(nil, .finishing(until: now - .seconds(1)), now: now)
+        #expect(
+            late == ["finishing the requests in flight, for 0 s at most; once more to stop now"])
+        #expect(lines(nil, .now) == ["stopping now"])
+    }
+}
+
+@Suite struct StatusDocumentTests {
+    private func counts(outcomes: [QueueCounts.Group] = []) -> QueueCounts {
+        QueueCounts(total: 100, running: 0, retriesRunning: 0, outcomes: outcomes, run: nil)
+    }
+
+    @Test func run_saysWhyItIsPaused() throws {
+        let live = QueueCounts.LiveRun(
+            pid: 7, workers: 5, startedAtMicros: 0, requestsPerSecond: 0)
+        let paused = RunDocument(live, left: 10, trouble: "\u{1B}[2Jno name server answers")
+        #expect(
+            paused.lines == [
+                "running: process 7, 5 workers, 0/s, no estimate yet",
+                "paused: \\u{1b}[2Jno name server answers",
+            ])
+        #expect(try JSON.text(paused).contains(#""trouble":"\u001b[2Jno name server answers""#))
+        let well = RunDocument(live, left: 10, trouble: nil)
+        #expect(well.lines.count == 1)
+        #expect(try JSON.text(well).contains(#""trouble":null"#))
+    }
+
+    @Test func lines_leaveOutOutcomesThatDoNotFit_failuresLast() {
+        let outcomes =
+            (200..<230).map { QueueCounts.Group(label: "\($0)", state: .completed, count: 1) }
+            + [.init(label: "404", state: .failed, count: 7)]
+        let document = StatusDocument(counts(outcomes: outcomes))
+        #expect(document.lines(of: "q").count == 7 + 1 + 31 + 1)
+        let lines = document.lines(of: "q", in: Terminal.Size(columns: 80, rows: 13))
+        #expect(
+            lines.suffix(5) == [
+                "outcomes", "  404                        7  failed",
+                "  200                        1  completed", "  and 29 more outcomes",
+                "no run is going on",
+            ])
+        #expect(lines.count == 12)
+    }
+}
+
+@Suite struct LayoutTests {
+    @Test(arguments: [
+        ("", 5, [""]), ("abc", 3, ["abc"]), ("abc def", 7, ["abc def"]),
+        ("abc def", 6, ["abc", "def"]),
+        ("abcdef", 4, ["abcd", "ef"]), ("a bcdefgh", 4, ["a", "bcde", "fgh"]),
+        ("  abc def", 6, ["  abc", "def"]), ("abc    def", 5, ["abc", "def"]),
+        ("abc  ", 3, ["abc"]),
+        ("漢字 かな", 5, ["漢字", "かな"]), ("漢字", 1, ["漢", "字"]),
+        (
+            "one two three four five six seven", 20,
+            ["one two three four", "  five six seven"]
+        ),
+    ])
+    func wrapped_breaksAtBlanks(_ line: String, columns: Int, lines: [String]) {
+        #expect(Layout.wrapped(line, columns: columns) == lines)
+    }
+
+    @Test(arguments: 1...90)
+    func wrapped_keepsEachWord(columns: Int) {
+        let text = (0..<20).map { String(repeating: "x", count: $0 % 9 + 1) }.joined(separator: " ")
+        let lines = Layout.wrapped(text, columns: columns)
+        #expect(lines.allSatisfy { Layout.width($0) <= columns })
+        let words = lines.flatMap { $0.split(separator: " ") }
+        #expect(words.joined() == text.replacing(" ", with: ""))
+        if columns >= 11 { #expect(words.joined(separator: " ") == text) }
+    }
+
+    @Test(arguments: [
+        (9, ["aaa   bbb", "cc"]), (8, ["aaa", "bbb   cc"]), (14, ["aaa   bbb   cc"]),
+        (2, ["aaa", "bbb", "cc"]),
+    ])
+    func flowed_breaksNoPiece(columns: Int, lines: [String]) {
+        #expect(Layout.flowed(["aaa", "bbb", "cc"], columns: columns) == lines)
+    }
+
+    @Test(arguments: [
+        (14, "aaa   bbb   cc"), (13, "aaa   +2 more"), (19, "aaa   bbb   cc"), (1, "aaa   +2 more"),
+    ])
+    func shortened_countsWhatIsLeftOut(columns: Int, line: String) {
+        #expect(Layout.shortened(["aaa", "bbb", "cc"], columns: columns) == line)
+    }
+
+    @Test func width_countsWideCharactersTwice_andNoColours() {
+        #expect(Layout.width("a漢\u{1B}[32m━m\u{1B}[0m🙂é") == 8)
     }
 }

@@ -53,9 +53,18 @@ import Testing
         }
     }
 
-    @Test func version_isPrinted() async throws {
-        try await expect("--version", prints: "0.1.0")
-        try await expect("run", "--version", prints: "0.1.0")
+    @Test(arguments: [["--version"], ["run", "--version"]])
+    func version_isPrinted_withThatOfLibcurl(_ arguments: [String]) async throws {
+        let result = try await program.start("runner", arguments).wait()
+        result.expectSuccess()
+        let lines = result.out.split(separator: "\n")
+        try #require(lines.count >= 2)
+        #expect(lines[0] == "0.1.0")
+        let asked = ["--modversion", "libcurl"]
+        let installed = try await program.start("/usr/bin/pkg-config", asked).wait().out.dropLast()
+        #expect(lines[1].hasPrefix("libcurl \(installed) (OpenSSL/"))
+        #expect(lines.dropFirst(2).allSatisfy { $0.hasPrefix("known fault of this libcurl: ") })
+        if installed == "7.88.1" { #expect(result.out.contains("(guarded against)\n")) }
     }
 
     @Test(arguments: ["bash", "zsh", "fish"])

@@ -45,8 +45,10 @@ import Testing
             enqueue
             expect 12 runner run $output
             grep -q '^runner: no space left' log
+            grep -q '^disk_full: .* left: make room and run again$' log
             full
-            expect 12 runner run
+            expect 12 runner run --json -q
+            tail -n 2 log | grep -q '^{.*"ending":"disk_full".*"running":0.*}$'
             full
             grow
             expect 0 runner run

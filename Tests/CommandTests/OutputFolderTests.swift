@@ -91,17 +91,25 @@ import Testing
         for name in others { #expect(tree[name] == Array(name.utf8)) }
     }
 
-    @Test func theFolder_isMade_butNoneAboveIt() async throws {
+    @Test(arguments: ["a/b/out", "a//b/./out//", "a/../a/b/out", "./a/b/out"])
+    func theFolder_isMade_withThoseAboveIt(folder: String) async throws {
         let origin = try await TestOrigin()
         try await program.enqueue(5, origin)
-        let result = try await program.start("runner", arguments(.jsonl, folder: "a/out")).wait()
-        result.expectStop(3, "a/out")
-        #expect(!FileManager.default.fileExists(atPath: path("a")))
+        let result = try await program.start("runner", arguments(.jsonl, folder: folder)).wait()
+        #expect(result.status == 0, "\(result.err)")
+        try await program.checkOutput(.jsonl, folder: "a/b/out", jobs: 5)
+        try await program.expectVerified()
+    }
+
+    @Test(arguments: ["file/out", "link/out"])
+    func whatIsInTheWayOfTheFolder_isRefused(folder: String) async throws {
+        let origin = try await TestOrigin()
+        try await program.enqueue(5, origin)
+        write(Array("a file".utf8), to: path("file"))
+        try makeLink("link", to: "gone")
+        let result = try await program.start("runner", arguments(.jsonl, folder: folder)).wait()
+        result.expectStop(3, folder)
         #expect(try origin.hits().requests == 0)
-        try makeFolder("a")
-        let again = try await program.start("runner", arguments(.jsonl, folder: "a/out")).wait()
-        #expect(again.status == 0, "\(again.err)")
-        try await program.checkOutput(.jsonl, folder: "a/out", jobs: 5)
     }
 
     @Test func aFileInPlaceOfTheFolder_isRefused() async throws {
@@ -358,6 +366,105 @@ import Testing
         try await program.expectVerified()
         try await program.checkOutput(format, folder: "moved", jobs: 20, 10)
         #expect(!FileManager.default.fileExists(atPath: path("out")))
+    }
+
+    // MARK: - Moved together with the queue
+
+    /// A queue in the folder `project` with an output of 20 jobs in it, and 10 more to do.
+    private func makeProject(_ origin: TestOrigin, output: String = "project/data/out")
+        async throws
+    {
+        try makeFolder("project")
+        try await inProject("enqueue", "--range", "0..20", "--url", "\(origin.url)/mixed/{id}")
+            .expectSuccess()
+        #expect(try await inProject("run", "--output", output).status == 0)
+        try await inProject("enqueue", "--range", "0..10", "--url", "\(origin.url)/mixed/{id}")
+            .expectSuccess()
+    }
+
+    private func inProject(_ arguments: String..., at folder: String = "project")
+        async throws -> Program.Result
+    {
+        try await program.start("runner", arguments + ["--queue", folder + "/runner.db"]).wait()
+    }
+
+    /// What a queue of an earlier version keeps: the path alone.
+    private func forgetTheMark() async throws {
+        try await program.sqlite(
+            path("project/runner.db"), "UPDATE sink SET folder = replace(folder, '/./', '/')")
+    }
+
+    @Test(arguments: [false, true], ["project/data/out", "project"])
+    func queueAndOutput_areMovedTogether(isOld: Bool, output: String) async throws {
+        guard !isOld || output != "project" else { return }  // its name alone leads nowhere
+        let origin = try await TestOrigin()
+        try await makeProject(origin, output: output)
+        if isOld { try await forgetTheMark() }
+        try makeFolder("elsewhere")
+        try move("project", to: "elsewhere/moved")
+        let folder = "elsewhere/moved"
+        try await inProject("verify", at: folder).expectSuccess()
+        let result = try await inProject("run", at: folder)
+        #expect(result.status == 0, "\(result.err)")
+        let now = path(output.replacing("project", with: folder))
+        #expect(
+            result.err.contains("the output has moved from \(path(output)) to \(now)\n"),
+            "\(result.err)")
+        try await inProject("verify", at: folder).expectSuccess()
+        try await program.checkOutput(.jsonl, folder: now, jobs: 20, 10)
+        // Known from now on.
+        let again = try await inProject("run", at: folder)
+        #expect(again.status == 0 && !again.err.contains("moved"), "\(again.err)")
+        #expect(!FileManager.default.fileExists(atPath: path("project")))
+    }
+
+    /// Both have the same identity: each goes on with its own.
+    @Test func aCopyOfQueueAndOutput_leavesTheirsAlone() async throws {
+        let origin = try await TestOrigin()
+        try await makeProject(origin)
+        try await program.shell("cp -a project copy", []).expectSuccess()
+        let before = try program.tree("project/data/out")
+        #expect(try await inProject("run", at: "copy").status == 0)
+        #expect(try program.tree("project/data/out") == before)
+        #expect(try await inProject("run").status == 0)
+        for folder in ["project", "copy"] {
+            try await inProject("verify", at: folder).expectSuccess()
+            try await program.checkOutput(.jsonl, folder: folder + "/data/out", jobs: 20, 10)
+        }
+    }
+
+    @Test func theQueueAlone_isMoved() async throws {
+        let origin = try await TestOrigin()
+        try await makeProject(origin)
+        try makeFolder("elsewhere/data/out")  // of somebody else
+        try move("project/runner.db", to: "elsewhere/runner.db")
+        #expect(try await inProject("run", at: "elsewhere").status == 0)
+        try await inProject("verify", at: "elsewhere").expectSuccess()
+        try await program.checkOutput(.jsonl, folder: "project/data/out", jobs: 20, 10)
+        #expect(try program.tree("elsewhere/data/out").isEmpty)
+    }
+
+    /// In the place where it would be is another queue's, or nobody's that looks alike.
+    @Test(arguments: [false, true], [nil, "", "0123456789abcdef0123456789abcdef"] as [String?])
+    func anothersFolder_isNotTakenForTheMovedOutput(isOld: Bool, identity: String?) async throws {
+        let origin = try await TestOrigin()
+        try await makeProject(origin)
+        if isOld { try await forgetTheMark() }
+        try makeFolder("moved")
+        try move("project/runner.db", to: "moved/runner.db")
+        try move("project/data", to: "moved/data")
+        try FileManager.default.removeItem(atPath: path("moved/data/out/.runner"))
+        if let identity {
+            write(Array(identity.utf8), to: path("moved/data/out/.runner"))
+        }
+        try FileManager.default.removeItem(atPath: path("project"))
+        origin.reset()
+        let before = try program.tree("moved/data/out")
+        let result = try await inProject("run", at: "moved")
+        result.expectStop(3, "data/out")
+        #expect(try program.tree("moved/data/out") == before)
+        #expect(try origin.hits().requests == 0)
+        #expect(!FileManager.default.fileExists(atPath: path("project")))
     }
 
     @Test(arguments: [OutputFormat.jsonl, .files])

@@ -139,8 +139,9 @@ import Testing
         let live = try #require(document["run"] as? [String: Any])
         #expect(
             live.keys.sorted() == [
-                "active", "eta_s", "pid", "requests_per_s", "started_at", "workers",
+                "active", "eta_s", "pid", "requests_per_s", "started_at", "trouble", "workers",
             ])
+        #expect(live["trouble"] is NSNull)
         #expect(live["active"] as? Bool == true)
         #expect(live["pid"] as? Int == Int(run.pid))
         #expect(live["workers"] as? Int == 3)

@@ -65,6 +65,54 @@ import Testing
         #expect(error?.description.contains(word) == true, "\(String(describing: error))")
     }
 
+    @Test(arguments: [
+        "http://host/{id}", "http://a-b_c.example:8080/{id}", "http://host:/{id}",
+        "http://host:00080/{id}", "http://host:{id}/", "http://{id}.example/", "http://1.2.3.4/{}",
+        "http://[::1]/{id}", "http://[::ffff:1.2.3.4]:8080/{id}", "http://[2001:db8::{id}]/",
+        "http://[fe80::1%25eth0]/{id}", "http://[fe80::1%eth0]:80/{id}",
+        "http://[fe80::1%252]/{id}",
+        "http://bücher.example/{id}", "http://例え.テスト/{id}", "http://b%C3%BCcher.example/{id}",
+        "http://us%65r.ex%61mple/{id}", "http://user:p%40ss%3A@host/{id}", "http://@host/{id}",
+        "http://host/a@b:+1/{id}", "http://host?@{id}", "http://host/\u{301}{id}@!",
+    ])
+    func checkHost_takes(template: String) throws {
+        try RequestTemplate(parsing: template).checkHost()
+    }
+
+    @Test(arguments: [
+        ("http://a@b@host/{id}", "as %40"), ("http://u:p@ss@host/{id}", "as %40"),
+        ("http://u%00:p@host/{id}", "%00"),
+        ("http://h:+80/{id}", "'+80'"), ("http://h:+{id}/", "'+1'"),
+        ("http://[::1]:+1/{id}", "'+1'"),
+        ("http://a%00b/{id}", "'%00'"), ("http://a%0Ab/{id}", "'%0A'"),
+        ("http://a%20b/{id}", "'%20'"), ("http://a%2Fb/{id}", "'%2F'"),
+        ("http://a%3a80/{id}", "'%3a'"), ("http://u%40h/{id}", "'%40'"),
+        ("http://a%7Fb/{id}", "'%7F'"), ("http://a%25b/{id}", "'%25'"),
+        ("http://a%zz/{id}", "'%zz'"), ("http://a%/{id}", "'%'"), ("http://a%+1/{id}", "'%+1'"),
+        ("http://a,b/{id}", "','"), ("http://a\\b/{id}", "'\\'"), ("http://a!{id}/", "'!'"),
+        ("http://a\u{A0}b/{id}", "'\u{A0}'"), ("http://a\u{9B}b/{id}", "'\u{9B}'"),
+        ("http://[zz]/{id}", "[::1]"), ("http://[1.2.3.4]/{id}", "[::1]"),
+        ("http://[::1%25]x/{id}", "[::1]"), ("http://[fe80::1%]/{id}", "[fe80::1%25eth0]"),
+        ("http://[fe80::1%25abcdefghijklmnop]/{id}", "[fe80::1%25eth0]"),
+    ])
+    func checkHost_refuses(template: String, because word: String) {
+        let error = #expect(throws: RequestTemplate.Malformed.self) {
+            try RequestTemplate(parsing: template).checkHost()
+        }
+        #expect(error?.description.contains(word) == true, "\(String(describing: error))")
+    }
+
+    @Test(arguments: [
+        ("http://host/{id}", "http://host/{id}"),
+        ("https://user:word@host:80/a@b/{id}", "https://***@host:80/a@b/{id}"),
+        ("http://a@b@host/{id}", "http://***@host/{id}"),
+        ("http://bücher@host?@{id}", "http://***@host?@{id}"),
+        ("http://host/\u{301}@{id}", "http://host/\u{301}@{id}"),
+    ])
+    func shownURL_hidesCredentials(template: String, shown: String) throws {
+        #expect(try RequestTemplate(parsing: template).shownURL == shown)
+    }
+
     @Test func hasOneHost_unlessAPlaceholderStandsBeforeThePath() throws {
         #expect(try RequestTemplate(parsing: "http://host/{id}").hasOneHost)
         #expect(try RequestTemplate(parsing: "http://host?{id}").hasOneHost)

@@ -134,6 +134,10 @@ final class Feed: Sendable {
     /// For showing.
     var inFlight: Int { state.withLock { $0.inFlight } }
     var troubles: [JobFeed.Trouble] { state.withLock { $0.troubles } }
+    /// The longest trouble, while there is nothing to do but to wait for its end.
+    var stall: JobFeed.Trouble? {
+        state.withLock { $0.stalledSinceMicros == nil ? nil : $0.troubles.first }
+    }
     /// When the next retry is due, in µs of Unix time, where the run does nothing but wait for it.
     var waitingUntilMicros: Int? { state.withLock { $0.waitingUntilWallMicros } }
 

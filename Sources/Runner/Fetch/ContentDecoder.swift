@@ -46,15 +46,19 @@ final class ContentDecoder {
         }
     }
 
-    /// Reads values of Content-Encoding.
+    /// Reads values of Content-Encoding, or of Transfer-Encoding, whose `chunked` libcurl undoes.
     ///
-    /// - Returns: `nil` when the body is not encoded.
+    /// - Returns: In the order they were applied.
     /// - Throws: Where a coding is unknown, or there are too many.
     static func codings(in values: some Sequence<UInt8>) throws(Broken) -> [Coding] {
         var codings: [Coding] = []
         for name in Array(values).split(separator: UInt8(ascii: ",")) {
             let name = HeaderFields.trimmed(name)
-            if name.isEmpty || name.isASCII(equal: "identity") { continue }
+            if name.isEmpty || name.isASCII(equal: "identity") || name.isASCII(equal: "none")
+                || name.isASCII(equal: "chunked")
+            {
+                continue
+            }
             guard let coding = Coding(name: name), codings.count < codingsMax else {
                 throw Broken()
             }

@@ -13,11 +13,25 @@ struct IncomingResponse {
     private(set) var fault: Response.Failure?
     private(set) var setsCookies = false
     private var hasLocation = false
+    /// It leads on, and the rest of its body is not waited for.
+    private(set) var isAbandoned = false
     /// Whether the head says how long the body is, or where it ends.
     private var isFramed = false
+    /// Whether the connection ends with it.
+    private var isClosing = false
     private var codings: [ContentDecoder.Coding] = []
+    /// Of the transfer: undone first.
+    private var transferCodings: [ContentDecoder.Coding] = []
     private var isCodingUnknown = false
     private var decoder: ContentDecoder?
+
+    /// What is read of a redirect's body so that its connection can be used again.
+    private static let redirectBytesMax = 64 << 10
+
+    /// Bytes as they came, and in how many reads of the socket.
+    private var rawBytes = 0
+    private var reads = 0
+    private var lastRead = 0
 
     init(_ settings: TransferSettings) {
         self.settings = settings
@@ -47,7 +61,19 @@ struct IncomingResponse {
         if isCut || leadsOn || settings.keeping?.isEncodingKept == true { return nil }
         if let decoder { return decoder.hasEnded ? nil : .reason(.badResponse) }
         // Encoded, and nothing came: an empty body where its end was told, else one that was cut.
-        return codings.isEmpty || isFramed ? nil : .reason(.badResponse)
+        return applied.isEmpty || isFramed ? nil : .reason(.badResponse)
+    }
+
+    /// Notes that bytes came in the loop's action of that number, in which libcurl reads once.
+    mutating func noteRead(number: Int) {
+        if number != lastRead { reads += 1 }
+        lastRead = number
+    }
+
+    /// Whether bytes after its end may be left in the socket: once libcurl knows how much is to come
+    /// it reads no more than that, and before, as much as its buffer takes.
+    func mayHaveExcess(bufferBytes: Int) -> Bool {
+        reads > 1 || head.bytes + rawBytes >= bufferBytes
     }
 
     // MARK: - The head
@@ -70,13 +96,18 @@ struct IncomingResponse {
     /// - Returns: Whether there was room for it.
     mutating func take(line: UnsafeRawBufferPointer, _ capture: Capture?) -> Bool {
         // Where lines do not come to the write function, this is the first look at them.
-        if !settings.checksHeadsAhead, !check(piece: line) { return false }
+        // Trailers never do.
+        if !settings.checksHeadsAhead || head.isWhole, !check(piece: line) { return false }
         switch head.take(line) {
         case .status:
             forgetFields()
             capture?.beginHead()
         case .field: note(field: line)
-        case .end, .trailer: return true
+        case .end:
+            // Read to its end, the connection could be used again, unless that is its end.
+            isAbandoned = leadsOn && !settings.archivesRedirects && (isClosing || !isFramed)
+            return !isAbandoned
+        case .trailer: return true
         }
         guard let capture else { return true }
         do throws(Errno) {
@@ -89,8 +120,8 @@ struct IncomingResponse {
     }
 
     private mutating func forgetFields() {
-        (hasLocation, isFramed, isCodingUnknown) = (false, false, false)
-        codings = []
+        (hasLocation, isFramed, isClosing, isCodingUnknown) = (false, false, false, false)
+        (codings, transferCodings) = ([], [])
     }
 
     /// Takes in the few fields that matter here; most are told apart by their first letter.
@@ -99,11 +130,9 @@ struct IncomingResponse {
         switch first | 0x20 {
         case UInt8(ascii: "c"):
             if let value = line.value(of: "content-encoding") {
-                do throws(ContentDecoder.Broken) {
-                    codings += try ContentDecoder.codings(in: value)
-                } catch {
-                    isCodingUnknown = true
-                }
+                add(value, to: \.codings)
+            } else if let value = line.value(of: "connection") {
+                isClosing = value.isASCII(equal: "close")
             } else if line.isField("content-length") {
                 isFramed = true
             }
@@ -112,10 +141,27 @@ struct IncomingResponse {
         case UInt8(ascii: "s"):
             if line.isField("set-cookie") { setsCookies = true }
         case UInt8(ascii: "t"):
-            if line.isField("transfer-encoding") { isFramed = true }
+            if let value = line.value(of: "transfer-encoding") {
+                isFramed = true
+                add(value, to: \.transferCodings)
+            }
         default: break
         }
     }
+
+    private mutating func add(
+        _ value: ArraySlice<UInt8>,
+        to codings: WritableKeyPath<IncomingResponse, [ContentDecoder.Coding]>
+    ) {
+        do throws(ContentDecoder.Broken) {
+            self[keyPath: codings] += try ContentDecoder.codings(in: value)
+        } catch {
+            isCodingUnknown = true
+        }
+    }
+
+    /// What has to be undone, in the order it was applied.
+    private var applied: [ContentDecoder.Coding] { codings + transferCodings }
 
     // MARK: - The body
 
@@ -123,16 +169,24 @@ struct IncomingResponse {
     ///
     /// - Returns: Whether there was room for it.
     mutating func take(body bytes: UnsafeRawBufferPointer, _ capture: Capture?) -> Bool {
+        rawBytes += bytes.count
         // What leads on is read to its end and thrown away, unless it is archived as it comes.
-        guard !codings.isEmpty || isCodingUnknown, !leadsOn,
-            settings.keeping?.isEncodingKept != true
-        else { return keep(bytes, capture) }
+        guard !codings.isEmpty || !transferCodings.isEmpty || isCodingUnknown, !leadsOn else {
+            return keep(bytes, capture)
+        }
+        if settings.keeping?.isEncodingKept == true {
+            // Codings of the transfer are not archived, and there is no need to undo one: none is
+            // asked for.
+            if transferCodings.isEmpty { return keep(bytes, capture) }
+            fault = .reason(.badResponse)
+            return false
+        }
         if decoder == nil {
             guard !isCodingUnknown else {
                 fault = .reason(.badResponse)
                 return false
             }
-            decoder = ContentDecoder.make(for: codings)
+            decoder = ContentDecoder.make(for: applied)
         }
         guard let decoder else { return keep(bytes, capture) }
         do throws(ContentDecoder.Broken) {
@@ -145,6 +199,10 @@ struct IncomingResponse {
 
     /// Counts decoded bytes: libcurl 7.88's own limit does not see unknown or decompressed lengths.
     private mutating func keep(_ bytes: UnsafeRawBufferPointer, _ capture: Capture?) -> Bool {
+        if leadsOn, !settings.archivesRedirects, bodyBytes > Self.redirectBytesMax {
+            isAbandoned = true
+            return false
+        }
         let room = settings.maxBodyBytes - bodyBytes
         bodyBytes += min(room, bytes.count)
         if bytes.count > room {

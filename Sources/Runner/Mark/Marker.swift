@@ -16,6 +16,8 @@ final class Marker: Sendable {
     private let patience: Patience
     private let writer: OutputWriter?
     private let afterCommit: @Sendable () -> Void
+    /// How often it tells of trouble; less than after which it is nobody's (`LiveRun.trouble`).
+    private static let beatMicros = 4_000_000
 
     /// - Parameters:
     ///   - writer: Of the output; `nil` when nothing is kept.
@@ -56,6 +58,7 @@ final class Marker: Sendable {
     ///   blindly: its jobs stay unmarked, and the next run fetches them again.
     func run() async throws {
         var rate = RateMeter(at: Now.read())
+        var nextBeatMicros = 0
         while true {
             let now = Now.read()
             let next = try state.withLock { state in
@@ -69,10 +72,29 @@ final class Marker: Sendable {
                 state.withLock { $0.buffer.committed(inMicros: tookMicros) }
                 afterCommit()
             case .wait(let untilMicros):
-                await bell.wait(untilMicros: untilMicros)
+                let beatMicros = now.monotonicMicros + Self.beatMicros
+                await bell.wait(untilMicros: min(untilMicros ?? .max, beatMicros))
+                try await tellOfTrouble(rate, &nextBeatMicros)
             case .ended:
                 return
             }
+        }
+    }
+
+    /// Says in the queue why nothing gets through, for those who look at it from outside: there are
+    /// no commits then that would.
+    private func tellOfTrouble(
+        _ rate: RateMeter, _ nextBeatMicros: inout Int
+    ) async throws(QueueError) {
+        let now = Now.read()
+        guard let trouble = feed.stall, now.monotonicMicros >= nextBeatMicros else { return }
+        nextBeatMicros = now.monotonicMicros + Self.beatMicros
+        try await patience.whileBusy { () async throws(QueueError) in
+            try await queue.commit(
+                [],
+                heartbeat: Heartbeat(
+                    requestsPerSecond: rate.perSecond(at: now),
+                    trouble: Trouble(trouble, at: now).sentence))
         }
     }
 

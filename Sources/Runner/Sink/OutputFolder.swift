@@ -13,7 +13,7 @@ final class OutputFolder: Sendable {
 
     /// Opens the folder at `path`.
     ///
-    /// - Parameter makes: Whether it may be made; its parent must exist.
+    /// - Parameter makes: Whether it may be made, with the folders above it.
     init(path: String, makes: Bool) throws(SinkError) {
         if makes { try Self.make(path) }
         let descriptor = Glibc.open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
@@ -33,12 +33,13 @@ final class OutputFolder: Sendable {
     deinit { close(descriptor) }
 
     private static func make(_ path: String) throws(SinkError) {
-        guard mkdir(path, 0o777) == 0 else {
+        var result = mkdir(path, 0o777)
+        if result != 0, errno == ENOENT, let parent = parent(of: path) {
+            try make(parent)
+            result = mkdir(path, 0o777)
+        }
+        guard result == 0 else {
             if errno == EEXIST { return }
-            if errno == ENOENT {
-                throw SinkError(
-                    .io, "the folder above the output folder \(path) does not exist; make it first")
-            }
             throw failure(path, "it cannot be made", Errno(errno))
         }
         // Its name is durable once the folder it is in is synced.
@@ -47,6 +48,13 @@ final class OutputFolder: Sendable {
         guard parent >= 0, fsync(parent) == 0 else {
             throw failure(path, "it cannot be made", Errno(errno))
         }
+    }
+
+    /// - Returns: `nil` for a name alone.
+    private static func parent(of path: String) -> String? {
+        let path = path.prefix(
+            upTo: path.lastIndex { $0 != "/" }.map(path.index(after:)) ?? path.startIndex)
+        return path.lastIndex(of: "/").map { $0 == path.startIndex ? "/" : String(path[..<$0]) }
     }
 
     // MARK: - Whose it is
@@ -67,7 +75,8 @@ final class OutputFolder: Sendable {
         guard count >= 0 else {
             throw failure("\(Self.identityName) cannot be read", Errno(errno))
         }
-        return String(decoding: bytes[..<count].prefix { $0 != UInt8(ascii: "\n") }, as: UTF8.self)
+        let line = bytes[..<count].prefix { $0 != UInt8(ascii: "\n") }
+        return line.isEmpty ? nil : String(decoding: line, as: UTF8.self)
     }
 
     /// Keeps every other run out of it until this one's end.

@@ -26,6 +26,9 @@ public struct OutputOptions: Sendable {
     public var keepsFailures: Bool?
     /// Of bodies and records in memory, in bytes; what goes beyond is kept in a temporary file.
     public var maxMemoryBytes = 256 << 20
+    /// The folder the queue is in, links resolved, for the output to be found again when both were
+    /// moved; `nil` when it is in none.
+    public var queueFolder: String?
 
     public init() {}
 

@@ -59,7 +59,8 @@ public struct Sink: Sendable {
     ) async throws -> Sink? {
         let found = attachment.output
         guard options.asksForOutput || found.settings != nil else { return nil }
-        var plan = try OutputPlan(options, found: found)
+        var plan = try OutputPlan(
+            options, found: found, at: found.settings?.place(from: options.queueFolder))
         let folder = try plan.openFolder()
         try plan.settle(in: folder)
         // Before anything is made, so that no kill leaves what the queue does not know.
@@ -97,6 +98,9 @@ struct OutputPlan {
     let format: OutputFormat
     private(set) var notes: [String] = []
     private let found: QueueOutput
+    /// Where the folder is that was written to before.
+    private let place: String?
+    private let queueFolder: String?
     /// Files whose rows are new or changed.
     private(set) var changed: [OutputFile] = []
     /// The file that is written to.
@@ -104,9 +108,13 @@ struct OutputPlan {
     /// Whether it was found.
     private(set) var isCurrentThere = false
 
-    init(_ options: OutputOptions, found: QueueOutput) throws(SinkError) {
+    init(
+        _ options: OutputOptions, found: QueueOutput, at place: String?
+    ) throws(SinkError) {
         let before = found.settings
-        guard let named = options.folder ?? before?.folder else {
+        self.place = place
+        queueFolder = options.queueFolder
+        guard let named = options.folder ?? place else {
             throw SinkError(
                 .usage, "this queue has no output folder yet; name one with --output DIR")
         }
@@ -171,7 +179,7 @@ struct OutputPlan {
 
     /// Opens the folder; it is made unless something was written already, and so is elsewhere.
     func openFolder() throws(SinkError) -> OutputFolder {
-        guard found.files.contains(where: { $0.bytes > 0 }), let before = found.settings?.folder
+        guard found.files.contains(where: { $0.bytes > 0 }), let before = place
         else { return try OutputFolder(path: settings.folder, makes: true) }
         guard access(settings.folder, F_OK) == 0 || errno != ENOENT else {
             throw SinkError(
@@ -188,7 +196,7 @@ struct OutputPlan {
     /// cut off once all is found to be in order.
     mutating func settle(in folder: OutputFolder) throws(SinkError) {
         try settleOwner(of: folder)
-        settings.folder = folder.path
+        settings.folder = OutputPlace.kept(folder.path, queueFolder: queueFolder)
         let known = Set(found.files.map(\.name))
         let hasBodies = found.files.contains { $0.format == OutputFormat.files.rawValue }
         for name in try folder.claimedNames() where !known.contains(name) {
@@ -225,15 +233,16 @@ struct OutputPlan {
         guard let before = found.settings,
             owner == before.identity || owner == before.identityBefore
         else { return try settleStranger(folder, owner) }
-        if before.folder != folder.path {
-            notes.append("the output has moved from \(before.folder) to \(folder.path)")
+        let was = OutputPlace.path(before.folder)
+        if was != folder.path {
+            notes.append("the output has moved from \(was) to \(folder.path)")
         }
     }
 
     /// A folder that does not say it is this queue's must be nobody's, and nothing written yet.
     private func settleStranger(_ folder: OutputFolder, _ owner: String?) throws(SinkError) {
         guard owner == nil else { throw folder.othersFolder() }
-        if let before = found.settings?.folder, found.files.contains(where: { $0.bytes > 0 }) {
+        if let before = place, found.files.contains(where: { $0.bytes > 0 }) {
             throw SinkError(
                 .io,
                 before == folder.path

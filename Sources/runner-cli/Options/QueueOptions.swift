@@ -17,6 +17,15 @@ struct QueueOptions: ParsableArguments {
         path.lastIndex(of: "/").map { String(path[...$0]) } ?? "."
     }
 
+    /// The same, links resolved, once the queue is there.
+    var realFolder: String {
+        guard let real = realpath(path, nil) else { return folder }
+        defer { free(real) }
+        let file = String(cString: real)
+        return file.lastIndex(of: "/").map { $0 == file.startIndex ? "/" : String(file[..<$0]) }
+            ?? folder
+    }
+
     func validate() throws {
         if path.isEmpty {
             throw ValidationError("the queue's name is empty; name a file with --queue")

@@ -5,18 +5,32 @@ import Synchronization
 
 /// Shows a run on stderr: a live view on a terminal, else a plain line every 10 s.
 final class ProgressView: Sendable {
+    /// How far a stop that was asked for has come.
+    enum Stopping {
+        /// Requests in flight may take until then.
+        case finishing(until: ContinuousClock.Instant)
+        case now
+    }
+
+    private struct State {
+        var screen = RedrawnText(to: STDERR_FILENO)
+        var progress: Progress?
+        var stopping: Stopping?
+        var isOver = false
+    }
+
     let interval: Duration
     private let queue: String
+    /// Whether there is a view that is drawn again and again.
     private let isLive: Bool
     private let isQuiet: Bool
-    private let screen: Mutex<RedrawnText>
+    private let state = Mutex(State())
 
     init(queue: String, isQuiet: Bool) {
         self.queue = queue
         self.isQuiet = isQuiet
-        isLive = Terminal.isInteractive(STDERR_FILENO)
+        isLive = !isQuiet && Terminal.isInteractive(STDERR_FILENO)
         interval = isLive ? .milliseconds(500) : .seconds(10)
-        screen = Mutex(RedrawnText(to: STDERR_FILENO))
     }
 
     /// The resume line: what is done, what is left, and what may be fetched again.
@@ -31,85 +45,57 @@ final class ProgressView: Sendable {
         )
     }
 
+    /// A line that stays, above the live view.
     func note(_ text: String) {
-        screen.withLock { screen in
+        state.withLock { state in
+            try? state.screen.clear()
             Terminal.say("runner: \(text)")
-            screen.settle()
+            draw(&state)
         }
     }
 
     func show(_ progress: Progress) {
-        guard !isQuiet else { return }
-        if isLive {
-            let text = Self.block(progress, columns: Terminal.columns(STDERR_FILENO))
-            screen.withLock { screen in
-                if Terminal.isReady(STDERR_FILENO) { try? screen.draw(text) }
-            }
-        } else {
-            Terminal.say(Self.line(progress))
+        guard isLive else {
+            if !isQuiet { Terminal.say(Self.line(progress)) }
+            return
+        }
+        state.withLock { state in
+            state.progress = progress
+            draw(&state)
         }
     }
 
-    /// The result, which follows, says it all.
-    func end() { screen.withLock { try? $0.clear() } }
-
-    /// One line, for logs.
-    static func line(_ progress: Progress) -> String {
-        let counts = progress.counts
-        let done = counts.completed + counts.failed
-        var parts = [
-            "\(Format.count(done))/\(Format.count(counts.total)) (\(Format.percent(done, of: counts.total)))",
-            "\(Format.count(Int(progress.rateNow)))/s",
-            "average \(Format.count(Int(progress.rateAverage)))/s",
-            progress.timeLeft.map { "\(Format.duration($0)) left" } ?? "no estimate",
-            "\(Format.count(counts.failed)) failed",
-            "\(Format.count(counts.retrying)) retrying",
-            "\(Format.count(progress.inFlight)) in flight",
-            Format.megabytes(progress.residentBytes),
-        ]
-        if let trouble = progress.troubles.first { parts.append("waiting: \(trouble.sentence)") }
-        return parts.joined(separator: ", ")
-    }
-
-    /// A few lines, for a terminal.
-    static func block(_ progress: Progress, columns: Int, colour: Bool = Terminal.allowsColour)
-        -> String
-    {
-        let counts = progress.counts
-        let done = counts.completed + counts.failed
-        let numbers =
-            " \(Format.percent(done, of: counts.total))  \(Format.count(done)) / \(Format.count(counts.total))"
-        let width = max(10, min(60, columns - numbers.count - 2))
-        let filled =
-            counts.total > 0 ? Int(Double(width) * Double(done) / Double(counts.total)) : width
-        let bar = String(repeating: "━", count: filled)
-        let rest = String(repeating: "─", count: width - filled)
-        var lines = [
-            (colour ? "\u{1B}[32m\(bar)\u{1B}[90m\(rest)\u{1B}[0m" : bar + rest) + numbers,
-            "\(Format.count(Int(progress.rateNow)))/s now   \(Format.count(Int(progress.rateAverage)))/s average   "
-                + (progress.timeLeft.map { "\(Format.duration($0)) left" } ?? "no estimate yet"),
-            "\(Format.count(progress.inFlight)) in flight   \(Format.megabytes(progress.residentBytes))   "
-                + counts.outcomes.prefix(6).map {
-                    "\($0.label)\($0.state == .retrying ? " retrying" : ""): \(Format.count($0.count))"
-                }
-                .joined(separator: "  "),
-        ]
-        if let trouble = progress.troubles.first { lines.append("waiting: \(trouble.sentence)") }
-        return lines.map { clipped($0, to: columns) }.joined(separator: "\n")
-    }
-
-    /// Cut to the width of the terminal, colour codes not counted: a line that wraps cannot be
-    /// drawn over.
-    private static func clipped(_ line: String, to columns: Int) -> String {
-        var text = ""
-        var width = 0
-        var isInCode = false
-        for character in line {
-            if character == "\u{1B}" { isInCode = true }
-            if !isInCode { width += 1 }
-            if isInCode || width < columns { text.append(character) }
-            if isInCode && character == "m" { isInCode = false }
+    /// Says that the run is asked to stop: in the live view, which counts down, or in a line.
+    ///
+    /// - Parameter grace: How long requests in flight may take; `nil` when they are cut short.
+    func stop(within grace: Duration?) {
+        guard isLive else {
+            return note(
+                grace.map {
+                    "finishing the requests in flight, for \(Format.decimal($0.seconds)) s at most; once more to stop now"
+                } ?? "stopping now")
         }
-        return text
+        state.withLock { state in
+            state.stopping = grace.map { .finishing(until: .now + $0) } ?? .now
+            draw(&state)
+        }
+    }
+
+    /// Takes the live view off the screen: the result, which follows, says it all.
+    func end() {
+        state.withLock { state in
+            state.isOver = true
+            try? state.screen.clear()
+        }
+    }
+
+    private func draw(_ state: inout State) {
+        guard isLive, !state.isOver, state.progress != nil || state.stopping != nil,
+            Terminal.isReady(STDERR_FILENO)
+        else { return }
+        let (progress, stopping) = (state.progress, state.stopping)
+        try? state.screen.draw { size in
+            Self.lines(progress, stopping, columns: size?.usableColumns ?? 79)
+        }
     }
 }

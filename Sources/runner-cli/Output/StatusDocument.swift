@@ -10,7 +10,7 @@ struct StatusDocument: Encodable {
     init(_ counts: QueueCounts) {
         jobs = JobsDocument(counts)
         outcomes = counts.outcomes.map(OutcomeDocument.init)
-        run = counts.run.map { RunDocument($0, left: counts.left) }
+        run = counts.run.map { RunDocument($0, left: counts.left, trouble: $0.trouble) }
         isRunKnown = counts.isRunKnown
     }
 
@@ -27,30 +27,40 @@ struct StatusDocument: Encodable {
         try container.encode(isRunKnown, forKey: .isRunKnown)
     }
 
-    func text(of queue: String) -> String {
-        var lines = [
-            "\(queue): \(Format.percent(jobs.completed + jobs.failed, of: jobs.total)) done"
-        ]
-        for (name, count) in jobs.rows { lines.append(Self.row(name, Format.count(count))) }
-        if !outcomes.isEmpty {
-            lines.append("outcomes")
-            for group in outcomes {
-                lines.append(Self.row(group.outcome, Format.count(group.count), group.state))
+    /// - Parameter size: Of the terminal that all of it is to fit: where outcomes do not, failures
+    ///   come first, and the others are counted.
+    func lines(of queue: String, in size: Terminal.Size? = nil) -> [String] {
+        // Behind the count, the longest state takes 11.
+        let width = min(28, max(14, (size?.usableColumns ?? 80) - 2 - 11))
+        func row(_ name: String, _ count: Int, _ note: String = "") -> String {
+            let count = Format.count(count)
+            let gap = String(repeating: " ", count: max(1, width - name.count - count.count))
+            return "  \(name)\(gap)\(count)" + (note.isEmpty ? "" : "  \(note)")
+        }
+        let done = Format.percent(jobs.completed + jobs.failed, of: jobs.total)
+        let first = ["\(queue): \(done) done"] + jobs.rows.map { row($0, $1) }
+        let last = run?.lines ?? [idle(queue)]
+        guard !outcomes.isEmpty else { return first + last }
+        var rows = outcomes.map { row($0.outcome, $0.count, $0.state) }
+        if let size {
+            let others = (first + last).flatMap { Layout.wrapped($0, columns: size.usableColumns) }
+            let room = max(2, size.usableRows - others.count - 1)
+            if rows.count > room {
+                let isFailed = { (outcome: OutcomeDocument) in
+                    outcome.state == Outcome.State.failed.rawValue
+                }
+                rows = (outcomes.filter(isFailed) + outcomes.filter { !isFailed($0) })
+                    .map { row($0.outcome, $0.count, $0.state) }
+                rows = rows.prefix(room - 1) + ["  and \(rows.count - room + 1) more outcomes"]
             }
         }
-        lines.append(run?.text ?? idle(queue))
-        return lines.joined(separator: "\n")
+        return first + ["outcomes"] + rows + last
     }
 
     private func idle(_ queue: String) -> String {
         isRunKnown
             ? "no run is going on"
             : "whether a run is going on cannot be seen: \(queue)-lock may not be read"
-    }
-
-    private static func row(_ name: String, _ count: String, _ note: String = "") -> String {
-        let gap = String(repeating: " ", count: max(1, 28 - name.count - count.count))
-        return "  \(name)\(gap)\(count)" + (note.isEmpty ? "" : "  \(note)")
     }
 }
 
@@ -95,8 +105,11 @@ struct RunDocument: Encodable {
     let requestsPerSecond: Double
     let startedAt: String
     let secondsLeft: Double?
+    /// Why nothing gets through at present; `nil` while something does.
+    let trouble: String?
 
-    init(_ run: QueueCounts.LiveRun, left: Int) {
+    init(_ run: QueueCounts.LiveRun, left: Int, trouble: String?) {
+        self.trouble = trouble
         pid = run.pid
         workers = run.workers
         requestsPerSecond = run.requestsPerSecond
@@ -105,7 +118,7 @@ struct RunDocument: Encodable {
     }
 
     private enum CodingKeys: String, CodingKey {
-        case active, pid, workers
+        case active, pid, workers, trouble
         case requestsPerSecond = "requests_per_s"
         case startedAt = "started_at"
         case secondsLeft = "eta_s"
@@ -119,13 +132,16 @@ struct RunDocument: Encodable {
         try container.encode((requestsPerSecond * 10).rounded() / 10, forKey: .requestsPerSecond)
         try container.encode(startedAt, forKey: .startedAt)
         try container.encode(secondsLeft.map { $0.rounded() }, forKey: .secondsLeft)
+        try container.encode(trouble, forKey: .trouble)
     }
 
-    var text: String {
+    var lines: [String] {
         let left =
             secondsLeft.map { "about \(Format.duration(.seconds(min($0, 1e18)))) left" }
             ?? "no estimate yet"
-        return
-            "running: process \(pid), \(Format.count(workers)) workers, \(Format.count(Int(requestsPerSecond)))/s, \(left)"
+        let rate = Format.count(Int(requestsPerSecond))
+        return [
+            "running: process \(pid), \(Format.count(workers)) workers, \(rate)/s, \(left)"
+        ] + (trouble.map { ["paused: \(Terminal.escaped($0))"] } ?? [])
     }
 }

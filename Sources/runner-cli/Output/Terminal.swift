@@ -38,7 +38,7 @@ enum Terminal {
         try write(bytes[...], to: STDOUT_FILENO)
     }
 
-    fileprivate static func write(_ text: String, to descriptor: Int32) throws(OutputError) {
+    static func write(_ text: String, to descriptor: Int32) throws(OutputError) {
         try write(Array(text.utf8)[...], to: descriptor)
     }
 
@@ -66,11 +66,30 @@ enum Terminal {
 
     static var allowsColour: Bool { getenv("NO_COLOR").map { $0.pointee == 0 } ?? true }
 
-    static func columns(_ descriptor: Int32) -> Int {
-        var size = winsize()
-        let result = ioctl(descriptor, UInt(TIOCGWINSZ), &size)
-        return result == 0 && size.ws_col > 0 ? Int(size.ws_col) : 80
+    struct Size {
+        let columns: Int
+        let rows: Int
+
+        /// But for the last: what fills it may wrap.
+        var usableColumns: Int { max(1, columns - 1) }
+        /// But for that of the cursor.
+        var usableRows: Int { max(1, rows - 1) }
     }
+
+    /// As it is now; 80 by 24 where it does not say.
+    static func size(_ descriptor: Int32) -> Size {
+        var size = winsize()
+        let isKnown = ioctl(descriptor, UInt(TIOCGWINSZ), &size) == 0
+        return Size(
+            columns: isKnown && size.ws_col > 0 ? Int(size.ws_col) : 80,
+            rows: isKnown && size.ws_row > 0 ? Int(size.ws_row) : 24)
+    }
+
+    /// Whether lines that stand on the screen are wrapped when the window is made narrower, as most
+    /// terminals do; these cut them off.
+    static let wrapsAgain =
+        getenv("XTERM_VERSION") == nil && getenv("STY") == nil
+        && getenv("TERM").map { String(cString: $0) } != "linux"
 
     /// Control characters spelt out: a file name or a server's text must not drive the terminal.
     static func escaped(_ text: String) -> String {
@@ -93,39 +112,5 @@ struct OutputError: Error, CustomStringConvertible {
     var description: String {
         let reason = String(cString: strerror(number))
         return "\(done)standard output cannot be written (\(reason)); send it elsewhere"
-    }
-}
-
-/// Text that is drawn over what it drew before, where the terminal can do that.
-struct RedrawnText {
-    private let stream: Int32
-    private let isInteractive: Bool
-    private var height = 0
-
-    init(to descriptor: Int32) {
-        stream = descriptor
-        isInteractive = Terminal.isInteractive(descriptor)
-    }
-
-    mutating func draw(_ text: String) throws(OutputError) {
-        let lines = text.split(separator: "\n", omittingEmptySubsequences: false)
-        var output = ""
-        if isInteractive {
-            if height > 0 { output += "\u{1B}[\(height)A" }
-            output += "\r\u{1B}[J"
-        }
-        output += text + "\n"
-        height = lines.count
-        try Terminal.write(output, to: stream)
-    }
-
-    /// Leaves what was drawn where it is.
-    mutating func settle() { height = 0 }
-
-    /// Takes what was drawn off the screen again.
-    mutating func clear() throws(OutputError) {
-        guard isInteractive, height > 0 else { return }
-        try Terminal.write("\u{1B}[\(height)A\r\u{1B}[J", to: stream)
-        height = 0
     }
 }

@@ -38,6 +38,8 @@ enum CurlFailure {
         case CURLE_RECV_ERROR: .reason(isBroken(report.message) ? .reset : .badResponse)
         case CURLE_WEIRD_SERVER_REPLY, CURLE_BAD_CONTENT_ENCODING, CURLE_WRITE_ERROR:
             .reason(.badResponse)
+        // A trailer that is no field.
+        case CURLE_BAD_FUNCTION_ARGUMENT where report.wasSent: .reason(.badResponse)
         // Once the request was sent, it is a line of a head beyond libcurl's 100 KB: what came from
         // a server is the server's.
         case CURLE_OUT_OF_MEMORY: report.wasSent ? .reason(.badResponse) : .local(ENOMEM)

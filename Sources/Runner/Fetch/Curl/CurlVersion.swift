@@ -1,11 +1,48 @@
 internal import CCurl
 
-/// The libcurl this process runs with, which may be another than it was built with.
-enum CurlVersion {
-    /// As `LIBCURL_VERSION_NUM`: 0x075801 is 7.88.1.
-    static let number: UInt32 = curl_version_info(CURLVERSION_FIRST)?.pointee.version_num ?? 0
+/// The libcurl a program runs with, which need not be the one it was built with.
+public struct CurlVersion: Sendable, CustomStringConvertible {
+    /// As 0xMMmmpp: major, minor, patch.
+    let number: UInt32
+    let text: String
+    /// The TLS library with its version; `nil` when there is none, and https cannot be fetched.
+    let tlsLibrary: String?
+
+    init(number: UInt32, text: String, tlsLibrary: String?) {
+        self.number = number
+        self.text = text
+        self.tlsLibrary = tlsLibrary
+    }
+
+    /// The one this process has loaded.
+    public static var loaded: CurlVersion {
+        guard let version = curl_version_info(CURLVERSION_FIRST)?.pointee else {
+            preconditionFailure("curl_version_info always returns its static struct")
+        }
+        return CurlVersion(
+            number: version.version_num, text: String(cString: version.version),
+            tlsLibrary: version.ssl_version.map { String(cString: $0) })
+    }
+
+    /// `libcurl 7.88.1 (OpenSSL/3.0.19)`.
+    public var description: String { "libcurl \(text) (\(tlsLibrary ?? "without TLS"))" }
 
     /// Whether a header line that continues none can corrupt memory (`ResponseHead.Refusal`): from
     /// 7.83.0, which brought the headers API, to 8.1.0, which cured it.
-    static let joinsFirstField = (0x075300..<0x080100).contains(number)
+    static let joinsFirstField = firstFieldFault.contains(loaded.number)
+    // `state.prevhead` outlives its request: cured by commit cd1c611b24 of 8.1.0.
+    private static let firstFieldFault: Range<UInt32> = 0x075300..<0x080100
+
+    /// Faults of this version that a server can reach, a line each. A distribution may have cured
+    /// them without another number.
+    public var knownFaults: [String] {
+        Self.faults.filter { $0.versions.contains(number) }.map(\.what)
+    }
+
+    private static let faults: [(versions: Range<UInt32>, what: String)] = [
+        (
+            firstFieldFault,
+            "a response whose first header line begins with a blank corrupts memory (guarded against)"
+        )
+    ]
 }

@@ -37,6 +37,8 @@ final class EventLoop: TaskExecutor, @unchecked Sendable {
     private var ended: [Transfer] = []
     private(set) var isCancelled = false
     weak var client: (any EventLoopClient)?
+    /// Events handed to libcurl: a plain connection is read once in each.
+    private(set) var actions = 0
     /// Read once a turn.
     private(set) var now = Now.read()
 
@@ -229,9 +231,12 @@ final class EventLoop: TaskExecutor, @unchecked Sendable {
         if descriptor == bell { return answerBell() }
         guard let shard = sockets.listener(of: descriptor) else {
             if lookupSockets.contains(descriptor) { return answerLookup(event) }
-            // An idle connection spoke or hung up; libcurl finds out when it wants it again.
+            // An idle connection hung up, or spoke. libcurl finds out when it wants it again; but
+            // what came before a request is no answer to it: then the connection ends here. (TLS
+            // and HTTP/2 have things to say of their own.)
             _ = epoll_control(epoll, EPOLL_CTL_DEL, descriptor, 0)
             sockets.unregister(descriptor)
+            if sockets.isPlain(descriptor) { shutdown(descriptor, Int32(SHUT_RDWR)) }
             return
         }
         let bits = event.events
@@ -240,6 +245,7 @@ final class EventLoop: TaskExecutor, @unchecked Sendable {
             | (bits & EPOLLOUT.rawValue != 0 ? CURL_CSELECT_OUT : 0)
             | (bits & (EPOLLERR.rawValue | EPOLLHUP.rawValue) != 0 ? CURL_CSELECT_ERR : 0)
         let before = ended.count
+        actions += 1
         shard.act(on: descriptor, mask)
         guard ended.count > before else { return }
         answered.append(contentsOf: ended[before...])
@@ -355,10 +361,22 @@ final class EventLoop: TaskExecutor, @unchecked Sendable {
     }
 
     /// - Returns: A descriptor, or -1 with `errno` set.
-    func openSocket(_ family: Int32, _ type: Int32, _ proto: Int32) -> Int32 {
+    ///
+    /// - Parameter isPlain: Whether the connection is not encrypted.
+    func openSocket(
+        _ family: Int32, _ type: Int32, _ proto: Int32, isPlain: Bool
+    ) -> Int32 {
         let descriptor = socket(family, type | Int32(SOCK_CLOEXEC.rawValue), proto)
-        if descriptor >= 0 { sockets.open(descriptor) }
+        if descriptor >= 0 { sockets.open(descriptor, isPlain: isPlain) }
         return descriptor
+    }
+
+    /// Ends a connection on which there is more to read.
+    func dropIfReadable(_ descriptor: Int32) {
+        var byte: UInt8 = 0
+        guard recv(descriptor, &byte, 1, Int32(MSG_PEEK) | Int32(MSG_DONTWAIT)) > 0
+        else { return }
+        shutdown(descriptor, Int32(SHUT_RDWR))
     }
 
     func closeSocket(_ descriptor: Int32) -> Int32 {

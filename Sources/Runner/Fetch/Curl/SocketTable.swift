@@ -7,6 +7,8 @@ struct SocketTable {
         var isListening = false
         /// Opened by us, so we see it closed.
         var isConnection = false
+        /// One without TLS.
+        var isPlain = false
     }
 
     private var entries = [Entry](repeating: Entry(), count: 256)
@@ -18,6 +20,7 @@ struct SocketTable {
     }
 
     func isConnection(_ descriptor: Int32) -> Bool { entries[Int(descriptor)].isConnection }
+    func isPlain(_ descriptor: Int32) -> Bool { entries[Int(descriptor)].isPlain }
 
     /// - Returns: The events epoll was told before; 0 when it does not know the descriptor.
     mutating func listen(to descriptor: Int32, events: UInt32, _ shard: Shard) -> UInt32 {
@@ -36,9 +39,9 @@ struct SocketTable {
 
     mutating func unregister(_ descriptor: Int32) { entries[Int(descriptor)].registered = 0 }
 
-    mutating func open(_ descriptor: Int32) {
+    mutating func open(_ descriptor: Int32, isPlain: Bool) {
         grow(to: descriptor)
-        entries[Int(descriptor)] = Entry(isConnection: true)
+        entries[Int(descriptor)] = Entry(isConnection: true, isPlain: isPlain)
     }
 
     mutating func close(_ descriptor: Int32) {

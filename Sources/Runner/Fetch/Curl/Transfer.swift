@@ -356,7 +356,9 @@ final class Transfer {
 
     private func failure(of result: CURLcode) -> Response.Failure? {
         if let fault = incoming.fault { return fault }
-        if result == CURLE_OK || incoming.isCut { return incoming.faultAtEnd }
+        if result == CURLE_OK || incoming.isCut || incoming.isAbandoned {
+            return incoming.faultAtEnd
+        }
         var report = CurlFailure.Report(result: result)
         report.message = String(cString: message)
         report.systemError = socketError
@@ -370,9 +372,23 @@ final class Transfer {
     }
 
     private func openSocket(for address: curl_sockaddr) -> Int32 {
-        let descriptor = shard.loop.openSocket(address.family, address.socktype, address.protocol)
+        let descriptor = shard.loop.openSocket(
+            address.family, address.socktype, address.protocol, isPlain: isHTTPS == false)
         if descriptor < 0 { socketError = errno }
         return descriptor
+    }
+
+    /// Sees to it that bytes after the response are not taken for the next one's.
+    ///
+    /// > A client that receives a response with more bytes than its length MUST NOT process them as a
+    /// > separate response (RFC 9112, 6.3). libcurl leaves them on a connection that it keeps: what is
+    /// > no more than it asked the kernel for.
+    ///
+    /// To be called while libcurl still knows the connection.
+    func dropExcess() {
+        guard isHTTPS == false, incoming.mayHaveExcess(bufferBytes: bufferBytes) else { return }
+        let descriptor = easy_get_socket(easy)
+        if descriptor >= 0 { shard.loop.dropIfReadable(descriptor) }
     }
 
     // MARK: - What libcurl calls
@@ -421,6 +437,7 @@ final class Transfer {
     }
 
     private func received(_ bytes: UnsafeRawBufferPointer) -> Int {
+        incoming.noteRead(number: shard.loop.actions)
         let isTaken =
             incoming.awaitsHead ? incoming.check(piece: bytes) : incoming.take(body: bytes, capture)
         return isTaken ? bytes.count : 0

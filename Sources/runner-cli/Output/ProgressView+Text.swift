@@ -1,0 +1,118 @@
+import Glibc
+import JobStore
+import Runner
+
+extension ProgressView {
+    /// One line, for logs.
+    static func line(_ progress: Progress) -> String {
+        let counts = progress.counts
+        let done = counts.completed + counts.failed
+        var parts = [
+            "\(Format.count(done))/\(Format.count(counts.total)) (\(Format.percent(done, of: counts.total)))",
+            "\(Format.count(Int(progress.rateNow)))/s",
+            "average \(Format.count(Int(progress.rateAverage)))/s",
+            progress.timeLeft.map { "\(Format.duration($0)) left" } ?? "no estimate",
+            "\(Format.count(counts.failed)) failed",
+            "\(Format.count(counts.retrying)) retrying",
+            "\(Format.count(progress.inFlight)) in flight",
+            Format.megabytes(progress.residentBytes),
+        ]
+        parts += notices(progress)
+        return parts.joined(separator: ", ")
+    }
+
+    /// A few lines for a terminal: what fits a line stands in one, what is said in words may be
+    /// longer.
+    ///
+    /// - Parameter progress: `nil` before the first is known.
+    static func lines(
+        _ progress: Progress?, _ stopping: Stopping? = nil, columns: Int,
+        colour: Bool = Terminal.allowsColour, now: ContinuousClock.Instant = .now
+    ) -> [String] {
+        guard let progress else { return stopping.map { [text(of: $0, now: now)] } ?? [] }
+        let counts = progress.counts
+        let speed = [
+            "\(Format.count(Int(progress.rateNow)))/s now",
+            "\(Format.count(Int(progress.rateAverage)))/s average",
+            progress.timeLeft.map { "\(Format.duration($0)) left" } ?? "no estimate yet",
+        ]
+        let load = [
+            "\(Format.count(progress.inFlight)) in flight",
+            "\(Format.megabytes(progress.residentBytes)) of memory",
+        ]
+        var lines = bar(counts, columns: columns, colour: colour)
+        if let stopping { lines.append(text(of: stopping, now: now)) }
+        lines += notices(progress)
+        lines += Layout.flowed(speed, columns: columns)
+        lines += Layout.flowed(load, columns: columns)
+        return lines + outcomes(counts, columns: columns)
+    }
+
+    /// Why a run does not move on as usual, a line each.
+    private static func notices(_ progress: Progress) -> [String] {
+        var notices = progress.troubles.prefix(3).map { trouble in
+            let since = Format.duration(trouble.duration)
+            let name = trouble.host.isEmpty ? "paused" : "waiting for \(trouble.host)"
+            let what = trouble.message.isEmpty ? "cannot be reached" : trouble.message
+            return Terminal.escaped("\(name), \(since): \(what)\(cure(for: trouble))")
+        }
+        if progress.troubles.count > 3 {
+            notices.append("and for \(Format.count(progress.troubles.count - 3)) more hosts")
+        }
+        // Not for the short waits there are between any two attempts.
+        if let until = progress.waitingUntilMicros, until / 1_000_000 - time(nil) >= 5 {
+            notices.append("waiting until \(Timestamp.timeOfDay(until)) for the next retry")
+        }
+        return notices
+    }
+
+    private static func cure(for trouble: Trouble) -> String {
+        switch trouble.kind {
+        case .certificate: "; name who to trust with --cacert FILE, or trust anyone with -k"
+        case .openFiles: "; lower --workers, or raise the limit with ulimit -n"
+        case .authorities: "; see --cacert"
+        case .host, .machine: ""
+        }
+    }
+
+    private static func text(of stopping: Stopping, now: ContinuousClock.Instant) -> String {
+        switch stopping {
+        case .finishing(let until):
+            let left = Format.decimal(max(0, (until - now).seconds.rounded(.up)))
+            return
+                "finishing the requests in flight, for \(left) s at most; once more to stop now"
+        case .now: return "stopping now"
+        }
+    }
+
+    /// A bar and its numbers; where it is too narrow for both, the numbers.
+    private static func bar(_ counts: QueueCounts, columns: Int, colour: Bool) -> [String] {
+        let done = counts.completed + counts.failed
+        let numbers = [
+            Format.percent(done, of: counts.total),
+            "\(Format.count(done)) / \(Format.count(counts.total))",
+        ]
+        let text = " " + numbers.joined(separator: "  ")
+        let width = min(60, columns - text.count)
+        guard width >= 10 else { return Layout.flowed(numbers, columns: columns) }
+        let filled =
+            counts.total > 0 ? Int(Double(width) * Double(done) / Double(counts.total)) : width
+        let bar = String(repeating: "━", count: filled)
+        let rest = String(repeating: "─", count: width - filled)
+        return [(colour ? "\u{1B}[32m\(bar)\u{1B}[90m\(rest)\u{1B}[0m" : bar + rest) + text]
+    }
+
+    /// A line a state: how many jobs ended so, and with what, most frequent first.
+    private static func outcomes(_ counts: QueueCounts, columns: Int) -> [String] {
+        let states = [Outcome.State.completed, .failed, .retrying].map { state in
+            counts.outcomes.filter { $0.state == state }
+        }
+        let totals = states.map { Format.count($0.reduce(0) { $0 + $1.count }) }
+        let width = totals.map(\.count).max() ?? 0
+        return zip(["completed", "failed", "retrying"], zip(states, totals)).map { name, state in
+            let gap = String(repeating: " ", count: 11 + width - name.count - state.1.count)
+            let groups = state.0.map { "\($0.label): \(Format.count($0.count))" }
+            return Layout.shortened([name + gap + state.1] + groups, columns: columns)
+        }
+    }
+}

@@ -1,0 +1,65 @@
+import JobStore
+import Runner
+
+/// How a run ended; the JSON is a contract (docs/CLI.md).
+struct RunReport: Encodable {
+    private enum Ending: String, Encodable {
+        case finished, stopped, stalled
+        case diskReserve = "disk_reserve"
+        case diskFull = "disk_full"
+    }
+
+    let status: ExitStatus
+    private let ending: Ending
+    private let elapsed: Duration
+    private let finished: Int
+    private let counts: QueueCounts
+    /// What to do about the jobs that are left.
+    private let cure: String
+
+    /// - Parameter ending: `nil` when a full disk ended it, of which an error tells more.
+    init(ending: Crawl.Ending?, counts: QueueCounts, before: QueueCounts, elapsed: Duration) {
+        self.counts = counts
+        self.elapsed = elapsed
+        finished = counts.completed + counts.failed - before.completed - before.failed
+        let resume = "run again to resume"
+        let end: (Ending, ExitStatus, String) =
+            switch ending {
+            case nil: (.diskFull, .limit, "make room and run again")
+            case _ where counts.left == 0: (.finished, counts.failed > 0 ? .someFailed : .done, "")
+            case .finished, .stopped: (.stopped, .stopped, resume)
+            case .stalled: (.stalled, .limit, resume)
+            case .diskReserve(let folder):
+                (
+                    .diskReserve, .limit,
+                    "the disk of \(folder) has less room than --min-free-disk, make some and run again"
+                )
+            }
+        (self.ending, status, cure) = end
+    }
+
+    private enum CodingKeys: String, CodingKey {
+        case ending, jobs, outcomes
+        case finished
+        case elapsedSeconds = "elapsed_s"
+    }
+
+    func encode(to encoder: any Encoder) throws {
+        var container = encoder.container(keyedBy: CodingKeys.self)
+        try container.encode(ending, forKey: .ending)
+        try container.encode(finished, forKey: .finished)
+        try container.encode(elapsed.seconds, forKey: .elapsedSeconds)
+        try container.encode(JobsDocument(counts), forKey: .jobs)
+        try container.encode(counts.outcomes.map(OutcomeDocument.init), forKey: .outcomes)
+    }
+
+    var text: String {
+        let rate = Format.count(Int(Double(finished) / max(elapsed.seconds, 0.001)))
+        let done =
+            "\(ending.rawValue): \(Format.count(finished)) jobs in \(Format.duration(elapsed)) (\(rate)/s)"
+        let all =
+            "\(Format.count(counts.completed)) completed, \(Format.count(counts.failed)) failed of \(Format.count(counts.total))"
+        let left = counts.left > 0 ? "; \(Format.count(counts.left)) left: \(cure)" : ""
+        return "\(done); \(all)\(left)"
+    }
+}

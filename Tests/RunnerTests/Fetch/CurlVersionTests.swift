@@ -1,0 +1,25 @@
+import Testing
+
+@testable import Runner
+
+@Suite struct CurlVersionTests {
+    @Test func description_namesTheTLSLibrary() {
+        let version = CurlVersion(number: 0x075801, text: "7.88.1", tlsLibrary: "OpenSSL/3.0.19")
+        #expect(version.description == "libcurl 7.88.1 (OpenSSL/3.0.19)")
+        let bare = CurlVersion(number: 0x075801, text: "7.88.1", tlsLibrary: nil)
+        #expect(bare.description == "libcurl 7.88.1 (without TLS)")
+    }
+
+    @Test(arguments: [
+        (0x075202, false), (0x075300, true), (0x075801, true), (0x080001, true), (0x080100, false),
+    ])
+    func knownFaults_areThoseOfTheVersion(number: UInt32, corruptsMemory: Bool) {
+        let version = CurlVersion(number: number, text: "", tlsLibrary: nil)
+        #expect(version.knownFaults.contains { $0.contains("first header line") } == corruptsMemory)
+    }
+
+    @Test func loaded_isTheOneInUse() {
+        #expect(CurlVersion.loaded.number >= 0x075000)
+        #expect(CurlVersion.loaded.text.hasPrefix("\(CurlVersion.loaded.number >> 16)."))
+    }
+}
