@@ -15,10 +15,13 @@ import asyncio
 import collections
 import json
 import re
+import resource
 import signal
 import socket
 import struct
+import subprocess
 import sys
+import urllib.request
 
 import corpus
 
@@ -61,7 +64,10 @@ class Plan:
                     return NOT_FOUND
             if case.number is not None:
                 return self.numbered(job_id, case, 0, isFirst=True)
-            return self.operations(job_id, case, rest.decode("latin-1"))
+            name = rest.decode("latin-1")
+            if not name and self.asked[job_id] > 1 and "again" in case.replies:
+                name = "again"
+            return self.operations(job_id, case, name)
         self.elsewhere[path.decode("latin-1")] += 1
         if path.startswith(b"/_/"):
             return self.control(path)
@@ -234,7 +240,41 @@ async def serve(plan, port):
     dead.close()
 
 
+class Origin:
+    """The origin as a process of its own, for those who ask it; a context manager."""
+
+    def __init__(self, plan_path):
+        self.process = subprocess.Popen(
+            [sys.executable, "-B", __file__, "--plan", plan_path], stdout=subprocess.PIPE)
+        self.port = int(self.process.stdout.readline().rsplit(b":", 1)[1])
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.process.terminate()
+        self.process.wait()
+        self.process.stdout.close()
+
+    def counts(self):
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/_/counts", timeout=30) as answer:
+            return json.load(answer)
+
+
+def write_plan(path, cases, jobs):
+    """`jobs` says which IDs get which case, by name."""
+    plan = {
+        "first": corpus.FIRST_ID, "jobs": {str(job_id): name for job_id, name in jobs.items()},
+        "cases": [case.to_json() for case in cases],
+    }
+    with open(path, "w", encoding="utf-8") as file:
+        json.dump(plan, file)
+
+
 def main():
+    # Thousands of connections.
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--plan", help="a JSON file; without one, every ID is healthy")
     parser.add_argument("--port", type=int, default=0)
