@@ -179,6 +179,15 @@ case("length.more-than-came", [send(OK.replace(b": 2", b": 10")), close()], "res
      "RFC 9112 8: incomplete")
 case("length.less-than-came", OK + POISON, "200",
      "what stands behind is nobody's answer, least of all the next job's", body=b"ok")
+LARGE = b"0123456789" * 10_000
+case("length.less-than-came-large", response(body=LARGE) + POISON, "200",
+     "the same, where libcurl reads just as much as was said and leaves the rest to the next",
+     body=LARGE)
+case("length.less-than-came-line-end", response(body=LARGE) + b"\n", "200",
+     "the same with one byte, as in curl 224", body=LARGE)
+case("chunk.then-more-large", chunked(LARGE) + POISON, "200", "the same in chunks", body=LARGE)
+case("bodiless.head-then-body", [send(b"HTTP/1.1 204 Nothing\r\n\r\n"), send(POISON)], "204",
+     "the same, where a body is written apart from its head", body=b"")
 # Later than this it is the next job's answer, for all a client can tell.
 case("length.more-comes-apart", [send(OK), send(POISON)], "200",
      "the same, when it is read after the end: what waits on an idle connection is not for the next",

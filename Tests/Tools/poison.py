@@ -98,7 +98,7 @@ def measure(setting, cases, jobs, count, origin, arguments, folder):
     if is_late:
         faults.append(f"did not end within {arguments.time_limit} s, and was killed")
     elif status < 0:
-        faults.append(f"crashed by signal {-status}: {err.strip()[-300:]}")
+        faults.append(f"crashed by signal {-status}: {' '.join(err.split())[:300]}")
 
     counts = origin.counts()
     asked = {int(job_id): times for job_id, times in counts["asked"].items()}
@@ -110,7 +110,7 @@ def measure(setting, cases, jobs, count, origin, arguments, folder):
         for row in csv.DictReader(export.stdout.splitlines())
     }
     healthy = set(range(first, first + count)) - set(jobs)
-    faults += check_healthy(healthy, rows, asked)
+    faults += check_healthy(healthy, rows, asked, counts["after"])
     has_failed = any(state == "failed" for state, _ in rows.values())
     if status >= 0 and not is_late and status != (1 if has_failed else 0):
         faults.append(f"ended with {status}: {err.strip()[-300:]}")
@@ -122,7 +122,9 @@ def measure(setting, cases, jobs, count, origin, arguments, folder):
     if bodies is not None:
         for job_id in sorted(healthy):
             if rows[job_id][0] == "completed" and bodies.get(job_id) != corpus.healthy_body(job_id):
-                faults.append(f"healthy job {job_id} has the body {bodies.get(job_id)!r}")
+                behind = " and ".join(counts["after"].get(str(job_id), []))
+                faults.append(
+                    f"healthy job {job_id}, behind {behind}, has the body {bodies.get(job_id)!r}")
 
     differences = []
     outcomes = {}
@@ -197,7 +199,8 @@ def memory_peak_kb(pid):
     return 0
 
 
-def check_healthy(healthy, rows, asked):
+def check_healthy(healthy, rows, asked, after):
+    """`after` says behind which poison a job came on its connection."""
     faults = []
     wrong = collections.Counter()
     examples = {}
@@ -212,7 +215,9 @@ def check_healthy(healthy, rows, asked):
         wrong[kind] += 1
         examples.setdefault(kind, job_id)
     for kind, count in wrong.most_common():
-        faults.append(f"{count} healthy jobs {kind}, the first is {examples[kind]}")
+        behind = " and ".join(after.get(str(examples[kind]), []))
+        faults.append(f"{count} healthy jobs {kind}, the first is {examples[kind]}"
+                      + (f", behind {behind}" if behind else ""))
     return faults
 
 
@@ -289,6 +294,7 @@ def main():
     parser.add_argument("--alone", action="store_true",
                         help="each case in a run of its own, with one worker")
     parser.add_argument("--only", help="cases whose names begin so")
+    parser.add_argument("--without", nargs="*", default=[], help="cases to leave out")
     parser.add_argument("--verdicts", nargs="*", default=[], help="of verdicts.py")
     parser.add_argument("--healthy", type=int, default=10_000)
     parser.add_argument("--workers", type=int, nargs="+", default=[1, 50, 1000])
@@ -313,6 +319,7 @@ def main():
     cases = [case for name in arguments.cases for case in corpus.load(name)]
     if arguments.only:
         cases = [case for case in cases if case.name.startswith(arguments.only)]
+    cases = [case for case in cases if case.name not in arguments.without]
     arguments.verdict = {}
     for path in arguments.verdicts:
         with open(path, encoding="utf-8") as file:

@@ -45,10 +45,12 @@ class Plan:
         self.bounced = {}
         self.asked = collections.Counter()
         self.elsewhere = collections.Counter()
+        # Of a healthy job, the cases that were answered last on the connections it came on.
+        self.after = {}
         self.connections = 0
         self.connections_max = 0
 
-    def reply(self, path):
+    def reply(self, path, connection):
         """What to answer: bytes, or operations."""
         head, _, rest = path.split(b"?", 1)[0][1:].partition(b"/")
         job_id = int(head) if head.isdigit() else -1
@@ -57,7 +59,11 @@ class Plan:
             if not rest:
                 self.asked[job_id] += 1
                 if case is None:
+                    if connection.case:
+                        self.after.setdefault(job_id, []).append(connection.case)
+                        connection.case = None
                     return healthy(job_id)
+                connection.case = case.name
             else:
                 self.elsewhere[path.decode("latin-1")] += 1
                 if case is None:
@@ -114,11 +120,12 @@ class Plan:
         if path == b"/_/reset":
             self.asked.clear()
             self.elsewhere.clear()
+            self.after.clear()
             self.bounced.clear()
             self.connections_max = self.connections
         counts = {
             "connections": self.connections, "connections_max": self.connections_max,
-            "asked": self.asked, "elsewhere": self.elsewhere,
+            "asked": self.asked, "elsewhere": self.elsewhere, "after": self.after,
         }
         return plain(json.dumps(counts).encode())
 
@@ -142,6 +149,8 @@ class Connection(asyncio.Protocol):
         self.transport = None
         self.task = None
         self.is_silent = False
+        # The poison that was the last answer on it.
+        self.case = None
         self.may_write = asyncio.Event()
         self.may_write.set()
 
@@ -178,7 +187,7 @@ class Connection(asyncio.Protocol):
             words = self.buffer[:end].split(b"\r\n", 1)[0].split(b" ")
             self.buffer = self.buffer[end + 4:]
             path = words[1] if len(words) == 3 and words[1].startswith(b"/") else b"/"
-            reply = self.plan.reply(path)
+            reply = self.plan.reply(path, self)
             if isinstance(reply, bytes):
                 self.transport.write(reply)
             elif all(operation[0] == "send" for operation in reply):

@@ -122,7 +122,7 @@ class PoisonTests(unittest.TestCase):
     """The checks, with a program that does as it is told instead of fetching."""
 
     def faults(self, rows, asked):
-        return poison.check_healthy({1, 2}, rows, asked)
+        return poison.check_healthy({1, 2}, rows, asked, {})
 
     def test_checkHealthy_findsWhatIsLostFailedOrAskedTwice(self):
         right = {1: ("completed", "200"), 2: ("completed", "200")}
