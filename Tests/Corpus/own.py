@@ -254,7 +254,14 @@ case("transfer.unknown",
 case("transfer.gzip-chunked",
      [send(chunked(gzip.compress(TEXT, mtime=0)).replace(b"chunked", b"gzip, chunked", 1)),
       close()],
-     "200 bad_response", "not asked for with TE, so a server must not; curl decodes it")
+     "200 bad_response", "not asked for with TE, so a server must not; curl decodes it", body=TEXT)
+case("transfer.gzip", [
+    send(response("200 OK", "Transfer-Encoding: gzip", body=gzip.compress(TEXT, mtime=0),
+                  length=False)), close()], "200 bad_response",
+     "as in chunks: decoded or refused, never kept as it came", body=TEXT)
+case("transfer.unknown-chunked", [
+    send(chunked(b"ok").replace(b"chunked", b"bogus, chunked", 1)), close()], "bad_response",
+     "RFC 9112 6.1: no way to tell the body")
 
 # MARK: Content codings
 
@@ -312,6 +319,7 @@ case("coding.two-inner-cut",
      encoded("deflate, gzip", gzip.compress(zlib.compress(TEXT)[:40], mtime=0)), "bad_response",
      "the outer is whole, the inner is not")
 case("coding.identity", encoded("identity", TEXT), "200", "no coding", body=TEXT)
+case("coding.none", encoded("none", TEXT), "200", "no coding, says curl, too (curl 328)", body=TEXT)
 case("coding.unknown", encoded("bogus", TEXT), "bad_response",
      "curl --compressed: bad content encoding")
 case("coding.hundred", encoded(", ".join(["gzip"] * 100), ZIPPED), "bad_response",
@@ -395,6 +403,12 @@ case("redirect.long-wait", redirect("/@ID@/end", "Retry-After: 3600"), "200",
      "does not count on a redirect that is followed", END, body=b"ok")
 case("redirect.body", redirect("/@ID@/end", body=TEXT), "200", "a body nobody wants", END,
      body=b"ok")
+case("redirect.body-unended",
+     redirect("/@ID@/end", "Connection: close").replace(b"Content-Length: 0\r\n", b"") + b"moved",
+     "200", "until close, which never comes: curl goes on at once (curl 43)", END, body=b"ok")
+case("redirect.body-endless",
+     [send(redirect("/@ID@/end").replace(b"Content-Length: 0\r\n", b"")), repeat(b"z" * 65_536)],
+     "200", "the same with bytes that do not end", END, body=b"ok")
 case("redirect.gzip-cut", redirect("/@ID@/end", "Content-Encoding: gzip", body=ZIPPED[:40]), "200",
      "a redirect's body is not looked at", END, body=b"ok")
 case("redirect.closed", [send(redirect("/@ID@/end", "Connection: close")), close()], "200",
