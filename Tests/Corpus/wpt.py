@@ -1,8 +1,8 @@
 """Cases after web-platform-tests, said anew: fetch/content-length and fetch/h1-parsing.
 
-There a browser's `fetch` is asked; a network error there is a failure here. Where the tests demand a
-network error and libcurl gives a response, both are right here: the Fetch standard is stricter than
-RFC 9112, and curl is what users compare with. `STRICT` names what the tests themselves demand
+There a browser's `fetch` is asked; a network error there is a failure here. Where the tests demand
+a network error and libcurl gives a response, both are right here: the Fetch standard is stricter
+than RFC 9112, and curl is what users compare with. `STRICT` names what the tests themselves demand
 (`error` or a body's length), for the table in README.md.
 """
 
@@ -93,7 +93,8 @@ for symbol, byte in [
             before + (byte if place == wanted else b"") for place, before in PLACES) + REST
         # Some are right: blanks around a reason or a value, a colon within either.
         case(f"byte.{symbol}.{wanted}", data, "error",
-             ERROR if wanted in NO_HTTP else f"200 {ERROR}", "the Fetch standard refuses it; RFC 9112 2.2 and 5 let a client forgive some")
+             ERROR if wanted in NO_HTTP else f"200 {ERROR}",
+             "the Fetch standard refuses it; RFC 9112 2.2 and 5 let a client forgive some")
 
 # MARK: NUL in a field
 

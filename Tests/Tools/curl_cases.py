@@ -7,10 +7,10 @@
         --verdicts /tmp/curl-verdicts.json
 
 Read is what the HTTP server of the tests sends (`<reply><data>`), with the macros, variables and
-server commands of docs/tests/FILEFORMAT.md; how curl is called is not, since every case is asked for
-with a plain GET that follows redirects. A case keeps its test's number, so that `/<number>000N` in
-its redirects leads to its `<dataN>`. Cases with a redirect to a host that is not this one are left
-out, unless --elsewhere (for a network namespace in which there is nothing else).
+server commands of docs/tests/FILEFORMAT.md; how curl is called is not, since every case is asked
+for with a plain GET that follows redirects. A case keeps its test's number, so that `/<number>000N`
+in its redirects leads to its `<dataN>`. Cases with a redirect to a host that is not this one are
+left out, unless --elsewhere (for a network namespace in which there is nothing else).
 """
 
 import argparse

@@ -2,8 +2,9 @@
 
     name_server.py [--port 0] [--log FILE]
 
-Prints `listening on 127.0.0.1:PORT control CONTROL`: UDP and TCP on PORT, and on the TCP port CONTROL
-`GET /counts` (JSON: queries by name, by type and by transport) and `GET /reset`.
+Prints `listening on 127.0.0.1:PORT control CONTROL`: UDP and TCP on PORT, and on the TCP port
+CONTROL of the same address `GET /counts` (JSON: queries by name, type and transport) and
+`GET /reset`.
 
 A name ends in `.test`; its labels before that are read from the left, and those that are no
 behaviour are ignored, so `k17` in `slow-200.k17.test` only makes a name of its own:
@@ -171,7 +172,8 @@ class NameServer:
         key = (name, question.type)
         self.times[key] += 1
         if self.log:
-            self.log.write(f"{now:.6f} {transport} {TYPES.get(question.type, question.type)} {name}\n")
+            kind = TYPES.get(question.type, question.type)
+            self.log.write(f"{now:.6f} {transport} {kind} {name}\n")
             self.log.flush()
         try:
             behaviour = Behaviour(name)

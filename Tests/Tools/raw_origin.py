@@ -77,7 +77,7 @@ class Plan:
         self.elsewhere[path.decode("latin-1")] += 1
         if path.startswith(b"/_/"):
             return self.control(path)
-        # As curl's own test server: the number after the last slash is a test, or a test and a part.
+        # As curl's own test server: behind the last slash is a test, or a test and a part.
         found = re.match(rb"\d{1,12}", path[path.rfind(b"/") + 1:])
         number, part = int(found[0]) if found else 0, 0
         if number > 10000:

@@ -20,9 +20,12 @@ import corpus
 import raw_origin
 
 MAX_TIME = 2
-CURL = ["curl", "-q", "-sS", "--max-time", str(MAX_TIME), "--max-redirs", "10", "-L", "--compressed"]
+CURL = [
+    "curl", "-q", "-sS", "--max-time", str(MAX_TIME), "--max-redirs", "10", "-L", "--compressed",
+]
 
-# Of curl's exit codes (https://curl.se/libcurl/c/libcurl-errors.html), the labels that say the same.
+# Of curl's exit codes, the labels that say the same.
+# https://curl.se/libcurl/c/libcurl-errors.html
 LABELS = {
     5: "dns", 6: "dns", 7: "connect", 8: "bad_response", 16: "reset bad_response", 18: "reset",
     23: "bad_response", 27: "bad_response too_large", 28: "timeout", 35: "tls reset",
