@@ -148,8 +148,7 @@ def measure_once(
         else:
             firsts = server.firsts(work.listener)
             if firsts.at_s:
-                # nginx looks at the clock once a turn, so it may be some ms early.
-                first_ms = max(0.0, (firsts.at_s - cost.started_s) * 1000)
+                first_ms = (firsts.at_s - cost.started_s) * 1000
             resumed = firsts.resumed if work.is_https else None
     except Failed as failure:
         return Measurement(work.name, round_number, name, requests, failure=str(failure))
