@@ -149,7 +149,7 @@ import Testing
         #expect(
             ProgressView.line(progress(rate: 0, timeLeft: nil, trouble: "the network is down"))
                 == "4,310/10,000 (43.1 %), 0/s, average 987/s, no estimate, 310 failed, "
-                + "12 retrying, 1,000 in flight, 30 MB, paused: the network is down")
+                + "12 retrying, 1,000 in flight, 30 MB, paused, 3 s: the network is down")
     }
 
     private func lines(
@@ -160,7 +160,7 @@ import Testing
     }
 
     @Test func lines_tellTheWholeState() {
-        let bar = String(repeating: "━", count: 23) + String(repeating: "─", count: 32)
+        let bar = String(repeating: "━", count: 24) + String(repeating: "─", count: 33)
         #expect(
             lines(progress(), columns: 80) == [
                 "\(bar) 43.1 %  4,310 / 10,000",
@@ -186,8 +186,8 @@ import Testing
 
     @Test func lines_colourTheBarAlone() {
         let lines = lines(progress(), columns: 80, colour: true)
-        let done = String(repeating: "━", count: 23)
-        let rest = String(repeating: "─", count: 32)
+        let done = String(repeating: "━", count: 24)
+        let rest = String(repeating: "─", count: 33)
         #expect(
             lines[0] == "\u{1B}[32m\(done)\u{1B}[90m\(rest)\u{1B}[0m 43.1 %  4,310 / 10,000")
         #expect(!lines[1...].joined().contains("\u{1B}"))
@@ -226,7 +226,7 @@ import Testing
         let shown = lines(stuck, .finishing(until: now + .seconds(12.2)), now: now)
         #expect(
             shown[1] == "finishing the requests in flight, for 13 s at most; once more to stop now")
-        #expect(shown[2] == "paused: the network is \\u{9b}31m down")
+        #expect(shown[2] == "paused, 3 s: the network is \\u{9b}31m down")
         #expect(shown[3] == "0/s now   987/s average   no estimate yet")
         let late = lines(nil, .finishing(until: now - .seconds(1)), now: now)
         #expect(

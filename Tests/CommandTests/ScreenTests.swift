@@ -57,14 +57,14 @@ import Testing
         try await screen.wait(for: "0/s now")
         try await expect(screen, shows: [firstLine] + view(bar: (36, 24)))
 
-        for (columns, bar) in [(40, (13, 10)), (120, (36, 24)), (30, (0, 0)), (80, (36, 24))] {
+        for (columns, bar) in [(40, (13, 10)), (120, (36, 24)), (25, (0, 0)), (80, (36, 24))] {
             try await screen.resize(columns: columns)
-            guard columns > 30 else {
+            guard columns > 25 else {
                 // Too narrow for a bar.
                 try await screen.wait(for: "60.0 %   15 / 25")
                 let narrow = [
-                    "60.0 %   15 / 25", "0/s now   N/s average", "no estimate yet",
-                    "10 in flight   N MB of memory",
+                    "60.0 %   15 / 25", "0/s now   N/s average", "no estimate yet", "10 in flight",
+                    "N MB of memory",
                 ]
                 try await expect(
                     screen, shows: [firstLine] + narrow + view(bar: (0, 0)).suffix(3))

@@ -78,10 +78,9 @@ import Testing
         return faults
     }
 
-    /// Numbers at and past each bound, in each column of numbers.
+    /// Numbers past any bound, in each column of numbers.
     private static let numbers = [
-        "-1", "0", "255", "256", "4097", "1000000000000", "9223372036854775807",
-        "-9223372036854775808",
+        "-1", "256", "1000000000000", "9223372036854775807", "-9223372036854775808",
     ]
     private static let columns = [
         "batch.first_id", "batch.count", "span.first", "span.count", "span.outcome",
@@ -110,7 +109,7 @@ import Testing
                 let key = hasRowID ? rows : rows == "true" ? "true" : Self.lastRow(of: table)
                 try change("UPDATE OR REPLACE \(table) SET \(name) = \(number) WHERE \(key)")
                 let faults = try await look()
-                if !Self.harmless.contains(column) && !["0", "255"].contains(number) {
+                if !Self.harmless.contains(column) {
                     #expect(faults != [], "\(column) = \(number) WHERE \(key)")
                 }
             }
@@ -193,6 +192,6 @@ import Testing
             SELECT 'range', 0, 5, '', 0 FROM n
             """)
         let faults = try await look()
-        #expect(faults.count == 1001 && faults.last == "and 4001 more faults")
+        #expect(faults.count == 1001 && faults.last == "and 4000 more faults")
     }
 }

@@ -14,15 +14,13 @@ struct EventLoops: Sendable {
         try MachineLimits.allow(workers: options.workers) { workers in
             count * Self.shards(forWorkers: (workers - 1) / count + 1)
         }
-        let connections =
-            (workersPerLoop - 1) / shardsPerLoop + 1 + MachineLimits.spareConnections
         let authorities =
             options.fetch.isInsecure ? nil : AuthorityStore(file: options.fetch.caFile)
         var loops: [EventLoop] = []
         for _ in 0..<count {
             loops.append(
                 try EventLoop(
-                    shards: shardsPerLoop, connectionsPerShard: connections, options.fetch,
+                    shards: shardsPerLoop, options.fetch,
                     authorities: authorities))
         }
         workers = options.workers

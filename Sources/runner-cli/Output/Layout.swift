@@ -19,7 +19,9 @@ enum Layout {
                 end = rest.index(after: end)
                 if end < rest.endIndex, rest[end] == " ", end > start { blank = end }
             }
-            lines.append(indent + rest[..<(blank ?? end)])
+            var part = rest[..<(blank ?? end)]
+            while part.last == " " { part.removeLast() }
+            lines.append(indent + part)
             rest = rest[(blank ?? end)...].drop { $0 == " " }
             if rest.isEmpty { return lines }
             indent = columns < 20 ? "" : "  "

@@ -95,8 +95,8 @@ extension ProgressView {
         let text = " " + numbers.joined(separator: "  ")
         let width = min(60, columns - text.count)
         guard width >= 10 else { return Layout.flowed(numbers, columns: columns) }
-        let filled =
-            counts.total > 0 ? Int(Double(width) * Double(done) / Double(counts.total)) : width
+        let share = counts.total > 0 ? Double(done) / Double(counts.total) : 1
+        let filled = min(width, Int(Double(width) * share))
         let bar = String(repeating: "━", count: filled)
         let rest = String(repeating: "─", count: width - filled)
         return [(colour ? "\u{1B}[32m\(bar)\u{1B}[90m\(rest)\u{1B}[0m" : bar + rest) + text]

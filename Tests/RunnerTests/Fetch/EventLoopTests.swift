@@ -65,7 +65,7 @@ import Testing
     }
 
     @Test func enqueue_runsTasks_thatCameBeforeTheThread() async throws {
-        let loop = try EventLoop(shards: 1, connectionsPerShard: 1)
+        let loop = try EventLoop(shards: 1)
         async let thread = withTaskExecutorPreference(loop) { pthread_self() }
         try loop.start()
         #expect(await thread != pthread_self())
@@ -117,7 +117,7 @@ import Testing
     }
 
     private func startedLoop(_ client: Client? = nil) throws -> EventLoop {
-        let loop = try EventLoop(shards: 2, connectionsPerShard: 4)
+        let loop = try EventLoop(shards: 2)
         loop.client = client
         try loop.start()
         return loop

@@ -144,7 +144,7 @@ import Testing
     }
 
     @Test func anInternationalHost_isAskedForAsNameServersKnowIt() async throws {
-        let loop = try EventLoop(shards: 1, connectionsPerShard: 1)
+        let loop = try EventLoop(shards: 1)
         try loop.start()
         // On a loop's thread, whose locale knows UTF-8.
         let names = await withTaskExecutorPreference(loop) {

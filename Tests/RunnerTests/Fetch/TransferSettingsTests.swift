@@ -11,8 +11,8 @@ import Testing
         #expect(TransferSettings.bufferBytes(for: response, isHTTPS: false) == bytes)
     }
 
-    @Test(arguments: [(0, 16_384), (16_385, 32_768), (.max, 102_400)])
-    func bufferBytes_areATLSRecordAtLeast_withHTTPS(response: Int, bytes: Int) {
+    @Test(arguments: [(0, 2048), (2049, 4096), (16_385, 16_384), (.max, 16_384)])
+    func bufferBytes_areATLSRecordAtMost_withHTTPS(response: Int, bytes: Int) {
         #expect(TransferSettings.bufferBytes(for: response, isHTTPS: true) == bytes)
     }
 

@@ -27,6 +27,7 @@ final class EventLoop: TaskExecutor, @unchecked Sendable {
     private var sockets = SocketTable()
     /// Set once, at the end of `init`.
     private(set) var resolver: NameResolver! = nil
+    let sessions = TLSSessions()
     /// Sockets of lookups.
     private var lookupSockets: Set<Int32> = []
     /// `errno` where epoll did not take a descriptor.
@@ -58,7 +59,7 @@ final class EventLoop: TaskExecutor, @unchecked Sendable {
 
     /// - Throws: When the kernel gives no epoll or eventfd.
     init(
-        shards count: Int, connectionsPerShard: Int, _ options: FetchOptions = FetchOptions(),
+        shards count: Int, _ options: FetchOptions = FetchOptions(),
         authorities: AuthorityStore? = nil
     ) throws(LimitError) {
         Self.initializeCurl
@@ -74,7 +75,7 @@ final class EventLoop: TaskExecutor, @unchecked Sendable {
             )
         }
         for _ in 0..<count {
-            shards.append(Shard(loop: self, connections: connectionsPerShard))
+            shards.append(Shard(loop: self))
         }
         resolver = NameResolver(source(options)) { [unowned self] in now }
     }
@@ -194,6 +195,7 @@ final class EventLoop: TaskExecutor, @unchecked Sendable {
             }
             if now.monotonicMicros >= resolver.deadlineMicros { resolver.tick(at: now) }
             if resolver.hasAnswers { resolver.handOn() }
+            sessions.handOn(at: now)
             if now.monotonicMicros >= nextLookMicros { endOverdue() }
             resume(&answered)
             resume(&ended)
@@ -219,7 +221,8 @@ final class EventLoop: TaskExecutor, @unchecked Sendable {
 
     private func timeoutMillis() -> Int32 {
         if !ended.isEmpty || resolver.hasAnswers { return 0 }
-        var deadlineMicros = min(nextLookMicros, resolver.deadlineMicros)
+        var deadlineMicros = min(
+            nextLookMicros, resolver.deadlineMicros, sessions.deadlineMicros)
         for shard in shards { deadlineMicros = min(deadlineMicros, shard.deadlineMicros) }
         if deadlineMicros == 0 { return 0 }
         let leftMicros = deadlineMicros - Now.read().monotonicMicros
@@ -317,7 +320,13 @@ final class EventLoop: TaskExecutor, @unchecked Sendable {
 
     // MARK: - For workers and libcurl, on the loop's thread
 
-    func makeTransfer(inShard index: Int) -> Transfer { Transfer(shard: shards[index]) }
+    func makeTransfer(inShard index: Int) -> Transfer { Transfer(loop: self, number: index) }
+
+    /// Where transfers of a number belong. By HTTPS they share half as many: fewer connections carry
+    /// the streams of HTTP/2, and libcurl's walks through connections weigh less beside TLS.
+    func shard(_ number: Int, isHTTPS: Bool) -> Shard {
+        shards[isHTTPS ? number % ((shards.count + 1) / 2) : number]
+    }
 
     /// libcurl's wish for a socket. A removal only clears the wish: the descriptor stays in epoll
     /// for its connection's next request, which saves two `epoll_ctl` a request.

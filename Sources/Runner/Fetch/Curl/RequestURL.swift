@@ -88,6 +88,14 @@ struct RequestURL: ~Copyable {
         /// Whether the name is an address.
         let isAddress: Bool
         var isHTTPS: Bool { scheme == "https" }
+        /// The same for all URLs of the host.
+        var key: Int {
+            var hasher = Hasher()
+            hasher.combine(scheme)
+            hasher.combine(name)
+            hasher.combine(port)
+            return hasher.finalize()
+        }
     }
 
     private var knownEndpoint: Endpoint?

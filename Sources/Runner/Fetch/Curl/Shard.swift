@@ -6,14 +6,12 @@ final class Shard {
     /// Unsafe, since safe costs two atomic operations a use; the loop owns its shards.
     unowned(unsafe) let loop: EventLoop
     private(set) var multi: UnsafeMutableRawPointer
-    private let connections: Int
     /// µs on the monotonic clock when libcurl wants to be called; 0: at once, `.max`: never.
     private(set) var deadlineMicros = Int.max
     private var transfers: [ObjectIdentifier: Transfer] = [:]
 
-    init(loop: EventLoop, connections: Int) {
+    init(loop: EventLoop) {
         self.loop = loop
-        self.connections = connections
         multi = Self.makeMulti()
         setUp()
     }
@@ -40,7 +38,7 @@ final class Shard {
                 Unmanaged<Shard>.fromOpaque(shard!).takeUnretainedValue().wait(waitMillis)
                 return 0
             }, me)
-        _ = multi_set_long(multi, CURLMOPT_MAXCONNECTS, connections)
+        keepConnections()
         _ = multi_set_long(multi, CURLMOPT_PIPELINING, Int(CURLPIPE_MULTIPLEX))
     }
 
@@ -52,8 +50,18 @@ final class Shard {
 
     // MARK: - Transfers
 
-    func register(_ transfer: Transfer) { transfers[ObjectIdentifier(transfer)] = transfer }
+    func register(_ transfer: Transfer) {
+        transfers[ObjectIdentifier(transfer)] = transfer
+        keepConnections()
+    }
+
     func unregister(_ transfer: Transfer) { transfers[ObjectIdentifier(transfer)] = nil }
+
+    /// One for each transfer, and some to spare.
+    private func keepConnections() {
+        _ = multi_set_long(
+            multi, CURLMOPT_MAXCONNECTS, transfers.count + MachineLimits.spareConnections)
+    }
 
     /// Gives a transfer to libcurl.
     ///

@@ -9,7 +9,9 @@ internal import JobStore
 /// itself.
 final class Transfer {
     private(set) var easy: UnsafeMutableRawPointer
-    let shard: Shard
+    private(set) var shard: Shard
+    /// Of its loop's shards.
+    private let number: Int
     private var waiting: UnsafeContinuation<Response, Never>?
     private var response = Response()
     /// What comes of the request under way.
@@ -24,6 +26,8 @@ final class Transfer {
     private var connectSinceMicros = 0
     /// The name that is being looked up.
     private var lookedUpName: String?
+    /// Whether it waits for the first connection to its host.
+    private var isHeldBack = false
     /// Whether libcurl wanted an address for a request that was to go on a connection there is.
     private var lacksAddress = false
     /// How often the request under way was given to libcurl.
@@ -55,9 +59,11 @@ final class Transfer {
     /// head until the next request on it starts.
     private static let headBytesKept = 32 << 10
 
-    init(shard: Shard) {
+    /// - Parameter number: Which of the loop's shards it belongs to.
+    init(loop: EventLoop, number: Int) {
         easy = Self.makeHandle()
-        self.shard = shard
+        self.number = number
+        shard = loop.shard(number, isHTTPS: false)
         incoming = IncomingResponse(shard.loop.settings)
         message.initialize(repeating: 0, count: Int(CURL_ERROR_SIZE))
         renewCapture()
@@ -135,6 +141,14 @@ final class Transfer {
             guard case .addresses(let addresses) = answer else { return fail(of: answer) }
             offer(addresses, for: endpoint)
         }
+        connect(expectingConnect: expectingConnect)
+    }
+
+    private func connect(expectingConnect: Bool) {
+        if expectingConnect, isHTTPS == true, let key = url.endpoint()?.key {
+            isHeldBack = !shard.loop.sessions.mayConnect(to: key, self, at: shard.loop.now)
+            if isHeldBack { return }
+        }
         starts += 1
         if !shard.add(self) { end(with: failed(.reason(.other))) }
     }
@@ -171,6 +185,12 @@ final class Transfer {
     private func setScheme(isHTTPS new: Bool) {
         guard isHTTPS != new else { return }
         isHTTPS = new
+        let home = shard.loop.shard(number, isHTTPS: new)
+        if home !== shard {
+            shard.unregister(self)
+            shard = home
+            shard.register(self)
+        }
         fitBuffer(to: 0)
         // With plain HTTP, asking for 1.1 outright spares libcurl its search for a connection to
         // multiplex on; with HTTPS the first answer decides, and PIPEWAIT waits for it.
@@ -203,7 +223,7 @@ final class Transfer {
         guard let startedMicros else { return nil }
         let settings = shard.loop.settings
         let end = startedMicros + settings.maxTimeMicros
-        guard lookedUpName != nil || !isSent else { return end }
+        guard lookedUpName != nil || isHeldBack || !isSent else { return end }
         return min(end, connectSinceMicros + settings.connectTimeoutMicros)
     }
 
@@ -212,6 +232,7 @@ final class Transfer {
 
     /// Its time is over. libcurl has it no more.
     func timedOut() {
+        if isHeldBack { return end(with: failed(.reason(.connect))) }
         guard let name = lookedUpName else { return finished(with: CURLE_OPERATION_TIMEDOUT) }
         shard.loop.resolver.forget(self, askingFor: name)
         fail(of: .trouble("within the connect timeout"))
@@ -229,6 +250,9 @@ final class Transfer {
             capture?.resetResponse()
             _ = easy_set_long(easy, CURLOPT_FRESH_CONNECT, 1)
             return start(expectingConnect: true)
+        }
+        if isHTTPS == true, let key = url.endpoint()?.key {
+            shard.loop.sessions.requestEnded(to: key)
         }
         response.status = easy_get_long(easy, CURLINFO_RESPONSE_CODE)
         response.bodyBytes = incoming.bodyBytes
@@ -295,7 +319,7 @@ final class Transfer {
         self.response = response
         hasEnded = true
         startedMicros = nil
-        lookedUpName = nil
+        (lookedUpName, isHeldBack) = (nil, false)
         restoreConnecting()
         if incoming.setsCookies || hasCookies { dropCookies() }
         if incoming.headBytes > Self.headBytesKept { renewHandle() }
@@ -429,11 +453,23 @@ final class Transfer {
             { _, _, transfer in
                 Unmanaged<Transfer>.fromOpaque(transfer!).takeUnretainedValue().mayResolve() ? 0 : 1
             }, me)
+        _ = easy_set_context(
+            easy,
+            { _, context, transfer in
+                Unmanaged<Transfer>.fromOpaque(transfer!).takeUnretainedValue().equip(context!)
+            }, me)
         _ = easy_set_pointer(easy, CURLOPT_PRIVATE, me)
         // It goes with this object, after the handle was cleaned up.
         _ = easy_set_pointer(easy, CURLOPT_CURLU, UnsafeMutableRawPointer(url.handle))
         _ = easy_set_pointer(easy, CURLOPT_ERRORBUFFER, message)
         shard.loop.settings.apply(to: easy)
+    }
+
+    /// Sets up the `SSL_CTX` of a connection.
+    private func equip(_ context: UnsafeMutableRawPointer) -> CURLcode {
+        guard AuthorityStore.isUsable else { return CURLE_OK }
+        if let key = url.endpoint()?.key { shard.loop.sessions.equip(context, for: key) }
+        return shard.loop.settings.equip(context)
     }
 
     private func received(_ bytes: UnsafeRawBufferPointer) -> Int {
@@ -453,7 +489,7 @@ final class Transfer {
     }
 }
 
-extension Transfer: NameClient {
+extension Transfer: NameClient, TLSSessions.Client {
     func nameWasAnswered(_ answer: NameAnswer) {
         guard isInFlight, lookedUpName != nil else { return }
         lookedUpName = nil
@@ -461,6 +497,12 @@ extension Transfer: NameClient {
             return fail(of: answer)
         }
         offer(addresses, for: endpoint)
+        connect(expectingConnect: true)
+    }
+
+    func mayConnect() {
+        guard isInFlight, isHeldBack else { return }
+        isHeldBack = false
         starts += 1
         if !shard.add(self) { end(with: failed(.reason(.other))) }
     }

@@ -66,10 +66,12 @@ final class TransferSettings {
         urlText = .allocate(capacity: capacity)
     }
 
-    /// The buffer for a response of so many bytes: a power of two, no smaller than libcurl allows
-    /// or a TLS record takes, no larger than what makes reading 64 KB bodies as fast as it gets.
+    /// The buffer for a response of so many bytes: a power of two, no smaller than what costs
+    /// nothing, no larger than what makes reading 64 KB bodies as fast as it gets.
     static func bufferBytes(for response: Int, isHTTPS: Bool) -> Int {
-        let (least, most) = (isHTTPS ? 16_384 : 1024, bufferBytesMax)
+        // A TLS record need not fit: libcurl asks for the rest of it. More than one is never read at
+        // once.
+        let (least, most) = isHTTPS ? (2048, 16_384) : (1024, bufferBytesMax)
         guard response > least else { return least }
         guard response < most else { return most }
         return min(most, 1 << (Int.bitWidth - (response - 1).leadingZeroBitCount))
@@ -112,18 +114,12 @@ final class TransferSettings {
         }
         _ = easy_set_pointer(easy, CURLOPT_CAINFO, nil)
         _ = easy_set_pointer(easy, CURLOPT_CAPATH, nil)
-        // Unretained: handles are cleaned up before these settings go.
-        _ = easy_set_context(
-            easy,
-            { _, context, settings in
-                guard let context, let settings else { return CURLE_BAD_FUNCTION_ARGUMENT }
-                return Unmanaged<TransferSettings>.fromOpaque(settings).takeUnretainedValue()
-                    .equip(context)
-            }, Unmanaged.passUnretained(self).toOpaque())
+        // `TLSSessions` keeps them, for all transfers of the loop.
+        _ = easy_set_long(easy, CURLOPT_SSL_SESSIONID_CACHE, 0)
     }
 
     /// Sets up a connection's `SSL_CTX`.
-    private func equip(_ context: UnsafeMutableRawPointer) -> CURLcode {
+    func equip(_ context: UnsafeMutableRawPointer) -> CURLcode {
         AuthorityStore.releaseBuffers(of: context)
         guard let authorities else { return CURLE_OK }
         return authorities.equip(context, at: Now.read()) ? CURLE_OK : CURLE_SSL_CACERT_BADFILE
