@@ -75,7 +75,8 @@ def facts() -> dict[str, str]:
     """What a reader needs to judge a figure, by name, in the order to print it."""
     cpu = field("/proc/cpuinfo", "model name", ":") or platform.machine()
     memory_kb = int(field("/proc/meminfo", "MemTotal", ":").split()[0])
-    runner = output(FOLDER / "bin" / "runner", "--version")
+    # The lines after the first are about libcurl, which has a row of its own.
+    runner = output(FOLDER / "bin" / "runner", "--version").splitlines()[0]
     if "RUNNER_PRODUCTS" in os.environ:
         runner += " (from RUNNER_PRODUCTS: not built here, so perhaps of another commit)"
     return {

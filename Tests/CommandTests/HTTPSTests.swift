@@ -7,7 +7,14 @@ import Testing
     private let program = Program()
 
     /// nginx with a certificate that only its own CA file vouches for.
-    private func startNginx() async throws -> (process: Program.Running, port: Int) {
+    ///
+    /// - Parameters:
+    ///   - headKB: Of fields that each response has beside the usual.
+    ///   - http2: Whether it offers HTTP/2.
+    ///   - requests: After so many it closes a connection.
+    private func startNginx(
+        headKB: Int = 0, http2: Bool = true, requests: Int = 100_000
+    ) async throws -> (process: Program.Running, port: Int) {
         let port = freePort()
         try await run(
             "/usr/bin/openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2",
@@ -17,13 +24,18 @@ import Testing
             daemon off; worker_processes 1; pid nginx.pid; error_log stderr;
             events { worker_connections 1000; }
             http {
-                log_format protocol '$server_protocol $connection $uri';
+                log_format protocol '$server_protocol $connection $uri $ssl_session_reused.';
+                keepalive_requests \(requests);
+                ssl_session_cache shared:s:1m;
                 access_log access.log protocol;
                 client_body_temp_path t1; proxy_temp_path t2; fastcgi_temp_path t3; uwsgi_temp_path t4; scgi_temp_path t5;
                 server {
-                    listen 127.0.0.1:\(port) ssl http2;
+                    listen 127.0.0.1:\(port) ssl\(http2 ? " http2" : "");
                     ssl_certificate cert.pem; ssl_certificate_key key.pem;
-                    location / { return 200 "ok"; }
+                    location / {
+                        \((0..<headKB).map { "add_header X-\($0) \(String(repeating: "v", count: 1000));" }.joined(separator: " "))
+                        return 200 "ok";
+                    }
                 }
             }
             """
@@ -53,6 +65,45 @@ import Testing
         #expect(Set(lines.map { $0[2] }).count == 500)
         // A connection a shard, not one a worker.
         #expect(Set(lines.map { $0[1] }).count <= 8)
+    }
+
+    /// libcurl 7.88 hands over as much of such a head as its buffer takes and forgets the rest.
+    @Test(arguments: [1, 50, 300])
+    func headsLargerThanABuffer_comeWhole_overHTTP2(workers: Int) async throws {
+        let nginx = try await startNginx(headKB: 20)
+        defer { nginx.process.kill(SIGKILL) }
+        try await program.runner(
+            "enqueue", "--range", "0..1000", "--url", "https://localhost:\(nginx.port)/{id}")
+        let result = try await program.runner(
+            "run", "--workers", "\(workers)", "--cacert", "cert.pem", "--retries", "0",
+            "--max-time", "20", "--output", "out")
+        #expect(result.status == 0, "\(result.err) \(result.out)")
+        try await program.runner("verify").expectSuccess()
+        let lines = contents(of: program.folder.file("out/responses-00001.jsonl")).split(
+            separator: UInt8(ascii: "\n"))
+        #expect(lines.count == 1000)
+        #expect(
+            lines.allSatisfy { line in
+                let text = String(decoding: line, as: UTF8.self)
+                return text.contains(#"["X-0","v"#) || text.contains(#"["x-0","v"#)
+            })
+    }
+
+    @Test func connectionsMadeAnew_resumeTheirTLSSession() async throws {
+        let nginx = try await startNginx(http2: false, requests: 10)
+        defer { nginx.process.kill(SIGKILL) }
+        try await program.runner(
+            "enqueue", "--range", "0..4000", "--url", "https://localhost:\(nginx.port)/{id}")
+        let result = try await program.runner("run", "--workers", "20", "--cacert", "cert.pem")
+        #expect(result.status == 0, "\(result.err) \(result.out)")
+        let log = String(decoding: contents(of: program.folder.file("access.log")), as: UTF8.self)
+        var isReused: [Substring: Bool] = [:]
+        for line in log.split(separator: "\n").map({ $0.split(separator: " ") }) {
+            isReused[line[1]] = line[3] == "r."
+        }
+        #expect(isReused.count >= 400)
+        // All but the first of each loop.
+        #expect(isReused.values.count { !$0 } <= 8, "\(isReused.values.count { !$0 })")
     }
 
     @Test func anUntrustedCertificate_failsAtOnce_unlessInsecure() async throws {

@@ -42,6 +42,7 @@ struct IncomingResponse {
 
     var headBytes: Int { head.bytes }
     var awaitsHead: Bool { !head.isWhole }
+    var isHeadOpen: Bool { head.isOpen }
 
     /// Whether it is a redirect that is followed.
     ///

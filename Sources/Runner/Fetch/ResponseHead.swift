@@ -27,6 +27,8 @@ struct ResponseHead {
     /// Of the last status line; 0 before one came.
     private(set) var status = 0
     private var expectsStatus = true
+    /// Whether a status line came whose head has not ended.
+    var isOpen: Bool { !expectsStatus && !isWhole }
     private var isAfterStatus = false
     private var isAmidLine = false
 

@@ -1,5 +1,6 @@
 internal import CCurl
 internal import Glibc
+internal import JobStore
 internal import Synchronization
 
 /// What a loop's owner is told, always on the loop's thread.
@@ -196,6 +197,7 @@ final class EventLoop: TaskExecutor, @unchecked Sendable {
             if now.monotonicMicros >= resolver.deadlineMicros { resolver.tick(at: now) }
             if resolver.hasAnswers { resolver.handOn() }
             sessions.handOn(at: now)
+            if !openHeads.isEmpty { lookAtOpenHeads() }
             if now.monotonicMicros >= nextLookMicros { endOverdue() }
             resume(&answered)
             resume(&ended)
@@ -216,6 +218,22 @@ final class EventLoop: TaskExecutor, @unchecked Sendable {
         nextLookMicros = now + min(settings.connectTimeoutMicros, settings.maxTimeMicros)
         for shard in shards {
             nextLookMicros = min(nextLookMicros, shard.endOverdue(atMicros: now))
+        }
+    }
+
+    /// Heads by HTTPS that began to come in this turn.
+    private var openHeads: [Transfer] = []
+
+    func noteOpenHead(_ transfer: Transfer) { openHeads.append(transfer) }
+
+    private func lookAtOpenHeads() {
+        let begun = openHeads
+        openHeads.removeAll(keepingCapacity: true)
+        for transfer in begun where transfer.isInFlight && transfer.isHeadHeldBack {
+            transfer.shard.takeBack(transfer)
+            if !transfer.makeRoomForHead() {
+                transfer.end(with: Response(failure: .reason(.tooLarge)))
+            }
         }
     }
 

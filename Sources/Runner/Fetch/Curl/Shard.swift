@@ -70,6 +70,9 @@ final class Shard {
         curl_multi_add_handle(multi, transfer.easy) == CURLM_OK
     }
 
+    /// Takes a transfer from libcurl.
+    func takeBack(_ transfer: Transfer) { curl_multi_remove_handle(multi, transfer.easy) }
+
     /// Ends every transfer in flight.
     func endAll(as failure: Response.Failure) {
         for transfer in transfers.values where transfer.isInFlight {

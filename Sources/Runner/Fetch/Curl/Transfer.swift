@@ -243,6 +243,7 @@ final class Transfer {
     /// libcurl is done with the request; the handle is out of its multi.
     func finished(with result: CURLcode) {
         if lacksAddress, starts < Self.startsMax { return start(expectingConnect: true) }
+        if isHeadHeldBack || isHeadMixedUp(result), makeRoomForHead() { return }
         if isStaleConnection(result) {
             // 7.88 can hand out a pooled connection the server has closed. Nothing came and the
             // server answers nothing twice: asked again at once, on a fresh connection.
@@ -300,10 +301,40 @@ final class Transfer {
         begin(isHTTPS: endpoint.isHTTPS, expectingConnect: true)
     }
 
+    /// Whether libcurl has more of the head than its buffer took: by HTTP/2 a head comes as a whole.
+    var isHeadHeldBack: Bool {
+        incoming.isHeadOpen
+            && easy_get_long(easy, CURLINFO_HTTP_VERSION) == Int(CURL_HTTP_VERSION_2_0)
+    }
+
+    /// Whether libcurl may have taken the second part of a head by HTTP/2 for its beginning, as 7.88
+    /// does when the first part filled the buffer while another stream was being read. It takes that
+    /// for an answer in HTTP/0.9.
+    private func isHeadMixedUp(_ result: CURLcode) -> Bool {
+        result == CURLE_UNSUPPORTED_PROTOCOL && isHTTPS == true && isSent
+    }
+
+    /// Asks again with a buffer that the head fits; libcurl does not have the request.
+    ///
+    /// - Returns: Whether there is such a buffer.
+    func makeRoomForHead() -> Bool {
+        guard shard.loop.settings.makeRoomForHeads(beyond: bufferBytes) else { return false }
+        // By HTTP/2 libcurl keeps a handle's buffer while others use its connection: a new handle has
+        // none.
+        renewHandle()
+        setScheme(isHTTPS: true)
+        capture?.resetResponse()
+        start(expectingConnect: false)
+        return true
+    }
+
     /// Makes the buffer for the next response as large as this one would have needed: it is
     /// allocated for each request, and read into once per kernel call.
     private func fitBuffer(to response: Int) {
-        let fitting = TransferSettings.bufferBytes(for: response, isHTTPS: isHTTPS ?? false)
+        let isHTTPS = isHTTPS ?? false
+        let fitting = max(
+            TransferSettings.bufferBytes(for: response, isHTTPS: isHTTPS),
+            isHTTPS ? shard.loop.settings.headBytesMin : 0)
         // Refused while another transfer uses the connection (HTTP/2); then the next one tries.
         guard fitting != bufferBytes, easy_set_long(easy, CURLOPT_BUFFERSIZE, fitting) == CURLE_OK
         else { return }
@@ -432,7 +463,7 @@ final class Transfer {
             { line, size, count, transfer in
                 let transfer = Unmanaged<Transfer>.fromOpaque(transfer!).takeUnretainedValue()
                 let line = UnsafeRawBufferPointer(start: line, count: size * count)
-                return transfer.incoming.take(line: line, transfer.capture) ? line.count : 0
+                return transfer.received(line: line) ? line.count : 0
             }, me)
         // Each line of a head goes to the write function first, before libcurl looks at it.
         if CurlVersion.joinsFirstField { _ = easy_set_long(easy, CURLOPT_HEADER, 1) }
@@ -463,6 +494,13 @@ final class Transfer {
         _ = easy_set_pointer(easy, CURLOPT_CURLU, UnsafeMutableRawPointer(url.handle))
         _ = easy_set_pointer(easy, CURLOPT_ERRORBUFFER, message)
         shard.loop.settings.apply(to: easy)
+    }
+
+    private func received(line: UnsafeRawBufferPointer) -> Bool {
+        let wasOpen = incoming.isHeadOpen
+        let isTaken = incoming.take(line: line, capture)
+        if isHTTPS == true, !wasOpen, incoming.isHeadOpen { shard.loop.noteOpenHead(self) }
+        return isTaken
     }
 
     /// Sets up the `SSL_CTX` of a connection.

@@ -80,6 +80,22 @@ final class TransferSettings {
     /// The most a transfer reads into.
     static let bufferBytesMax = 102_400
 
+    /// The least a transfer by HTTPS reads into: more than `bufferBytes` once a head came by HTTP/2
+    /// that was larger.
+    private(set) var headBytesMin = 0
+
+    /// Makes room for larger heads by HTTP/2. libcurl 7.88 hands over as much of a head as the buffer
+    /// takes, and then forgets that there is more.
+    ///
+    /// - Returns: Whether there is any to be made.
+    func makeRoomForHeads(beyond bytes: Int) -> Bool {
+        // 100 KB is as much as a line may have; with some to spare for a head of `maxHeadBytes`.
+        let larger = bytes < Self.bufferBytesMax ? Self.bufferBytesMax : maxHeadBytes + 16_384
+        guard larger > bytes else { return false }
+        headBytesMin = max(headBytesMin, larger)
+        return true
+    }
+
     /// What responses are asked to be compressed with.
     ///
     /// - Parameter isKept: Whether they stay so: then as everyone who reads them can decode.

@@ -1,0 +1,123 @@
+import JobStore
+import Testing
+
+@testable import Runner
+
+/// What a response is taken for, piece by piece as libcurl gives it.
+@Suite struct IncomingResponseTests {
+    private let settings: TransferSettings
+
+    init() {
+        var options = FetchOptions()
+        options.maxBodyBytes = 1000
+        settings = TransferSettings(options)
+    }
+
+    /// Feeds a head, line by line, and a body, as far as both are taken.
+    private func response(
+        _ head: String, body: [UInt8] = [], reads: Int = 1
+    ) -> (IncomingResponse, isTaken: Bool) {
+        var incoming = IncomingResponse(settings)
+        incoming.noteRead(number: 1)
+        var line: [UInt8] = []
+        for byte in head.utf8 {
+            line.append(byte)
+            guard byte == UInt8(ascii: "\n") else { continue }
+            let isTaken = line.withUnsafeBytes { line in
+                (!settings.checksHeadsAhead || incoming.check(piece: line))
+                    && incoming.take(line: line, nil)
+            }
+            if !isTaken { return (incoming, false) }
+            line = []
+        }
+        let size = max(1, body.count / reads)
+        for start in stride(from: 0, to: body.count, by: size) {
+            incoming.noteRead(number: 2 + start)
+            let piece = Array(body[start..<min(body.count, start + size)])
+            if !piece.withUnsafeBytes({ incoming.take(body: $0, nil) }) { return (incoming, false) }
+        }
+        return (incoming, true)
+    }
+
+    private static let ok = "HTTP/1.1 200 OK\r\n"
+    private static let gzip: [UInt8] = [
+        0x1F, 0x8B, 8, 0, 0, 0, 0, 0, 2, 3, 0x4B, 4, 0, 0x43, 0xBE, 0xB7, 0xE8, 1, 0, 0, 0,
+    ]
+
+    @Test func aWholeResponse_hasNoFault() {
+        let (plain, _) = response(Self.ok + "Content-Length: 3\r\n\r\n", body: [1, 2, 3])
+        #expect(plain.fault == nil && plain.faultAtEnd == nil && plain.bodyBytes == 3)
+        let (gzip, _) = response(Self.ok + "content-encoding: gzip\r\n\r\n", body: Self.gzip)
+        #expect(gzip.fault == nil && gzip.faultAtEnd == nil && gzip.bodyBytes == 1)
+        let (transfer, _) = response(
+            Self.ok + "Transfer-Encoding: gzip, chunked\r\n\r\n", body: Self.gzip)
+        #expect(transfer.faultAtEnd == nil && transfer.bodyBytes == 1)
+    }
+
+    @Test func whatIsCut_isABadResponse() {
+        let bad = Response.Failure.reason(.badResponse)
+        #expect(response(Self.ok + "A: b\r\n").0.faultAtEnd == bad)
+        let encoded = Self.ok + "Content-Encoding: gzip\r\n\r\n"
+        #expect(response(encoded, body: Array(Self.gzip.dropLast())).0.faultAtEnd == bad)
+        #expect(response(encoded).0.faultAtEnd == bad, "nothing, and no end told")
+        let framed = Self.ok + "Content-Encoding: br\r\nContent-Length: 0\r\n\r\n"
+        #expect(response(framed).0.faultAtEnd == nil)
+    }
+
+    @Test func codings_thatAreUnknown_areRefused_whenABodyComes() {
+        let head = Self.ok + "Content-Encoding: rot13\r\n\r\n"
+        #expect(response(head, body: [1]).0.fault == .reason(.badResponse))
+        #expect(response(Self.ok + "Content-Encoding: none\r\n\r\n", body: [1]).0.fault == nil)
+    }
+
+    @Test(arguments: [
+        (301, true), (302, true), (303, true), (307, true), (308, true), (300, false),
+        (304, false), (305, false), (306, false), (200, false), (201, false), (309, false),
+    ])
+    func leadsOn_forTheFiveRedirectsAlone(status: Int, leads: Bool) {
+        let head = "HTTP/1.1 \(status) x\r\nContent-Length: 0\r\n"
+        #expect(response(head + "Location: /x\r\n\r\n").0.leadsOn == leads)
+        #expect(!response(head + "\r\n").0.leadsOn)
+        #expect(!response(head + "Location: \r\n\r\n").0.leadsOn)
+    }
+
+    @Test func aRedirect_isNotWaitedFor_whereItsConnectionEnds_orItsBodyDoesNot() {
+        let head = "HTTP/1.1 302 x\r\nLocation: /x\r\n"
+        let (unframed, isTaken) = response(head + "\r\n")
+        #expect(unframed.isAbandoned && !isTaken && unframed.faultAtEnd == nil)
+        let (closing, _) = response(head + "Content-Length: 5\r\nConnection: close\r\n\r\n")
+        #expect(closing.isAbandoned)
+        let (kept, _) = response(head + "Content-Length: 5\r\n\r\n", body: [1, 2, 3, 4, 5])
+        #expect(!kept.isAbandoned && kept.fault == nil)
+    }
+
+    @Test func aHead_isTakenForItself_whenHeadsCameBefore() {
+        let (last, _) = response(
+            "HTTP/1.1 103 x\r\nLocation: /x\r\nContent-Encoding: br\r\n\r\n" + Self.ok
+                + "Content-Length: 1\r\n\r\n", body: [1])
+        #expect(last.faultAtEnd == nil && !last.leadsOn && last.bodyBytes == 1)
+    }
+
+    @Test func aBodyBeyondItsLimit_isTooLarge() {
+        let (large, isTaken) = response(Self.ok + "\r\n", body: Array(repeating: 1, count: 1001))
+        #expect(large.fault == .reason(.tooLarge) && !isTaken)
+    }
+
+    @Test func mayHaveExcess_whereMoreThanOneReadWasNeeded_orOneWasFull() {
+        let head = Self.ok + "Content-Length: 6\r\n\r\n"
+        var incoming = IncomingResponse(settings)
+        for number in [1, 1, 1] { incoming.noteRead(number: number) }
+        #expect(!incoming.mayHaveExcess(bufferBytes: 1024))
+        incoming.noteRead(number: 2)
+        #expect(incoming.mayHaveExcess(bufferBytes: 1024))
+        let (short, _) = response(head, body: [1, 2, 3, 4, 5, 6], reads: 1)
+        #expect(short.mayHaveExcess(bufferBytes: 10))
+    }
+
+    @Test func trailers_countIntoTheHead() {
+        let trailer = "T: " + String(repeating: "t", count: 10_000) + "\r\n"
+        let (endless, isTaken) = response(
+            Self.ok + "Transfer-Encoding: chunked\r\n\r\n" + String(repeating: trailer, count: 40))
+        #expect(endless.fault == .reason(.tooLarge) && !isTaken)
+    }
+}
