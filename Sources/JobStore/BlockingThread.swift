@@ -3,12 +3,14 @@ internal import Glibc
 /// A thread of an actor's own: calls that block, of SQLite or the file system, never run on the
 /// cooperative pool.
 package final class BlockingThread: SerialExecutor, @unchecked Sendable {
-    // @unchecked holds because `jobs` and `isStopped` are touched under `mutex` only, and the C
-    // objects are made for sharing.
+    // @unchecked holds because `jobs` and `isStopped` are touched under `mutex` only, `startFailure`
+    // is written in `init` only, and the C objects are made for sharing.
     private let mutex = UnsafeMutablePointer<pthread_mutex_t>.allocate(capacity: 1)
     private let condition = UnsafeMutablePointer<pthread_cond_t>.allocate(capacity: 1)
     private var jobs: [UnownedJob] = []
     private var isStopped = false
+    /// Why the system gave no thread, an `errno`; `nil` when it did. Nothing may be run then.
+    package private(set) var startFailure: Int32?
 
     package init() {
         pthread_mutex_init(mutex, nil)
@@ -22,7 +24,11 @@ package final class BlockingThread: SerialExecutor, @unchecked Sendable {
                 Unmanaged<BlockingThread>.fromOpaque(me!).takeRetainedValue().work()
                 return nil
             }, me)
-        precondition(result == 0, "an actor's thread could not be started: error \(result)")
+        guard result == 0 else {
+            startFailure = result
+            Unmanaged<BlockingThread>.fromOpaque(me).release()
+            return
+        }
         pthread_detach(thread)
     }
 

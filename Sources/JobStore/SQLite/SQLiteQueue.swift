@@ -38,6 +38,12 @@ public actor SQLiteQueue: JobQueue {
     /// - Throws: `.missing`, `.notAQueue`, `.newer`, `.damaged`, `.unreadable`, `.readOnly`,
     ///   `.busy`, `.full`, `.io`; the file is then as it was, and at most a lock file beside it is new.
     public init(path: String, access: Access) throws(QueueError) {
+        if let number = thread.startFailure {
+            throw QueueError(
+                .io,
+                "this system gives no thread for the queue (\(String(cString: strerror(number)))); raise the limit with: ulimit -u"
+            )
+        }
         let file = try QueueFile(path: path)
         let lock = try file.openLock(access)
         var isNew = false

@@ -35,7 +35,10 @@ actor OutputWriter {
         _ folder: OutputFolder, _ file: OutputFile, opened: Int32?, _ format: OutputFormat,
         _ settings: OutputSettings, software: String, renderer: any RecordRenderer,
         budget: MemoryBudget
-    ) {
+    ) throws(SinkError) {
+        if let number = thread.startFailure {
+            throw folder.failure("this system gives no thread for the output", Errno(number))
+        }
         self.folder = folder
         self.file = file
         descriptor = opened ?? -1

@@ -82,7 +82,7 @@ public struct Sink: Sendable {
             limit: max(options.maxMemoryBytes - buffers, options.maxMemoryBytes / 4))
         return Sink(
             notes: notes, settings: plan.settings, format: plan.format,
-            writer: OutputWriter(
+            writer: try OutputWriter(
                 folder, plan.current, opened: current, plan.format, plan.settings,
                 software: crawl.fetch.userAgent,
                 renderer: request.renderer(plan.format, keepsBodies: plan.settings.keepsBodies),
