@@ -151,7 +151,7 @@ struct IncomingResponse {
     }
 
     private mutating func add(
-        _ value: ArraySlice<UInt8>,
+        _ value: UnsafeRawBufferPointer,
         to codings: WritableKeyPath<IncomingResponse, [ContentDecoder.Coding]>
     ) {
         do throws(ContentDecoder.Broken) {
@@ -247,12 +247,11 @@ extension UnsafeRawBufferPointer {
     /// The value of a header line, without white space around it, when it is a field of that name.
     ///
     /// - Parameter name: In lower case.
-    fileprivate func value(of name: StaticString) -> ArraySlice<UInt8>? {
+    fileprivate func value(of name: StaticString) -> UnsafeRawBufferPointer? {
         guard isField(name) else { return nil }
-        var value = Array(self[(name.utf8CodeUnitCount + 1)...])[...]
-        while let last = value.last, last == UInt8(ascii: "\n") || last == UInt8(ascii: "\r") {
-            value.removeLast()
-        }
-        return HeaderFields.trimmed(value)
+        var (start, end) = (name.utf8CodeUnitCount + 1, count)
+        while end > start, self[end - 1] <= UInt8(ascii: " ") { end -= 1 }
+        while start < end, self[start] <= UInt8(ascii: " ") { start += 1 }
+        return UnsafeRawBufferPointer(rebasing: self[start..<end])
     }
 }

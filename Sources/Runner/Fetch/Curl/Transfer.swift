@@ -14,8 +14,10 @@ final class Transfer {
     private let number: Int
     private var waiting: UnsafeContinuation<Response, Never>?
     private var response = Response()
-    /// What comes of the request under way.
-    private var incoming: IncomingResponse
+    /// What comes of the request under way. Behind a pointer, since Swift checks at run time that
+    /// nobody else is at a property of a class: 4,000 instructions a request, for each line of a head
+    /// comes twice. Nobody else is: it is used on the loop's thread, and calls nothing back.
+    private let incoming = UnsafeMutablePointer<IncomingResponse>.allocate(capacity: 1)
     /// What is kept of the response; `nil` when nothing is.
     private(set) var capture: Capture?
     private var batch: Batch.ID?
@@ -64,7 +66,7 @@ final class Transfer {
         easy = Self.makeHandle()
         self.number = number
         shard = loop.shard(number, isHTTPS: false)
-        incoming = IncomingResponse(shard.loop.settings)
+        incoming.initialize(to: IncomingResponse(shard.loop.settings))
         message.initialize(repeating: 0, count: Int(CURL_ERROR_SIZE))
         renewCapture()
         setUp()
@@ -84,6 +86,8 @@ final class Transfer {
         curl_easy_cleanup(easy)
         curl_slist_free_all(addressList)
         addressList = nil
+        incoming.deinitialize(count: 1)
+        incoming.deallocate()
         message.deallocate()
     }
 
@@ -129,7 +133,7 @@ final class Transfer {
 
     /// Gives the request to libcurl, with an address where it will need one.
     private func start(expectingConnect: Bool) {
-        incoming.reset()
+        incoming.pointee.reset()
         socketError = 0
         lacksAddress = false
         expectConnect(expectingConnect)
@@ -256,9 +260,9 @@ final class Transfer {
             shard.loop.sessions.requestEnded(to: key)
         }
         response.status = easy_get_long(easy, CURLINFO_RESPONSE_CODE)
-        response.bodyBytes = incoming.bodyBytes
+        response.bodyBytes = incoming.pointee.bodyBytes
         let failure = failure(of: result)
-        if failure == nil, incoming.leadsOn { return follow() }
+        if failure == nil, incoming.pointee.leadsOn { return follow() }
         if let failure {
             response = failed(failure)
             response.message = String(cString: message)
@@ -269,7 +273,7 @@ final class Transfer {
         }
         if let capture { complete(capture) }
         if result == CURLE_OK {
-            fitBuffer(to: response.bodyBytes + min(incoming.headBytes, 4096))
+            fitBuffer(to: response.bodyBytes + min(incoming.pointee.headBytes, 4096))
             if response.redirects == 0, easy_get_long(easy, CURLINFO_NUM_CONNECTS) == 0 {
                 warmBatch = batch
             }
@@ -281,7 +285,7 @@ final class Transfer {
     private func follow() {
         let asked = url.text
         let status = response.status
-        hasCookies = hasCookies || incoming.setsCookies
+        hasCookies = hasCookies || incoming.pointee.setsCookies
         guard response.redirects < shard.loop.settings.maxRedirects,
             let location = easy_get_field(easy, "Location"), url.follow(location) == CURLUE_OK,
             let endpoint = url.endpoint()
@@ -303,7 +307,7 @@ final class Transfer {
 
     /// Whether libcurl has more of the head than its buffer took: by HTTP/2 a head comes as a whole.
     var isHeadHeldBack: Bool {
-        incoming.isHeadOpen
+        incoming.pointee.isHeadOpen
             && easy_get_long(easy, CURLINFO_HTTP_VERSION) == Int(CURL_HTTP_VERSION_2_0)
     }
 
@@ -352,8 +356,8 @@ final class Transfer {
         startedMicros = nil
         (lookedUpName, isHeldBack) = (nil, false)
         restoreConnecting()
-        if incoming.setsCookies || hasCookies { dropCookies() }
-        if incoming.headBytes > Self.headBytesKept { renewHandle() }
+        if incoming.pointee.setsCookies || hasCookies { dropCookies() }
+        if incoming.pointee.headBytes > Self.headBytesKept { renewHandle() }
         shard.loop.noteEnded(self)
     }
 
@@ -377,7 +381,7 @@ final class Transfer {
 
     /// Adds what is known once a response has ended.
     private func complete(_ capture: Capture) {
-        capture.isCut = incoming.isCut
+        capture.isCut = incoming.pointee.isCut
         let started = startedMicros ?? shard.loop.now.monotonicMicros
         capture.durationMicros = Now.read().monotonicMicros - started
         if let address = easy_get_text(easy, CURLINFO_PRIMARY_IP) {
@@ -410,9 +414,9 @@ final class Transfer {
     }
 
     private func failure(of result: CURLcode) -> Response.Failure? {
-        if let fault = incoming.fault { return fault }
-        if result == CURLE_OK || incoming.isCut || incoming.isAbandoned {
-            return incoming.faultAtEnd
+        if let fault = incoming.pointee.fault { return fault }
+        if result == CURLE_OK || incoming.pointee.isCut || incoming.pointee.isAbandoned {
+            return incoming.pointee.faultAtEnd
         }
         var report = CurlFailure.Report(result: result)
         report.message = String(cString: message)
@@ -441,7 +445,9 @@ final class Transfer {
     ///
     /// To be called while libcurl still knows the connection.
     func dropExcess() {
-        guard isHTTPS == false, incoming.mayHaveExcess(bufferBytes: bufferBytes) else { return }
+        guard isHTTPS == false, incoming.pointee.mayHaveExcess(bufferBytes: bufferBytes) else {
+            return
+        }
         let descriptor = easy_get_socket(easy)
         if descriptor >= 0 { shard.loop.dropIfReadable(descriptor) }
     }
@@ -497,9 +503,9 @@ final class Transfer {
     }
 
     private func received(line: UnsafeRawBufferPointer) -> Bool {
-        let wasOpen = incoming.isHeadOpen
-        let isTaken = incoming.take(line: line, capture)
-        if isHTTPS == true, !wasOpen, incoming.isHeadOpen { shard.loop.noteOpenHead(self) }
+        let wasOpen = incoming.pointee.isHeadOpen
+        let isTaken = incoming.pointee.take(line: line, capture)
+        if isHTTPS == true, !wasOpen, incoming.pointee.isHeadOpen { shard.loop.noteOpenHead(self) }
         return isTaken
     }
 
@@ -511,9 +517,10 @@ final class Transfer {
     }
 
     private func received(_ bytes: UnsafeRawBufferPointer) -> Int {
-        incoming.noteRead(number: shard.loop.actions)
+        incoming.pointee.noteRead(number: shard.loop.actions)
         let isTaken =
-            incoming.awaitsHead ? incoming.check(piece: bytes) : incoming.take(body: bytes, capture)
+            incoming.pointee.awaitsHead
+            ? incoming.pointee.check(piece: bytes) : incoming.pointee.take(body: bytes, capture)
         return isTaken ? bytes.count : 0
     }
 
