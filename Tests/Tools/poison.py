@@ -48,11 +48,14 @@ class Setting:
 
 def chosen(cases, setting, arguments, rng):
     """A single worker waits for each time limit, so that it gets few of the slow ones."""
-    if setting.workers > 8 or arguments.slow is None:
-        return list(cases)
-    slow = [case for case in cases if case.slow]
-    return [case for case in cases if not case.slow] + rng.sample(
-        slow, min(arguments.slow, len(slow)))
+    taken = list(cases)
+    if setting.workers <= 8 and arguments.slow is not None:
+        slow = [case for case in cases if case.slow]
+        taken = [case for case in cases if not case.slow] + rng.sample(
+            slow, min(arguments.slow, len(slow)))
+    if arguments.sample is not None:
+        taken = rng.sample(taken, min(arguments.sample, len(taken)))
+    return taken
 
 
 def program(arguments, *words, folder):
@@ -303,6 +306,7 @@ def main():
     parser.add_argument("--retries", type=int, default=1)
     parser.add_argument("--retries-alone", type=int, default=0, help="of eight workers and fewer")
     parser.add_argument("--slow", type=int, help="slow cases for eight workers and fewer")
+    parser.add_argument("--sample", type=int, help="so many cases of all, drawn for each run")
     parser.add_argument("--memory-mb", type=float, default=48, help="beyond the run without poison")
     parser.add_argument("--time-limit", type=float, default=300, help="seconds for a run")
     parser.add_argument("--seed", type=int)

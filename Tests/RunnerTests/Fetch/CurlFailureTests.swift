@@ -65,5 +65,8 @@ import Testing
         #expect(CurlFailure.meaning(of: report) == .local(ENOMEM))
         let sent = CurlFailure.Report(result: CURLE_OUT_OF_MEMORY, wasSent: true)
         #expect(CurlFailure.meaning(of: sent) == .reason(.badResponse))
+        // CURLE_TOO_LARGE, which headers before 8.6 do not have.
+        let tooLarge = CurlFailure.Report(result: CURLcode(100), wasSent: true)
+        #expect(CurlFailure.meaning(of: tooLarge) == .reason(.badResponse))
     }
 }

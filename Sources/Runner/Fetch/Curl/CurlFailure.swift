@@ -40,8 +40,10 @@ enum CurlFailure {
             .reason(.badResponse)
         // A trailer that is no field.
         case CURLE_BAD_FUNCTION_ARGUMENT where report.wasSent: .reason(.badResponse)
-        // Once the request was sent, it is a line of a head beyond libcurl's 100 KB: what came from
-        // a server is the server's.
+        // A line of a head beyond libcurl's 100 KB, or more than 5,000 of them.
+        case tooLarge where report.wasSent: .reason(.badResponse)
+        // Before 8.6, once the request was sent, it is such a line, too: what came from a server is
+        // the server's.
         case CURLE_OUT_OF_MEMORY: report.wasSent ? .reason(.badResponse) : .local(ENOMEM)
         // The certificates to trust are ours to have: no job is to blame.
         case CURLE_SSL_CACERT_BADFILE: .local(ENOENT)
@@ -49,6 +51,9 @@ enum CurlFailure {
         default: .reason(.other)
         }
     }
+
+    /// CURLE_TOO_LARGE, since libcurl 8.6.
+    private static let tooLarge = CURLcode(100)
 
     private static func isBroken(_ message: String) -> Bool {
         ["Recv failure", "SSL_ERROR_SYSCALL", "Connection reset", "unexpected eof"]
