@@ -212,8 +212,7 @@ final class Transfer {
 
     /// Its time is over. libcurl has it no more.
     func timedOut() {
-        guard let name = lookedUpName else { return finished(with: CURLE_OPERATION_TIMEDOUT) }
-        shard.loop.resolver.forget(self, askingFor: name)
+        guard lookedUpName != nil else { return finished(with: CURLE_OPERATION_TIMEDOUT) }
         fail(of: .trouble("within the connect timeout"))
     }
 
@@ -295,6 +294,7 @@ final class Transfer {
         self.response = response
         hasEnded = true
         startedMicros = nil
+        if let name = lookedUpName { shard.loop.resolver.forget(self, askingFor: name) }
         lookedUpName = nil
         restoreConnecting()
         if incoming.setsCookies || hasCookies { dropCookies() }
