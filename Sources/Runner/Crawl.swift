@@ -22,7 +22,7 @@ public struct Crawl: Sendable {
     let queue: any JobQueue
     let options: CrawlOptions
     let stop: StopSwitch
-    private let eventLoops: EventLoops
+    let eventLoops: EventLoops
 
     /// - Throws: `LimitError` when this machine does not allow so many workers; nothing was touched.
     public init(queue: any JobQueue, options: CrawlOptions, stop: StopSwitch) throws {

@@ -1,6 +1,6 @@
 """A DNS server on loopback that answers as the name it is asked for says.
 
-    name_server.py [--port 0] [--log FILE]
+    name_server.py [--port 0] [--log FILE] [--as LABELS]
 
 Prints `listening on 127.0.0.1:PORT control CONTROL`: UDP and TCP on PORT, and on the TCP port
 CONTROL of the same address `GET /counts` (JSON: queries by name, type and transport) and
@@ -25,6 +25,7 @@ behaviour are ignored, so `k17` in `slow-200.k17.test` only makes a name of its 
     silent             no answer ever
     silent-3           no answer to the first three queries of the name and type, then well
     slow-200           the answer after 200 ms
+    slow6-200          that of a query of AAAA, whatever else is said of it
     tc                 truncated over UDP, whole over TCP
     tc-only            truncated over UDP, and TCP is closed without an answer
     garbage            a packet that is no DNS
@@ -41,12 +42,16 @@ behaviour are ignored, so `k17` in `slow-200.k17.test` only makes a name of its 
     cname-loop         two aliases of each other
     cname-out          an alias of a name that does not exist
     alias-NAME         an alias of NAME.test, `_` for a dot
+    for4, for6         all of this for queries of A (of AAAA) alone: others are answered well
 
 Programs ask at port 53 of the servers in /etc/resolv.conf. Without touching the machine's:
 
     name_server.py --host 127.0.0.53 --port 53 &
     echo 'nameserver 127.0.0.53' >resolv.conf
     unshare -m sh -c 'mount --bind resolv.conf /etc/resolv.conf && exec "$0" "$@"' PROGRAM ...
+
+`--as slow-200` has it read these labels in front of every name's own: a server that is slow, or
+that refuses everything.
 
 An address record's type that was not asked for is NODATA, as with any name server. Only GETs of the
 control port and what it is asked count; all of it is bound to loopback.
@@ -132,6 +137,11 @@ class Behaviour:
                 else:
                     self.words[label] = None
 
+    def is_for(self, kind):
+        """Whether a query of this type gets it."""
+        only = [type for word, type in (("for4", A), ("for6", AAAA)) if self.has(word)]
+        return not only or kind in only
+
     def has(self, word):
         return word in self.words
 
@@ -141,8 +151,9 @@ class Behaviour:
 
 
 class NameServer:
-    def __init__(self, log=None):
+    def __init__(self, log=None, labels=""):
         self.log = log
+        self.labels = labels
         self.reset()
 
     def reset(self):
@@ -176,10 +187,15 @@ class NameServer:
             self.log.write(f"{now:.6f} {transport} {kind} {name}\n")
             self.log.flush()
         try:
-            behaviour = Behaviour(name)
+            behaviour = Behaviour(f"{self.labels}.{name}")
+            millis = behaviour.number("slow", 0)
+            if question.type == AAAA:
+                millis += behaviour.number("slow6", 0)
+            if not behaviour.is_for(question.type):
+                behaviour = Behaviour("test")
         except ValueError:
             return 0, [self.reply(question, rcode=RCODES["formerr"])]
-        return behaviour.number("slow", 0) / 1000, self.packets(
+        return millis / 1000, self.packets(
             question, behaviour, self.times[key], is_tcp, now)
 
     def packets(self, question, behaviour, times, is_tcp, now):
@@ -388,11 +404,12 @@ def main():
     parser.add_argument("--port", type=int, default=0)
     parser.add_argument("--host", default="127.0.0.1", help="an address of 127.0.0.0/8")
     parser.add_argument("--log", help="a file for a line a query")
+    parser.add_argument("--as", dest="labels", default="", help="labels in front of every name")
     arguments = parser.parse_args()
     if not ipaddress.ip_address(arguments.host).is_loopback:
         parser.error("--host is to be a loopback address")
     log = open(arguments.log, "a", encoding="utf-8") if arguments.log else None
-    asyncio.run(serve(NameServer(log), arguments.port, arguments.host))
+    asyncio.run(serve(NameServer(log, arguments.labels), arguments.port, arguments.host))
 
 
 if __name__ == "__main__":

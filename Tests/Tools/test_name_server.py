@@ -176,6 +176,27 @@ class NameServerTests(unittest.TestCase):
         self.assertEqual(
             [len(self.packets("silent-2.k.test")) for _ in range(3)], [0, 0, 1])
 
+    def test_oneTypeAlone(self):
+        self.assertEqual([self.ask("servfail.for4.test", kind).rcode for kind in (A, AAAA)], [2, 0])
+        self.assertEqual(self.ask("servfail.for6.test", A).addresses, ["127.0.0.1"])
+        self.assertEqual(self.packets("silent.for6.test", AAAA), [])
+        started = time.monotonic()
+        self.ask("servfail.for4.slow6-200.test", A)
+        self.assertLess(time.monotonic() - started, 0.2)
+        self.assertEqual(self.ask("servfail.for4.slow6-200.test", AAAA).rcode, 0)
+        self.assertGreaterEqual(time.monotonic() - started, 0.2)
+
+    def test_labelsOfTheServersOwn(self):
+        script = os.path.join(os.path.dirname(os.path.abspath(__file__)), "name_server.py")
+        with subprocess.Popen(
+                [sys.executable, "-B", script, "--as", "refused"],
+                stdout=subprocess.PIPE) as process:
+            port = int(process.stdout.readline().decode().split()[2].rsplit(":", 1)[1])
+            with socket.create_connection(("127.0.0.1", port), timeout=5) as tcp:
+                tcp.sendall(struct.pack("!H", len(query("k.test", A))) + query("k.test", A))
+                self.assertEqual(Answer(tcp.recv(1000)[2:]).rcode, 5)
+            process.terminate()
+
     def test_truncated(self):
         self.assertEqual(
             (self.ask("tc.test").is_truncated, self.ask("tc.test").answers), (True, []))

@@ -237,8 +237,7 @@ final class Transfer {
     /// Its time is over. libcurl has it no more.
     func timedOut() {
         if isHeldBack { return end(with: failed(.reason(.connect))) }
-        guard let name = lookedUpName else { return finished(with: CURLE_OPERATION_TIMEDOUT) }
-        shard.loop.resolver.forget(self, askingFor: name)
+        guard lookedUpName != nil else { return finished(with: CURLE_OPERATION_TIMEDOUT) }
         fail(of: .trouble("within the connect timeout"))
     }
 
@@ -354,6 +353,7 @@ final class Transfer {
         self.response = response
         hasEnded = true
         startedMicros = nil
+        if let name = lookedUpName { shard.loop.resolver.forget(self, askingFor: name) }
         (lookedUpName, isHeldBack) = (nil, false)
         restoreConnecting()
         if incoming.pointee.setsCookies || hasCookies { dropCookies() }

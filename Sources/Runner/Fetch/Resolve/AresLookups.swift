@@ -9,14 +9,16 @@ protocol LookupSockets: AnyObject {
 
 /// Name servers asked by c-ares over an event loop's own epoll: no thread, nothing that blocks.
 ///
-/// c-ares takes servers, search domains and options from `/etc/resolv.conf`, and names from
-/// `/etc/hosts` first, as `nsswitch.conf` says.
+/// c-ares takes servers, search domains and options from `/etc/resolv.conf`. What `/etc/hosts` knows
+/// is not asked for.
 final class AresLookups: NameSource {
     /// c-ares's own tree of lookups and sockets. Its servers cannot be changed while lookups are
     /// under way, so a change makes a new one, and the old one goes when its last lookup ends.
     private final class Channel {
         let handle: ares_channel
         var underWay = 0
+        /// Lookups in a row that a server let time out before another answered.
+        var lateInRow = 0
         /// The servers in the order they are asked, as `ares_set_servers_ports_csv` takes them.
         let servers: [String]
 
@@ -28,27 +30,57 @@ final class AresLookups: NameSource {
         deinit { ares_destroy(handle) }
     }
 
-    /// A lookup, as its callback gets it back.
+    /// A name that is looked up: for addresses of both families, and where that does not end well or
+    /// soon, for those of IPv4 alone as well.
     private final class Lookup {
+        let name: String
+        let startedMicros: Int
+        /// `nil` once it was told.
+        private var told: ((NameAnswer, Int) -> Void)?
+        var isAskedForIPv4 = false
+        var isLate = false
+        var underWay = 0
+        var trouble: String?
+        var isTold: Bool { told == nil }
+
+        init(_ name: String, atMicros now: Int, _ told: @escaping (NameAnswer, Int) -> Void) {
+            self.name = name
+            startedMicros = now
+            self.told = told
+        }
+
+        func tell(_ answer: NameAnswer, ttlSeconds: Int = 0) {
+            let told = told
+            self.told = nil
+            told?(answer, ttlSeconds)
+        }
+    }
+
+    /// What was asked of c-ares, as its callback gets it back.
+    private final class Question {
+        let lookup: Lookup
+        let family: Int32
         let channel: Channel
         let owner: AresLookups
-        let told: (NameAnswer, Int) -> Void
 
-        init(_ channel: Channel, _ owner: AresLookups, _ told: @escaping (NameAnswer, Int) -> Void)
-        {
+        init(_ lookup: Lookup, _ family: Int32, _ channel: Channel, _ owner: AresLookups) {
+            self.lookup = lookup
+            self.family = family
             self.channel = channel
             self.owner = owner
-            self.told = told
         }
     }
 
     private weak let sockets: (any LookupSockets)?
     private let fixedServers: String?
     private let configuration: String
+    private let hosts: HostsFile
     private var current: Channel?
     private var retired: [Channel] = []
     private var nextTickMicros = Int.max
     private var underWay = 0
+    /// Lookups that were not late yet when last looked at, in the order they started.
+    private var recent: [Lookup] = []
     private var nextLookMicros = 0
     private var stamp = FileStamp()
 
@@ -64,18 +96,25 @@ final class AresLookups: NameSource {
     private static let underWayMax = 20_000
     /// As many addresses of a name are tried.
     private static let addressesMax = 16
+    /// A lookup that takes longer is late.
+    private static let lateMicros = 1_000_000
+    /// So many of them are dealt with at a time: sending takes its time.
+    private static let lateAtOnceMax = 256
+    /// One late answer may be a slow name's, so many in a row are a dead server's.
+    private static let lateInRowMax = 3
 
     /// - Parameters:
     ///   - servers: `host[:port]` with commas between, instead of those of the configuration.
     ///   - configuration: The file that names servers and search domains.
     init(
         _ sockets: any LookupSockets, servers: String? = nil,
-        configuration: String = "/etc/resolv.conf"
+        configuration: String = "/etc/resolv.conf", hosts: HostsFile = .system
     ) {
         Self.initializeLibrary
         self.sockets = sockets
         fixedServers = servers
         self.configuration = configuration
+        self.hosts = hosts
     }
 
     private static let initializeLibrary: Void = { _ = ares_library_init(ARES_LIB_INIT_ALL) }()
@@ -95,48 +134,96 @@ final class AresLookups: NameSource {
 
     func ask(_ name: String, told: @escaping (NameAnswer, Int) -> Void) {
         let now = Now.read().monotonicMicros
+        if let addresses = hosts.addresses(of: name, atMicros: now) {
+            return told(.addresses(addresses), 0)
+        }
         followConfiguration(atMicros: now)
         guard underWay < Self.underWayMax else {
             return told(.trouble("too many lookups are under way"), 0)
         }
+        if underWay == 0 { recent.removeAll(keepingCapacity: true) }
+        let lookup = Lookup(name, atMicros: now, told)
+        recent.append(lookup)
+        nextTickMicros = min(nextTickMicros, now + Self.tickMicros)
+        start(lookup, AF_UNSPEC)
+    }
+
+    private func start(_ lookup: Lookup, _ family: Int32) {
         guard let channel = current ?? makeChannel(fixedServers) else {
-            return told(.trouble("c-ares cannot be set up: \(lastError)"), 0)
+            lookup.trouble = "c-ares cannot be set up: \(lastError)"
+            return conclude(lookup)
         }
         current = channel
         channel.underWay += 1
+        lookup.underWay += 1
         underWay += 1
-        nextTickMicros = min(nextTickMicros, now + Self.tickMicros)
         var hints = ares_addrinfo_hints()
-        hints.ai_family = AF_UNSPEC
+        hints.ai_family = family
         hints.ai_socktype = Int32(stream_socket)
-        // Retained until the callback, which c-ares calls once for each lookup, in `ares_destroy`
+        // Retained until the callback, which c-ares calls once for each question, in `ares_destroy`
         // at the latest.
-        let lookup = Unmanaged.passRetained(Lookup(channel, self, told)).toOpaque()
+        let question = Unmanaged.passRetained(Question(lookup, family, channel, self)).toOpaque()
         ares_getaddrinfo(
-            channel.handle, name, nil, &hints,
-            { lookup, status, timeouts, result in
-                let lookup = Unmanaged<Lookup>.fromOpaque(lookup!).takeRetainedValue()
-                lookup.owner.ended(lookup, status, timeouts: Int(timeouts), result)
+            channel.handle, lookup.name, nil, &hints,
+            { question, status, timeouts, result in
+                let question = Unmanaged<Question>.fromOpaque(question!).takeRetainedValue()
+                question.owner.ended(question, status, timeouts: Int(timeouts), result)
                 if let result { ares_freeaddrinfo(result) }
-            }, lookup)
+            }, question)
     }
 
     private func ended(
-        _ lookup: Lookup, _ status: Int32, timeouts: Int,
+        _ question: Question, _ status: Int32, timeouts: Int,
         _ result: UnsafeMutablePointer<ares_addrinfo>?
     ) {
-        lookup.channel.underWay -= 1
+        let lookup = question.lookup
+        question.channel.underWay -= 1
+        lookup.underWay -= 1
         underWay -= 1
+        guard !lookup.isTold else { return }
+        let isOfBoth = question.family == AF_UNSPEC
+        // Of the two queries of a question for both families c-ares tells the timeouts together. One
+        // that is left behind was sent to a server that refused the other: c-ares sees that once.
+        let dead = isOfBoth ? (timeouts + 1) / 2 : max(timeouts, lookup.isLate ? 1 : 0)
         switch status {
         case ARES_SUCCESS:
             let (text, ttl) = Self.addresses(of: result)
-            lookup.told(text.isEmpty ? .noSuchName : .addresses(text), ttl)
-            if timeouts > 0 { putBehind(timeouts, in: lookup.channel) }
+            lookup.tell(text.isEmpty ? .noSuchName : .addresses(text), ttlSeconds: ttl)
+            noteTimeouts(of: dead, in: question.channel)
         case ARES_ENODATA, ARES_ENOTFOUND, ARES_ENONAME, ARES_EBADNAME:
-            lookup.told(.noSuchName, 0)
-            if timeouts > 0 { putBehind(timeouts, in: lookup.channel) }
+            noteTimeouts(of: dead, in: question.channel)
+            // c-ares 1.18 says so, too, where one query failed and the other's answer came last.
+            if status == ARES_ENODATA && isOfBoth { return askForIPv4(lookup) }
+            conclude(lookup)
         default:
-            lookup.told(.trouble(String(cString: ares_strerror(status))), 0)
+            lookup.trouble = String(cString: ares_strerror(status))
+            conclude(lookup)
+        }
+    }
+
+    /// Tells that there are no addresses, when nothing more can come.
+    private func conclude(_ lookup: Lookup) {
+        guard lookup.underWay == 0 else { return }
+        lookup.tell(lookup.trouble.map { .trouble($0) } ?? .noSuchName)
+    }
+
+    private func askForIPv4(_ lookup: Lookup) {
+        guard !lookup.isAskedForIPv4, underWay < Self.underWayMax else { return conclude(lookup) }
+        lookup.isAskedForIPv4 = true
+        start(lookup, AF_INET)
+    }
+
+    /// Some name servers never answer for IPv6, and c-ares waits for both families: such a name
+    /// would take all rounds of timeouts.
+    private func askLateOnesForIPv4(atMicros now: Int) {
+        let late = Array(
+            recent.prefix(Self.lateAtOnceMax).prefix {
+                now - $0.startedMicros >= Self.lateMicros
+            })
+        recent.removeFirst(late.count)
+        for lookup in late where !lookup.isTold && !lookup.isAskedForIPv4 {
+            lookup.isLate = true
+            askForIPv4(lookup)
         }
     }
 
@@ -159,12 +246,20 @@ final class AresLookups: NameSource {
 
     // MARK: - Servers
 
-    /// Asks servers that let a lookup time out after the others from now on: c-ares 1.18 begins each
+    /// Asks servers that let lookups time out after the others from now on: c-ares 1.18 begins each
     /// lookup with the first, so that a dead one would cost its timeout each time.
-    private func putBehind(_ timeouts: Int, in channel: Channel) {
+    ///
+    /// - Parameter dead: How many servers let a question time out before another answered.
+    private func noteTimeouts(of dead: Int, in channel: Channel) {
+        guard dead > 0 else {
+            channel.lateInRow = 0
+            return
+        }
+        channel.lateInRow += 1
         let servers = channel.servers
-        guard channel === current, servers.count > 1, timeouts < servers.count else { return }
-        let order = servers[timeouts...] + servers[..<timeouts]
+        guard channel.lateInRow >= Self.lateInRowMax, channel === current, dead < servers.count
+        else { return }
+        let order = servers[dead...] + servers[..<dead]
         guard let next = makeChannel(order.joined(separator: ",")) else { return }
         retire(channel)
         current = next
@@ -190,26 +285,29 @@ final class AresLookups: NameSource {
 
     private func makeChannel(_ servers: String?) -> Channel? {
         var options = ares_options()
-        var given = ARES_OPT_SOCK_STATE_CB | ARES_OPT_RESOLVCONF
+        let given =
+            ARES_OPT_SOCK_STATE_CB | ARES_OPT_RESOLVCONF | ARES_OPT_LOOKUPS | ARES_OPT_TIMEOUTMS
+            | ARES_OPT_TRIES
         // Unretained: its channels go before this object does.
         options.sock_state_cb_data = Unmanaged.passUnretained(self).toOpaque()
         options.sock_state_cb = { owner, descriptor, reads, writes in
             Unmanaged<AresLookups>.fromOpaque(owner!).takeUnretainedValue().sockets?.watch(
                 descriptor, reads: reads != 0, writes: writes != 0)
         }
+        // c-ares before 1.24 knows these under other names only, and waits for 5 s, four times, by
+        // default.
         let text = Self.contents(of: configuration)
-        if !text.contains("timeout:") {
-            options.timeout = Self.serverMillis
-            given |= ARES_OPT_TIMEOUTMS
-        }
-        if !text.contains("attempts:") {
-            options.tries = Self.rounds
-            given |= ARES_OPT_TRIES
-        }
+        options.timeout =
+            Self.option("timeout", in: text).map { min(max($0, 1), 30) * 1000 } ?? Self.serverMillis
+        options.tries = Self.option("attempts", in: text).map { min(max($0, 1), 5) } ?? Self.rounds
         var handle: ares_channel?
         let result = configuration.withCString { path in
             options.resolvconf_path = UnsafeMutablePointer(mutating: path)
-            return ares_init_options(&handle, &options, given)
+            // Name servers ("bind") alone: `hosts` was asked.
+            return "b".withCString { lookups in
+                options.lookups = UnsafeMutablePointer(mutating: lookups)
+                return ares_init_options(&handle, &options, given)
+            }
         }
         guard result == ARES_SUCCESS, let handle else {
             lastError = String(cString: ares_strerror(result))
@@ -239,6 +337,19 @@ final class AresLookups: NameSource {
             }
         }
         return servers
+    }
+
+    /// The number behind the last `name:` of the lines of options; `nil` when there is none.
+    static func option(_ name: String, in configuration: String) -> Int32? {
+        var found: Int32?
+        for line in configuration.split(whereSeparator: \.isNewline) {
+            let words = line.split { $0 == " " || $0 == "\t" }
+            guard words.first == "options" else { continue }
+            for word in words.dropFirst() where word.hasPrefix(name + ":") {
+                found = Int32(word.dropFirst(name.utf8.count + 1)) ?? found
+            }
+        }
+        return found
     }
 
     private static func contents(of path: String) -> String {
@@ -272,6 +383,7 @@ final class AresLookups: NameSource {
         for channel in channels where channel.underWay > 0 {
             ares_process_fd(channel.handle, socketBad, socketBad)
         }
+        askLateOnesForIPv4(atMicros: now.monotonicMicros)
         dropEnded()
     }
 

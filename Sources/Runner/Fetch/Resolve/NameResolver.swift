@@ -22,7 +22,8 @@ protocol NameClient: AnyObject {
 final class NameResolver {
     private let source: any NameSource
     private var book = AddressBook()
-    private var waiting: [String: [any NameClient]] = [:]
+    /// By client, so that thousands who wait for one name can be forgotten one by one.
+    private var waiting: [String: [ObjectIdentifier: any NameClient]] = [:]
     /// Answers that came and were not handed on yet.
     private var answered: [(name: String, answer: NameAnswer)] = []
     private let now: () -> Now
@@ -40,7 +41,7 @@ final class NameResolver {
     /// Has `client` told, once, from `handOn`.
     func ask(_ name: String, for client: any NameClient) {
         let isAsked = waiting[name] != nil
-        waiting[name, default: []].append(client)
+        waiting[name, default: [:]][ObjectIdentifier(client)] = client
         guard !isAsked else { return }
         source.ask(name) { [unowned self] answer, ttlSeconds in
             // Taken in now, handed on later: we are within the source's own work.
@@ -51,7 +52,7 @@ final class NameResolver {
 
     /// Tells `client` no more. Its lookup goes on, for others.
     func forget(_ client: any NameClient, askingFor name: String) {
-        waiting[name]?.removeAll { $0 === client }
+        waiting[name]?[ObjectIdentifier(client)] = nil
         // Kept though empty: the answer is still to come, and must not be asked for twice.
     }
 
@@ -61,7 +62,7 @@ final class NameResolver {
             let batch = answered
             answered.removeAll(keepingCapacity: true)
             for (name, answer) in batch {
-                for client in waiting.removeValue(forKey: name) ?? [] {
+                for client in (waiting.removeValue(forKey: name) ?? [:]).values {
                     client.nameWasAnswered(answer)
                 }
             }

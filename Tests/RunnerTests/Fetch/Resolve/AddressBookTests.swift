@@ -81,6 +81,18 @@ private final class SampleClient: NameClient {
         #expect(resolver.answer(for: "a") == .addresses("1.2.3.4"))
     }
 
+    @Test func thousandsWhoWaitForOneName_areForgottenOneByOne_inNoTime() {
+        let resolver = resolver()
+        let clients = (0..<20_000).map { _ in SampleClient() }
+        for client in clients { resolver.ask("a", for: client) }
+        let started = ContinuousClock.now
+        for client in clients { resolver.forget(client, askingFor: "a") }
+        #expect(ContinuousClock.now - started < .seconds(1))
+        source.asked[0].told(.addresses("1.2.3.4"), 60)
+        resolver.handOn()
+        #expect(clients.allSatisfy { $0.answers.isEmpty })
+    }
+
     @Test func whoIsForgotten_isToldNothing_andItsLookupGoesOnForOthers() {
         let resolver = resolver()
         resolver.ask("a", for: clients[0])

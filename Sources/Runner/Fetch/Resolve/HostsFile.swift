@@ -1,0 +1,94 @@
+internal import CAres
+internal import Glibc
+internal import Synchronization
+
+/// Names that `/etc/hosts` knows, read once, and again when the file has changed.
+///
+/// c-ares 1.18 reads the file for each lookup, and an event loop stands still meanwhile: for 25 ms
+/// where the file keeps 100,000 names of advertisers away.
+final class HostsFile: Sendable {
+    static let system = HostsFile(path: "/etc/hosts")
+
+    private struct State {
+        var stamp = FileStamp()
+        var nextLookMicros = 0
+        var names: [String: String] = [:]
+    }
+
+    private let path: String
+    private let state = Mutex(State())
+
+    /// How often the file is looked at.
+    private static let lookMicros = 1_000_000
+    /// More of the file is not read.
+    private static let bytesMax = 64 << 20
+    /// As many addresses of a name are tried.
+    private static let addressesMax = 16
+
+    init(path: String) { self.path = path }
+
+    /// - Parameter name: In lower case.
+    /// - Returns: As `NameAnswer.addresses` has them; `nil` when the file does not know the name.
+    func addresses(of name: String, atMicros now: Int) -> String? {
+        state.withLock { state in
+            if now >= state.nextLookMicros {
+                state.nextLookMicros = now + Self.lookMicros
+                let found = FileStamp(of: path)
+                if found != state.stamp {
+                    state.stamp = found
+                    state.names = Self.names(in: contents())
+                }
+            }
+            return state.names[name]
+        }
+    }
+
+    private func contents() -> [UInt8] {
+        let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+        guard descriptor >= 0 else { return [] }
+        defer { close(descriptor) }
+        var bytes: [UInt8] = []
+        var part = [UInt8](repeating: 0, count: 65_536)
+        while bytes.count < Self.bytesMax {
+            let count = read(descriptor, &part, part.count)
+            if count <= 0 { break }
+            bytes.append(contentsOf: part[..<count])
+        }
+        return bytes
+    }
+
+    /// Reads the file's lines: an address, its names, and perhaps a comment after `#`.
+    ///
+    /// - Returns: Of each name, in lower case, its addresses in the order of their lines.
+    static func names(in bytes: [UInt8]) -> [String: String] {
+        var names: [String: String] = [:]
+        var counts: [String: Int] = [:]
+        var last: (text: ArraySlice<UInt8>, address: String?) = ([], nil)
+        for line in bytes.split(separator: UInt8(ascii: "\n")) {
+            let line = line.prefix { $0 != UInt8(ascii: "#") }
+            let words = line.split { $0 == 0x20 || (0x09...0x0D).contains($0) }
+            guard words.count > 1 else { continue }
+            // Mostly one address for all of a long list.
+            if words[0] != last.text { last = (words[0], address(words[0])) }
+            guard let address = last.address else { continue }
+            for word in words.dropFirst() {
+                let name = String(decoding: word, as: UTF8.self).lowercased()
+                guard let known = names[name] else {
+                    names[name] = address
+                    continue
+                }
+                guard counts[name, default: 1] < addressesMax else { continue }
+                counts[name, default: 1] += 1
+                names[name] = known + "," + address
+            }
+        }
+        return names
+    }
+
+    private static func address(_ word: ArraySlice<UInt8>) -> String? {
+        let text = String(decoding: word, as: UTF8.self)
+        var bytes = in6_addr()
+        if inet_pton(AF_INET, text, &bytes) == 1 { return text }
+        return inet_pton(AF_INET6, text, &bytes) == 1 ? "[\(text)]" : nil
+    }
+}
