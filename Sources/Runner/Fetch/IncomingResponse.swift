@@ -252,6 +252,6 @@ extension UnsafeRawBufferPointer {
         while let last = value.last, last == UInt8(ascii: "\n") || last == UInt8(ascii: "\r") {
             value.removeLast()
         }
-        return HeaderFields.trimmed(value)
+        return value.trimmed
     }
 }
