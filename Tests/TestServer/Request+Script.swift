@@ -28,6 +28,8 @@ extension Request {
             bytesScript(bytes)
         case .oddFields:
             oddFieldsScript()
+        case .largeHead(let kind, let bytes):
+            [.bytes(LargeHead.head(kind, bytes: bytes))] + body(.text("OK\n"))
         case .attachment(let name):
             attachmentScript(name)
         case .redirect(let hops):

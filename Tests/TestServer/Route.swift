@@ -18,6 +18,8 @@ enum Route {
     case bytes([UInt8])
     /// Header fields that are hard to keep.
     case oddFields
+    /// A head of so many bytes.
+    case largeHead(LargeHead.Kind, bytes: Int)
     /// A name the server would like the body to be saved under.
     case attachment([UInt8])
     case redirect(hops: Int)
@@ -123,6 +125,11 @@ extension Route {
             self = .bytes(percentDecodedBytes(values[0]))
         case ("odd-fields", 0):
             self = .oddFields
+        case ("large-head", 2):
+            guard let kind = LargeHead.Kind(rawValue: values[0]),
+                let bytes = PathValue.bytes(values[1]), bytes <= LargeHead.bytesMax
+            else { return nil }
+            self = .largeHead(kind, bytes: bytes)
         case ("attachment", 1):
             self = .attachment(percentDecodedBytes(values[0]))
         case ("redirect", 1):

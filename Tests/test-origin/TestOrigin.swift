@@ -171,6 +171,8 @@ private let help = """
       /mixed/{ms}/{id}            the same after ms
       /bytes/{bytes}/{id}         200 with these bytes (percent-decoded)
       /odd-fields/{id}            200 with header fields that are hard to keep
+      /large-head/KIND/BYTES/{id} 200 with about so many bytes of header fields: short,
+                                  long or folded ones
       /attachment/{name}/{id}     200 with a name to save it under (percent-decoded)
       /redirect/{k}/{id}          302, k times over, then 200; only that is a hit
       /redirect-loop/{id}         302 to itself; not a hit

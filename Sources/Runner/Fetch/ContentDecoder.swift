@@ -53,7 +53,7 @@ final class ContentDecoder {
     static func codings(in values: some Sequence<UInt8>) throws(Broken) -> [Coding] {
         var codings: [Coding] = []
         for name in Array(values).split(separator: UInt8(ascii: ",")) {
-            let name = HeaderFields.trimmed(name)
+            let name = name.trimmed
             if name.isEmpty || name.isASCII(equal: "identity") || name.isASCII(equal: "none")
                 || name.isASCII(equal: "chunked")
             {

@@ -70,7 +70,7 @@ final class Recorder {
         var added = deposit.bytes.count - before
         if format == .files && record.isCompleted {
             deposit.bodies.append((BodyName(record.job), body.count))
-            try? body.forEachPiece(of: record) { deposit.bodyBytes.append(contentsOf: $0) }
+            try? body.forEachPiece(of: record) { deposit.bodyBytes.append(raw: $0) }
             added += body.count
         }
         deposit.records += 1

@@ -1,57 +1,95 @@
+internal import Glibc
+
 /// The fields of a response's header, one after another, over the bytes as they came.
 struct HeaderFields: Sequence, IteratorProtocol {
-    private let head: [UInt8]
-    private var index: Int
+    private var lines: HeaderLines
 
+    /// Valid as long as the head.
     struct Field {
-        let name: ArraySlice<UInt8>
-        /// Without the white space around it; a folded one with a space where its lines met.
-        var value: ArraySlice<UInt8>
+        let name: UnsafeRawBufferPointer
+        /// Without the white space around it.
+        let value: UnsafeRawBufferPointer
+        /// The lines that continue it; nearly always none.
+        fileprivate(set) var folded = HeaderLines(UnsafeRawBufferPointer(start: nil, count: 0))
+
+        /// Gives the value in pieces, a folded one with a space where its lines met.
+        func forEachPiece(_ use: (UnsafeRawBufferPointer) -> Void) {
+            use(value)
+            for line in folded {
+                withUnsafeBytes(of: UInt8(ascii: " ")) { use($0) }
+                use(line.trimmed)
+            }
+        }
     }
 
     /// - Parameter head: The status line and the lines after it, each with its end.
-    init(_ head: [UInt8]) {
-        self.head = head
-        index = head.firstIndex(of: UInt8(ascii: "\n")).map { $0 + 1 } ?? head.count
+    init(_ head: UnsafeRawBufferPointer) {
+        lines = HeaderLines(head)
+        _ = lines.next()
     }
 
     mutating func next() -> Field? {
-        while index < head.count {
-            let line = nextLine()
-            // A line that is no field (libcurl lets it pass) has a name only.
-            let colon = line.firstIndex(of: UInt8(ascii: ":")) ?? line.endIndex
-            var field = Field(
-                name: line[..<colon], value: Self.trimmed(line[colon...].dropFirst()))
-            // > A sender MUST NOT generate a message that includes line folding.
-            // <https://www.rfc-editor.org/rfc/rfc9112#section-5.2>; some do.
-            guard index < head.count, Self.isSpace(head[index]) else { return field }
-            var value = Array(field.value)
-            while index < head.count, Self.isSpace(head[index]) {
-                value.append(UInt8(ascii: " "))
-                value.append(contentsOf: Self.trimmed(nextLine()))
-            }
-            field.value = value[...]
-            return field
-        }
-        return nil
+        guard let line = lines.next() else { return nil }
+        // A line that is no field (libcurl lets it pass) has a name only.
+        let colon = line.offset(of: UInt8(ascii: ":")) ?? line.count
+        var field = Field(
+            name: UnsafeRawBufferPointer(rebasing: line[..<colon]),
+            value: UnsafeRawBufferPointer(rebasing: line[Swift.min(colon + 1, line.count)...]).trimmed)
+        // > A sender MUST NOT generate a message that includes line folding.
+        // <https://www.rfc-editor.org/rfc/rfc9112#section-5.2>; some do.
+        if lines.isAtBlank { field.folded = lines.takeFolded() }
+        return field
     }
+}
 
-    /// Without its end.
-    private mutating func nextLine() -> ArraySlice<UInt8> {
-        let rest = head[index...]
-        var line = rest.prefix { $0 != UInt8(ascii: "\n") }
-        index = Swift.min(head.count, line.endIndex + 1)
-        if line.last == UInt8(ascii: "\r") { line.removeLast() }
+/// The lines of a head, without their ends, whether these are of one byte or two.
+struct HeaderLines: Sequence, IteratorProtocol {
+    private(set) var rest: UnsafeRawBufferPointer
+
+    init(_ head: UnsafeRawBufferPointer) { rest = head }
+
+    mutating func next() -> UnsafeRawBufferPointer? {
+        guard !rest.isEmpty else { return nil }
+        let end = rest.offset(of: UInt8(ascii: "\n")) ?? rest.count
+        var line = UnsafeRawBufferPointer(rebasing: rest[..<end])
+        rest = UnsafeRawBufferPointer(rebasing: rest[Swift.min(end + 1, rest.count)...])
+        if line.last == UInt8(ascii: "\r") {
+            line = UnsafeRawBufferPointer(rebasing: line[..<(line.count - 1)])
+        }
         return line
     }
 
-    static func trimmed(_ bytes: ArraySlice<UInt8>) -> ArraySlice<UInt8> {
-        var bytes = bytes.drop(while: isSpace)
-        while let last = bytes.last, isSpace(last) { bytes.removeLast() }
-        return bytes
+    /// Whether the next line continues the one before.
+    var isAtBlank: Bool { rest.first.map(UnsafeRawBufferPointer.isBlank) ?? false }
+
+    /// Takes the lines that begin with a blank.
+    fileprivate mutating func takeFolded() -> HeaderLines {
+        let begin = rest
+        while isAtBlank { _ = next() }
+        return HeaderLines(UnsafeRawBufferPointer(rebasing: begin[..<(begin.count - rest.count)]))
+    }
+}
+
+extension UnsafeRawBufferPointer {
+    /// Where a byte comes first.
+    func offset(of byte: UInt8) -> Int? {
+        guard let start = baseAddress, let found = memchr(start, Int32(byte), count) else {
+            return nil
+        }
+        return UnsafeRawPointer(found) - start
     }
 
-    private static func isSpace(_ byte: UInt8) -> Bool {
+    /// Without the white space around it.
+    var trimmed: UnsafeRawBufferPointer {
+        var bounds = 0..<count
+        while let first = bounds.first, Self.isBlank(self[first]) {
+            bounds = (first + 1)..<bounds.upperBound
+        }
+        while let last = bounds.last, Self.isBlank(self[last]) { bounds = bounds.lowerBound..<last }
+        return UnsafeRawBufferPointer(rebasing: self[bounds])
+    }
+
+    static func isBlank(_ byte: UInt8) -> Bool {
         byte == UInt8(ascii: " ") || byte == UInt8(ascii: "\t")
     }
 }
@@ -65,5 +103,14 @@ extension Collection<UInt8> {
             let isUpper = (0x41...0x5A).contains(byte)
             return (isUpper ? byte | 0x20 : byte) == lower
         }
+    }
+}
+
+extension ArraySlice<UInt8> {
+    /// Without the white space around it.
+    var trimmed: ArraySlice<UInt8> {
+        var bytes = drop(while: UnsafeRawBufferPointer.isBlank)
+        while let last = bytes.last, UnsafeRawBufferPointer.isBlank(last) { bytes.removeLast() }
+        return bytes
     }
 }

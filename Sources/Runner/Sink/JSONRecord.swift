@@ -70,12 +70,16 @@ final class JSONRecord: RecordRenderer {
         case .http2: bytes.append(",\"http_version\":\"2\"")
         }
         bytes.append(",\"headers\":[")
-        for (index, field) in HeaderFields(try capture.head.whole(of: record)).enumerated() {
-            bytes.append(index == 0 ? "[\"" : ",[\"")
-            bytes.append(jsonLatin1: field.name)
-            bytes.append("\",\"")
-            bytes.append(jsonLatin1: field.value)
-            bytes.append("\"]")
+        try capture.head.whole(of: record).withUnsafeBytes { head in
+            var before: StaticString = "[\""
+            for field in HeaderFields(head) {
+                bytes.append(before)
+                bytes.append(jsonLatin1: field.name)
+                bytes.append("\",\"")
+                field.forEachPiece { bytes.append(jsonLatin1: $0) }
+                bytes.append("\"]")
+                before = ",[\""
+            }
         }
         bytes.append("],\"body_bytes\":")
         bytes.append(decimal: record.bodyBytes)

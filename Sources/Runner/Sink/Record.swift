@@ -33,7 +33,7 @@ extension SpoolableBytes {
         if let inMemory { return inMemory }
         var whole: [UInt8] = []
         whole.reserveCapacity(count)
-        try forEachPiece(of: record) { whole.append(contentsOf: $0) }
+        try forEachPiece(of: record) { whole.append(raw: $0) }
         return whole
     }
 

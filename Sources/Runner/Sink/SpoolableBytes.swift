@@ -20,7 +20,10 @@ struct SpoolableBytes {
     static let memoryBytesMax = 256 << 10
 
     private let limits: Limits
+    /// All of them; where some are in the spool, the last ones, of which that gets many at a time.
     private var bytes: [UInt8] = []
+    /// How many are in the spool.
+    private var spooledCount = 0
     /// Of the budget.
     private var taken = 0
     private var spooled: Slots?
@@ -47,27 +50,35 @@ struct SpoolableBytes {
         if taken > 0 { bytes = [] } else { bytes.removeAll(keepingCapacity: true) }
         spooled = nil
         taken = 0
-        count = 0
+        (count, spooledCount) = (0, 0)
     }
 
     /// - Throws: What the spool's disk says.
     mutating func append(_ added: UnsafeRawBufferPointer) throws(Errno) {
         if spooled == nil {
             if makeRoom(for: count + added.count) {
-                bytes.append(contentsOf: added)
+                bytes.append(raw: added)
                 count += added.count
                 return
             }
-            let held = bytes
-            (count, bytes) = (0, [])
             spooled = Slots(of: limits.spool)
-            do {
-                try held.withRawBytes { held throws(Errno) in try spool(held) }
-            }
-            limits.budget.giveBack(taken)
-            taken = 0
+            try spoolHeld()
         }
-        try spool(added)
+        count += added.count
+        // The lines of a head come one by one.
+        if bytes.count + added.count > Self.freeBytes { try spoolHeld() }
+        guard added.count < Self.freeBytes else { return try spool(added) }
+        bytes.reserveCapacity(Self.freeBytes)
+        bytes.append(raw: added)
+    }
+
+    /// Moves what is in memory to the spool.
+    private mutating func spoolHeld() throws(Errno) {
+        let held = bytes
+        bytes = []
+        try held.withRawBytes { held throws(Errno) in try spool(held) }
+        limits.budget.giveBack(taken)
+        taken = 0
     }
 
     private mutating func makeRoom(for needed: Int) -> Bool {
@@ -87,15 +98,15 @@ struct SpoolableBytes {
         guard let slots = spooled else { preconditionFailure("only what is spooled is added to") }
         var rest = added[...]
         while !rest.isEmpty {
-            let offset = count % Spool.slotBytes
-            if count == slots.numbers.count * Spool.slotBytes {
+            let offset = spooledCount % Spool.slotBytes
+            if spooledCount == slots.numbers.count * Spool.slotBytes {
                 slots.numbers.append(try limits.spool.takeSlot())
             }
             let piece = rest.prefix(Spool.slotBytes - offset)
             try limits.spool.write(
                 UnsafeRawBufferPointer(rebasing: piece), to: slots.numbers[slots.numbers.count - 1],
                 at: offset)
-            count += piece.count
+            spooledCount += piece.count
             rest = rest.dropFirst(piece.count)
         }
     }
@@ -116,8 +127,14 @@ struct SpoolableBytes {
             let length = min(size, count - place)
             var done = 0
             while done < length {
+                guard place + done < spooledCount else {
+                    let held = bytes[(place + done - spooledCount)...].prefix(length - done)
+                    buffer[done..<length].copyBytes(from: held)
+                    break
+                }
                 let offset = (place + done) % Spool.slotBytes
-                let piece = min(length - done, Spool.slotBytes - offset)
+                let piece = min(
+                    length - done, Spool.slotBytes - offset, spooledCount - place - done)
                 do {
                     try limits.spool.read(
                         into: UnsafeMutableRawBufferPointer(

@@ -66,7 +66,8 @@ final class WARCRecord: RecordRenderer {
     ) throws(SinkError) {
         let (record, capture) = (exchange.record, exchange.capture)
         block.removeAll(keepingCapacity: true)
-        appendHead(try capture.head.whole(of: record), capture.httpVersion, to: &block)
+        let head = try capture.head.whole(of: record)
+        head.withUnsafeBytes { appendHead($0, capture.httpVersion, to: &block) }
         blockDigest.reset()
         payloadDigest.reset()
         block.withUnsafeBytes { blockDigest.update($0) }
@@ -85,7 +86,7 @@ final class WARCRecord: RecordRenderer {
 
         header.append(contentsOf: block)
         guard capture.body.count > Self.smallBytesMax else {
-            try capture.body.forEachPiece(of: record) { self.header.append(contentsOf: $0) }
+            try capture.body.forEachPiece(of: record) { self.header.append(raw: $0) }
             return endRecord(&bytes)
         }
         header.withUnsafeBytes { streamDeflater.add($0, to: &bytes) }
@@ -280,27 +281,34 @@ final class WARCRecord: RecordRenderer {
     /// The status line and fields, with the empty line at their end, so that what follows is the
     /// body: libcurl took off the transfer coding.
     private func appendHead(
-        _ head: [UInt8], _ version: Capture.HTTPVersion, to block: inout [UInt8]
+        _ head: UnsafeRawBufferPointer, _ version: Capture.HTTPVersion, to block: inout [UInt8]
     ) {
-        var rest = head[...]
+        var head = head
+        block.reserveCapacity(head.count + 256)
         if version == .http2 {
             // > HTTP/2 does not define a way to carry the version or reason phrase.
             // <https://www.rfc-editor.org/rfc/rfc9113#section-8.3.2>
             block.append("HTTP/1.1")
-            rest = rest.drop { $0 != UInt8(ascii: " ") }
+            let space = head.offset(of: UInt8(ascii: " ")) ?? head.count
+            head = UnsafeRawBufferPointer(rebasing: head[space...])
         }
-        while !rest.isEmpty {
-            var line = rest.prefix { $0 != UInt8(ascii: "\n") }
-            rest = rest[line.endIndex...].dropFirst()
-            if line.prefix(while: { $0 != UInt8(ascii: ":") }).isASCII(equal: "transfer-encoding") {
-                block.append("X-Archive-Orig-")
-            }
-            // Some servers end lines with a line feed alone, which readers of archives do not know.
-            if line.last == UInt8(ascii: "\r") { line.removeLast() }
-            block.append(contentsOf: line)
+        // Some servers end lines with a line feed alone, which readers of archives do not know.
+        for line in HeaderLines(head) {
+            if line.isTransferEncoding { block.append("X-Archive-Orig-") }
+            block.append(raw: line)
             block.append("\r\n")
         }
         block.append("\r\n")
+    }
+}
+
+extension UnsafeRawBufferPointer {
+    /// Whether a header line is the field that tells how the connection carried the body.
+    fileprivate var isTransferEncoding: Bool {
+        let name: StaticString = "transfer-encoding"
+        guard let first, first | 0x20 == UInt8(ascii: "t"), let colon = offset(of: UInt8(ascii: ":"))
+        else { return false }
+        return self[..<colon].isASCII(equal: name)
     }
 }
 

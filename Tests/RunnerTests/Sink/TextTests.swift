@@ -15,7 +15,7 @@ import Testing
 
     @Test func jsonLatin1_makesEachByteACharacter() throws {
         var bytes = Array("\"".utf8)
-        bytes.append(jsonLatin1: (0...255).map { UInt8($0) })
+        (0...255).map { UInt8($0) }.withUnsafeBytes { bytes.append(jsonLatin1: $0) }
         bytes.append(UInt8(ascii: "\""))
         let text = try #require(
             try JSONSerialization.jsonObject(with: Data(bytes), options: .fragmentsAllowed)
@@ -86,9 +86,13 @@ import Testing
     @Test func fields_keepOrderAndBytes_andJoinFoldedLines() {
         let head =
             "HTTP/1.1 200 OK\r\nA: 1\r\nempty:\r\nA:  2 \r\nFolded: a\r\n  b\r\n\tc\r\nno colon\r\nLF: x\n"
-        let fields = HeaderFields(Array(head.utf8)).map {
-            String(decoding: $0.name, as: UTF8.self) + "="
-                + String(decoding: $0.value, as: UTF8.self)
+        let fields = Array(head.utf8).withUnsafeBytes { head in
+            HeaderFields(head).map { field in
+                var value: [UInt8] = []
+                field.forEachPiece { value.append(raw: $0) }
+                return String(decoding: field.name, as: UTF8.self) + "="
+                    + String(decoding: value, as: UTF8.self)
+            }
         }
         #expect(fields == ["A=1", "empty=", "A=2", "Folded=a b c", "no colon=", "LF=x"])
     }
