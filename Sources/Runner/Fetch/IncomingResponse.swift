@@ -33,12 +33,48 @@ struct IncomingResponse {
     private var reads = 0
     private var lastRead = 0
 
-    init(_ settings: TransferSettings) {
+    /// What is kept of it; `nil` when nothing is.
+    private var capture: Capture?
+    /// Told when a head begins to come; `nil` where nobody wants to know.
+    private var headBegins: (() -> Void)?
+    /// Counts what the loop has handed to libcurl: a plain connection is read once in each.
+    private let events: UnsafePointer<Int>
+
+    init(_ settings: TransferSettings, events: UnsafePointer<Int>) {
         self.settings = settings
+        self.events = events
         head = ResponseHead(bytesMax: settings.maxHeadBytes)
     }
 
-    mutating func reset() { self = IncomingResponse(settings) }
+    /// - Parameter headBegins: Called when a head begins to come.
+    mutating func reset(keepingIn capture: Capture?, headBegins: (() -> Void)? = nil) {
+        self = IncomingResponse(settings, events: events)
+        self.capture = capture
+        self.headBegins = headBegins
+    }
+
+    /// Lets go of what was kept: it is somebody else's once the response has ended.
+    mutating func end() { capture = nil }
+
+    // MARK: - What libcurl calls
+
+    /// Takes what comes to the write function.
+    ///
+    /// - Returns: Whether it may go on.
+    mutating func received(_ bytes: UnsafeRawBufferPointer) -> Bool {
+        noteRead(number: events.pointee)
+        return awaitsHead ? check(piece: bytes) : take(body: bytes)
+    }
+
+    /// Takes what comes to the header function, a line.
+    ///
+    /// - Returns: Whether it may go on.
+    mutating func received(line: UnsafeRawBufferPointer) -> Bool {
+        let wasOpen = head.isOpen
+        let isTaken = take(line: line)
+        if !wasOpen, head.isOpen { headBegins?() }
+        return isTaken
+    }
 
     var headBytes: Int { head.bytes }
     var awaitsHead: Bool { !head.isWhole }
@@ -95,7 +131,7 @@ struct IncomingResponse {
     /// Takes a whole line.
     ///
     /// - Returns: Whether there was room for it.
-    mutating func take(line: UnsafeRawBufferPointer, _ capture: Capture?) -> Bool {
+    mutating func take(line: UnsafeRawBufferPointer) -> Bool {
         // Where lines do not come to the write function, this is the first look at them.
         // Trailers never do.
         if !settings.checksHeadsAhead || head.isWhole, !check(piece: line) { return false }
@@ -169,16 +205,16 @@ struct IncomingResponse {
     /// Takes what comes of the body, before it is decoded.
     ///
     /// - Returns: Whether there was room for it.
-    mutating func take(body bytes: UnsafeRawBufferPointer, _ capture: Capture?) -> Bool {
+    mutating func take(body bytes: UnsafeRawBufferPointer) -> Bool {
         rawBytes += bytes.count
         // What leads on is read to its end and thrown away, unless it is archived as it comes.
         guard !codings.isEmpty || !transferCodings.isEmpty || isCodingUnknown, !leadsOn else {
-            return keep(bytes, capture)
+            return keep(bytes)
         }
         if settings.keeping?.isEncodingKept == true {
             // Codings of the transfer are not archived, and there is no need to undo one: none is
             // asked for.
-            if transferCodings.isEmpty { return keep(bytes, capture) }
+            if transferCodings.isEmpty { return keep(bytes) }
             fault = .reason(.badResponse)
             return false
         }
@@ -189,9 +225,9 @@ struct IncomingResponse {
             }
             decoder = ContentDecoder.make(for: applied)
         }
-        guard let decoder else { return keep(bytes, capture) }
+        guard let decoder else { return keep(bytes) }
         do throws(ContentDecoder.Broken) {
-            return try decoder.decode(bytes) { keep($0, capture) }
+            return try decoder.decode(bytes) { keep($0) }
         } catch {
             fault = .reason(.badResponse)
             return false
@@ -199,7 +235,7 @@ struct IncomingResponse {
     }
 
     /// Counts decoded bytes: libcurl 7.88's own limit does not see unknown or decompressed lengths.
-    private mutating func keep(_ bytes: UnsafeRawBufferPointer, _ capture: Capture?) -> Bool {
+    private mutating func keep(_ bytes: UnsafeRawBufferPointer) -> Bool {
         if leadsOn, !settings.archivesRedirects, bodyBytes > Self.redirectBytesMax {
             isAbandoned = true
             return false

@@ -17,7 +17,7 @@ import Testing
     private func response(
         _ head: String, body: [UInt8] = [], reads: Int = 1
     ) -> (IncomingResponse, isTaken: Bool) {
-        var incoming = IncomingResponse(settings)
+        var incoming = IncomingResponse(settings, events: Self.events)
         incoming.noteRead(number: 1)
         var line: [UInt8] = []
         for byte in head.utf8 {
@@ -25,7 +25,7 @@ import Testing
             guard byte == UInt8(ascii: "\n") else { continue }
             let isTaken = line.withUnsafeBytes { line in
                 (!settings.checksHeadsAhead || incoming.check(piece: line))
-                    && incoming.take(line: line, nil)
+                    && incoming.take(line: line)
             }
             if !isTaken { return (incoming, false) }
             line = []
@@ -34,11 +34,17 @@ import Testing
         for start in stride(from: 0, to: body.count, by: size) {
             incoming.noteRead(number: 2 + start)
             let piece = Array(body[start..<min(body.count, start + size)])
-            if !piece.withUnsafeBytes({ incoming.take(body: $0, nil) }) { return (incoming, false) }
+            if !piece.withUnsafeBytes({ incoming.take(body: $0) }) { return (incoming, false) }
         }
         return (incoming, true)
     }
 
+    // Written once, before it is shared; never freed.
+    nonisolated(unsafe) private static let events: UnsafePointer<Int> = {
+        let counter = UnsafeMutablePointer<Int>.allocate(capacity: 1)
+        counter.initialize(to: 0)
+        return UnsafePointer(counter)
+    }()
     private static let ok = "HTTP/1.1 200 OK\r\n"
     private static let gzip: [UInt8] = [
         0x1F, 0x8B, 8, 0, 0, 0, 0, 0, 2, 3, 0x4B, 4, 0, 0x43, 0xBE, 0xB7, 0xE8, 1, 0, 0, 0,
@@ -105,7 +111,7 @@ import Testing
 
     @Test func mayHaveExcess_whereMoreThanOneReadWasNeeded_orOneWasFull() {
         let head = Self.ok + "Content-Length: 6\r\n\r\n"
-        var incoming = IncomingResponse(settings)
+        var incoming = IncomingResponse(settings, events: Self.events)
         for number in [1, 1, 1] { incoming.noteRead(number: number) }
         #expect(!incoming.mayHaveExcess(bufferBytes: 1024))
         incoming.noteRead(number: 2)

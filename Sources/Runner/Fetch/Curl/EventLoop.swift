@@ -39,8 +39,9 @@ final class EventLoop: TaskExecutor, @unchecked Sendable {
     private var ended: [Transfer] = []
     private(set) var isCancelled = false
     weak var client: (any EventLoopClient)?
-    /// Events handed to libcurl: a plain connection is read once in each.
-    private(set) var actions = 0
+    /// Counts events handed to libcurl: a plain connection is read once in each. Behind a pointer,
+    /// since transfers look at it for each line of a head.
+    let actions = UnsafeMutablePointer<Int>.allocate(capacity: 1)
     /// Read once a turn.
     private(set) var now = Now.read()
 
@@ -64,6 +65,7 @@ final class EventLoop: TaskExecutor, @unchecked Sendable {
         authorities: AuthorityStore? = nil
     ) throws(LimitError) {
         Self.initializeCurl
+        actions.initialize(to: 0)
         settings = TransferSettings(options, authorities: authorities)
         epoll = epoll_create1(Int32(EPOLL_CLOEXEC))
         bell = eventfd(0, Int32(EFD_NONBLOCK | EFD_CLOEXEC))
@@ -98,6 +100,7 @@ final class EventLoop: TaskExecutor, @unchecked Sendable {
         for shard in shards { shard.close() }  // of a loop that was never started
         close(epoll)
         close(bell)
+        actions.deallocate()
     }
 
     private static let initializeCurl: Void = { curl_global_init(Int(CURL_GLOBAL_ALL)) }()
@@ -266,7 +269,7 @@ final class EventLoop: TaskExecutor, @unchecked Sendable {
             | (bits & EPOLLOUT.rawValue != 0 ? CURL_CSELECT_OUT : 0)
             | (bits & (EPOLLERR.rawValue | EPOLLHUP.rawValue) != 0 ? CURL_CSELECT_ERR : 0)
         let before = ended.count
-        actions += 1
+        actions.pointee += 1
         shard.act(on: descriptor, mask)
         guard ended.count > before else { return }
         answered.append(contentsOf: ended[before...])

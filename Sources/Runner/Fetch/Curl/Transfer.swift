@@ -14,9 +14,9 @@ final class Transfer {
     private let number: Int
     private var waiting: UnsafeContinuation<Response, Never>?
     private var response = Response()
-    /// What comes of the request under way. Behind a pointer, since Swift checks at run time that
-    /// nobody else is at a property of a class: 4,000 instructions a request, for each line of a head
-    /// comes twice. Nobody else is: it is used on the loop's thread, and calls nothing back.
+    /// What comes of the request under way. libcurl's functions get a pointer to it alone: Swift checks
+    /// each access to a class's property at run time, and each line of a head comes twice, which was
+    /// 4,000 instructions a request. It is used on the loop's thread only.
     private let incoming = UnsafeMutablePointer<IncomingResponse>.allocate(capacity: 1)
     /// What is kept of the response; `nil` when nothing is.
     private(set) var capture: Capture?
@@ -52,6 +52,8 @@ final class Transfer {
     /// Where libcurl says what went wrong; at least CURL_ERROR_SIZE bytes.
     private let message = UnsafeMutablePointer<CChar>.allocate(capacity: Int(CURL_ERROR_SIZE))
 
+    private lazy var noteOpenHead: () -> Void = { [unowned self] in shard.loop.noteOpenHead(self) }
+
     var isInFlight: Bool { waiting != nil && !hasEnded }
     private var hasEnded = false
 
@@ -66,7 +68,8 @@ final class Transfer {
         easy = Self.makeHandle()
         self.number = number
         shard = loop.shard(number, isHTTPS: false)
-        incoming.initialize(to: IncomingResponse(shard.loop.settings))
+        incoming.initialize(
+            to: IncomingResponse(loop.settings, events: loop.actions))
         message.initialize(repeating: 0, count: Int(CURL_ERROR_SIZE))
         renewCapture()
         setUp()
@@ -133,7 +136,7 @@ final class Transfer {
 
     /// Gives the request to libcurl, with an address where it will need one.
     private func start(expectingConnect: Bool) {
-        incoming.pointee.reset()
+        incoming.pointee.reset(keepingIn: capture, headBegins: isHTTPS == true ? noteOpenHead : nil)
         socketError = 0
         lacksAddress = false
         expectConnect(expectingConnect)
@@ -356,6 +359,7 @@ final class Transfer {
         if let name = lookedUpName { shard.loop.resolver.forget(self, askingFor: name) }
         (lookedUpName, isHeldBack) = (nil, false)
         restoreConnecting()
+        incoming.pointee.end()
         if incoming.pointee.setsCookies || hasCookies { dropCookies() }
         if incoming.pointee.headBytes > Self.headBytesKept { renewHandle() }
         shard.loop.noteEnded(self)
@@ -460,17 +464,18 @@ final class Transfer {
         let loop = Unmanaged.passUnretained(shard.loop).toOpaque()
         _ = easy_set_write(
             easy,
-            { bytes, size, count, transfer in
-                Unmanaged<Transfer>.fromOpaque(transfer!).takeUnretainedValue().received(
-                    UnsafeRawBufferPointer(start: bytes, count: size * count))
-            }, me)
+            { bytes, size, count, incoming in
+                let bytes = UnsafeRawBufferPointer(start: bytes, count: size * count)
+                let incoming = incoming!.assumingMemoryBound(to: IncomingResponse.self)
+                return incoming.pointee.received(bytes) ? bytes.count : 0
+            }, incoming)
         _ = easy_set_header(
             easy,
-            { line, size, count, transfer in
-                let transfer = Unmanaged<Transfer>.fromOpaque(transfer!).takeUnretainedValue()
+            { line, size, count, incoming in
                 let line = UnsafeRawBufferPointer(start: line, count: size * count)
-                return transfer.received(line: line) ? line.count : 0
-            }, me)
+                let incoming = incoming!.assumingMemoryBound(to: IncomingResponse.self)
+                return incoming.pointee.received(line: line) ? line.count : 0
+            }, incoming)
         // Each line of a head goes to the write function first, before libcurl looks at it.
         if CurlVersion.joinsFirstField { _ = easy_set_long(easy, CURLOPT_HEADER, 1) }
         _ = easy_set_open(
@@ -502,26 +507,11 @@ final class Transfer {
         shard.loop.settings.apply(to: easy)
     }
 
-    private func received(line: UnsafeRawBufferPointer) -> Bool {
-        let wasOpen = incoming.pointee.isHeadOpen
-        let isTaken = incoming.pointee.take(line: line, capture)
-        if isHTTPS == true, !wasOpen, incoming.pointee.isHeadOpen { shard.loop.noteOpenHead(self) }
-        return isTaken
-    }
-
     /// Sets up the `SSL_CTX` of a connection.
     private func equip(_ context: UnsafeMutableRawPointer) -> CURLcode {
         guard AuthorityStore.isUsable else { return CURLE_OK }
         if let key = url.endpoint()?.key { shard.loop.sessions.equip(context, for: key) }
         return shard.loop.settings.equip(context)
-    }
-
-    private func received(_ bytes: UnsafeRawBufferPointer) -> Int {
-        incoming.pointee.noteRead(number: shard.loop.actions)
-        let isTaken =
-            incoming.pointee.awaitsHead
-            ? incoming.pointee.check(piece: bytes) : incoming.pointee.take(body: bytes, capture)
-        return isTaken ? bytes.count : 0
     }
 
     /// Asked by libcurl when it has no address for the host.
