@@ -115,6 +115,8 @@ case("head.cookies", response("200 OK", *(f"Set-Cookie: c{n}=" + "v" * 4000 for 
 case("status.099", response("099 Low"), "bad_response", "RFC 9110 15: 100 to 599; curl: no HTTP")
 case("status.99", response("99 Short"), "bad_response", "three digits")
 case("status.1000", response("1000 Long"), "bad_response", "three digits")
+case("status.2000", response("2000 OK"), "bad_response",
+     "three digits, and no 200: libcurl takes the first three since 8.13")
 case("status.000", response("000 Nothing"), "bad_response", "no status at all")
 case("status.0", response("0 Nothing"), "bad_response", "three digits")
 case("status.word", response("Fine OK"), "bad_response", "three digits")
