@@ -19,8 +19,12 @@ import Testing
             "enqueue", "--range", "0..\(jobs)", "--url", "\(origin.url)/delay/\(delayMillis)/{id}")
         for kill in 1...kills {
             let run = try program.start("runner", ["run", "--workers", "\(workers)"])
-            // From before the first request to well into the run.
+            // From before the first request to well into the run. Where a machine is so busy that no
+            // run gets there, one does.
             try await Task.sleep(for: .milliseconds(Int.random(in: 5...300, using: &random)))
+            if kill == kills {
+                try await run.wait { try await program.status().jobs.completed > 0 }
+            }
             run.kill(SIGKILL)
             let result = await run.wait()
             #expect(result.signal == SIGKILL, "the run ended before kill \(kill): \(result.err)")

@@ -91,8 +91,8 @@ extension Program {
         // No bytecode beside the sources.
         let result = try await start(Tools.python, ["-B"] + arguments).wait(seconds: 600)
         try #require(
-            result.status <= 1 && result.signal == nil, "\(comment) \(result.err)",
-            sourceLocation: sourceLocation)
+            result.status <= 1 && result.signal == nil && !result.out.isEmpty,
+            "\(comment) \(result.err)", sourceLocation: sourceLocation)
         let summary = try StatusJSON.decoder.decode(
             OutputSummary.self, from: Data(result.out.utf8))
         #expect(summary.faults == [], "\(comment)", sourceLocation: sourceLocation)

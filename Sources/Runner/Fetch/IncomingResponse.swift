@@ -123,9 +123,23 @@ struct IncomingResponse {
             try head.check(piece)
             return true
         } catch {
-            fault = .reason(error == .tooLarge ? .tooLarge : .badResponse)
+            refuse(error)
             return false
         }
+    }
+
+    /// - Returns: `nil` for a line that is refused.
+    private mutating func kind(of line: UnsafeRawBufferPointer) -> ResponseHead.Line? {
+        do throws(ResponseHead.Refusal) {
+            return try head.take(line)
+        } catch {
+            refuse(error)
+            return nil
+        }
+    }
+
+    private mutating func refuse(_ refusal: ResponseHead.Refusal) {
+        fault = .reason(refusal == .tooLarge ? .tooLarge : .badResponse)
     }
 
     /// Takes a whole line.
@@ -135,7 +149,8 @@ struct IncomingResponse {
         // Where lines do not come to the write function, this is the first look at them.
         // Trailers never do.
         if !settings.checksHeadsAhead || head.isWhole, !check(piece: line) { return false }
-        switch head.take(line) {
+        guard let kind = kind(of: line) else { return false }
+        switch kind {
         case .status:
             forgetFields()
             capture?.beginHead()

@@ -17,6 +17,9 @@ struct ResponseHead {
         case foldedFirst
         /// More than `bytesMax` in all.
         case tooLarge
+        /// A status of more than three digits. libcurl takes the first three since 8.13 (curl's commit
+        /// 5b6d3291b5): `2000` would be a 200.
+        case longStatus
     }
 
     /// The most bytes of all lines together, those of 1xx responses and trailers included.
@@ -48,10 +51,10 @@ struct ResponseHead {
     }
 
     /// Takes a whole line that was checked.
-    mutating func take(_ line: UnsafeRawBufferPointer) -> Line {
+    mutating func take(_ line: UnsafeRawBufferPointer) throws(Refusal) -> Line {
         if isWhole { return .trailer }
         if expectsStatus {
-            status = Self.status(in: line)
+            status = try Self.status(in: line)
             (expectsStatus, isAfterStatus) = (false, true)
             return .status
         }
@@ -67,10 +70,14 @@ struct ResponseHead {
     }
 
     /// The three digits after the first space.
-    private static func status(in line: UnsafeRawBufferPointer) -> Int {
+    private static func status(in line: UnsafeRawBufferPointer) throws(Refusal) -> Int {
         guard let space = line.firstIndex(of: UInt8(ascii: " ")) else { return 0 }
-        return line[(space + 1)...].prefix(3).reduce(0) { value, byte in
-            (0x30...0x39).contains(byte) ? value * 10 + Int(byte - 0x30) : value
+        let digits = line[(space + 1)...].prefix(4)
+        if digits.count == 4, digits.allSatisfy(isDigit) { throw .longStatus }
+        return digits.prefix(3).reduce(0) { value, byte in
+            isDigit(byte) ? value * 10 + Int(byte - 0x30) : value
         }
     }
+
+    private static func isDigit(_ byte: UInt8) -> Bool { (0x30...0x39).contains(byte) }
 }

@@ -68,5 +68,8 @@ import Testing
         // CURLE_TOO_LARGE, which headers before 8.6 do not have.
         let tooLarge = CurlFailure.Report(result: CURLcode(100), wasSent: true)
         #expect(CurlFailure.meaning(of: tooLarge) == .reason(.badResponse))
+        let message = "Too many response headers, 5000 is max"
+        let tooMany = CurlFailure.Report(result: CURLcode(100), message: message, wasSent: true)
+        #expect(CurlFailure.meaning(of: tooMany) == .reason(.tooLarge))
     }
 }

@@ -22,10 +22,12 @@ import Testing
                         try head.check(piece)
                     }
                 }
+                try line.withRawBytes { (line) throws(ResponseHead.Refusal) in
+                    kinds.append(try head.take(line))
+                }
             } catch {
                 return (kinds, head, error)
             }
-            line.withUnsafeBytes { kinds.append(head.take($0)) }
         }
         return (kinds, head, nil)
     }
@@ -70,8 +72,14 @@ import Testing
         #expect(lines(interim).2 == .tooLarge)
     }
 
-    @Test(arguments: [("HTTP/1.1 007 x", 7), ("HTTP/1.1", 0), ("HTTP/1.1 ab", 0), ("x 2000", 200)])
+    @Test(arguments: [("HTTP/1.1 007 x", 7), ("HTTP/1.1", 0), ("HTTP/1.1 ab", 0), ("x 200x", 200)])
     func status_isTheNumberAfterTheFirstBlank(line: String, status: Int) {
         #expect(lines(line + "\r\n").1.status == status)
+    }
+
+    @Test(arguments: ["HTTP/1.1 2000 OK\r\n", "HTTP/1.1 65736\n", "HTTP/2 1000\r\n"])
+    func take_refusesAStatusOfMoreThanThreeDigits(line: String) {
+        #expect(lines(line).2 == .longStatus)
+        #expect(lines("HTTP/1.1 100 C\r\n\r\n" + line).2 == .longStatus)
     }
 }

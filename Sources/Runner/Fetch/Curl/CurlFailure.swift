@@ -40,7 +40,9 @@ enum CurlFailure {
             .reason(.badResponse)
         // A trailer that is no field.
         case CURLE_BAD_FUNCTION_ARGUMENT where report.wasSent: .reason(.badResponse)
-        // A line of a head beyond libcurl's 100 KB, or more than 5,000 of them.
+        // More lines of a head than libcurl takes, 5,000 since 8.14; or one beyond its 100 KB.
+        case tooLarge where report.message.contains("Too many response headers"):
+            .reason(.tooLarge)
         case tooLarge where report.wasSent: .reason(.badResponse)
         // Before 8.6, once the request was sent, it is such a line, too: what came from a server is
         // the server's.
