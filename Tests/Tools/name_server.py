@@ -337,16 +337,23 @@ class UDP(asyncio.DatagramProtocol):
 
 
 async def over_tcp(server, reader, writer):
+    def send(packets):
+        for packet in packets:
+            if packet is None:
+                writer.close()
+            elif not writer.is_closing():
+                writer.write(struct.pack("!H", len(packet)) + packet)
+
     try:
         while True:
             (length,) = struct.unpack("!H", await reader.readexactly(2))
             seconds, packets = server.answer(await reader.readexactly(length), True, time.time())
-            await asyncio.sleep(seconds)
-            for packet in packets:
-                if packet is None:
-                    return
-                writer.write(struct.pack("!H", len(packet)) + packet)
-            await writer.drain()
+            # A slow answer does not hold up those to later queries (RFC 7766 6.2.1.1).
+            if seconds:
+                asyncio.get_running_loop().call_later(seconds, send, packets)
+            else:
+                send(packets)
+                await writer.drain()
     except (asyncio.IncompleteReadError, ConnectionError):
         pass
     finally:

@@ -12,7 +12,9 @@ enum NameAnswer: Equatable, Sendable {
     /// > Name resolution APIs and libraries SHOULD recognize localhost names as special and SHOULD
     /// > always return the IP loopback address. <https://www.rfc-editor.org/rfc/rfc6761#section-6.3>
     static func local(_ name: String) -> NameAnswer? {
-        name == "localhost" || name.hasSuffix(".localhost") ? .addresses("[::1],127.0.0.1") : nil
+        let name = name.hasSuffix(".") ? name.dropLast() : name[...]
+        return name == "localhost" || name.hasSuffix(".localhost")
+            ? .addresses("[::1],127.0.0.1") : nil
     }
 }
 
@@ -26,8 +28,9 @@ struct AddressBook {
         var ttlMicros = 1_000_000...3_600_000_000
         /// How long it counts that there is no such name.
         var noNameMicros = 10_000_000
-        /// How long trouble counts: for what waits at the same time, not for the next attempt.
-        var troubleMicros = 500_000
+        /// How long trouble counts: for what waits at the same time, not for the next attempt, which
+        /// may come any moment within a second and would be lost.
+        var troubleMicros = 100_000
     }
 
     private struct Entry {
