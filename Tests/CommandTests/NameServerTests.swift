@@ -5,7 +5,7 @@ import Testing
 /// Runs whose names are looked up at name servers that are dead, slow or lie.
 ///
 /// `RUNNER_TEST_NAMES` says how many names; there are eight healthy jobs to each.
-@Suite(.serialized, .timeLimit(.minutes(2))) struct NameServerTests {
+@Suite(.serialized, .timeLimit(.minutes(5))) struct NameServerTests {
     private let program = Program()
     private static let names =
         Int(ProcessInfo.processInfo.environment["RUNNER_TEST_NAMES"] ?? "") ?? 480
@@ -14,18 +14,19 @@ import Testing
     private struct Kind {
         let labels: String
         let outcome: String
-        let attempts: Int
+        let attempts: ClosedRange<Int>
     }
 
     private static let kinds = [
-        Kind(labels: "k", outcome: "200", attempts: 1),
-        Kind(labels: "tc", outcome: "200", attempts: 1),
-        Kind(labels: "cname-3", outcome: "200", attempts: 1),
-        Kind(labels: "nx", outcome: "dns", attempts: 1),
-        Kind(labels: "nodata", outcome: "dns", attempts: 1),
-        Kind(labels: "servfail", outcome: "dns", attempts: 2),
-        Kind(labels: "silent", outcome: "dns", attempts: 2),
-        Kind(labels: "wrong-id", outcome: "dns", attempts: 2),
+        Kind(labels: "k", outcome: "200", attempts: 1...1),
+        Kind(labels: "tc", outcome: "200", attempts: 1...1),
+        Kind(labels: "cname-3", outcome: "200", attempts: 1...1),
+        Kind(labels: "nx", outcome: "dns", attempts: 1...1),
+        // It is asked for twice, which takes too long while dead servers come first.
+        Kind(labels: "nodata", outcome: "dns", attempts: 1...2),
+        Kind(labels: "servfail", outcome: "dns", attempts: 2...2),
+        Kind(labels: "silent", outcome: "dns", attempts: 2...2),
+        Kind(labels: "wrong-id", outcome: "dns", attempts: 2...2),
     ]
 
     private struct Row: Decodable {
@@ -61,7 +62,8 @@ import Testing
         let servers = (holes.map(\.address) + [slow.address, liar.address]).joined(separator: ",")
         let started = ContinuousClock.now
         let result = try await program.runner(
-            "run", "--workers", "300", "--retries", "1", "--connect-timeout", "8", "--output",
+            "run", "--workers", "\(max(300, Self.names / 4))", "--retries", "1",
+            "--connect-timeout", "8", "--output",
             "out",
             "--output-failures", "--no-body", "--dns-servers", servers)
         print("ended after", ContinuousClock.now - started)
@@ -72,11 +74,16 @@ import Testing
         let slowest = rows.filter { $0.batch == healthy }.map(\.durationMs).max() ?? .infinity
         print("slowest healthy job:", slowest, "ms")
         // Some 400 ms in a debug build on two cores; who waits for a server waits 2 s at least.
-        #expect(slowest < 1500, "what needs no name waited for one")
+        #expect(slowest < 1900, "what needs no name waited for one")
         #expect(rows.allSatisfy { $0.batch > named || $0.outcome == "200" && $0.attempts == 1 })
         for (batch, kind) in kinds {
             let its = rows.filter { $0.batch == batch }
-            let others = its.filter { $0.outcome != kind.outcome || $0.attempts != kind.attempts }
+            let others = its.filter {
+                $0.outcome != kind.outcome || !kind.attempts.contains($0.attempts)
+            }
+            if kind.labels == "silent" {
+                #expect(its.allSatisfy { $0.durationMs > 7900 }, "a wait is part of a duration")
+            }
             #expect(its.count == each && others.isEmpty, "\(kind): \(others.prefix(3))")
         }
     }

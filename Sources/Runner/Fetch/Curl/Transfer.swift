@@ -179,6 +179,10 @@ final class Transfer {
             response.message = "there is no such name"
         case .trouble(let what): response.message = "no name server answers: \(what)"
         }
+        // libcurl was not asked: what it knows is of the request before.
+        if let capture, let startedMicros {
+            capture.durationMicros = Now.read().monotonicMicros - startedMicros
+        }
         end(with: response)
     }
 

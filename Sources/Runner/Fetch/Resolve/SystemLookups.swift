@@ -8,6 +8,8 @@ internal import Synchronization
 final class SystemLookups: NameSource {
     /// `getaddrinfo` tells no TTL.
     private static let ttlSeconds = 60
+    /// More than a run has workers: those that nobody waits for any more are among them.
+    private static let underWayMax = 20_000
     private let post: @Sendable (@escaping @Sendable () -> Void) -> Void
     private var told: [Int: (NameAnswer, Int) -> Void] = [:]
     private var lastNumber = 0
@@ -16,6 +18,9 @@ final class SystemLookups: NameSource {
     init(post: @escaping @Sendable (@escaping @Sendable () -> Void) -> Void) { self.post = post }
 
     func ask(_ name: String, told: @escaping (NameAnswer, Int) -> Void) {
+        guard self.told.count < Self.underWayMax else {
+            return told(.trouble("too many lookups are under way"), 0)
+        }
         lastNumber += 1
         let number = lastNumber
         self.told[number] = told
