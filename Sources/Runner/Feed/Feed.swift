@@ -29,8 +29,8 @@ final class Feed: Sendable {
     func run(maxStallMicros: Int) async throws(QueueError) -> Bool {
         while !Task.isCancelled {
             let now = Now.read()
-            let (need, stalledSinceMicros, probeMicros) = state.withLock {
-                ($0.need(at: now), $0.stalledSinceMicros, $0.nextProbeMicros)
+            let (need, stalledSinceMicros, isProbeDue) = state.withLock {
+                ($0.need(at: now), $0.stalledSinceMicros, $0.isProbeDue(at: now))
             }
             let giveUpMicros = stalledSinceMicros.map { $0 + maxStallMicros }
             if let giveUpMicros, now.monotonicMicros >= giveUpMicros { return true }
@@ -49,10 +49,10 @@ final class Feed: Sendable {
                 state.withLock { $0.add(claim, running) }
                 if !claim.jobs.isEmpty { wakeLoops() }
             case .wait(let untilMicros):
+                // A pause that is over lets loops ask again; while it lasts they would ask in vain.
+                if isProbeDue { wakeLoops() }
                 let wakeMicros = [untilMicros, giveUpMicros].compactMap(\.self).min()
                 await bell.wait(untilMicros: wakeMicros)
-                // A pause that is over lets loops ask again; while it lasts they would ask in vain.
-                if let probeMicros, Now.read().monotonicMicros >= probeMicros { wakeLoops() }
             case .finished:
                 return false
             }

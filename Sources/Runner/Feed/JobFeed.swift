@@ -43,16 +43,21 @@ struct JobFeed {
     private var orderStart = 0
     /// Lanes whose host is out of reach: what could not reach it is given back.
     private(set) var tripped: Set<Lane.ID> = []
-    /// When the first of these may be tried again, in µs on the monotonic clock; `.max`: not yet.
+    /// When the first of these may be tried again, in µs on the monotonic clock, perhaps in the past;
+    /// `.max` where nobody could.
     private var probeMicros = Int.max
     /// Of this machine's trouble, which holds up all lanes.
     private var machine = Breaker(threshold: 1)
+    /// Whether this machine is probed next with what is out of reach, though others are ready.
+    private var isHeldNext = false
+    /// Attempts some host had a part in, however they ended.
+    private var answers: UInt32 = 0
     private var all = Totals()
     /// Of the lanes whose host is out of reach.
     private var held = Totals()
 
     /// Sums over lanes.
-    private struct Totals {
+    private struct Totals: Equatable {
         var ready = 0
         var due = 0
         var inFlight = 0
@@ -81,6 +86,8 @@ struct JobFeed {
     private var nextRetryWallMicros: Int?
     private var dryUntilMicros = 0
     private var wasDryWhileIdle = false
+    /// Whether the claim that was asked for last leaves batches out.
+    private var isSkipping = false
     /// Whether someone asked for more jobs than there were.
     private(set) var isStarved = false
     private(set) var isDraining = false
@@ -116,6 +123,8 @@ struct JobFeed {
             return .retries(Segment.maximumCount)
         }
         if mayClaim, now.monotonicMicros >= dryUntilMicros || isIdle {
+            let skipped = skipped
+            isSkipping = !skipped.isEmpty
             return .jobs(max(limits.ready - open, Segment.maximumCount), skipping: skipped)
         }
         return .wait(untilMicros: nextLook(at: now))
@@ -157,15 +166,18 @@ struct JobFeed {
             // Looked at again in between, since a wall clock may jump.
             look(atMicros: now.monotonicMicros + min(retry, limits.longestWaitMicros))
         }
-        if let until = nextProbeMicros { look(atMicros: max(until, now.monotonicMicros)) }
+        // One that is due waits for nothing but a worker that asks.
+        if !tripped.isEmpty, probeMicros != .max, probeMicros > now.monotonicMicros {
+            look(atMicros: probeMicros)
+        }
         return next
     }
 
-    /// When what is out of reach is tried again; `nil` where nothing is, or it is being tried.
-    var nextProbeMicros: Int? {
-        let probe = tripped.isEmpty || probeMicros == .max ? nil : probeMicros
-        guard let pause = machine.pausedUntilMicros else { return probe }
-        return min(pause, probe ?? .max)
+    /// Whether what is out of reach may be tried now: who has nothing to do is to ask.
+    func isProbeDue(at now: Now) -> Bool {
+        if let until = machine.pausedUntilMicros { return now.monotonicMicros >= until }
+        if machine.isTripped, open > 0 { return inFlight < Breaker.probes }
+        return !tripped.isEmpty && now.monotonicMicros >= probeMicros
     }
 
     mutating func add(_ segments: [Segment], _ batch: (Batch) -> RunningBatch, at now: Now) {
@@ -177,7 +189,8 @@ struct JobFeed {
                 withLane(of: running) { $0.add(fresh: run) }
             }
         }
-        wasDryWhileIdle = segments.isEmpty && isIdle
+        // What was left out may have come in reach, and have ended, while the queue was asked.
+        wasDryWhileIdle = segments.isEmpty && isIdle && !isSkipping
         dryUntilMicros = segments.isEmpty ? now.monotonicMicros + limits.dryMicros : 0
     }
 
@@ -212,6 +225,10 @@ struct JobFeed {
         if lanes.values[index].breaker.isTripped {
             tripped.insert(id)
             held.add(lanes.values[index])
+            // Whatever changed it: a retry that came due may be all there is to try its host with.
+            if let next = lanes.values[index].nextProbeMicros {
+                probeMicros = min(probeMicros, next)
+            }
         } else {
             tripped.remove(id)
             if lanes.values[index].ready > 0, !lanes.values[index].isQueued {
@@ -237,7 +254,13 @@ struct JobFeed {
         var allowed = machine.allowed(limit, inFlight: inFlight, at: now)
         if unmarked >= limits.unmarked || unmarkedBytes >= limits.unmarkedBytes { allowed = 0 }
         if isMemoryShort { allowed = inFlight == 0 ? min(allowed, 1) : 0 }
-        var taken = probe(allowed, into: &runs, at: now)
+        var taken = 0
+        if !machine.isTripped || open == 0 || isHeldNext {
+            taken = probe(allowed, into: &runs, at: now)
+        }
+        // Neither those that are out of reach nor jobs that are the trouble keep the probes of this
+        // machine from the others.
+        if machine.isTripped, allowed > 0 { isHeldNext.toggle() }
         while taken < allowed, orderStart < order.count {
             let id = order[orderStart]
             if !tripped.contains(id), lanes[id]?.ready ?? 0 > 0 {
@@ -258,17 +281,11 @@ struct JobFeed {
             // While others can go on, they are not to be held up by what is not likely to answer.
             let room = open > 0 ? max(0, limits.probes - held.inFlight) : .max
             withLane(id) { taken += $0.take(min(limit - taken, room), into: &runs, at: now) }
-            noteProbe(of: id, at: now)
         }
         return taken
     }
 
-    private mutating func noteProbe(of id: Lane.ID, at now: Now) {
-        guard tripped.contains(id), let next = lanes[id]?.nextProbeMicros(at: now) else { return }
-        probeMicros = min(probeMicros, next)
-    }
-
-    /// Takes the first lane out of the order.
+    /// Takes the first lane out of the order; one that has jobs which may go out is its last then.
     private mutating func dropFirst() {
         let id = order[orderStart]
         orderStart += 1
@@ -287,13 +304,22 @@ struct JobFeed {
         unmarked += turn.finished
         unmarkedBytes += turn.outputBytes
         for report in turn.lanes { withLane(of: report.batch) { $0.ended(report, at: now) } }
+        for report in turn.lanes { answers &+= UInt32(truncatingIfNeeded: report.answered) }
         for job in turn.givenBack where !isDraining {
-            withLane(of: job.batch) { $0.giveBack(job) }
+            // Where its host is in reach, this machine could not: any answer shows that it can.
+            let answers = tripped.contains(job.batch.laneID) ? nil : answers
+            withLane(of: job.batch) { $0.giveBack(job, answersOfAll: answers) }
         }
-        for report in turn.lanes { noteProbe(of: report.id, at: now) }
         if turn.localError != nil {
             machine.failed(1, at: now)
             localError = turn.localError
+            // It may be the trouble of some jobs alone, and all that is left of their host: the next
+            // to be tried are others.
+            if orderStart < order.count,
+                turn.givenBack.contains(where: { $0.batch.laneID == order[orderStart] })
+            {
+                dropFirst()
+            }
         } else if turn.isAnswered {
             machine.answered()
         }
@@ -317,6 +343,16 @@ struct JobFeed {
     }
 
     mutating func drain() { isDraining = true }
+
+    /// Whether the sums are those of the lanes: for tests, as it looks at each.
+    var sumsHold: Bool {
+        var (all, held) = (Totals(), Totals())
+        for (id, lane) in lanes {
+            all.add(lane)
+            if tripped.contains(id) { held.add(lane) }
+        }
+        return all == self.all && held == self.held
+    }
 
     // MARK: - For showing
 

@@ -32,10 +32,10 @@ struct Lane {
     /// Whether nothing would be lost with it.
     var isAtRest: Bool { ready == 0 && inFlight == 0 && breaker.isAtRest }
 
-    /// When its host may be tried again; `nil` where that takes no waiting, or nobody could.
-    func nextProbeMicros(at now: Now) -> Int? {
+    /// When its host may be tried again, 0 where that takes no waiting; `nil` where nobody could.
+    var nextProbeMicros: Int? {
         if let until = breaker.pausedUntilMicros { return until }
-        return ready > 0 && inFlight < Breaker.probes ? now.monotonicMicros : nil
+        return ready > 0 && inFlight < Breaker.probes ? 0 : nil
     }
 
     mutating func add(fresh run: JobRun) {
@@ -67,25 +67,26 @@ struct Lane {
         if !report.message.isEmpty { message = report.message }
         if report.answered > 0 {
             breaker.answered()
-        } else if report.unreachable > 0 {
+        } else if report.unreachable > 0 || report.local > 0 && breaker.isTripped {
+            // A probe that this machine could not make is none: it must not go on being the first.
             breaker.failed(report.unreachable, at: now)
         }
     }
 
-    /// Has a job that was given back come again: after the others, so that a job nothing can be
-    /// done for holds none of them up.
-    mutating func giveBack(_ job: Job) {
+    /// Has a job that was given back come again: after the others, even if it is a retry, so that
+    /// jobs nothing can be done for hold none of them up.
+    ///
+    /// - Parameter answersOfAll: Attempts any host had a part in, where they tell of the job's trouble;
+    ///   `nil` where only those of its own host do.
+    mutating func giveBack(_ job: Job, answersOfAll: UInt32? = nil) {
+        let answers = answersOfAll ?? answers
         var returns = job.returns
-        // Its own trouble, perhaps: other jobs of its host were answered since it came back before.
+        // Its own trouble, perhaps: other jobs were answered since it came back before.
         if returns.count == 0 || answers != returns.answersBefore { returns.count += 1 }
         returns.answersBefore = answers
-        let run = JobRun(
-            batch: job.batch, first: job.position, count: 1, attempt: job.attempt,
-            returns: returns)
-        if job.attempt == 1 {
-            add(fresh: run)
-        } else {
-            add(due: run)
-        }
+        add(
+            fresh: JobRun(
+                batch: job.batch, first: job.position, count: 1, attempt: job.attempt,
+                returns: returns))
     }
 }

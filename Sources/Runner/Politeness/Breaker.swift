@@ -54,8 +54,12 @@ struct Breaker {
 
     /// Something got through.
     mutating func answered() {
-        // While open it is a straggler's: what was sent before says nothing of now.
-        if case .open = state { return }
+        if case .open(let until, _) = state {
+            // A straggler's: what was sent before says nothing of now. But where one of several
+            // probes failed and others are answered, the next pause is a short one again.
+            state = .open(untilMicros: until, pauseMicros: Self.shortestPauseMicros / 2)
+            return
+        }
         state = .closed(failures: 0)
         troubledSinceMicros = nil
     }

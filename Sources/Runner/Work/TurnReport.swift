@@ -26,6 +26,8 @@ struct TurnReport {
         fileprivate(set) var unreachable = 0
         /// Why the last of these could not.
         fileprivate(set) var message = ""
+        /// Attempts this machine could not make.
+        fileprivate(set) var local = 0
     }
 
     var isEmpty: Bool { finished == 0 && givenBack.isEmpty }
@@ -48,7 +50,9 @@ struct TurnReport {
             lanes[index].answered += 1
         }
         switch response.failure {
-        case .local(let number): localError = number
+        case .local(let number):
+            localError = number
+            lanes[index].local += 1
         case .reason(.dns), .reason(.connect), .reason(.tls):
             guard batch.hasOneHost, response.redirects == 0 else { break }
             lanes[index].unreachable += 1

@@ -233,9 +233,9 @@ import Testing
         feed.givenBack(jobs, at: start)
         #expect(feed.inFlight == 0 && feed.unmarked == 0 && feed.ready == 4)
         let again = feed.take(4, at: start)
-        // After the others, retries first.
-        #expect(again.map(\.position) == [100, 1, 2, 0])
-        #expect(again.map(\.attempt) == [5, 1, 1, 1])
+        // After the others.
+        #expect(again.map(\.position) == [1, 2, 100, 0])
+        #expect(again.map(\.attempt) == [1, 1, 5, 1])
     }
 
     @Test mutating func marked_countsWhatWaitsForARetry() {

@@ -80,6 +80,52 @@ import Testing
         #expect(take(1000, of: &feed, atMs: 1200).count == 50 * 4 - 5)
     }
 
+    @Test func aProbeThatIsDue_isNotLookedForAgainAndAgain_whileWorkersAreBusy() {
+        var feed = feed(Array(Self.hosts[..<2]), limits: .init(ready: 10))
+        feed.ended(.unreachable(take(20, of: &feed, atMs: 0)), at: .at(ms: 0))
+        _ = take(1, of: &feed, atMs: 0)
+        #expect(feed.need(at: .at(ms: 10)) == .wait(untilMicros: 1_000_000))
+        #expect(!feed.isProbeDue(at: .at(ms: 999)) && feed.isProbeDue(at: .at(ms: 1000)))
+        #expect(feed.need(at: .at(ms: 1000)) == .wait(untilMicros: nil))
+        #expect(take(1, of: &feed, atMs: 5000).map(\.batch.id) == [1])
+    }
+
+    @Test func aRetryThatComesDue_probesAHost_ofWhichNothingElseIsReady() {
+        let host = RunningBatch(.sample(id: 1, count: 20, url: "http://h/{id}"))
+        var feed = JobFeed(retrying: 0)
+        let batch = Batch.sample(id: 1, count: 20)
+        feed.add([Segment(batch: batch, todo: [0..<20])], { _ in host }, at: .at(ms: 0))
+        let jobs = take(20, of: &feed, atMs: 0)
+        feed.ended(.unreachable(jobs), at: .at(ms: 0))
+        feed.marked(jobs, .unavailable, notBeforeMicros: Now.at(ms: 5000).wallMicros)
+        // Its pause is over, and there is nothing to try it with.
+        #expect(take(10, of: &feed, atMs: 1000).isEmpty)
+        feed.add(
+            RetryClaim(
+                jobs: [DueRetry(batch: batch, position: 0, attempts: 1)], nextDueMicros: nil),
+            { _ in host })
+        #expect(feed.isProbeDue(at: .at(ms: 5000)))
+        #expect(take(10, of: &feed, atMs: 5000).map(\.attempt) == [2])
+    }
+
+    @Test func need_isNotFinished_whenTheLastClaimLeftABatchOut() {
+        var feed = feed([Self.hosts[0]])
+        feed.ended(.unreachable(take(20, of: &feed, atMs: 0)), at: .at(ms: 0))
+        #expect(feed.need(at: .at(ms: 1500)) == .jobs(8192, skipping: [1]))
+        // While the queue is asked, the host comes back, and all that was ready ends.
+        let jobs = take(4, of: &feed, atMs: 1500)
+        feed.answered(jobs, at: .at(ms: 1500))
+        let others = take(100, of: &feed, atMs: 1501)
+        feed.answered(others, at: .at(ms: 1501))
+        feed.marked(Array(repeating: others[0], count: 100), .ok)
+        #expect(feed.ready == 0 && feed.inFlight == 0 && feed.unmarked == 0)
+        feed.add([], { _ in Self.hosts[0] }, at: .at(ms: 1502))
+        // There may be more of its batch.
+        #expect(feed.need(at: .at(ms: 1502)) == .jobs(8192, skipping: []))
+        feed.add([], { _ in Self.hosts[0] }, at: .at(ms: 1502))
+        #expect(feed.need(at: .at(ms: 1502)) == .finished)
+    }
+
     // MARK: - Stalls
 
     @Test func stalledSince_countsOnly_whileNothingElseCanBeDone() {
@@ -134,6 +180,38 @@ import Testing
         #expect(probes.map(\.position) == [1, 2, 3, 4])
         feed.answered(probes, at: .at(ms: 1001))
         #expect(take(100, of: &feed, atMs: 1001).last?.position == 0)
+    }
+
+    @Test func whatThisMachineCannotDo_doesNotKeepTheProbesFromOtherHosts() {
+        var feed = feed(Array(Self.hosts[..<2]))
+        let jobs = take(94, of: &feed, atMs: 0)
+        feed.answered(jobs, at: .at(ms: 0))
+        // Six jobs are all that is left of the first host, more than are tried at a time.
+        let poison = take(4, of: &feed, atMs: 0)
+        #expect(poison.map(\.batch.id) == [1, 1, 1, 1])
+        feed.ended(.givenBack(poison, because: .local(12)), at: .at(ms: 0))
+        #expect(take(100, of: &feed, atMs: 1000).map(\.batch.id) == [2, 2, 2, 2])
+    }
+
+    @Test func whetherThisMachineGoesOn_isTriedWithHostsInReach() {
+        var feed = feed(Array(Self.hosts[..<2]))
+        feed.ended(.unreachable(take(20, of: &feed, atMs: 0)), at: .at(ms: 0))
+        feed.ended(.givenBack(take(1, of: &feed, atMs: 0), because: .local(24)), at: .at(ms: 0))
+        let probes = take(100, of: &feed, atMs: 1000)
+        #expect(probes.map(\.batch.id) == [2, 2, 2, 2])
+        // Those who ask before these are told to have ended get nothing, and are to ask again.
+        #expect(take(4, of: &feed, atMs: 1010).isEmpty && !feed.isProbeDue(at: .at(ms: 1010)))
+        feed.ended(.givenBack(probes), at: .at(ms: 1010))
+        #expect(feed.isProbeDue(at: .at(ms: 1010)))
+    }
+
+    @Test func aHostOutOfReach_isNotProbedAtOnce_whereThisMachineCouldNot() {
+        var feed = feed(Array(Self.hosts[..<2]))
+        feed.ended(.unreachable(take(20, of: &feed, atMs: 0)), at: .at(ms: 0))
+        let probes = take(4, of: &feed, atMs: 1000)
+        #expect(probes.map(\.batch.id) == [1, 1, 1, 1])
+        feed.ended(.givenBack(probes, because: .local(12)), at: .at(ms: 1000))
+        #expect(take(4, of: &feed, atMs: 2000).map(\.batch.id) == [2, 2, 2, 2])
     }
 
     @Test func returns_countOnly_whenOthersWereAnsweredMeanwhile() throws {

@@ -57,6 +57,18 @@ import Testing
         #expect(breaker.isTripped && breaker.pausedUntilMicros == 1_000_000)
     }
 
+    @Test func probing_doesNotDoubleItsPause_whenOthersOfItsProbesAreAnswered() {
+        var breaker = Breaker(threshold: 1)
+        breaker.failed(1, at: .at(ms: 0))
+        _ = breaker.allowed(4, inFlight: 0, at: .at(ms: 1000))
+        breaker.failed(1, at: .at(ms: 1000))
+        #expect(breaker.pausedUntilMicros == 3_000_000)
+        breaker.answered()
+        _ = breaker.allowed(4, inFlight: 0, at: .at(ms: 3000))
+        breaker.failed(1, at: .at(ms: 3000))
+        #expect(breaker.isTripped && breaker.pausedUntilMicros == 4_000_000)
+    }
+
     @Test func probing_closes_onAnAnswer() {
         var breaker = Breaker(threshold: 1)
         breaker.failed(1, at: .at(ms: 0))
