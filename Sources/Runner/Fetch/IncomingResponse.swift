@@ -41,7 +41,6 @@ struct IncomingResponse {
     mutating func reset() { self = IncomingResponse(settings) }
 
     var headBytes: Int { head.bytes }
-    var awaitsHead: Bool { !head.isWhole }
 
     /// Whether it is a redirect that is followed.
     ///
@@ -64,10 +63,16 @@ struct IncomingResponse {
         return applied.isEmpty || isFramed ? nil : .reason(.badResponse)
     }
 
-    /// Notes that bytes came in the loop's action of that number, in which libcurl reads once.
-    mutating func noteRead(number: Int) {
+    /// Takes what comes: of the head, before libcurl looks at it, or of the body.
+    ///
+    /// - Parameter number: Of the loop's action in which it came; libcurl reads once in each.
+    /// - Returns: Whether there was room for it.
+    mutating func take(
+        _ bytes: UnsafeRawBufferPointer, inRead number: Int, _ capture: Capture?
+    ) -> Bool {
         if number != lastRead { reads += 1 }
         lastRead = number
+        return head.isWhole ? take(body: bytes, capture) : check(piece: bytes)
     }
 
     /// Whether bytes after its end may be left in the socket: once libcurl knows how much is to come
@@ -90,6 +95,9 @@ struct IncomingResponse {
             return false
         }
     }
+
+    /// Gives the response up: there is no memory for more of it, and the job is given back.
+    mutating func refuse() { fault = .cancelled }
 
     /// Takes a whole line.
     ///

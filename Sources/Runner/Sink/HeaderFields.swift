@@ -34,7 +34,8 @@ struct HeaderFields: Sequence, IteratorProtocol {
         let colon = line.offset(of: UInt8(ascii: ":")) ?? line.count
         var field = Field(
             name: UnsafeRawBufferPointer(rebasing: line[..<colon]),
-            value: UnsafeRawBufferPointer(rebasing: line[Swift.min(colon + 1, line.count)...]).trimmed)
+            value: UnsafeRawBufferPointer(rebasing: line[Swift.min(colon + 1, line.count)...])
+                .trimmed)
         // > A sender MUST NOT generate a message that includes line folding.
         // <https://www.rfc-editor.org/rfc/rfc9112#section-5.2>; some do.
         if lines.isAtBlank { field.folded = lines.takeFolded() }

@@ -306,7 +306,8 @@ extension UnsafeRawBufferPointer {
     /// Whether a header line is the field that tells how the connection carried the body.
     fileprivate var isTransferEncoding: Bool {
         let name: StaticString = "transfer-encoding"
-        guard let first, first | 0x20 == UInt8(ascii: "t"), let colon = offset(of: UInt8(ascii: ":"))
+        guard first.map({ $0 | 0x20 }) == UInt8(ascii: "t"),
+            let colon = offset(of: UInt8(ascii: ":"))
         else { return false }
         return self[..<colon].isASCII(equal: name)
     }

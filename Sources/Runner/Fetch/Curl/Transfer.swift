@@ -14,6 +14,7 @@ final class Transfer {
     private var response = Response()
     /// What comes of the request under way.
     private var incoming: IncomingResponse
+    private var heldHead: HeldHead
     /// What is kept of the response; `nil` when nothing is.
     private(set) var capture: Capture?
     private var batch: Batch.ID?
@@ -51,14 +52,15 @@ final class Transfer {
 
     /// A request is given to libcurl so often at most; each time but the last it may lack an address.
     private static let startsMax = 3
-    /// A handle that was sent a head larger than this is made anew: libcurl keeps the lines of a
-    /// head until the next request on it starts.
-    private static let headBytesKept = 32 << 10
+    /// A handle that holds more of a head than this is made anew: libcurl keeps the lines of a head
+    /// until the next request on it starts.
+    private static let headBytesKept = 64 << 10
 
     init(shard: Shard) {
         easy = Self.makeHandle()
         self.shard = shard
         incoming = IncomingResponse(shard.loop.settings)
+        heldHead = HeldHead(shard.loop.settings.budget)
         message.initialize(repeating: 0, count: Int(CURL_ERROR_SIZE))
         renewCapture()
         setUp()
@@ -124,6 +126,7 @@ final class Transfer {
     /// Gives the request to libcurl, with an address where it will need one.
     private func start(expectingConnect: Bool) {
         incoming.reset()
+        heldHead.release()
         socketError = 0
         lacksAddress = false
         expectConnect(expectingConnect)
@@ -298,7 +301,8 @@ final class Transfer {
         lookedUpName = nil
         restoreConnecting()
         if incoming.setsCookies || hasCookies { dropCookies() }
-        if incoming.headBytes > Self.headBytesKept { renewHandle() }
+        if heldHead.bytes > Self.headBytesKept { renewHandle() }
+        heldHead.release()
         shard.loop.noteEnded(self)
     }
 
@@ -400,15 +404,19 @@ final class Transfer {
         _ = easy_set_write(
             easy,
             { bytes, size, count, transfer in
-                Unmanaged<Transfer>.fromOpaque(transfer!).takeUnretainedValue().received(
-                    UnsafeRawBufferPointer(start: bytes, count: size * count))
+                let bytes = UnsafeRawBufferPointer(start: bytes, count: size * count)
+                return Unmanaged<Transfer>.fromOpaque(transfer!)._withUnsafeGuaranteedRef {
+                    $0.received(bytes)
+                }
             }, me)
         _ = easy_set_header(
             easy,
             { line, size, count, transfer in
-                let transfer = Unmanaged<Transfer>.fromOpaque(transfer!).takeUnretainedValue()
                 let line = UnsafeRawBufferPointer(start: line, count: size * count)
-                return transfer.incoming.take(line: line, transfer.capture) ? line.count : 0
+                // Called for each of thousands of lines: counting references would be half of it.
+                return Unmanaged<Transfer>.fromOpaque(transfer!)._withUnsafeGuaranteedRef {
+                    $0.received(line: line)
+                }
             }, me)
         // Each line of a head goes to the write function first, before libcurl looks at it.
         if CurlVersion.joinsFirstField { _ = easy_set_long(easy, CURLOPT_HEADER, 1) }
@@ -436,11 +444,16 @@ final class Transfer {
         shard.loop.settings.apply(to: easy)
     }
 
+    private func received(line: UnsafeRawBufferPointer) -> Int {
+        guard heldHead.add(line: line.count) else {
+            incoming.refuse()
+            return 0
+        }
+        return incoming.take(line: line, capture) ? line.count : 0
+    }
+
     private func received(_ bytes: UnsafeRawBufferPointer) -> Int {
-        incoming.noteRead(number: shard.loop.actions)
-        let isTaken =
-            incoming.awaitsHead ? incoming.check(piece: bytes) : incoming.take(body: bytes, capture)
-        return isTaken ? bytes.count : 0
+        incoming.take(bytes, inRead: shard.loop.actions, capture) ? bytes.count : 0
     }
 
     /// Asked by libcurl when it has no address for the host.
