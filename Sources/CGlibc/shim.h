@@ -2,7 +2,11 @@
 // only (which a module must not define: others include the same headers without it).
 #include <elf.h>
 #include <malloc.h>
+#include <pthread.h>
+#include <signal.h>
 #include <stddef.h>
+#include <string.h>
+#include <unistd.h>
 
 // Locks by open file description, of <fcntl.h>; the numbers are the kernel's interface.
 enum { get_ofd_lock = 36, set_ofd_lock = 37 };
@@ -18,3 +22,43 @@ int iterate_loaded_objects(int (*)(struct loaded_object *, size_t, void *), void
 
 // syncfs of <unistd.h>.
 int sync_file_system(int) __asm__("syncfs");
+
+// pthread_setattr_default_np of <pthread.h>.
+int set_default_thread_attributes(const pthread_attr_t *) __asm__("pthread_setattr_default_np");
+
+// A fault is told of by what is safe in a signal handler: no lock, no allocation, which Swift does
+// not promise. See signal-safety(7).
+static inline void tell_of_fault(int number) {
+    static volatile sig_atomic_t is_told;
+    static const char begin[] = "runner: stopped by a fault (signal ";
+    static const char end[] =
+        "), perhaps out of memory; what was committed is safe; run again to resume\n";
+    char line[sizeof begin + sizeof end + 2];
+    size_t length = sizeof begin - 1;
+    if (!is_told) {
+        is_told = 1;
+        memcpy(line, begin, length);
+        if (number >= 10) line[length++] = (char)('0' + number / 10 % 10);
+        line[length++] = (char)('0' + number % 10);
+        memcpy(line + length, end, sizeof end - 1);
+        length += sizeof end - 1;
+        if (write(STDERR_FILENO, line, length) < 0) {}  // nobody reads it
+    }
+    // Its action is the default again: it ends the process as if nobody had looked.
+    raise(number);
+}
+
+// Has faults told of, on a stack of their own where the thread is the one that calls.
+static inline void watch_for_faults(void) {
+    static char stack[64 << 10];
+    static const int numbers[] = {SIGABRT, SIGBUS, SIGFPE, SIGILL, SIGSEGV, SIGTRAP};
+    stack_t other = {.ss_sp = stack, .ss_size = sizeof stack};
+    struct sigaction action;
+    sigaltstack(&other, NULL);
+    memset(&action, 0, sizeof action);
+    action.sa_handler = tell_of_fault;
+    action.sa_flags = (int)(SA_RESETHAND | SA_ONSTACK | SA_NODEFER);
+    for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++) {
+        sigaction(numbers[i], &action, NULL);
+    }
+}

@@ -63,10 +63,17 @@ public struct Crawl: Sendable {
             retries: options.retries, backoff: options.backoff,
             longestRetryAfterMicros: min(
                 options.longestRetryAfter.microseconds, Retry.longestWaitMicros))
+        // Heads take memory, too, where nothing is kept.
+        let budget =
+            sink?.limits.budget
+            ?? MemoryBudget.make(
+                maxBytes: OutputOptions.defaultMemoryBytes, workers: options.workers)
         let desks = try eventLoops.loops.map { loop in
             let desk = Desk(
-                feed: feed, marker: marker, judge: judge, recorder: sink?.recorder())
+                feed: feed, marker: marker, judge: judge, recorder: sink?.recorder(),
+                memory: MemoryWatch(budget, .ofProcess))
             loop.client = desk
+            loop.settings.budget = budget
             loop.settings.keeping = sink?.keeping {
                 marker.fail($0)
                 feed.drain()  // or what cannot be kept is fetched again and again until the end

@@ -414,7 +414,7 @@ import Testing
         try await program.checkOutput(.jsonl, folder: now, jobs: 20, 10)
         // Known from now on.
         let again = try await inProject("run", at: folder)
-        #expect(again.status == 0 && !again.err.contains("moved"), "\(again.err)")
+        #expect(again.status == 0 && !again.err.contains("has moved"), "\(again.err)")
         #expect(!FileManager.default.fileExists(atPath: path("project")))
     }
 

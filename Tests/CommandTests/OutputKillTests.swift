@@ -50,6 +50,39 @@ import Testing
         print("sigkill_atRandomMoments: \(format): \(jobs) jobs, \(killed) kills")
     }
 
+    /// Records of the responses on the way are cut back with the job's own.
+    @Test(.timeLimit(.minutes(10)))
+    func sigkill_amidRedirects_leavesEachJobOneRecord() async throws {
+        let kills = setting("RUNNER_TEST_KILLS", default: 3)
+        let jobs = 300 + 300 * kills
+        var random = SeededGenerator(seed: testSeed(for: "sigkill_amidRedirects"))
+        let origin = try await TestOrigin()
+        let program = Program()
+        try await program.enqueue(jobs, origin, "redirect/3/{id}")
+        var killed = 0
+        for kill in 1...kills {
+            let run = try program.start(
+                "runner",
+                [
+                    "run", "--workers", "50", "--output", "out", "--format", "warc",
+                    "--rotate-size", "300k",
+                ])
+            try await Task.sleep(for: .milliseconds(Int.random(in: 50...400, using: &random)))
+            run.kill(SIGKILL)
+            guard await run.wait().signal == SIGKILL else { break }
+            killed += 1
+            try await program.expectSoundQueue("kill \(kill)")
+        }
+        #expect(killed > 0, "no run was killed, so nothing was shown")
+        try await program.finish()
+        try await program.expectPerfect(
+            .warc, jobs: jobs, more: ["--queue", "runner.db", "--body", "any"])
+        try await program.shell("gzip -dc out/*.warc.gz | grep -ac '^Runner-Hop: ' >hops", [])
+            .expectSuccess()
+        let hops = String(decoding: contents(of: program.folder.file("hops")), as: UTF8.self)
+        #expect(hops == "\(3 * jobs)\n")
+    }
+
     /// Drains and what a second signal cuts short leave no half record either.
     @Test(.timeLimit(.minutes(10))) func signals_leaveEachJobOneRecord() async throws {
         let format = OutputFormat.files

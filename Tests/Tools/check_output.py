@@ -152,7 +152,9 @@ def main(argv=None):
     known = set(files) | {".runner", ".runner-new"}
     if "files" in arguments.format and check.keeps_bodies:
         known.add("bodies")
-    for name in sorted(set(os.listdir(arguments.folder)) - known):
+    # A queue may have its place in the folder of its output.
+    found = {name for name in os.listdir(arguments.folder) if not name.startswith("runner.db")}
+    for name in sorted(found - known):
         check.fault(name, "nobody knows this file")
     if "files" in arguments.format and not arguments.unfinished:
         output_jsonl.check_bodies_folder(check)

@@ -69,13 +69,13 @@ final class Feed: Sendable {
 
     /// Appends up to `limit` jobs to `runs`. Never blocks for long; called by loops.
     ///
-    /// - Parameter isMemoryShort: Whether what is in flight holds too much already.
+    /// - Parameter inFlightMax: How many requests there is memory for.
     func take(
-        _ limit: Int, into runs: inout RunQueue, at now: Now, isMemoryShort: Bool = false
+        _ limit: Int, into runs: inout RunQueue, at now: Now, inFlightMax: Int = .max
     ) -> Handout {
         let (handout, isLow) = state.withLock { state in
             let before = state.ready
-            _ = state.take(limit, into: &runs, at: now, isMemoryShort: isMemoryShort)
+            _ = state.take(limit, into: &runs, at: now, inFlightMax: inFlightMax)
             return (
                 Handout(isClosed: state.isDraining, tripped: state.tripped),
                 before >= state.limits.ready && state.ready < state.limits.ready
@@ -96,7 +96,7 @@ final class Feed: Sendable {
     /// Takes in what ended on a loop.
     @discardableResult
     func ended(_ turn: TurnReport, at now: Now) -> Standing {
-        let (standing, ring, isUntripped) = state.withLock { state in
+        let (standing, ring, mayGoOn) = state.withLock { state in
             let before = (state.tripped, state.localError)
             state.ended(turn, at: now)
             let standing = Standing(tripped: state.tripped, isIdle: state.inFlight == 0)
@@ -105,10 +105,12 @@ final class Feed: Sendable {
                 standing, standing.isIdle || !turn.givenBack.isEmpty || isChanged,
                 !before.0.isSubset(of: standing.tripped)
                     || before.1 != nil && state.localError == nil
+                    // Given back for want of memory, which is there now.
+                    || state.isStarved && standing.isIdle && !turn.givenBack.isEmpty
             )
         }
         if ring { bell.ring() }
-        if isUntripped { wakeLoops() }
+        if mayGoOn { wakeLoops() }
         return standing
     }
 

@@ -244,16 +244,15 @@ struct JobFeed {
 
     /// Moves up to `limit` jobs to `runs`, from one host after the other.
     ///
-    /// - Parameter isMemoryShort: Whether what is in flight holds too much: then one goes on at a
-    ///   time, so that there is progress.
+    /// - Parameter inFlightMax: How many requests there is memory for.
     /// - Returns: How many.
     mutating func take(
-        _ limit: Int, into runs: inout RunQueue, at now: Now, isMemoryShort: Bool = false
+        _ limit: Int, into runs: inout RunQueue, at now: Now, inFlightMax: Int = .max
     ) -> Int {
         guard !isDraining else { return 0 }
         var allowed = machine.allowed(limit, inFlight: inFlight, at: now)
         if unmarked >= limits.unmarked || unmarkedBytes >= limits.unmarkedBytes { allowed = 0 }
-        if isMemoryShort { allowed = inFlight == 0 ? min(allowed, 1) : 0 }
+        allowed = min(allowed, max(0, inFlightMax - inFlight))
         var taken = 0
         if !machine.isTripped || open == 0 || isHeldNext {
             taken = probe(allowed, into: &runs, at: now)

@@ -40,14 +40,19 @@ struct IncomingResponse {
     /// Counts what the loop has handed to libcurl: a plain connection is read once in each.
     private let events: UnsafePointer<Int>
 
+    /// What libcurl holds of its head.
+    private var heldHead: HeldHead
+
     init(_ settings: TransferSettings, events: UnsafePointer<Int>) {
         self.settings = settings
         self.events = events
+        heldHead = HeldHead(settings.budget)
         head = ResponseHead(bytesMax: settings.maxHeadBytes)
     }
 
     /// - Parameter headBegins: Called when a head begins to come.
     mutating func reset(keepingIn capture: Capture?, headBegins: (() -> Void)? = nil) {
+        releaseHead()
         self = IncomingResponse(settings, events: events)
         self.capture = capture
         self.headBegins = headBegins
@@ -55,6 +60,12 @@ struct IncomingResponse {
 
     /// Lets go of what was kept: it is somebody else's once the response has ended.
     mutating func end() { capture = nil }
+
+    /// About what libcurl holds of its head.
+    var heldBytes: Int { heldHead.bytes }
+
+    /// libcurl has freed the head, or is about to.
+    mutating func releaseHead() { heldHead.release() }
 
     // MARK: - What libcurl calls
 
@@ -70,6 +81,11 @@ struct IncomingResponse {
     ///
     /// - Returns: Whether it may go on.
     mutating func received(line: UnsafeRawBufferPointer) -> Bool {
+        guard heldHead.add(line: line.count) else {
+            // There is no memory for more of it: the job is given back.
+            fault = .cancelled
+            return false
+        }
         let wasOpen = head.isOpen
         let isTaken = take(line: line)
         if !wasOpen, head.isOpen { headBegins?() }
@@ -101,10 +117,16 @@ struct IncomingResponse {
         return applied.isEmpty || isFramed ? nil : .reason(.badResponse)
     }
 
-    /// Notes that bytes came in the loop's action of that number, in which libcurl reads once.
-    mutating func noteRead(number: Int) {
+    /// Takes what comes: of the head, before libcurl looks at it, or of the body.
+    ///
+    /// - Parameter number: Of the loop's action in which it came; libcurl reads once in each.
+    /// - Returns: Whether there was room for it.
+    mutating func take(
+        _ bytes: UnsafeRawBufferPointer, inRead number: Int, _ capture: Capture?
+    ) -> Bool {
         if number != lastRead { reads += 1 }
         lastRead = number
+        return head.isWhole ? take(body: bytes, capture) : check(piece: bytes)
     }
 
     /// Whether bytes after its end may be left in the socket: once libcurl knows how much is to come

@@ -52,7 +52,7 @@ extension [UInt8] {
 
     /// The characters of a JSON string for UTF-8 bytes, without the quotes.
     mutating func append(json bytes: UnsafeRawBufferPointer) {
-        append(bytes, asIs: JSONText.isPlain, JSONText.arePlain) { $0.appendEscape($1) }
+        append(bytes, asIs: JSONText.isPlain, JSONText.arePlain, other: { $0.appendEscape($1) })
     }
 
     mutating func append(json bytes: some Collection<UInt8>) {
@@ -66,12 +66,12 @@ extension [UInt8] {
     mutating func append(jsonLatin1 bytes: UnsafeRawBufferPointer) {
         append(
             bytes, asIs: { $0 < 0x80 && JSONText.isPlain($0) },
-            { $0 & 0x8080_8080_8080_8080 == 0 && JSONText.arePlain($0) }
-        ) { text, byte in
-            guard byte >= 0x80 else { return text.appendEscape(byte) }
-            text.append(0xC0 | byte >> 6)
-            text.append(0x80 | byte & 0x3F)
-        }
+            { $0 & 0x8080_8080_8080_8080 == 0 && JSONText.arePlain($0) },
+            other: { text, byte in
+                guard byte >= 0x80 else { return text.appendEscape(byte) }
+                text.append(0xC0 | byte >> 6)
+                text.append(0x80 | byte & 0x3F)
+            })
     }
 
     /// Appends runs of bytes that stand for themselves as they are, and others by `other`.

@@ -79,9 +79,6 @@ final class Recorder {
         return false
     }
 
-    /// Whether more is held than the run may hold.
-    var isMemoryShort: Bool { budget.isExhausted }
-
     /// What came together since the last call.
     func take() -> Deposit {
         defer { deposit = Deposit() }

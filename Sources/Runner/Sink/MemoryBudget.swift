@@ -1,9 +1,14 @@
 internal import Synchronization
 
-/// How many bytes of bodies and records a run holds in memory, over all its loops.
+/// How many bytes of bodies, heads and records a run holds in memory, over all its loops.
 final class MemoryBudget: Sendable {
     private let limit: Int
     private let used = Atomic<Int>(0)
+    /// What the heads of a response take at most, of those that came of late.
+    private let headBytes = Atomic<Int>(0)
+    private let isPassTaken = Atomic<Bool>(false)
+    /// Whether the process has next to nothing left of what it is allowed.
+    private let isCritical = Atomic<Bool>(false)
 
     /// - Parameter limit: In bytes.
     init(limit: Int) { self.limit = limit }
@@ -11,7 +16,9 @@ final class MemoryBudget: Sendable {
     /// Takes `bytes` if that many are left.
     func take(_ bytes: Int) -> Bool {
         let (old, _) = used.add(bytes, ordering: .relaxed)
-        guard old + bytes > limit else { return true }
+        // Heads cannot wait in a file: where they are large, half is theirs.
+        let limit = headBytes.load(ordering: .relaxed) > 0 ? limit / 2 : limit
+        guard old + bytes > limit || isCritical.load(ordering: .relaxed) else { return true }
         used.subtract(bytes, ordering: .relaxed)
         return false
     }
@@ -20,7 +27,82 @@ final class MemoryBudget: Sendable {
     func force(_ bytes: Int) { used.add(bytes, ordering: .relaxed) }
 
     /// Whether nothing is left.
-    var isExhausted: Bool { used.load(ordering: .relaxed) >= limit }
+    var isExhausted: Bool {
+        used.load(ordering: .relaxed) >= limit || isCritical.load(ordering: .relaxed)
+    }
 
     func giveBack(_ bytes: Int) { used.subtract(bytes, ordering: .relaxed) }
+
+    /// Notes whether the process has next to nothing left.
+    func setCritical(_ new: Bool) { isCritical.store(new, ordering: .relaxed) }
+
+    // MARK: - Requests in flight
+
+    /// Lets one response of the run go on, whatever is left, so that there is progress.
+    ///
+    /// - Returns: Whether it is the caller's, who gives it back.
+    func takePass() -> Bool { !isPassTaken.exchange(true, ordering: .relaxed) }
+
+    func givePassBack() { isPassTaken.store(false, ordering: .relaxed) }
+
+    /// Notes what the heads of a response took. What is learned of large ones fades as others come.
+    ///
+    /// - Parameter isWhole: Whether there was room for all of them.
+    func noteHead(bytes: Int, isWhole: Bool) {
+        let known = headBytes.load(ordering: .relaxed)
+        guard max(known, bytes) > 0 else { return }
+        let faded = isWhole ? known - known / 64 - 1 : known
+        // Loops may overwrite each other's: one of them counts, and the next response tells again.
+        headBytes.store(max(bytes, faded), ordering: .relaxed)
+    }
+
+    /// How many requests may be in flight: as many as there is room for heads like the last ones.
+    var inFlightMax: Int {
+        guard !isExhausted else { return 1 }
+        let bytes = headBytes.load(ordering: .relaxed)
+        return bytes > 0 ? max(1, limit / 2 / bytes) : .max
+    }
+}
+
+/// What libcurl holds of the heads of a request's responses, which it copies line by line and keeps
+/// until the handle's next request.
+struct HeldHead {
+    private let budget: MemoryBudget
+    /// About what was allocated.
+    private(set) var bytes = 0
+    /// What the budget was told, which is not told of each line.
+    private var counted = 0
+    private var hasPass = false
+    private var isWhole = true
+
+    /// Beside the bytes of a line: a node of a list, and the allocator's own.
+    private static let lineBytes = 80
+    private static let step = 16 << 10
+    /// What any response may hold, whatever is left of the budget.
+    private static let freeBytes = 64 << 10
+
+    init(_ budget: MemoryBudget) { self.budget = budget }
+
+    /// Counts a line.
+    ///
+    /// - Returns: Whether there is room for it. Where there is none, the request is to be made again
+    ///   when there is.
+    mutating func add(line: Int) -> Bool {
+        bytes += line + Self.lineBytes
+        guard bytes - counted >= Self.step else { return true }
+        budget.force(bytes - counted)
+        counted = bytes
+        guard counted > Self.freeBytes, budget.isExhausted, !hasPass else { return true }
+        hasPass = budget.takePass()
+        isWhole = hasPass
+        return hasPass
+    }
+
+    /// It was freed, or is about to be.
+    mutating func release() {
+        budget.noteHead(bytes: counted, isWhole: isWhole)
+        budget.giveBack(counted)
+        if hasPass { budget.givePassBack() }
+        self = HeldHead(budget)
+    }
 }

@@ -25,7 +25,8 @@ public struct OutputOptions: Sendable {
     public var keepsBodies: Bool?
     public var keepsFailures: Bool?
     /// Of bodies and records in memory, in bytes; what goes beyond is kept in a temporary file.
-    public var maxMemoryBytes = 256 << 20
+    public var maxMemoryBytes = Self.defaultMemoryBytes
+    static let defaultMemoryBytes = 256 << 20
     /// The folder the queue is in, links resolved, for the output to be found again when both were
     /// moved; `nil` when it is in none.
     public var queueFolder: String?

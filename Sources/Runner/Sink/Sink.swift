@@ -76,10 +76,7 @@ public struct Sink: Sendable {
         let request = RequestHead(
             userAgent: crawl.fetch.userAgent,
             acceptEncoding: TransferSettings.encodings(isKept: plan.format == .warc))
-        // libcurl's own buffers are part of what bodies take.
-        let buffers = crawl.workers * TransferSettings.bufferBytesMax
-        let budget = MemoryBudget(
-            limit: max(options.maxMemoryBytes - buffers, options.maxMemoryBytes / 4))
+        let budget = MemoryBudget.make(maxBytes: options.maxMemoryBytes, workers: crawl.workers)
         return Sink(
             notes: notes, settings: plan.settings, format: plan.format,
             writer: try OutputWriter(

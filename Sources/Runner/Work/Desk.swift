@@ -47,12 +47,19 @@ final class Desk: EventLoopClient, @unchecked Sendable {
 
     /// `nil` when responses are not kept.
     private let recorder: Recorder?
+    private var memory: MemoryWatch
+    /// Requests that ended and that the feed still counts as in flight.
+    private var untold = 0
 
-    init(feed: Feed, marker: Marker, judge: Judge, recorder: Recorder? = nil) {
+    init(
+        feed: Feed, marker: Marker, judge: Judge, recorder: Recorder? = nil,
+        memory: MemoryWatch = MemoryWatch(MemoryBudget(limit: .max), MemoryCeiling())
+    ) {
         self.feed = feed
         self.marker = marker
         self.judge = judge
         self.recorder = recorder
+        self.memory = memory
     }
 
     /// The worker's next job; `nil` when its work is over. Suspends only when there is none now.
@@ -85,10 +92,12 @@ final class Desk: EventLoopClient, @unchecked Sendable {
 
     /// So many workers are about to ask: one look at the feed for all of them.
     func willResume(_ workers: Int, at now: Now) {
+        untold += workers
         if books.ready.count < workers { fill(workers - books.ready.count, at: now) }
     }
 
     func turnEnds() {
+        untold = 0
         guard !books.turn.isEmpty else { return }
         let now = Now.read()
         let deposit = recorder?.take() ?? Deposit()
@@ -116,7 +125,7 @@ final class Desk: EventLoopClient, @unchecked Sendable {
     }
 
     private func fill(_ count: Int, at now: Now) {
-        books.handout = feed.take(
-            count, into: &books.ready, at: now, isMemoryShort: recorder?.isMemoryShort ?? false)
+        let inFlightMax = min(memory.inFlightMax(at: now), .max - untold) + untold
+        books.handout = feed.take(count, into: &books.ready, at: now, inFlightMax: inFlightMax)
     }
 }

@@ -48,16 +48,32 @@ public enum MachineLimits {
     }
 
     /// Resident memory of this process in bytes.
-    static var residentBytes: Int {
-        let pages = contents(of: "/proc/self/statm")?.split(separator: " ").dropFirst().first
-        return (pages.flatMap { Int($0) } ?? 0) * Int(getpagesize())
+    static var residentBytes: Int { pages?.resident ?? 0 }
+
+    /// Memory of this process in bytes.
+    static var pages: (virtual: Int, resident: Int)? {
+        let counts = contents(of: "/proc/self/statm")?.split(separator: " ").prefix(2)
+            .compactMap { Int($0) }
+        guard let counts, counts.count == 2 else { return nil }
+        return (counts[0] * Int(getpagesize()), counts[1] * Int(getpagesize()))
     }
+
+    /// Bytes the allocator has and nobody uses.
+    static var allocatorFreeBytes: Int { Int(clamping: mallinfo2().fordblks) }
 
     /// Settings of the C library that must stand before the first thread: a heap a loop, so that
     /// they do not wait for each other, and two for the rest, instead of eight a core, which is
-    /// what keeps memory flat over days.
+    /// what keeps memory flat over days. Each takes 64 MB of address space, used or not, as a stack
+    /// takes 8 MB: where that is limited, there is one heap, and less for stacks.
     public static func prepareProcess() {
-        mallopt(M_ARENA_MAX, Int32(clamping: cores + 2))
+        let isTight = MemoryCeiling.addressSpaceLimit != nil
+        mallopt(M_ARENA_MAX, isTight ? 1 : Int32(clamping: cores + 2))
+        var attributes = pthread_attr_t()
+        pthread_attr_init(&attributes)
+        pthread_attr_setstacksize(&attributes, 1 << 20)
+        if isTight { _ = set_default_thread_attributes(&attributes) }
+        pthread_attr_destroy(&attributes)
+        watch_for_faults()
         signal(SIGPIPE, SIG_IGN)
         // A file beyond `ulimit -f` is an error like any other.
         signal(SIGXFSZ, SIG_IGN)
@@ -86,7 +102,7 @@ public enum MachineLimits {
             }, nil)
     }
 
-    private static func contents(of path: String) -> String? {
+    static func contents(of path: String) -> String? {
         let descriptor = open(path, O_RDONLY | O_CLOEXEC)
         guard descriptor >= 0 else { return nil }
         defer { close(descriptor) }

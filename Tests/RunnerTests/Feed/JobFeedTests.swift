@@ -199,6 +199,15 @@ import Testing
         #expect(feed.unmarked == 9 && feed.take(1, at: start).count == 1 && !feed.isStarved)
     }
 
+    @Test mutating func take_handsOutNoMore_thanThereIsMemoryFor() {
+        feed.claimed(0..<10, at: start)
+        var runs = RunQueue()
+        #expect(feed.take(8, into: &runs, at: start, inFlightMax: 3) == 3 && feed.isStarved)
+        #expect(feed.take(8, into: &runs, at: start, inFlightMax: 1) == 0)
+        #expect(feed.take(8, into: &runs, at: start, inFlightMax: 5) == 2)
+        #expect(feed.take(8, into: &runs, at: start) == 5)
+    }
+
     @Test mutating func take_handsOutRetries_beforeFresh() {
         feed.claimed(0..<5, at: start)
         feed.claimedRetries([(100, 1), (200, 4)])

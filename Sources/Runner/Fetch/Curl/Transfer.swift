@@ -59,9 +59,9 @@ final class Transfer {
 
     /// A request is given to libcurl so often at most; each time but the last it may lack an address.
     private static let startsMax = 3
-    /// A handle that was sent a head larger than this is made anew: libcurl keeps the lines of a
-    /// head until the next request on it starts.
-    private static let headBytesKept = 32 << 10
+    /// A handle that holds more of a head than this is made anew: libcurl keeps the lines of a head
+    /// until the next request on it starts.
+    private static let headBytesKept = 64 << 10
 
     /// - Parameter number: Which of the loop's shards it belongs to.
     init(loop: EventLoop, number: Int) {
@@ -365,7 +365,8 @@ final class Transfer {
         restoreConnecting()
         incoming.pointee.end()
         if incoming.pointee.setsCookies || hasCookies { dropCookies() }
-        if incoming.pointee.headBytes > Self.headBytesKept { renewHandle() }
+        if incoming.pointee.heldBytes > Self.headBytesKept { renewHandle() }
+        incoming.pointee.releaseHead()
         shard.loop.noteEnded(self)
     }
 

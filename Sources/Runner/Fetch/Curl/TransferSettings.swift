@@ -14,6 +14,8 @@ final class TransferSettings {
     private(set) var urlText = UnsafeMutableBufferPointer<CChar>.allocate(capacity: 256)
     /// How responses are kept; `nil` while they are dropped. Set before the first transfer is made.
     var keeping: Keeping?
+    /// What heads are counted in. Set before the first transfer is made.
+    var budget = MemoryBudget(limit: .max)
     private let options: FetchOptions
     /// Shared by all loops; `nil` where certificates are not verified, or not by OpenSSL.
     private let authorities: AuthorityStore?
