@@ -185,8 +185,7 @@ LARGE = b"0123456789" * 10_000
 case("length.less-than-came-large", response(body=LARGE) + POISON, "200",
      "the same, where libcurl reads just as much as was said and leaves the rest to the next",
      body=LARGE)
-case("length.less-than-came-1m", response(body=LARGE * 10) + POISON, "200",
-     "the same beyond any read buffer: `curl url url` says POISON, too", body=LARGE * 10)
+# Not a megabyte: its end may come in a segment of its own, once the next request is on its way.
 case("length.less-than-came-line-end", response(body=LARGE) + b"\n", "200",
      "the same with one byte, as in curl 224", body=LARGE)
 case("chunk.then-more-large", chunked(LARGE) + POISON, "200", "the same in chunks", body=LARGE)
