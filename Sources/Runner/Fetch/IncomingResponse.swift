@@ -117,16 +117,10 @@ struct IncomingResponse {
         return applied.isEmpty || isFramed ? nil : .reason(.badResponse)
     }
 
-    /// Takes what comes: of the head, before libcurl looks at it, or of the body.
-    ///
-    /// - Parameter number: Of the loop's action in which it came; libcurl reads once in each.
-    /// - Returns: Whether there was room for it.
-    mutating func take(
-        _ bytes: UnsafeRawBufferPointer, inRead number: Int, _ capture: Capture?
-    ) -> Bool {
+    /// Notes that bytes came in the loop's action of that number, in which libcurl reads once.
+    mutating func noteRead(number: Int) {
         if number != lastRead { reads += 1 }
         lastRead = number
-        return head.isWhole ? take(body: bytes, capture) : check(piece: bytes)
     }
 
     /// Whether bytes after its end may be left in the socket: once libcurl knows how much is to come
