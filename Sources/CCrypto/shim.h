@@ -7,11 +7,9 @@
 static inline void ssl_context_trust(void *context, X509_STORE *authorities) {
     SSL_CTX_set1_cert_store((SSL_CTX *)context, authorities);
 }
-// Of an SSL_CTX: a pointer and a number of ours; the first call makes their places.
-static inline int ssl_context_place(int which) {
-    static int places[2] = {-1, -1};
-    if (places[which] < 0) places[which] = SSL_CTX_get_ex_new_index(0, 0, 0, 0, 0);
-    return places[which];
+// Of an SSL_CTX: a place for a pointer of ours. The function behind it is a macro.
+static inline int ssl_context_new_index(void) {
+    return SSL_CTX_get_ex_new_index(0, 0, 0, 0, 0);
 }
 // Of an SSL_CTX: idle connections give back their buffers, 34 KB each. The setter is a macro.
 static inline void ssl_context_release_buffers(void *context) {

@@ -28,8 +28,10 @@ final class Transfer {
     private var connectSinceMicros = 0
     /// The name that is being looked up.
     private var lookedUpName: String?
-    /// Whether it waits for the first connection to its host.
-    private var isHeldBack = false
+    /// The handshake it may make, and with whom.
+    private var handshake: (key: Int, number: Int)?
+    /// The host it waits to connect to, while others do.
+    private var heldBackFrom: Int?
     /// Whether libcurl wanted an address for a request that was to go on a connection there is.
     private var lacksAddress = false
     /// How often the request under way was given to libcurl.
@@ -152,12 +154,28 @@ final class Transfer {
     }
 
     private func connect(expectingConnect: Bool) {
+        endHandshake()
         if expectingConnect, isHTTPS == true, let key = url.endpoint()?.key {
-            isHeldBack = !shard.loop.sessions.mayConnect(to: key, self, at: shard.loop.now)
-            if isHeldBack { return }
+            let number = shard.loop.sessions.beginHandshake(
+                with: key, for: self, at: shard.loop.now)
+            guard let number else {
+                heldBackFrom = key
+                return
+            }
+            handshake = (key, number)
         }
+        addToShard()
+    }
+
+    private func addToShard() {
         starts += 1
         if !shard.add(self) { end(with: failed(.reason(.other))) }
+    }
+
+    private func endHandshake() {
+        guard let handshake else { return }
+        shard.loop.sessions.handshakeEnded(handshake.number, with: handshake.key)
+        self.handshake = nil
     }
 
     /// Has libcurl connect to one of these instead of looking the name up, which it does in a thread
@@ -234,7 +252,7 @@ final class Transfer {
         guard let startedMicros else { return nil }
         let settings = shard.loop.settings
         let end = startedMicros + settings.maxTimeMicros
-        guard lookedUpName != nil || isHeldBack || !isSent else { return end }
+        guard heldBackFrom == nil, lookedUpName != nil || !isSent else { return end }
         return min(end, connectSinceMicros + settings.connectTimeoutMicros)
     }
 
@@ -243,7 +261,7 @@ final class Transfer {
 
     /// Its time is over. libcurl has it no more.
     func timedOut() {
-        if isHeldBack { return end(with: failed(.reason(.connect))) }
+        if heldBackFrom != nil { return end(with: failed(.reason(.timeout))) }
         guard lookedUpName != nil else { return finished(with: CURLE_OPERATION_TIMEDOUT) }
         fail(of: .trouble("within the connect timeout"))
     }
@@ -252,6 +270,7 @@ final class Transfer {
 
     /// libcurl is done with the request; the handle is out of its multi.
     func finished(with result: CURLcode) {
+        endHandshake()
         if lacksAddress, starts < Self.startsMax { return start(expectingConnect: true) }
         if isHeadHeldBack || isHeadMixedUp(result), makeRoomForHead() { return }
         if isStaleConnection(result) {
@@ -261,9 +280,6 @@ final class Transfer {
             capture?.resetResponse()
             _ = easy_set_long(easy, CURLOPT_FRESH_CONNECT, 1)
             return start(expectingConnect: true)
-        }
-        if isHTTPS == true, let key = url.endpoint()?.key {
-            shard.loop.sessions.requestEnded(to: key)
         }
         response.status = easy_get_long(easy, CURLINFO_RESPONSE_CODE)
         response.bodyBytes = incoming.pointee.bodyBytes
@@ -361,7 +377,8 @@ final class Transfer {
         hasEnded = true
         startedMicros = nil
         if let name = lookedUpName { shard.loop.resolver.forget(self, askingFor: name) }
-        (lookedUpName, isHeldBack) = (nil, false)
+        (lookedUpName, heldBackFrom) = (nil, nil)
+        endHandshake()
         restoreConnecting()
         incoming.pointee.end()
         if incoming.pointee.setsCookies || hasCookies { dropCookies() }
@@ -515,7 +532,9 @@ final class Transfer {
     /// Sets up the `SSL_CTX` of a connection.
     private func equip(_ context: UnsafeMutableRawPointer) -> CURLcode {
         guard AuthorityStore.isUsable else { return CURLE_OK }
-        if let key = url.endpoint()?.key { shard.loop.sessions.equip(context, for: key) }
+        if let key = url.endpoint()?.key {
+            shard.loop.sessions.equip(context, for: key, handshake: handshake?.number)
+        }
         return shard.loop.settings.equip(context)
     }
 
@@ -540,10 +559,13 @@ extension Transfer: NameClient, TLSSessions.Client {
         connect(expectingConnect: true)
     }
 
-    func mayConnect() {
-        guard isInFlight, isHeldBack else { return }
-        isHeldBack = false
-        starts += 1
-        if !shard.add(self) { end(with: failed(.reason(.other))) }
+    func mayConnect(_ number: Int) -> Bool {
+        guard isInFlight, let key = heldBackFrom else { return false }
+        heldBackFrom = nil
+        handshake = (key, number)
+        // What it waited for others does not count.
+        connectSinceMicros = shard.loop.now.monotonicMicros
+        addToShard()
+        return handshake != nil
     }
 }

@@ -118,6 +118,9 @@ final class TransferSettings {
         _ = easy_set_long(easy, CURLOPT_DNS_CACHE_TIMEOUT, 2)
         // Cookies set on the way are sent on, within one job: `Transfer` drops them after it.
         _ = easy_set_string(easy, CURLOPT_COOKIEFILE, "")
+        // By HTTPS libcurl allocates it for each request: 64 KB if not told, of which a head takes
+        // one page, and in time every page.
+        _ = easy_set_long(easy, CURLOPT_UPLOAD_BUFFERSIZE, 16_384)
         _ = easy_set_pointer(easy, CURLOPT_HTTPHEADER, headers)
         // No proxy from the environment, which would be read and copied for each request.
         _ = easy_set_string(easy, CURLOPT_PROXY, "")
