@@ -1,6 +1,6 @@
 internal import JobStore
 
-/// What ended on a loop in one turn: the marks, and what the output gets of them.
+/// What ended on a loop in one turn, or in a part of it: the marks, and what the output gets of them.
 struct Handover: Sendable {
     var marks: [Mark]
     var deposit = Deposit()
@@ -17,6 +17,9 @@ struct MarkBuffer {
         var leastAgeMicros = 20_000
         var jobs = 5_000
         var bytes = 8 << 20
+        /// How long a commit of many bytes is to take, and how many it may have however long they do.
+        var commitMicros = 100_000
+        var leastBytes = 4 << 20
     }
 
     enum Next {
@@ -33,10 +36,15 @@ struct MarkBuffer {
     private var oldestMicros = 0
     /// How long the last commit took.
     private var commitMicros = 0
+    /// Of a commit, as the last ones went.
+    private var bytesMax: Int
     private var isLast = false
     private(set) var isClosed = false
 
-    init(limits: Limits = Limits()) { self.limits = limits }
+    init(limits: Limits = Limits()) {
+        self.limits = limits
+        bytesMax = 2 * limits.bytes
+    }
 
     /// - Parameter isLast: Whether it is worth a commit at once, since no more may come for long.
     /// - Returns: Whether the one who commits should look now.
@@ -51,8 +59,14 @@ struct MarkBuffer {
         return wasEmpty || ((isFull || self.isLast) && !wasDue)
     }
 
-    /// A commit is done, and took so long; the next is expected to take as long.
-    mutating func committed(inMicros micros: Int) { commitMicros = micros }
+    /// A commit is done, and took so long; the next is expected to take as long, and one with twice
+    /// the bytes twice as long.
+    mutating func committed(_ bytes: Int, inMicros micros: Int) {
+        commitMicros = micros
+        guard bytes >= limits.leastBytes / 2, micros > 0 else { return }
+        let fitting = Int(Double(bytes) * Double(limits.commitMicros) / Double(micros))
+        bytesMax = max(limits.leastBytes, min((bytesMax + fitting) / 2, 2 * limits.bytes))
+    }
 
     /// No more will come; what is there is committed at once.
     mutating func close() { isClosed = true }
@@ -67,13 +81,13 @@ struct MarkBuffer {
         return .commit(takeWhatFits())
     }
 
-    private var isFull: Bool { count >= limits.jobs || bytes >= limits.bytes }
+    private var isFull: Bool { count >= limits.jobs || bytes >= min(limits.bytes, bytesMax) }
 
-    /// All there is, but for what goes far beyond the bytes of a commit: so a file can be sealed
-    /// in time.
+    /// All there is, but for what goes far beyond the bytes of a commit: it would take long, and a
+    /// file could not be sealed in time.
     private mutating func takeWhatFits() -> [Handover] {
         var (taken, takenBytes) = (0, 0)
-        while taken < handovers.count && takenBytes < 2 * limits.bytes {
+        while taken < handovers.count && takenBytes < bytesMax {
             takenBytes += handovers[taken].deposit.size
             count -= handovers[taken].marks.count
             taken += 1

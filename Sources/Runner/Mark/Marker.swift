@@ -67,9 +67,10 @@ final class Marker: Sendable {
             }
             switch next {
             case .commit(let handovers):
-                try await commit(handovers, at: now, &rate)
+                let bytes = handovers.reduce(0) { $0 + $1.deposit.size }
+                try await commit(handovers, bytes, at: now, &rate)
                 let tookMicros = Now.read().monotonicMicros - now.monotonicMicros
-                state.withLock { $0.buffer.committed(inMicros: tookMicros) }
+                state.withLock { $0.buffer.committed(bytes, inMicros: tookMicros) }
                 afterCommit()
             case .wait(let untilMicros):
                 let beatMicros = now.monotonicMicros + Self.beatMicros
@@ -100,10 +101,9 @@ final class Marker: Sendable {
 
     /// Output first: a mark says that its bytes are on disk.
     private func commit(
-        _ handovers: [Handover], at now: Now, _ rate: inout RateMeter
+        _ handovers: [Handover], _ bytes: Int, at now: Now, _ rate: inout RateMeter
     ) async throws {
         let marks = handovers.flatMap(\.marks)
-        let bytes = handovers.reduce(0) { $0 + $1.deposit.size }
         let files = try await writer?.write(handovers.map(\.deposit)) ?? []
         rate.add(marks.count, at: now)
         let heartbeat = Heartbeat(requestsPerSecond: rate.perSecond(at: now))

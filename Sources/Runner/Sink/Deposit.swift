@@ -29,11 +29,15 @@ final class Recorder {
     private let keepsFailures: Bool
     private let budget: MemoryBudget
     private var deposit = Deposit()
+    /// Of the deposit.
+    private(set) var size = 0
+    /// What was rendered in this turn.
+    private var rendered = 0
 
     /// Larger responses are rendered by the writer: they would hold up their loop.
     private static let responseBytesMax = 64 << 10
     /// Of what is rendered in one turn.
-    private static let memoryMax = 4 << 20
+    private static let renderedMax = 4 << 20
 
     init(
         _ renderer: any RecordRenderer, format: OutputFormat, keepsFailures: Bool,
@@ -58,9 +62,10 @@ final class Recorder {
         // Escaped as JSON, a byte can become six.
         let most = 6 * capture.count
         guard capture.isInMemory, capture.count <= Self.responseBytesMax,
-            deposit.memory < Self.memoryMax, budget.take(most)
+            rendered < Self.renderedMax, budget.take(most)
         else {
             deposit.large.append(record)
+            size += capture.count
             return true
         }
         defer { budget.giveBack(most) }
@@ -75,13 +80,18 @@ final class Recorder {
         }
         deposit.records += 1
         deposit.memory += added
+        size += added
+        rendered += added
         budget.force(added)
         return false
     }
 
     /// What came together since the last call.
     func take() -> Deposit {
-        defer { deposit = Deposit() }
+        defer { (deposit, size) = (Deposit(), 0) }
         return deposit
     }
+
+    /// What is rendered from now on belongs to another turn.
+    func turnEnds() { rendered = 0 }
 }

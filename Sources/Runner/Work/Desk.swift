@@ -47,6 +47,9 @@ final class Desk: EventLoopClient, @unchecked Sendable {
 
     /// `nil` when responses are not kept.
     private let recorder: Recorder?
+    /// Of this turn, when all that ended is more than a commit takes well: what is full.
+    private var parts: [Handover] = []
+    private static let partBytes = 2 << 20
     private var memory: MemoryWatch
     /// Requests that ended and that the feed still counts as in flight.
     private var untold = 0
@@ -82,10 +85,18 @@ final class Desk: EventLoopClient, @unchecked Sendable {
         guard let recorder, let capture, let outcome, outcome.state != .retrying else {
             return false
         }
+        defer { if recorder.size >= Self.partBytes { endPart() } }
         return recorder.keep(
             Record(
                 job: job, outcome: outcome, status: response.status,
                 bodyBytes: response.bodyBytes, capture: capture))
+    }
+
+    private func endPart() {
+        let deposit = recorder?.take() ?? Deposit()
+        books.turn.outputBytes += deposit.size
+        parts.append(Handover(marks: books.marks, deposit: deposit))
+        books.marks.removeAll(keepingCapacity: true)
     }
 
     // MARK: - The loop's turns
@@ -100,15 +111,16 @@ final class Desk: EventLoopClient, @unchecked Sendable {
         untold = 0
         guard !books.turn.isEmpty else { return }
         let now = Now.read()
-        let deposit = recorder?.take() ?? Deposit()
-        books.turn.outputBytes = deposit.size
+        if !books.marks.isEmpty { endPart() }
+        recorder?.turnEnds()
         let standing = feed.ended(books.turn, at: now)
         books.handout.tripped = standing.tripped
         books.turn = TurnReport()
-        guard !books.marks.isEmpty else { return }
-        marker.add(
-            Handover(marks: books.marks, deposit: deposit), at: now, isLast: standing.isIdle)
-        books.marks.removeAll(keepingCapacity: true)
+        for index in parts.indices {
+            let isLast = standing.isIdle && index == parts.count - 1
+            marker.add(parts[index], at: now, isLast: isLast)
+        }
+        parts.removeAll(keepingCapacity: true)
     }
 
     func woken() {

@@ -5,7 +5,7 @@ import Testing
 
 @Suite struct MarkBufferTests {
     private static let limits = MarkBuffer.Limits(
-        ageMicros: 100_000, leastAgeMicros: 20_000, jobs: 10, bytes: 1000)
+        ageMicros: 100_000, leastAgeMicros: 20_000, jobs: 10, bytes: 1000, leastBytes: 100)
     private var buffer = MarkBuffer(limits: limits)
 
     @Test mutating func next_waitsForever_whileEmpty() {
@@ -30,7 +30,7 @@ import Testing
 
     @Test(arguments: [(0, 100), (30, 70), (80, 20), (95, 20), (5000, 20)])
     mutating func next_commitsEarlier_byWhatTheLastCommitTook(tookMillis: Int, waitMillis: Int) {
-        buffer.committed(inMicros: tookMillis * 1000)
+        buffer.committed(0, inMicros: tookMillis * 1000)
         _ = buffer.add(handover(0..<1, bytes: 0), at: .at(ms: 0))
         #expect(waits(buffer.next(at: .at(ms: waitMillis - 1)), until: waitMillis * 1000))
         #expect(committed(buffer.next(at: .at(ms: waitMillis))) == [0])
@@ -71,6 +71,22 @@ import Testing
         #expect(committed(buffer.next(at: .at(ms: 0))) == [0, 1, 2])
         #expect(committed(buffer.next(at: .at(ms: 0))) == [3, 4])
         #expect(waits(buffer.next(at: .at(ms: 0)), until: nil))
+    }
+
+    /// Commits take as long as they should, not what was in a turn.
+    @Test(arguments: [
+        (2000, 1000, 11), (2000, 200, 15), (2000, 50, 20), (1, 1000, 20), (200, 1000, 11),
+    ])
+    mutating func next_commitsFewerBytes_whereTheyTakeLong(
+        bytes: Int, tookMillis: Int, parts: Int
+    ) {
+        buffer.committed(bytes, inMicros: tookMillis * 1000)
+        for part in 0..<40 {
+            _ = buffer.add(handover(part..<part + 1, bytes: 100), at: .at(ms: 0))
+        }
+        #expect(committed(buffer.next(at: .at(ms: 0)))?.count == parts)
+        for _ in 0..<20 { buffer.committed(2000, inMicros: 10_000_000) }
+        #expect(committed(buffer.next(at: .at(ms: 0)))?.count == 1)
     }
 
     @Test mutating func next_commitsTheRestAtOnce_andEnds_whenClosed() {
