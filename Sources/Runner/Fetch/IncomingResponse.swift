@@ -2,7 +2,8 @@ internal import Glibc
 internal import JobStore
 
 /// What comes of one request, from its first byte on: bounds it, decodes it, keeps what is to be kept.
-struct IncomingResponse {
+/// Not copyable, so that no use of it behind a pointer makes a copy unseen.
+struct IncomingResponse: ~Copyable {
     private unowned(unsafe) let settings: TransferSettings  // of the loop, which outlives transfers
     private var head: ResponseHead
     /// Decoded bytes of the body.
@@ -114,7 +115,7 @@ struct IncomingResponse {
         if isCut || leadsOn || settings.keeping?.isEncodingKept == true { return nil }
         if let decoder { return decoder.hasEnded ? nil : .reason(.badResponse) }
         // Encoded, and nothing came: an empty body where its end was told, else one that was cut.
-        return applied.isEmpty || isFramed ? nil : .reason(.badResponse)
+        return !isEncoded || isFramed ? nil : .reason(.badResponse)
     }
 
     /// Notes that bytes came in the loop's action of that number, in which libcurl reads once.
@@ -198,7 +199,7 @@ struct IncomingResponse {
         switch first | 0x20 {
         case UInt8(ascii: "c"):
             if let value = line.value(of: "content-encoding") {
-                add(value, to: \.codings)
+                Self.add(value, to: &codings, &isCodingUnknown)
             } else if let value = line.value(of: "connection") {
                 isClosing = value.isASCII(equal: "close")
             } else if line.isField("content-length") {
@@ -211,25 +212,26 @@ struct IncomingResponse {
         case UInt8(ascii: "t"):
             if let value = line.value(of: "transfer-encoding") {
                 isFramed = true
-                add(value, to: \.transferCodings)
+                Self.add(value, to: &transferCodings, &isCodingUnknown)
             }
         default: break
         }
     }
 
-    private mutating func add(
-        _ value: UnsafeRawBufferPointer,
-        to codings: WritableKeyPath<IncomingResponse, [ContentDecoder.Coding]>
+    private static func add(
+        _ value: UnsafeRawBufferPointer, to codings: inout [ContentDecoder.Coding],
+        _ isUnknown: inout Bool
     ) {
         do throws(ContentDecoder.Broken) {
-            self[keyPath: codings] += try ContentDecoder.codings(in: value)
+            codings += try ContentDecoder.codings(in: value)
         } catch {
-            isCodingUnknown = true
+            isUnknown = true
         }
     }
 
     /// What has to be undone, in the order it was applied.
     private var applied: [ContentDecoder.Coding] { codings + transferCodings }
+    private var isEncoded: Bool { !codings.isEmpty || !transferCodings.isEmpty }
 
     // MARK: - The body
 
@@ -239,7 +241,7 @@ struct IncomingResponse {
     mutating func take(body bytes: UnsafeRawBufferPointer) -> Bool {
         rawBytes += bytes.count
         // What leads on is read to its end and thrown away, unless it is archived as it comes.
-        guard !codings.isEmpty || !transferCodings.isEmpty || isCodingUnknown, !leadsOn else {
+        guard isEncoded || isCodingUnknown, !leadsOn else {
             return keep(bytes)
         }
         if settings.keeping?.isEncodingKept == true {

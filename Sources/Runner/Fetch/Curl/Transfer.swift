@@ -300,7 +300,7 @@ final class Transfer {
                 warmBatch = batch
             }
         }
-        end(with: response)
+        end()
     }
 
     /// Goes on to where the response leads.
@@ -374,6 +374,10 @@ final class Transfer {
 
     func end(with response: Response) {
         self.response = response
+        end()
+    }
+
+    private func end() {
         hasEnded = true
         startedMicros = nil
         if let name = lookedUpName { shard.loop.resolver.forget(self, askingFor: name) }
