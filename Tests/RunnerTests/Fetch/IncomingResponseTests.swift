@@ -13,10 +13,26 @@ import Testing
         settings = TransferSettings(options)
     }
 
+    /// What became of a response.
+    private struct Result {
+        let fault, faultAtEnd: Response.Failure?
+        let bodyBytes: Int
+        let leadsOn, isAbandoned: Bool
+        /// With a buffer of 10 bytes.
+        let mayHaveExcess: Bool
+        let isTaken: Bool
+
+        init(_ incoming: borrowing IncomingResponse, isTaken: Bool) {
+            (fault, faultAtEnd) = (incoming.fault, incoming.faultAtEnd)
+            bodyBytes = incoming.bodyBytes
+            (leadsOn, isAbandoned) = (incoming.leadsOn, incoming.isAbandoned)
+            mayHaveExcess = incoming.mayHaveExcess(bufferBytes: 10)
+            self.isTaken = isTaken
+        }
+    }
+
     /// Feeds a head, line by line, and a body, as far as both are taken.
-    private func response(
-        _ head: String, body: [UInt8] = [], reads: Int = 1
-    ) -> (IncomingResponse, isTaken: Bool) {
+    private func response(_ head: String, body: [UInt8] = [], reads: Int = 1) -> Result {
         var incoming = IncomingResponse(settings, events: Self.events)
         incoming.noteRead(number: 1)
         var line: [UInt8] = []
@@ -27,16 +43,18 @@ import Testing
                 (!settings.checksHeadsAhead || incoming.check(piece: line))
                     && incoming.take(line: line)
             }
-            if !isTaken { return (incoming, false) }
+            if !isTaken { return Result(incoming, isTaken: false) }
             line = []
         }
         let size = max(1, body.count / reads)
         for start in stride(from: 0, to: body.count, by: size) {
             incoming.noteRead(number: 2 + start)
             let piece = Array(body[start..<min(body.count, start + size)])
-            if !piece.withUnsafeBytes({ incoming.take(body: $0) }) { return (incoming, false) }
+            if !piece.withUnsafeBytes({ incoming.take(body: $0) }) {
+                return Result(incoming, isTaken: false)
+            }
         }
-        return (incoming, true)
+        return Result(incoming, isTaken: true)
     }
 
     // Written once, before it is shared; never freed.
@@ -51,29 +69,29 @@ import Testing
     ]
 
     @Test func aWholeResponse_hasNoFault() {
-        let (plain, _) = response(Self.ok + "Content-Length: 3\r\n\r\n", body: [1, 2, 3])
+        let plain = response(Self.ok + "Content-Length: 3\r\n\r\n", body: [1, 2, 3])
         #expect(plain.fault == nil && plain.faultAtEnd == nil && plain.bodyBytes == 3)
-        let (gzip, _) = response(Self.ok + "content-encoding: gzip\r\n\r\n", body: Self.gzip)
+        let gzip = response(Self.ok + "content-encoding: gzip\r\n\r\n", body: Self.gzip)
         #expect(gzip.fault == nil && gzip.faultAtEnd == nil && gzip.bodyBytes == 1)
-        let (transfer, _) = response(
+        let transfer = response(
             Self.ok + "Transfer-Encoding: gzip, chunked\r\n\r\n", body: Self.gzip)
         #expect(transfer.faultAtEnd == nil && transfer.bodyBytes == 1)
     }
 
     @Test func whatIsCut_isABadResponse() {
         let bad = Response.Failure.reason(.badResponse)
-        #expect(response(Self.ok + "A: b\r\n").0.faultAtEnd == bad)
+        #expect(response(Self.ok + "A: b\r\n").faultAtEnd == bad)
         let encoded = Self.ok + "Content-Encoding: gzip\r\n\r\n"
-        #expect(response(encoded, body: Array(Self.gzip.dropLast())).0.faultAtEnd == bad)
-        #expect(response(encoded).0.faultAtEnd == bad, "nothing, and no end told")
+        #expect(response(encoded, body: Array(Self.gzip.dropLast())).faultAtEnd == bad)
+        #expect(response(encoded).faultAtEnd == bad, "nothing, and no end told")
         let framed = Self.ok + "Content-Encoding: br\r\nContent-Length: 0\r\n\r\n"
-        #expect(response(framed).0.faultAtEnd == nil)
+        #expect(response(framed).faultAtEnd == nil)
     }
 
     @Test func codings_thatAreUnknown_areRefused_whenABodyComes() {
         let head = Self.ok + "Content-Encoding: rot13\r\n\r\n"
-        #expect(response(head, body: [1]).0.fault == .reason(.badResponse))
-        #expect(response(Self.ok + "Content-Encoding: none\r\n\r\n", body: [1]).0.fault == nil)
+        #expect(response(head, body: [1]).fault == .reason(.badResponse))
+        #expect(response(Self.ok + "Content-Encoding: none\r\n\r\n", body: [1]).fault == nil)
     }
 
     @Test(arguments: [
@@ -82,48 +100,49 @@ import Testing
     ])
     func leadsOn_forTheFiveRedirectsAlone(status: Int, leads: Bool) {
         let head = "HTTP/1.1 \(status) x\r\nContent-Length: 0\r\n"
-        #expect(response(head + "Location: /x\r\n\r\n").0.leadsOn == leads)
-        #expect(!response(head + "\r\n").0.leadsOn)
-        #expect(!response(head + "Location: \r\n\r\n").0.leadsOn)
+        #expect(response(head + "Location: /x\r\n\r\n").leadsOn == leads)
+        #expect(!response(head + "\r\n").leadsOn)
+        #expect(!response(head + "Location: \r\n\r\n").leadsOn)
     }
 
     @Test func aRedirect_isNotWaitedFor_whereItsConnectionEnds_orItsBodyDoesNot() {
         let head = "HTTP/1.1 302 x\r\nLocation: /x\r\n"
-        let (unframed, isTaken) = response(head + "\r\n")
-        #expect(unframed.isAbandoned && !isTaken && unframed.faultAtEnd == nil)
-        let (closing, _) = response(head + "Content-Length: 5\r\nConnection: close\r\n\r\n")
+        let unframed = response(head + "\r\n")
+        #expect(unframed.isAbandoned && !unframed.isTaken && unframed.faultAtEnd == nil)
+        let closing = response(head + "Content-Length: 5\r\nConnection: close\r\n\r\n")
         #expect(closing.isAbandoned)
-        let (kept, _) = response(head + "Content-Length: 5\r\n\r\n", body: [1, 2, 3, 4, 5])
+        let kept = response(head + "Content-Length: 5\r\n\r\n", body: [1, 2, 3, 4, 5])
         #expect(!kept.isAbandoned && kept.fault == nil)
     }
 
     @Test func aHead_isTakenForItself_whenHeadsCameBefore() {
-        let (last, _) = response(
+        let last = response(
             "HTTP/1.1 103 x\r\nLocation: /x\r\nContent-Encoding: br\r\n\r\n" + Self.ok
                 + "Content-Length: 1\r\n\r\n", body: [1])
         #expect(last.faultAtEnd == nil && !last.leadsOn && last.bodyBytes == 1)
     }
 
     @Test func aBodyBeyondItsLimit_isTooLarge() {
-        let (large, isTaken) = response(Self.ok + "\r\n", body: Array(repeating: 1, count: 1001))
-        #expect(large.fault == .reason(.tooLarge) && !isTaken)
+        let large = response(Self.ok + "\r\n", body: Array(repeating: 1, count: 1001))
+        #expect(large.fault == .reason(.tooLarge) && !large.isTaken)
     }
 
     @Test func mayHaveExcess_whereMoreThanOneReadWasNeeded_orOneWasFull() {
         let head = Self.ok + "Content-Length: 6\r\n\r\n"
         var incoming = IncomingResponse(settings, events: Self.events)
         for number in [1, 1, 1] { incoming.noteRead(number: number) }
-        #expect(!incoming.mayHaveExcess(bufferBytes: 1024))
+        let before = incoming.mayHaveExcess(bufferBytes: 1024)
         incoming.noteRead(number: 2)
-        #expect(incoming.mayHaveExcess(bufferBytes: 1024))
-        let (short, _) = response(head, body: [1, 2, 3, 4, 5, 6], reads: 1)
-        #expect(short.mayHaveExcess(bufferBytes: 10))
+        let after = incoming.mayHaveExcess(bufferBytes: 1024)
+        #expect(!before && after)
+        let short = response(head, body: [1, 2, 3, 4, 5, 6], reads: 1)
+        #expect(short.mayHaveExcess)
     }
 
     @Test func trailers_countIntoTheHead() {
         let trailer = "T: " + String(repeating: "t", count: 10_000) + "\r\n"
-        let (endless, isTaken) = response(
+        let endless = response(
             Self.ok + "Transfer-Encoding: chunked\r\n\r\n" + String(repeating: trailer, count: 40))
-        #expect(endless.fault == .reason(.tooLarge) && !isTaken)
+        #expect(endless.fault == .reason(.tooLarge) && !endless.isTaken)
     }
 }
