@@ -40,6 +40,9 @@ PEERS = {
             FLOOR,
             compiled("floor"),
             "Bare C over libcurl. No queue, no retries, no resume: a stop loses all.",
+            # What any program has to do on the libcurl of Debian 12 if servers are not to corrupt its
+            # memory: docs/decisions/0007.
+            options=("guard=1",),
         ),
         Peer(
             "go",
@@ -118,7 +121,7 @@ class Work:
 
 
 # See floor_tls.c for what each is worth.
-FLOOR_HTTPS1 = ("ramp=500",)
+FLOOR_HTTPS1 = ("ramp=32",)
 
 
 def trusting(floor: tuple[str, ...], go: tuple[str, ...] = ()) -> dict[str, tuple[str, ...]]:

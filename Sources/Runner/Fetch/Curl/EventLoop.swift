@@ -191,6 +191,7 @@ final class EventLoop: TaskExecutor, @unchecked Sendable {
             runReadyTasks()
             client?.turnEnds()
             if !ready.isEmpty { continue }
+            sendRequests()
             let count = epoll_wait(epoll, events, Int32(capacity), timeoutMillis())
             now = Now.read()
             for i in 0..<Int(max(0, count)) { handle(events[i]) }
@@ -294,6 +295,11 @@ final class EventLoop: TaskExecutor, @unchecked Sendable {
     private func goOn() {
         resume(&answered)
         runReadyTasks()
+        sendRequests()
+    }
+
+    /// Has libcurl start what it was given: it asks to be called at once.
+    private func sendRequests() {
         for shard in shards where shard.deadlineMicros == 0 { shard.timeOut() }
     }
 
