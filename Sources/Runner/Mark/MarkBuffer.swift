@@ -6,13 +6,13 @@ struct Handover: Sendable {
     var deposit = Deposit()
 }
 
-/// Gathers marks until they are worth a commit: so early that the first is committed 100 ms after it
-/// came, or at 5,000 jobs, or 8 MB, or when nothing else is on its way.
+/// Gathers marks until they are worth a commit: so early that the first is committed 80 ms after it
+/// came, of the 100 ms that are promised, or at 5,000 jobs, or 8 MB, or when nothing else is on its way.
 /// Pure: `Marker` acts.
 struct MarkBuffer {
     struct Limits {
         /// How long a mark may wait until its commit is done.
-        var ageMicros = 100_000
+        var ageMicros = 80_000
         /// How long it waits at least, however slow commits are.
         var leastAgeMicros = 20_000
         var jobs = 5_000
