@@ -2,8 +2,8 @@ import Foundation
 import TestSupport
 import Testing
 
-/// A real disk that fills up. Mounting one takes root; without it these do not run.
-@Suite(.serialized, .enabled(if: getuid() == 0)) struct DiskFullTests {
+/// A real disk that fills up.
+@Suite(.serialized, .enabled(if: Mounts.areAllowed, Mounts.need)) struct DiskFullTests {
     /// Runs a script in a mount namespace of its own, in a tmpfs of `kilobytes`.
     private func onDisk(kilobytes: Int, _ script: String) async throws -> Program.Result {
         let program = Program()
@@ -15,7 +15,7 @@ import Testing
 
             """
         write(Array((prelude + script).utf8), to: program.folder.file("script"))
-        return try await program.start("/usr/bin/unshare", ["-m", "sh", "script"])
+        return try await program.start("/usr/bin/unshare", Mounts.arguments + ["sh", "script"])
             .wait()
     }
 

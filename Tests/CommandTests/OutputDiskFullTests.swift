@@ -3,8 +3,7 @@ import TestSupport
 import Testing
 
 /// Real disks that fill up, become read-only or go away, under the output and under the queue.
-/// Mounting them takes root; without it these do not run.
-@Suite(.serialized, .enabled(if: getuid() == 0)) struct OutputDiskFullTests {
+@Suite(.serialized, .enabled(if: Mounts.areAllowed, Mounts.need)) struct OutputDiskFullTests {
     private static let jobs = 400
 
     /// Runs a script in a mount namespace of its own, with a tmpfs of `kilobytes` at `disk`.
@@ -33,7 +32,8 @@ import Testing
 
             """
         write(Array((prelude + script + "\ncat log\n").utf8), to: program.folder.file("script"))
-        return try await program.start("/usr/bin/unshare", ["-m", "sh", "script"]).wait()
+        return try await program.start("/usr/bin/unshare", Mounts.arguments + ["sh", "script"])
+            .wait()
     }
 
     @Test(arguments: OutputFormat.allCases)

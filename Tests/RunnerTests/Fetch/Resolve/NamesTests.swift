@@ -70,7 +70,7 @@ import Testing
         #expect(queries.contains(asked), "\(asked) queries")
     }
 
-    @Test(arguments: [1, 5])
+    @Test(arguments: [5])
     func aNewAddress_isFollowed_whereConnectionsAreClosed(requestsPerConnection: Int) async throws {
         // Another address each 2 s by the clock; it counts for 1 s, in libcurl for 2 s more.
         let origin = AddressedServer(requestsPerConnection: requestsPerConnection, millis: 20)
