@@ -29,9 +29,10 @@ struct IncomingResponse: ~Copyable {
     /// What is read of a redirect's body so that its connection can be used again.
     private static let redirectBytesMax = 64 << 10
 
-    /// Bytes as they came, and in how many reads of the socket.
+    /// Bytes as they came, in how many reads of the socket, and in how many pieces of a body.
     private var rawBytes = 0
     private var reads = 0
+    private var pieces = 0
     private var lastRead = 0
 
     /// What is kept of it; `nil` when nothing is.
@@ -127,7 +128,8 @@ struct IncomingResponse: ~Copyable {
     /// Whether bytes after its end may be left in the socket: once libcurl knows how much is to come
     /// it reads no more than that, and before, as much as its buffer takes.
     func mayHaveExcess(bufferBytes: Int) -> Bool {
-        reads > 1 || head.bytes + rawBytes >= bufferBytes
+        // In one action libcurl reads twice where a timer of the transfer is due as well.
+        reads > 1 || pieces > 1 || head.bytes + rawBytes >= bufferBytes
     }
 
     // MARK: - The head
@@ -240,6 +242,7 @@ struct IncomingResponse: ~Copyable {
     /// - Returns: Whether there was room for it.
     mutating func take(body bytes: UnsafeRawBufferPointer) -> Bool {
         rawBytes += bytes.count
+        pieces += 1
         // What leads on is read to its end and thrown away, unless it is archived as it comes.
         guard isEncoded || isCodingUnknown, !leadsOn else {
             return keep(bytes)

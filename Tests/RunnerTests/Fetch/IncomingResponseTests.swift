@@ -137,6 +137,13 @@ import Testing
         #expect(!before && after)
         let short = response(head, body: [1, 2, 3, 4, 5, 6], reads: 1)
         #expect(short.mayHaveExcess)
+        var twice = IncomingResponse(settings, events: Self.events)
+        for _ in 0..<2 {
+            twice.noteRead(number: 1)
+            _ = [1, 2].withUnsafeBytes { twice.take(body: $0) }
+        }
+        let isSeen = twice.mayHaveExcess(bufferBytes: 1024)
+        #expect(isSeen, "two reads in one action")
     }
 
     @Test func trailers_countIntoTheHead() {
