@@ -15,3 +15,12 @@ static inline int ssl_context_new_index(void) {
 static inline void ssl_context_release_buffers(void *context) {
     SSL_CTX_set_mode((SSL_CTX *)context, SSL_MODE_RELEASE_BUFFERS);
 }
+// Of an SSL: whether bytes were read of it that nobody has taken yet.
+static inline int ssl_has_pending(void *connection) { return SSL_has_pending((SSL *)connection); }
+// Of an SSL: whether HTTP/2 was agreed upon.
+static inline int ssl_speaks_http2(void *connection) {
+    const unsigned char *name = 0;
+    unsigned length = 0;
+    SSL_get0_alpn_selected((SSL *)connection, &name, &length);
+    return length == 2 && name[0] == 'h' && name[1] == '2';
+}

@@ -41,6 +41,11 @@ static inline CURLcode easy_set_resolve(CURL *e, resolve_function f, void *data)
     CURLcode result = curl_easy_setopt(e, CURLOPT_RESOLVER_START_FUNCTION, f);
     return result ? result : curl_easy_setopt(e, CURLOPT_RESOLVER_START_DATA, data);
 }
+typedef int (*request_function)(void *, char *, char *, int, int);
+static inline CURLcode easy_set_request(CURL *e, request_function f, void *data) {
+    CURLcode result = curl_easy_setopt(e, CURLOPT_PREREQFUNCTION, f);
+    return result ? result : curl_easy_setopt(e, CURLOPT_PREREQDATA, data);
+}
 static inline CURLMcode multi_set_socket(CURLM *m, socket_function f, void *data) {
     CURLMcode result = curl_multi_setopt(m, CURLMOPT_SOCKETFUNCTION, f);
     return result ? result : curl_multi_setopt(m, CURLMOPT_SOCKETDATA, data);
@@ -70,10 +75,11 @@ static inline void *easy_get_private(CURL *e) {
 }
 static inline CURLcode message_result(const CURLMsg *m) { return m->data.result; }
 
-// Of the last transfer's connection, while it is in its multi handle; -1 when that is gone.
-static inline curl_socket_t easy_get_socket(CURL *e) {
-    curl_socket_t value = CURL_SOCKET_BAD;
-    return curl_easy_getinfo(e, CURLINFO_ACTIVESOCKET, &value) == CURLE_OK ? value : CURL_SOCKET_BAD;
+// OpenSSL's SSL of the connection in use; NULL when there is none.
+static inline void *easy_get_ssl(CURL *e) {
+    struct curl_tlssessioninfo *info = 0;
+    if (curl_easy_getinfo(e, CURLINFO_TLS_SSL_PTR, &info) != CURLE_OK || !info) return 0;
+    return info->backend == CURLSSLBACKEND_OPENSSL ? info->internals : 0;
 }
 // The first field of that name in the last response; NULL when there is none.
 static inline const char *easy_get_field(CURL *e, const char *name) {

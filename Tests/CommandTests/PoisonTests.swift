@@ -10,7 +10,7 @@ import Testing
     /// The healthy jobs of a run; a longer one takes more.
     private let jobs = setting("RUNNER_TEST_POISON_JOBS", default: 2000)
 
-    private func poison(_ arguments: String...) async throws -> Program.Result {
+    private func poison(_ arguments: [String]) async throws -> Program.Result {
         let script = try Tools.script("poison.py")
         let runner = Program.products + "/runner"
         return try await program.start(
@@ -22,15 +22,37 @@ import Testing
     @Test(arguments: [(1, "with"), (50, "without"), (1000, "with")])
     func poison_endsAsItShould_andHarmsNoOtherJob(workers: Int, output: String) async throws {
         let seed = testSeed(for: "poison, \(workers) workers")
-        let result = try await poison(
+        let result = try await poison([
             "--cases", "own", "wpt", "--healthy", "\(jobs)", "--workers", "\(workers)",
-            "--output", output, "--slow", "3", "--seed", "\(seed)")
+            "--output", output, "--slow", "3", "--seed", "\(seed)",
+        ])
+        #expect(result.status == 0, "\(result.out)\(result.err)")
+    }
+
+    /// What stands behind a response is nobody's answer, whichever way libcurl comes by it.
+    @Test(arguments: [8, 50], [[], ["--tls"]])
+    func bytesBehindAResponse_answerNoJob(workers: Int, scheme: [String]) async throws {
+        let seed = testSeed(for: "behind, \(workers) workers")
+        let result = try await poison(
+            ["--cases", "behind", "--healthy", "1000", "--workers", "\(workers)"]
+                + ["--output", "with", "--seed", "\(seed)"] + scheme)
+        #expect(result.status == 0, "\(result.out)\(result.err)")
+    }
+
+    /// Two of the cases name a URL without TLS.
+    @Test func poisonByHTTPS_harmsNoOtherJob() async throws {
+        let seed = testSeed(for: "poison by HTTPS")
+        let result = try await poison([
+            "--cases", "own", "wpt", "--healthy", "1000", "--workers", "50", "--output", "with",
+            "--slow", "3", "--seed", "\(seed)", "--tls",
+            "--without", "redirect.upper-case", "redirect.credentials",
+        ])
         #expect(result.status == 0, "\(result.out)\(result.err)")
     }
 
     /// What is sent behind a response, and waits while nothing is asked for, answers nothing.
     @Test func bytesOnAnIdleConnection_answerNoJob() async throws {
-        let result = try await poison("--cases", "idle", "--alone")
+        let result = try await poison(["--cases", "idle", "--alone"])
         #expect(result.status == 0, "\(result.out)\(result.err)")
     }
 }

@@ -189,6 +189,9 @@ case("length.less-than-came-large", response(body=LARGE) + POISON, "200",
      body=LARGE)
 case("length.less-than-came-line-end", response(body=LARGE) + b"\n", "200",
      "the same with one byte, as in curl 224", body=LARGE)
+case("length.less-than-came-apart",
+     [send(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n"), send(b"ok" + POISON)], "200",
+     "the same, where a small body comes in a segment of its own", body=b"ok")
 case("chunk.then-more-large", chunked(LARGE) + POISON, "200", "the same in chunks", body=LARGE)
 # Not written apart, as in send(OK), send(POISON): what comes once the next request is on its way is
 # that one's answer, for all a client can tell; one in ten does. `idle` has what comes in between.

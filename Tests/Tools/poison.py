@@ -74,9 +74,22 @@ def run(setting, cases, arguments, seed):
         jobs = {job_id: case.name for job_id, case in zip(ids, cases)}
         plan = os.path.join(folder, "plan.json")
         raw_origin.write_plan(plan, cases, jobs)
-        with raw_origin.Origin(plan) as origin:
+        certificate = make_certificate(folder) if arguments.tls else None
+        with raw_origin.Origin(plan, certificate) as origin:
             return measure(setting, {case.name: case for case in cases}, jobs, count, origin,
                            arguments, folder)
+
+
+def make_certificate(folder):
+    """With its key, for the origin's address."""
+    path = os.path.join(folder, "certificate.pem")
+    subprocess.run(
+        ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-keyout", path,
+         "-out", path + ".part", "-subj", "/CN=origin", "-addext", "subjectAltName=IP:127.0.0.1"],
+        check=True, capture_output=True)
+    with open(path, "ab") as whole, open(path + ".part", "rb") as part:
+        whole.write(part.read())
+    return path
 
 
 def measure(setting, cases, jobs, count, origin, arguments, folder):
@@ -84,7 +97,7 @@ def measure(setting, cases, jobs, count, origin, arguments, folder):
     first = corpus.FIRST_ID
     made = program(
         arguments, "enqueue", "--range", f"{first}..{first + count}",
-        "--url", f"http://127.0.0.1:{origin.port}/{{id}}", folder=folder)
+        "--url", f"{origin.url}/{{id}}", folder=folder)
     assert made.returncode == 0, made.stderr
     retries = arguments.retries
     if setting.workers <= 8 and not arguments.alone:
@@ -93,6 +106,8 @@ def measure(setting, cases, jobs, count, origin, arguments, folder):
         "run", "--workers", str(setting.workers), "--max-time", str(arguments.max_time),
         "--retries", str(retries), "--max-stall", "5", "--quiet", "--json",
     ]
+    if arguments.tls:
+        words += ["--cacert", "certificate.pem"]
     if setting.keeps:
         words += ["--output", "out", "--format", "jsonl"]
     started = time.monotonic()
@@ -293,10 +308,12 @@ def run_alone(cases, arguments, seed):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--runner", required=True, help="the built program")
-    parser.add_argument("--cases", nargs="+", required=True, help="own, wpt, or JSON files")
+    parser.add_argument("--cases", nargs="+", required=True,
+                        help="own, wpt, behind, idle, or JSON files")
     parser.add_argument("--alone", action="store_true",
                         help="each case in a run of its own, with one worker")
     parser.add_argument("--only", help="cases whose names begin so")
+    parser.add_argument("--tls", action="store_true", help="by HTTPS")
     parser.add_argument("--without", nargs="*", default=[], help="cases to leave out")
     parser.add_argument("--verdicts", nargs="*", default=[], help="of verdicts.py")
     parser.add_argument("--healthy", type=int, default=10_000)

@@ -1,12 +1,12 @@
 """An HTTP/1.1 server that says byte for byte what it is told to, however wrong.
 
-    raw_origin.py --plan plan.json [--port 0]
+    raw_origin.py --plan plan.json [--port 0] [--certificate cert.pem]
 
 The plan is `{"first": 1000000000, "jobs": {"1000000007": "case"}, "cases": [...]}`, cases as
 corpus.py writes them. `/<id>` is answered with the case of that ID; every other ID from `first` on
 with a small healthy 200 whose body is made of the ID (`corpus.healthy_body`).
 
-Prints `listening on 127.0.0.1:PORT` when it does. `/_/counts` says how often each ID was asked for;
+With a certificate (PEM, with its key) it speaks HTTPS. Prints `listening on 127.0.0.1:PORT` when it does. `/_/counts` says how often each ID was asked for;
 `/_/reset` forgets that. Ends at SIGTERM.
 """
 
@@ -18,6 +18,7 @@ import re
 import resource
 import signal
 import socket
+import ssl
 import struct
 import subprocess
 import sys
@@ -231,13 +232,17 @@ class Connection(asyncio.Protocol):
             await self.may_write.wait()
 
 
-async def serve(plan, port):
+async def serve(plan, port, certificate=None):
     loop = asyncio.get_running_loop()
+    context = None
+    if certificate:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(certificate)
     dead = socket.socket()
     # Bound and not listening: refuses, and nobody else gets it.
     dead.bind(("127.0.0.1", 0))
     server = await loop.create_server(
-        lambda: Connection(plan), "127.0.0.1", port, backlog=4096, reuse_address=True)
+        lambda: Connection(plan), "127.0.0.1", port, backlog=4096, reuse_address=True, ssl=context)
     port = server.sockets[0].getsockname()[1]
     plan.variables = {b"@PORT@": b"%d" % port, b"@DEAD@": b"%d" % dead.getsockname()[1]}
     stop = asyncio.Event()
@@ -252,10 +257,14 @@ async def serve(plan, port):
 class Origin:
     """The origin as a process of its own, for those who ask it; a context manager."""
 
-    def __init__(self, plan_path):
+    def __init__(self, plan_path, certificate=None):
+        arguments = ["--certificate", certificate] if certificate else []
+        self.trust = ssl.create_default_context(cafile=certificate) if certificate else None
         self.process = subprocess.Popen(
-            [sys.executable, "-B", __file__, "--plan", plan_path], stdout=subprocess.PIPE)
+            [sys.executable, "-B", __file__, "--plan", plan_path, *arguments],
+            stdout=subprocess.PIPE)
         self.port = int(self.process.stdout.readline().rsplit(b":", 1)[1])
+        self.url = f"{'https' if certificate else 'http'}://127.0.0.1:{self.port}"
 
     def __enter__(self):
         return self
@@ -266,7 +275,8 @@ class Origin:
         self.process.stdout.close()
 
     def counts(self):
-        with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/_/counts", timeout=30) as answer:
+        with urllib.request.urlopen(
+                f"{self.url}/_/counts", timeout=30, context=self.trust) as answer:
             return json.load(answer)
 
 
@@ -287,12 +297,13 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--plan", help="a JSON file; without one, every ID is healthy")
     parser.add_argument("--port", type=int, default=0)
+    parser.add_argument("--certificate", help="PEM, with its key: speaks HTTPS")
     arguments = parser.parse_args()
     plan = {"first": corpus.FIRST_ID, "jobs": {}, "cases": []}
     if arguments.plan:
         with open(arguments.plan, encoding="utf-8") as file:
             plan = json.load(file)
-    asyncio.run(serve(Plan(plan), arguments.port))
+    asyncio.run(serve(Plan(plan), arguments.port, arguments.certificate))
 
 
 if __name__ == "__main__":

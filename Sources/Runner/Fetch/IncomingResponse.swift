@@ -29,25 +29,16 @@ struct IncomingResponse: ~Copyable {
     /// What is read of a redirect's body so that its connection can be used again.
     private static let redirectBytesMax = 64 << 10
 
-    /// Bytes as they came, in how many reads of the socket, and in how many pieces of a body.
-    private var rawBytes = 0
-    private var reads = 0
-    private var pieces = 0
-    private var lastRead = 0
-
     /// What is kept of it; `nil` when nothing is.
     private var capture: Capture?
     /// Told when a head begins to come; `nil` where nobody wants to know.
     private var headBegins: (() -> Void)?
-    /// Counts what the loop has handed to libcurl: a plain connection is read once in each.
-    private let events: UnsafePointer<Int>
 
     /// What libcurl holds of its head.
     private var heldHead: HeldHead
 
-    init(_ settings: TransferSettings, events: UnsafePointer<Int>) {
+    init(_ settings: TransferSettings) {
         self.settings = settings
-        self.events = events
         heldHead = HeldHead(settings.budget)
         head = ResponseHead(bytesMax: settings.maxHeadBytes)
     }
@@ -55,7 +46,7 @@ struct IncomingResponse: ~Copyable {
     /// - Parameter headBegins: Called when a head begins to come.
     mutating func reset(keepingIn capture: Capture?, headBegins: (() -> Void)? = nil) {
         releaseHead()
-        self = IncomingResponse(settings, events: events)
+        self = IncomingResponse(settings)
         self.capture = capture
         self.headBegins = headBegins
     }
@@ -75,7 +66,6 @@ struct IncomingResponse: ~Copyable {
     ///
     /// - Returns: Whether it may go on.
     mutating func received(_ bytes: UnsafeRawBufferPointer) -> Bool {
-        noteRead(number: events.pointee)
         return awaitsHead ? check(piece: bytes) : take(body: bytes)
     }
 
@@ -117,19 +107,6 @@ struct IncomingResponse: ~Copyable {
         if let decoder { return decoder.hasEnded ? nil : .reason(.badResponse) }
         // Encoded, and nothing came: an empty body where its end was told, else one that was cut.
         return !isEncoded || isFramed ? nil : .reason(.badResponse)
-    }
-
-    /// Notes that bytes came in the loop's action of that number, in which libcurl reads once.
-    mutating func noteRead(number: Int) {
-        if number != lastRead { reads += 1 }
-        lastRead = number
-    }
-
-    /// Whether bytes after its end may be left in the socket: once libcurl knows how much is to come
-    /// it reads no more than that, and before, as much as its buffer takes.
-    func mayHaveExcess(bufferBytes: Int) -> Bool {
-        // In one action libcurl reads twice where a timer of the transfer is due as well.
-        reads > 1 || pieces > 1 || head.bytes + rawBytes >= bufferBytes
     }
 
     // MARK: - The head
@@ -241,8 +218,6 @@ struct IncomingResponse: ~Copyable {
     ///
     /// - Returns: Whether there was room for it.
     mutating func take(body bytes: UnsafeRawBufferPointer) -> Bool {
-        rawBytes += bytes.count
-        pieces += 1
         // What leads on is read to its end and thrown away, unless it is archived as it comes.
         guard isEncoded || isCodingUnknown, !leadsOn else {
             return keep(bytes)

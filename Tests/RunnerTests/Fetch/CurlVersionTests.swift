@@ -18,6 +18,15 @@ import Testing
         #expect(version.knownFaults.contains { $0.contains("first header line") } == corruptsMemory)
     }
 
+    @Test(arguments: [(0x075801, true, true), (0x080000, false, true), (0x080a00, false, false)])
+    func knownFaults_endWithTheVersionThatCuredThem(
+        number: UInt32, answersWithExcess: Bool, sharesConnections: Bool
+    ) {
+        let faults = CurlVersion(number: number, text: "", tlsLibrary: nil).knownFaults
+        #expect(faults.contains { $0.contains("stands behind") } == answersWithExcess)
+        #expect(faults.contains { $0.contains("lies about") } == sharesConnections)
+    }
+
     @Test func loaded_isTheOneInUse() {
         #expect(CurlVersion.loaded.number >= 0x075000)
         #expect(CurlVersion.loaded.text.hasPrefix("\(CurlVersion.loaded.number >> 16)."))

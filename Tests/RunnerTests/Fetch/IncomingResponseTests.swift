@@ -18,23 +18,19 @@ import Testing
         let fault, faultAtEnd: Response.Failure?
         let bodyBytes: Int
         let leadsOn, isAbandoned: Bool
-        /// With a buffer of 10 bytes.
-        let mayHaveExcess: Bool
         let isTaken: Bool
 
         init(_ incoming: borrowing IncomingResponse, isTaken: Bool) {
             (fault, faultAtEnd) = (incoming.fault, incoming.faultAtEnd)
             bodyBytes = incoming.bodyBytes
             (leadsOn, isAbandoned) = (incoming.leadsOn, incoming.isAbandoned)
-            mayHaveExcess = incoming.mayHaveExcess(bufferBytes: 10)
             self.isTaken = isTaken
         }
     }
 
     /// Feeds a head, line by line, and a body, as far as both are taken.
     private func response(_ head: String, body: [UInt8] = [], reads: Int = 1) -> Result {
-        var incoming = IncomingResponse(settings, events: Self.events)
-        incoming.noteRead(number: 1)
+        var incoming = IncomingResponse(settings)
         var line: [UInt8] = []
         for byte in head.utf8 {
             line.append(byte)
@@ -48,7 +44,6 @@ import Testing
         }
         let size = max(1, body.count / reads)
         for start in stride(from: 0, to: body.count, by: size) {
-            incoming.noteRead(number: 2 + start)
             let piece = Array(body[start..<min(body.count, start + size)])
             if !piece.withUnsafeBytes({ incoming.take(body: $0) }) {
                 return Result(incoming, isTaken: false)
@@ -57,12 +52,6 @@ import Testing
         return Result(incoming, isTaken: true)
     }
 
-    // Written once, before it is shared; never freed.
-    nonisolated(unsafe) private static let events: UnsafePointer<Int> = {
-        let counter = UnsafeMutablePointer<Int>.allocate(capacity: 1)
-        counter.initialize(to: 0)
-        return UnsafePointer(counter)
-    }()
     private static let ok = "HTTP/1.1 200 OK\r\n"
     private static let gzip: [UInt8] = [
         0x1F, 0x8B, 8, 0, 0, 0, 0, 0, 2, 3, 0x4B, 4, 0, 0x43, 0xBE, 0xB7, 0xE8, 1, 0, 0, 0,
@@ -125,25 +114,6 @@ import Testing
     @Test func aBodyBeyondItsLimit_isTooLarge() {
         let large = response(Self.ok + "\r\n", body: Array(repeating: 1, count: 1001))
         #expect(large.fault == .reason(.tooLarge) && !large.isTaken)
-    }
-
-    @Test func mayHaveExcess_whereMoreThanOneReadWasNeeded_orOneWasFull() {
-        let head = Self.ok + "Content-Length: 6\r\n\r\n"
-        var incoming = IncomingResponse(settings, events: Self.events)
-        for number in [1, 1, 1] { incoming.noteRead(number: number) }
-        let before = incoming.mayHaveExcess(bufferBytes: 1024)
-        incoming.noteRead(number: 2)
-        let after = incoming.mayHaveExcess(bufferBytes: 1024)
-        #expect(!before && after)
-        let short = response(head, body: [1, 2, 3, 4, 5, 6], reads: 1)
-        #expect(short.mayHaveExcess)
-        var twice = IncomingResponse(settings, events: Self.events)
-        for _ in 0..<2 {
-            twice.noteRead(number: 1)
-            _ = [1, 2].withUnsafeBytes { twice.take(body: $0) }
-        }
-        let isSeen = twice.mayHaveExcess(bufferBytes: 1024)
-        #expect(isSeen, "two reads in one action")
     }
 
     @Test func trailers_countIntoTheHead() {

@@ -16,6 +16,14 @@ import Testing
         #expect(TransferSettings.bufferBytes(for: response, isHTTPS: true) == bytes)
     }
 
+    /// libcurl 7.88 sends no more than two of them by HTTPS.
+    @Test(arguments: [(0, 16_384), (20_000, 16_384), (50_000, 31_144), (1 << 30, 2 << 20)])
+    func sendBufferBytes_areHalfOfALargeRequest(url: Int, bytes: Int) {
+        var options = FetchOptions()
+        options.userAgent = ""
+        #expect(TransferSettings(options).sendBufferBytes(forURLOf: url) == bytes)
+    }
+
     @Test func urlText_growsAndNeverShrinks() {
         let settings = TransferSettings(FetchOptions())
         settings.growURLText(to: 5000)

@@ -33,6 +33,15 @@ public struct CurlVersion: Sendable, CustomStringConvertible {
     // `state.prevhead` outlives its request: cured by commit cd1c611b24 of 8.1.0.
     private static let firstFieldFault: Range<UInt32> = 0x075300..<0x080100
 
+    /// Whether it takes what stands behind a response for the answer to the next request on the
+    /// connection.
+    static let answersWithExcess = excessFault.contains(loaded.number)
+    // Cured by commit 7c5637b8b4 of 8.0.0, which uses no connection again that has something to read.
+    private static let excessFault: Range<UInt32> = 0..<0x080000
+
+    // `http.c` marks all connections of a host as HTTP/2's by what a reply says: until 8.10.0.
+    private static let sharingFault: Range<UInt32> = 0..<0x080a00
+
     /// Faults of this version that a server can reach, a line each. A distribution may have cured
     /// them without another number.
     public var knownFaults: [String] {
@@ -43,6 +52,14 @@ public struct CurlVersion: Sendable, CustomStringConvertible {
         (
             firstFieldFault,
             "a response whose first header line begins with a blank corrupts memory (guarded against)"
-        )
+        ),
+        (
+            excessFault,
+            "what stands behind a response answers the next request on its connection (guarded against)"
+        ),
+        (
+            sharingFault,
+            "a reply that lies about being one by HTTP/2 mixes up its host's replies (guarded against)"
+        ),
     ]
 }

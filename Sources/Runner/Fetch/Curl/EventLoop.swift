@@ -39,9 +39,6 @@ final class EventLoop: TaskExecutor, @unchecked Sendable {
     private var ended: [Transfer] = []
     private(set) var isCancelled = false
     weak var client: (any EventLoopClient)?
-    /// Counts events handed to libcurl: a plain connection is read once in each. Behind a pointer,
-    /// since transfers look at it for each line of a head.
-    let actions = UnsafeMutablePointer<Int>.allocate(capacity: 1)
     /// Read once a turn.
     private(set) var now = Now.read()
 
@@ -65,7 +62,6 @@ final class EventLoop: TaskExecutor, @unchecked Sendable {
         authorities: AuthorityStore? = nil
     ) throws(LimitError) {
         Self.initializeCurl
-        actions.initialize(to: 0)
         settings = TransferSettings(options, authorities: authorities)
         epoll = epoll_create1(Int32(EPOLL_CLOEXEC))
         bell = eventfd(0, Int32(EFD_NONBLOCK | EFD_CLOEXEC))
@@ -100,7 +96,6 @@ final class EventLoop: TaskExecutor, @unchecked Sendable {
         for shard in shards { shard.close() }  // of a loop that was never started
         close(epoll)
         close(bell)
-        actions.deallocate()
     }
 
     private static let initializeCurl: Void = { curl_global_init(Int(CURL_GLOBAL_ALL)) }()
@@ -256,12 +251,9 @@ final class EventLoop: TaskExecutor, @unchecked Sendable {
         if descriptor == bell { return answerBell() }
         guard let shard = sockets.listener(of: descriptor) else {
             if lookupSockets.contains(descriptor) { return answerLookup(event) }
-            // An idle connection hung up, or spoke. libcurl finds out when it wants it again; but
-            // what came before a request is no answer to it: then the connection ends here. (TLS
-            // and HTTP/2 have things to say of their own.)
+            // An idle connection hung up, or spoke: who wants it again finds out.
             _ = epoll_control(epoll, EPOLL_CTL_DEL, descriptor, 0)
             sockets.unregister(descriptor)
-            if sockets.isPlain(descriptor) { shutdown(descriptor, Int32(SHUT_RDWR)) }
             return
         }
         let bits = event.events
@@ -270,7 +262,6 @@ final class EventLoop: TaskExecutor, @unchecked Sendable {
             | (bits & EPOLLOUT.rawValue != 0 ? CURL_CSELECT_OUT : 0)
             | (bits & (EPOLLERR.rawValue | EPOLLHUP.rawValue) != 0 ? CURL_CSELECT_ERR : 0)
         let before = ended.count
-        actions.pointee += 1
         shard.act(on: descriptor, mask)
         guard ended.count > before else { return }
         answered.append(contentsOf: ended[before...])
@@ -397,23 +388,31 @@ final class EventLoop: TaskExecutor, @unchecked Sendable {
     }
 
     /// - Returns: A descriptor, or -1 with `errno` set.
-    ///
-    /// - Parameter isPlain: Whether the connection is not encrypted.
-    func openSocket(
-        _ family: Int32, _ type: Int32, _ proto: Int32, isPlain: Bool
-    ) -> Int32 {
+    func openSocket(_ family: Int32, _ type: Int32, _ proto: Int32) -> Int32 {
         let descriptor = socket(family, type | Int32(SOCK_CLOEXEC.rawValue), proto)
-        if descriptor >= 0 { sockets.open(descriptor, isPlain: isPlain) }
+        if descriptor >= 0 { sockets.open(descriptor) }
         return descriptor
     }
 
-    /// Ends a connection on which there is more to read.
-    func dropIfReadable(_ descriptor: Int32) {
-        var byte: UInt8 = 0
-        guard recv(descriptor, &byte, 1, Int32(MSG_PEEK) | Int32(MSG_DONTWAIT)) > 0
-        else { return }
-        shutdown(descriptor, Int32(SHUT_RDWR))
+    /// Ends an idle connection on which there is something to read. Whoever was about to use it then
+    /// fails to send, and takes another one.
+    ///
+    /// - Parameter port: The local one.
+    /// - Parameter hasPending: Whether something was read of it that nobody has asked for.
+    func endIdleConnection(fromPort port: UInt16, hasPending: Bool) {
+        guard CurlVersion.answersWithExcess else { return }
+        sockets.forEachIdleConnection(fromPort: port) { descriptor in
+            var byte: UInt8 = 0
+            if hasPending
+                || recv(descriptor, &byte, 1, Int32(MSG_PEEK) | Int32(MSG_DONTWAIT)) > 0
+            {
+                shutdown(descriptor, Int32(SHUT_RDWR))
+            }
+        }
     }
+
+    /// Whether a connection from that local port has a request on its way.
+    func usesConnection(fromPort port: UInt16) -> Bool { sockets.isInUse(port: port) }
 
     func closeSocket(_ descriptor: Int32) -> Int32 {
         sockets.close(descriptor)

@@ -25,9 +25,13 @@ struct RequestURL: ~Copyable {
     /// For `CURLOPT_ADDRESS_SCOPE`: libcurl before 8.3 drops it from a parsed URL.
     private(set) var scope: UInt32 = 0
 
+    /// As long as it may be, encoded.
+    private(set) var bytesMax = 0
+
     /// - Returns: `CURLUE_OK`, or why libcurl does not take it for a URL.
     mutating func set(to job: Job, _ settings: TransferSettings) -> CURLUcode {
         settings.growURLText(to: job.batch.url.capacity)  // no part is longer
+        bytesMax = 3 * job.batch.url.capacity
         guard job.batch.id == batch, let target = job.batch.target else {
             var result = set(CURLUPART_URL, job.batch.url, job.id, settings)
             if result == CURLUE_OK { result = encodeHost() }
@@ -153,6 +157,7 @@ struct RequestURL: ~Copyable {
             _ = curl_url_set(handle, CURLUPART_PASSWORD, password, 0)
         }
         scope = zone()
+        bytesMax = 3 * (part(CURLUPART_URL)?.utf8.count ?? 0)
         return result
     }
 

@@ -133,7 +133,6 @@ final class Shard {
             let result = message_result(message)
             // Unretained: a transfer closes its easy handle before it goes.
             let transfer = Unmanaged<Transfer>.fromOpaque(mine).takeUnretainedValue()
-            if result == CURLE_OK { transfer.dropExcess() }
             curl_multi_remove_handle(multi, easy)
             transfer.finished(with: result)
         }

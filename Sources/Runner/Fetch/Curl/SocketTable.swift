@@ -1,3 +1,5 @@
+internal import Glibc
+
 /// By descriptor: whose it is, what epoll knows of it, and whether libcurl still listens.
 struct SocketTable {
     private struct Entry {
@@ -7,11 +9,17 @@ struct SocketTable {
         var isListening = false
         /// Opened by us, so we see it closed.
         var isConnection = false
-        /// One without TLS.
-        var isPlain = false
+        /// The local one; 0 while it is not known.
+        var port: UInt16 = 0
+        /// The next connection from the same port, to another server; -1: none.
+        var nextFromPort: Int32 = -1
     }
 
     private var entries = [Entry](repeating: Entry(), count: 256)
+    /// By local port: the first of the connections from it.
+    private var connections: [UInt16: Int32] = [:]
+    /// Connections whose ports were not asked for yet: they get them when they connect.
+    private var unbound: [Int32] = []
 
     /// Who waits for events of `descriptor`; `nil` when nobody does.
     func listener(of descriptor: Int32) -> Shard? {
@@ -20,11 +28,78 @@ struct SocketTable {
     }
 
     func isConnection(_ descriptor: Int32) -> Bool { entries[Int(descriptor)].isConnection }
-    func isPlain(_ descriptor: Int32) -> Bool { entries[Int(descriptor)].isPlain }
+
+    /// Those from a local port that libcurl waits for nothing on. Connections to different servers may
+    /// share a port.
+    mutating func forEachIdleConnection(fromPort port: UInt16, _ body: (Int32) -> Void) {
+        forEachConnection(fromPort: port) { descriptor, isListening in
+            if !isListening { body(descriptor) }
+        }
+    }
+
+    mutating func isInUse(port: UInt16) -> Bool {
+        var isInUse = false
+        forEachConnection(fromPort: port) { _, isListening in isInUse = isInUse || isListening }
+        return isInUse
+    }
+
+    private mutating func forEachConnection(
+        fromPort port: UInt16, _ body: (_ descriptor: Int32, _ isListening: Bool) -> Void
+    ) {
+        askForPorts()
+        var descriptor = connections[port] ?? -1
+        while descriptor >= 0 {
+            let entry = entries[Int(descriptor)]
+            body(descriptor, entry.isListening)
+            descriptor = entry.nextFromPort
+        }
+    }
+
+    private mutating func askForPorts() {
+        guard !unbound.isEmpty else { return }
+        for descriptor in unbound {
+            let i = Int(descriptor)
+            // Closed, and perhaps opened anew, since it was noted.
+            guard entries[i].isConnection, entries[i].port == 0 else { continue }
+            let port = Self.localPort(of: descriptor)
+            guard port != 0 else { continue }
+            entries[i].port = port
+            entries[i].nextFromPort = connections[port] ?? -1
+            connections[port] = descriptor
+        }
+        unbound.removeAll(keepingCapacity: true)
+    }
+
+    /// 0 when it has none.
+    private static func localPort(of descriptor: Int32) -> UInt16 {
+        // Where the port lies is the same for IPv4 and IPv6.
+        var address = sockaddr_in6()
+        var length = socklen_t(MemoryLayout<sockaddr_in6>.size)
+        let result = withUnsafeMutablePointer(to: &address) {
+            $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                getsockname(descriptor, $0, &length)
+            }
+        }
+        return result == 0 ? UInt16(bigEndian: address.sin6_port) : 0
+    }
+
+    private mutating func forgetPort(of descriptor: Int32) {
+        let entry = entries[Int(descriptor)]
+        guard entry.port != 0 else { return }
+        guard var other = connections[entry.port], other != descriptor else {
+            connections[entry.port] = entry.nextFromPort < 0 ? nil : entry.nextFromPort
+            return
+        }
+        while entries[Int(other)].nextFromPort != descriptor {
+            other = entries[Int(other)].nextFromPort
+        }
+        entries[Int(other)].nextFromPort = entry.nextFromPort
+    }
 
     /// - Returns: The events epoll was told before; 0 when it does not know the descriptor.
     mutating func listen(to descriptor: Int32, events: UInt32, _ shard: Shard) -> UInt32 {
         grow(to: descriptor)
+        askForPorts()
         let i = Int(descriptor)
         defer { entries[i].registered = events }
         entries[i].shard = Unmanaged.passUnretained(shard)
@@ -39,13 +114,15 @@ struct SocketTable {
 
     mutating func unregister(_ descriptor: Int32) { entries[Int(descriptor)].registered = 0 }
 
-    mutating func open(_ descriptor: Int32, isPlain: Bool) {
+    mutating func open(_ descriptor: Int32) {
         grow(to: descriptor)
-        entries[Int(descriptor)] = Entry(isConnection: true, isPlain: isPlain)
+        entries[Int(descriptor)] = Entry(isConnection: true)
+        unbound.append(descriptor)
     }
 
     mutating func close(_ descriptor: Int32) {
         grow(to: descriptor)
+        forgetPort(of: descriptor)
         entries[Int(descriptor)] = Entry()
     }
 

@@ -1,3 +1,4 @@
+internal import CCrypto
 internal import CCurl
 internal import Glibc
 internal import JobStore
@@ -40,6 +41,12 @@ final class Transfer {
     /// The batch of the last response, when it came whole on a connection that was there before: so
     /// the next one is likely to find it, too.
     private var warmBatch: Batch.ID?
+    /// The batch whose host was seen to speak HTTP/1.1 by HTTPS.
+    private var http1Batch: Batch.ID?
+    /// Whether the connection of the request under way speaks HTTP/2.
+    private var isHTTP2 = false
+    /// Whether libcurl was about to send the request on a connection that is in use.
+    private var sharesConnection = false
     /// `errno` of a socket that could not be made for this request.
     private var socketError: Int32 = 0
     private var hasCookies = false
@@ -47,7 +54,9 @@ final class Transfer {
     // What libcurl was last told, so that it is told no more than changes.
     private var isHTTPS: Bool?
     private var bufferBytes = 0
+    private var sendBufferBytes = 0
     private var expectsConnect: Bool?
+    private var asksForHTTP2: Bool?
     private var scope: UInt32 = 0
     /// The address the request under way may connect to.
     private var addressList: UnsafeMutablePointer<curl_slist>?
@@ -71,7 +80,7 @@ final class Transfer {
         self.number = number
         shard = loop.shard(number, isHTTPS: false)
         incoming.initialize(
-            to: IncomingResponse(loop.settings, events: loop.actions))
+            to: IncomingResponse(loop.settings))
         message.initialize(repeating: 0, count: Int(CURL_ERROR_SIZE))
         renewCapture()
         setUp()
@@ -110,6 +119,7 @@ final class Transfer {
             if let failure = setURL(job) { return end(with: Response(failure: failure)) }
             let isWarm = job.batch.id == warmBatch && job.batch.hasOneHost
             warmBatch = nil
+            if http1Batch != job.batch.id || !job.batch.hasOneHost { http1Batch = nil }
             batch = job.batch.id
             startedMicros = shard.loop.now.monotonicMicros
             begin(isHTTPS: job.batch.isHTTPS, expectingConnect: !isWarm)
@@ -140,7 +150,9 @@ final class Transfer {
     private func start(expectingConnect: Bool) {
         incoming.pointee.reset(keepingIn: capture, headBegins: isHTTPS == true ? noteOpenHead : nil)
         socketError = 0
-        lacksAddress = false
+        (lacksAddress, isHTTP2, sharesConnection) = (false, false, false)
+        chooseVersion()
+        fitSendBuffer()
         expectConnect(expectingConnect)
         if expectingConnect, let endpoint = url.endpoint(), !endpoint.isAddress {
             guard let answer = shard.loop.resolver.answer(for: endpoint.name) else {
@@ -221,8 +233,14 @@ final class Transfer {
             shard.register(self)
         }
         fitBuffer(to: 0)
-        // With plain HTTP, asking for 1.1 outright spares libcurl its search for a connection to
-        // multiplex on; with HTTPS the first answer decides, and PIPEWAIT waits for it.
+    }
+
+    /// By HTTPS the first connection decides, and PIPEWAIT waits for it. Asking for HTTP/1.1 outright,
+    /// once it is known, spares libcurl its search for a connection to multiplex on.
+    private func chooseVersion() {
+        let new = isHTTPS == true && http1Batch == nil
+        guard asksForHTTP2 != new else { return }
+        asksForHTTP2 = new
         _ = easy_set_long(
             easy, CURLOPT_HTTP_VERSION,
             Int(new ? CURL_HTTP_VERSION_2TLS : CURL_HTTP_VERSION_1_1))
@@ -273,6 +291,10 @@ final class Transfer {
         endHandshake()
         if lacksAddress, starts < Self.startsMax { return start(expectingConnect: true) }
         if isHeadHeldBack || isHeadMixedUp(result), makeRoomForHead() { return }
+        if sharesConnection, result == CURLE_ABORTED_BY_CALLBACK {
+            http1Batch = batch
+            return start(expectingConnect: true)
+        }
         if isStaleConnection(result) {
             // 7.88 can hand out a pooled connection the server has closed. Nothing came and the
             // server answers nothing twice: asked again at once, on a fresh connection.
@@ -323,21 +345,21 @@ final class Transfer {
                 atMicros: shard.loop.now.wallMicros)
         }
         restoreConnecting()
+        http1Batch = nil
         // Whether there is a connection, only libcurl knows; it says when it needs an address.
         begin(isHTTPS: endpoint.isHTTPS, expectingConnect: true)
     }
 
     /// Whether libcurl has more of the head than its buffer took: by HTTP/2 a head comes as a whole.
     var isHeadHeldBack: Bool {
-        incoming.pointee.isHeadOpen
-            && easy_get_long(easy, CURLINFO_HTTP_VERSION) == Int(CURL_HTTP_VERSION_2_0)
+        isHTTP2 && incoming.pointee.isHeadOpen
     }
 
     /// Whether libcurl may have taken the second part of a head by HTTP/2 for its beginning, as 7.88
     /// does when the first part filled the buffer while another stream was being read. It takes that
     /// for an answer in HTTP/0.9.
     private func isHeadMixedUp(_ result: CURLcode) -> Bool {
-        result == CURLE_UNSUPPORTED_PROTOCOL && isHTTPS == true && isSent
+        result == CURLE_UNSUPPORTED_PROTOCOL && isHTTP2
     }
 
     /// Asks again with a buffer that the head fits; libcurl does not have the request.
@@ -365,6 +387,13 @@ final class Transfer {
         guard fitting != bufferBytes, easy_set_long(easy, CURLOPT_BUFFERSIZE, fitting) == CURLE_OK
         else { return }
         bufferBytes = fitting
+    }
+
+    private func fitSendBuffer() {
+        let fitting = shard.loop.settings.sendBufferBytes(forURLOf: url.bytesMax)
+        guard fitting != sendBufferBytes else { return }
+        _ = easy_set_long(easy, CURLOPT_UPLOAD_BUFFERSIZE, fitting)
+        sendBufferBytes = fitting
     }
 
     private func restoreConnecting() {
@@ -400,7 +429,8 @@ final class Transfer {
     private func renewHandle() {
         curl_easy_cleanup(easy)
         easy = Self.makeHandle()
-        (isHTTPS, bufferBytes, expectsConnect, scope) = (nil, 0, nil, 0)
+        (isHTTPS, bufferBytes, sendBufferBytes, expectsConnect) = (nil, 0, 0, nil)
+        (asksForHTTP2, scope) = (nil, 0)
         curl_slist_free_all(addressList)
         addressList = nil
         setUp()
@@ -462,24 +492,42 @@ final class Transfer {
 
     private func openSocket(for address: curl_sockaddr) -> Int32 {
         let descriptor = shard.loop.openSocket(
-            address.family, address.socktype, address.protocol, isPlain: isHTTPS == false)
+            address.family, address.socktype, address.protocol)
         if descriptor < 0 { socketError = errno }
         return descriptor
     }
 
-    /// Sees to it that bytes after the response are not taken for the next one's.
+    /// Looks at the connection that the request is about to go on. Only here can nothing come between:
+    /// one action of libcurl's may end a transfer and begin another on its connection.
     ///
-    /// > A client that receives a response with more bytes than its length MUST NOT process them as a
-    /// > separate response (RFC 9112, 6.3). libcurl leaves them on a connection that it keeps: what is
-    /// > no more than it asked the kernel for.
+    /// - What has already come on it is no answer to this request. "A client that receives a response
+    ///   with more bytes than its length MUST NOT process them as a separate response" (RFC 9112, 6.3);
+    ///   before 8.0 libcurl leaves them on the connection and takes them for the next answer.
+    /// - Without HTTP/2 it must be nobody else's: before 8.10 libcurl puts several requests on one
+    ///   connection once a server has called its reply by HTTP/1.1 one by HTTP/2.
     ///
-    /// To be called while libcurl still knows the connection.
-    func dropExcess() {
-        guard isHTTPS == false, incoming.pointee.mayHaveExcess(bufferBytes: bufferBytes) else {
-            return
+    /// - Returns: Whether the request may be sent.
+    private func maySend(fromPort port: UInt16) -> Bool {
+        var hasPending = false
+        if isHTTPS == true {
+            // Of another TLS library than OpenSSL nothing is known.
+            guard AuthorityStore.isUsable, let connection = easy_get_ssl(easy) else { return true }
+            isHTTP2 = ssl_speaks_http2(connection) == 1
+            // Others' answers come on it, too, and say whose they are.
+            if isHTTP2 { return true }
+            hasPending = ssl_has_pending(connection) == 1
         }
-        let descriptor = easy_get_socket(easy)
-        if descriptor >= 0 { shard.loop.dropIfReadable(descriptor) }
+        guard easy_get_long(easy, CURLINFO_NUM_CONNECTS) == 0 else {
+            if isHTTPS == true { http1Batch = batch }
+            return true
+        }
+        if asksForHTTP2 == true {
+            sharesConnection = shard.loop.usesConnection(fromPort: port)
+            if sharesConnection { return false }
+            http1Batch = batch
+        }
+        shard.loop.endIdleConnection(fromPort: port, hasPending: hasPending)
+        return true
     }
 
     // MARK: - What libcurl calls
@@ -520,6 +568,13 @@ final class Transfer {
             easy,
             { _, _, transfer in
                 Unmanaged<Transfer>.fromOpaque(transfer!).takeUnretainedValue().mayResolve() ? 0 : 1
+            }, me)
+        _ = easy_set_request(
+            easy,
+            { transfer, _, _, _, port in
+                let transfer = Unmanaged<Transfer>.fromOpaque(transfer!).takeUnretainedValue()
+                let mayBeSent = transfer.maySend(fromPort: UInt16(truncatingIfNeeded: port))
+                return mayBeSent ? CURL_PREREQFUNC_OK : CURL_PREREQFUNC_ABORT
             }, me)
         _ = easy_set_context(
             easy,

@@ -82,6 +82,16 @@ final class TransferSettings {
     /// The most a transfer reads into.
     static let bufferBytesMax = 102_400
 
+    /// The buffer to send a request from, whose URL has so many bytes. By HTTPS libcurl allocates it
+    /// for each request, 64 KB if not told, of which a head takes one page, and in time every page;
+    /// so it is the least libcurl takes, unless a request is large: 7.88 does not send what is more
+    /// than two of it.
+    func sendBufferBytes(forURLOf bytes: Int) -> Int {
+        // Cookies are 8 KB at most, and what libcurl adds is less than the rest.
+        let requestBytes = bytes + options.userAgent.utf8.count + 12_288
+        return min(max(16_384, (requestBytes + 1) / 2), 2 << 20)
+    }
+
     /// The least a transfer by HTTPS reads into: more than `bufferBytes` once a head came by HTTP/2
     /// that was larger.
     private(set) var headBytesMin = 0
@@ -118,9 +128,6 @@ final class TransferSettings {
         _ = easy_set_long(easy, CURLOPT_DNS_CACHE_TIMEOUT, 2)
         // Cookies set on the way are sent on, within one job: `Transfer` drops them after it.
         _ = easy_set_string(easy, CURLOPT_COOKIEFILE, "")
-        // By HTTPS libcurl allocates it for each request: 64 KB if not told, of which a head takes
-        // one page, and in time every page.
-        _ = easy_set_long(easy, CURLOPT_UPLOAD_BUFFERSIZE, 16_384)
         _ = easy_set_pointer(easy, CURLOPT_HTTPHEADER, headers)
         // No proxy from the environment, which would be read and copied for each request.
         _ = easy_set_string(easy, CURLOPT_PROXY, "")
