@@ -33,17 +33,7 @@ public func httpGet(port: Int, _ path: String) -> String? {
 
 /// A loopback port nobody listens on at present, for programs that must be told theirs.
 public func freePort() -> Int {
-    let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
-    defer { close(descriptor) }
-    var address = sockaddr_in()
-    address.sin_family = sa_family_t(AF_INET)
-    address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
-    var length = socklen_t(MemoryLayout<sockaddr_in>.size)
-    withUnsafeMutablePointer(to: &address) {
-        $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { address in
-            precondition(bind(descriptor, address, length) == 0)
-            precondition(getsockname(descriptor, address, &length) == 0)
-        }
-    }
-    return Int(UInt16(bigEndian: address.sin_port))
+    let bound = BoundSocket()
+    close(bound.descriptor)
+    return bound.port
 }

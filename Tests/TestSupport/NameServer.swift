@@ -85,19 +85,8 @@ public final class BlackHole: Sendable {
     private let descriptor: Int32
 
     public init() {
-        let descriptor = socket(AF_INET, Int32(SOCK_DGRAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
-        var address = sockaddr_in()
-        address.sin_family = sa_family_t(AF_INET)
-        address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
-        var length = socklen_t(MemoryLayout<sockaddr_in>.size)
-        withUnsafeMutablePointer(to: &address) {
-            $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { address in
-                precondition(bind(descriptor, address, length) == 0)
-                precondition(getsockname(descriptor, address, &length) == 0)
-            }
-        }
-        port = Int(UInt16(bigEndian: address.sin_port))
-        self.descriptor = descriptor
+        let bound = BoundSocket(isUDP: true)
+        (port, descriptor) = (bound.port, bound.descriptor)
     }
 
     deinit { close(descriptor) }

@@ -10,19 +10,9 @@ public final class OneAnswerServer: Sendable {
 
     /// - Parameter answer: As it goes over the wire; the connection is closed after it.
     public init(answer: String) {
-        let listener = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
-        var address = sockaddr_in()
-        address.sin_family = sa_family_t(AF_INET)
-        address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
-        var length = socklen_t(MemoryLayout<sockaddr_in>.size)
-        withUnsafeMutablePointer(to: &address) {
-            $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { address in
-                precondition(bind(listener, address, length) == 0 && listen(listener, 16) == 0)
-                precondition(getsockname(listener, address, &length) == 0)
-            }
-        }
-        port = Int(UInt16(bigEndian: address.sin_port))
-        self.listener = listener
+        let bound = BoundSocket().listening(backlog: 16)
+        let listener = bound.descriptor
+        (port, self.listener) = (bound.port, listener)
         let thread = Thread { [weak self] in
             while true {
                 let connection = accept(listener, nil, nil)

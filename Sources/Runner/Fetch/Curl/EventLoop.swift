@@ -435,5 +435,6 @@ extension EventLoop: LookupSockets {
     }
 }
 
-/// LC_GLOBAL_LOCALE, a macro Swift does not import; nothing is behind it, so it can be shared.
+/// LC_GLOBAL_LOCALE, a macro Swift does not import.
+// nonisolated(unsafe) holds because it is a number made to look like a pointer: nothing is behind it.
 private nonisolated(unsafe) let globalLocale = locale_t(bitPattern: -1)

@@ -3,13 +3,14 @@ internal import CCurl
 internal import Glibc
 internal import JobStore
 
-/// One curl easy handle: a worker keeps it for life, so its options are set once and its
-/// connection stays warm. Used on its loop's thread only.
+/// A worker's requests, one after another. The worker keeps it, so that its handle's options are set
+/// once and its connection stays warm. Used on its loop's thread only.
 ///
 /// A job is one request, or several when it is redirected: each is looked up, sent and judged by
 /// itself.
 final class Transfer {
-    private(set) var easy: UnsafeMutableRawPointer
+    private var handle = CurlHandle()
+    var easy: UnsafeMutableRawPointer { handle.easy }
     private(set) var shard: Shard
     /// Of its loop's shards.
     private let number: Int
@@ -38,11 +39,14 @@ final class Transfer {
     /// How often the request under way was given to libcurl.
     private var starts = 0
     private var isSecondTry = false
+    private var isHTTPS: Bool?
     /// The batch of the last response, when it came whole on a connection that was there before: so
     /// the next one is likely to find it, too.
     private var warmBatch: Batch.ID?
     /// The batch whose host was seen to speak HTTP/1.1 by HTTPS.
     private var http1Batch: Batch.ID?
+    /// Whether the host asked was seen to.
+    private var speaksHTTP1 = false
     /// Whether the connection of the request under way speaks HTTP/2.
     private var isHTTP2 = false
     /// Whether libcurl was about to send the request on a connection that is in use.
@@ -51,15 +55,6 @@ final class Transfer {
     private var socketError: Int32 = 0
     private var hasCookies = false
 
-    // What libcurl was last told, so that it is told no more than changes.
-    private var isHTTPS: Bool?
-    private var bufferBytes = 0
-    private var sendBufferBytes = 0
-    private var expectsConnect: Bool?
-    private var asksForHTTP2: Bool?
-    private var scope: UInt32 = 0
-    /// The address the request under way may connect to.
-    private var addressList: UnsafeMutablePointer<curl_slist>?
     /// Where libcurl says what went wrong; at least CURL_ERROR_SIZE bytes.
     private let message = UnsafeMutablePointer<CChar>.allocate(capacity: Int(CURL_ERROR_SIZE))
 
@@ -76,30 +71,19 @@ final class Transfer {
 
     /// - Parameter number: Which of the loop's shards it belongs to.
     init(loop: EventLoop, number: Int) {
-        easy = Self.makeHandle()
         self.number = number
         shard = loop.shard(number, isHTTPS: false)
-        incoming.initialize(
-            to: IncomingResponse(loop.settings))
+        incoming.initialize(to: IncomingResponse(loop.settings))
         message.initialize(repeating: 0, count: Int(CURL_ERROR_SIZE))
         renewCapture()
         setUp()
         shard.register(self)
     }
 
-    private static func makeHandle() -> UnsafeMutableRawPointer {
-        guard let easy = curl_easy_init() else {
-            fatalError("libcurl gave no easy handle: out of memory")
-        }
-        return easy
-    }
-
     /// Gives the handle and its memory back.
     func close() {
         shard.unregister(self)
-        curl_easy_cleanup(easy)
-        curl_slist_free_all(addressList)
-        addressList = nil
+        handle.close()
         incoming.deinitialize(count: 1)
         incoming.deallocate()
         message.deallocate()
@@ -119,7 +103,7 @@ final class Transfer {
             if let failure = setURL(job) { return end(with: Response(failure: failure)) }
             let isWarm = job.batch.id == warmBatch && job.batch.hasOneHost
             warmBatch = nil
-            if http1Batch != job.batch.id || !job.batch.hasOneHost { http1Batch = nil }
+            speaksHTTP1 = job.batch.id == http1Batch && job.batch.hasOneHost
             batch = job.batch.id
             startedMicros = shard.loop.now.monotonicMicros
             begin(isHTTPS: job.batch.isHTTPS, expectingConnect: !isWarm)
@@ -136,12 +120,10 @@ final class Transfer {
 
     /// Begins a request for what `url` holds.
     private func begin(isHTTPS: Bool, expectingConnect: Bool) {
-        if scope != url.scope {
-            scope = url.scope
-            _ = easy_set_long(easy, CURLOPT_ADDRESS_SCOPE, Int(scope))
-        }
+        handle.setScope(url.scope)
         setScheme(isHTTPS: isHTTPS)
         (starts, isSecondTry) = (0, false)
+        handle.setFresh(false)
         connectSinceMicros = shard.loop.now.monotonicMicros
         start(expectingConnect: expectingConnect)
     }
@@ -151,16 +133,18 @@ final class Transfer {
         incoming.pointee.reset(keepingIn: capture, headBegins: isHTTPS == true ? noteOpenHead : nil)
         socketError = 0
         (lacksAddress, isHTTP2, sharesConnection) = (false, false, false)
-        chooseVersion()
-        fitSendBuffer()
-        expectConnect(expectingConnect)
+        let settings = shard.loop.settings
+        handle.ask(forHTTP2: isHTTPS == true && !speaksHTTP1)
+        handle.setSendBuffer(bytes: settings.sendBufferBytes(forURLOf: url.bytesMax))
+        handle.limitConnecting(
+            toMillis: expectingConnect ? settings.connectMillis : settings.sentMillis)
         if expectingConnect, let endpoint = url.endpoint(), !endpoint.isAddress {
             guard let answer = shard.loop.resolver.answer(for: endpoint.name) else {
                 lookedUpName = endpoint.name
                 return shard.loop.resolver.ask(endpoint.name, for: self)
             }
             guard case .addresses(let addresses) = answer else { return fail(of: answer) }
-            offer(addresses, for: endpoint)
+            handle.offer(addresses, for: endpoint)
         }
         connect(expectingConnect: expectingConnect)
     }
@@ -188,16 +172,6 @@ final class Transfer {
         guard let handshake else { return }
         shard.loop.sessions.handshakeEnded(handshake.number, with: handshake.key)
         self.handshake = nil
-    }
-
-    /// Has libcurl connect to one of these instead of looking the name up, which it does in a thread
-    /// that it waits for.
-    private func offer(_ addresses: String, for endpoint: RequestURL.Endpoint) {
-        // +: not for ever (CURLOPT_DNS_CACHE_TIMEOUT says how long).
-        let list = curl_slist_append(nil, "+\(endpoint.name):\(endpoint.port):\(addresses)")
-        _ = easy_set_pointer(easy, CURLOPT_RESOLVE, list)
-        curl_slist_free_all(addressList)
-        addressList = list
     }
 
     private func fail(of answer: NameAnswer) {
@@ -235,47 +209,20 @@ final class Transfer {
         fitBuffer(to: 0)
     }
 
-    /// By HTTPS the first connection decides, and PIPEWAIT waits for it. Asking for HTTP/1.1 outright,
-    /// once it is known, spares libcurl its search for a connection to multiplex on.
-    private func chooseVersion() {
-        let new = isHTTPS == true && http1Batch == nil
-        guard asksForHTTP2 != new else { return }
-        asksForHTTP2 = new
-        _ = easy_set_long(
-            easy, CURLOPT_HTTP_VERSION,
-            Int(new ? CURL_HTTP_VERSION_2TLS : CURL_HTTP_VERSION_1_1))
-        _ = easy_set_long(easy, CURLOPT_PIPEWAIT, new ? 1 : 0)
-    }
-
     // MARK: - How long it takes
     //
     // libcurl keeps the timers of all transfers of a multi handle in one tree, and goes through it
     // several times a request, from transfer to transfer and so from cache miss to cache miss.
     // Looking at each transfer when the first may be overdue costs next to nothing.
 
-    /// Where a connection is to be made, libcurl must know how long it may take, since it shares the
-    /// time among the addresses of a name. Where none is, knowing it costs timers.
-    private func expectConnect(_ new: Bool) {
-        let settings = shard.loop.settings
-        // Without a timeout libcurl has one of 300 s.
-        let new = new || settings.connectTimeoutMicros > 300_000_000
-        guard expectsConnect != new else { return }
-        expectsConnect = new
-        let limit = min(settings.connectTimeoutMicros, settings.maxTimeMicros) / 1000 + 1
-        _ = easy_set_long(easy, CURLOPT_CONNECTTIMEOUT_MS, new ? min(limit, Int(Int32.max)) : 0)
-    }
-
     /// When it has taken too long, in µs on the monotonic clock; `nil` while nothing is under way.
     var deadlineMicros: Int? {
         guard let startedMicros else { return nil }
         let settings = shard.loop.settings
         let end = startedMicros + settings.maxTimeMicros
-        guard heldBackFrom == nil, lookedUpName != nil || !isSent else { return end }
+        guard heldBackFrom == nil, lookedUpName != nil || !handle.isSent else { return end }
         return min(end, connectSinceMicros + settings.connectTimeoutMicros)
     }
-
-    /// Whether the request under way had a connection to be sent on.
-    private var isSent: Bool { easy_get_offset(easy, CURLINFO_PRETRANSFER_TIME_T) > 0 }
 
     /// Its time is over. libcurl has it no more.
     func timedOut() {
@@ -292,7 +239,7 @@ final class Transfer {
         if lacksAddress, starts < Self.startsMax { return start(expectingConnect: true) }
         if isHeadHeldBack || isHeadMixedUp(result), makeRoomForHead() { return }
         if sharesConnection, result == CURLE_ABORTED_BY_CALLBACK {
-            http1Batch = batch
+            speaksHTTP1 = true
             return start(expectingConnect: true)
         }
         if isStaleConnection(result) {
@@ -300,10 +247,10 @@ final class Transfer {
             // server answers nothing twice: asked again at once, on a fresh connection.
             isSecondTry = true
             capture?.resetResponse()
-            _ = easy_set_long(easy, CURLOPT_FRESH_CONNECT, 1)
+            handle.setFresh(true)
             return start(expectingConnect: true)
         }
-        response.status = easy_get_long(easy, CURLINFO_RESPONSE_CODE)
+        response.status = handle.status
         response.bodyBytes = incoming.pointee.bodyBytes
         let failure = failure(of: result)
         if failure == nil, incoming.pointee.leadsOn { return follow() }
@@ -318,7 +265,7 @@ final class Transfer {
         if let capture { complete(capture) }
         if result == CURLE_OK {
             fitBuffer(to: response.bodyBytes + min(incoming.pointee.headBytes, 4096))
-            if response.redirects == 0, easy_get_long(easy, CURLINFO_NUM_CONNECTS) == 0 {
+            if response.redirects == 0, handle.reusedConnection {
                 warmBatch = batch
             }
         }
@@ -344,8 +291,7 @@ final class Transfer {
                 from: asked, status: status, isArchived: shard.loop.settings.archivesRedirects,
                 atMicros: shard.loop.now.wallMicros)
         }
-        restoreConnecting()
-        http1Batch = nil
+        speaksHTTP1 = false
         // Whether there is a connection, only libcurl knows; it says when it needs an address.
         begin(isHTTPS: endpoint.isHTTPS, expectingConnect: true)
     }
@@ -366,7 +312,7 @@ final class Transfer {
     ///
     /// - Returns: Whether there is such a buffer.
     func makeRoomForHead() -> Bool {
-        guard shard.loop.settings.makeRoomForHeads(beyond: bufferBytes) else { return false }
+        guard shard.loop.settings.makeRoomForHeads(beyond: handle.bufferBytes) else { return false }
         // By HTTP/2 libcurl keeps a handle's buffer while others use its connection: a new handle has
         // none.
         renewHandle()
@@ -376,29 +322,13 @@ final class Transfer {
         return true
     }
 
-    /// Makes the buffer for the next response as large as this one would have needed: it is
-    /// allocated for each request, and read into once per kernel call.
+    /// Makes the buffer for the next response as large as this one would have needed.
     private func fitBuffer(to response: Int) {
         let isHTTPS = isHTTPS ?? false
         let fitting = max(
             TransferSettings.bufferBytes(for: response, isHTTPS: isHTTPS),
             isHTTPS ? shard.loop.settings.headBytesMin : 0)
-        // Refused while another transfer uses the connection (HTTP/2); then the next one tries.
-        guard fitting != bufferBytes, easy_set_long(easy, CURLOPT_BUFFERSIZE, fitting) == CURLE_OK
-        else { return }
-        bufferBytes = fitting
-    }
-
-    private func fitSendBuffer() {
-        let fitting = shard.loop.settings.sendBufferBytes(forURLOf: url.bytesMax)
-        guard fitting != sendBufferBytes else { return }
-        _ = easy_set_long(easy, CURLOPT_UPLOAD_BUFFERSIZE, fitting)
-        sendBufferBytes = fitting
-    }
-
-    private func restoreConnecting() {
-        if isSecondTry { _ = easy_set_long(easy, CURLOPT_FRESH_CONNECT, 0) }
-        isSecondTry = false
+        handle.setBuffer(bytes: fitting)
     }
 
     func end(with response: Response) {
@@ -412,27 +342,19 @@ final class Transfer {
         if let name = lookedUpName { shard.loop.resolver.forget(self, askingFor: name) }
         (lookedUpName, heldBackFrom) = (nil, nil)
         endHandshake()
-        restoreConnecting()
         incoming.pointee.end()
-        if incoming.pointee.setsCookies || hasCookies { dropCookies() }
+        // Jobs share no cookies.
+        if incoming.pointee.setsCookies || hasCookies { handle.dropCookies() }
+        hasCookies = false
         if incoming.pointee.heldBytes > Self.headBytesKept { renewHandle() }
         incoming.pointee.releaseHead()
         shard.loop.noteEnded(self)
     }
 
-    /// Jobs share no cookies.
-    private func dropCookies() {
-        _ = easy_set_string(easy, CURLOPT_COOKIELIST, "ALL")
-        hasCookies = false
-    }
-
     private func renewHandle() {
-        curl_easy_cleanup(easy)
-        easy = Self.makeHandle()
-        (isHTTPS, bufferBytes, sendBufferBytes, expectsConnect) = (nil, 0, 0, nil)
-        (asksForHTTP2, scope) = (nil, 0)
-        curl_slist_free_all(addressList)
-        addressList = nil
+        handle.close()
+        handle = CurlHandle()
+        isHTTPS = nil
         setUp()
     }
 
@@ -444,17 +366,10 @@ final class Transfer {
         capture.isCut = incoming.pointee.isCut
         let started = startedMicros ?? shard.loop.now.monotonicMicros
         capture.durationMicros = Now.read().monotonicMicros - started
-        if let address = easy_get_text(easy, CURLINFO_PRIMARY_IP) {
-            capture.remoteIP = Array(UnsafeRawBufferPointer(start: address, count: strlen(address)))
-        }
+        capture.remoteIP = handle.remoteIP
+        capture.httpVersion = handle.httpVersion
         if response.redirects > 0 || shard.loop.settings.archivesRedirects {
             capture.setFinalURL(url.text)
-        }
-        switch easy_get_long(easy, CURLINFO_HTTP_VERSION) {
-        case Int(CURL_HTTP_VERSION_1_0): capture.httpVersion = .http10
-        case Int(CURL_HTTP_VERSION_1_1): capture.httpVersion = .http11
-        case Int(CURL_HTTP_VERSION_2_0): capture.httpVersion = .http2
-        default: capture.httpVersion = .none
         }
     }
 
@@ -468,9 +383,7 @@ final class Transfer {
     private func isStaleConnection(_ result: CURLcode) -> Bool {
         (result == CURLE_GOT_NOTHING || result == CURLE_RECV_ERROR || result == CURLE_SEND_ERROR)
             && !isSecondTry && !shard.loop.isCancelled
-            && easy_get_long(easy, CURLINFO_NUM_CONNECTS) == 0
-            && easy_get_long(easy, CURLINFO_RESPONSE_CODE) == 0
-            && easy_get_long(easy, CURLINFO_HEADER_SIZE) == 0
+            && handle.reusedConnection && handle.gotNothing
     }
 
     private func failure(of result: CURLcode) -> Response.Failure? {
@@ -486,7 +399,7 @@ final class Transfer {
             report.systemError = Int32(
                 truncatingIfNeeded: easy_get_long(easy, CURLINFO_OS_ERRNO))
         }
-        report.wasSent = isSent
+        report.wasSent = handle.isSent
         return CurlFailure.meaning(of: report)
     }
 
@@ -517,15 +430,11 @@ final class Transfer {
             if isHTTP2 { return true }
             hasPending = ssl_has_pending(connection) == 1
         }
-        guard easy_get_long(easy, CURLINFO_NUM_CONNECTS) == 0 else {
-            if isHTTPS == true { http1Batch = batch }
-            return true
-        }
-        if asksForHTTP2 == true {
-            sharesConnection = shard.loop.usesConnection(fromPort: port)
-            if sharesConnection { return false }
-            http1Batch = batch
-        }
+        if isHTTPS == true, response.redirects == 0 { http1Batch = batch }
+        guard handle.reusedConnection else { return true }
+        sharesConnection =
+            handle.asksForHTTP2 == true && shard.loop.usesConnection(fromPort: port)
+        if sharesConnection { return false }
         shard.loop.endIdleConnection(fromPort: port, hasPending: hasPending)
         return true
     }
@@ -614,7 +523,7 @@ extension Transfer: NameClient, TLSSessions.Client {
         guard case .addresses(let addresses) = answer, let endpoint = url.endpoint() else {
             return fail(of: answer)
         }
-        offer(addresses, for: endpoint)
+        handle.offer(addresses, for: endpoint)
         connect(expectingConnect: true)
     }
 

@@ -20,6 +20,8 @@ final class TransferSettings {
     /// Shared by all loops; `nil` where certificates are not verified, or not by OpenSSL.
     private let authorities: AuthorityStore?
     private var headers: UnsafeMutablePointer<curl_slist>?
+    /// Of those that are the user's.
+    private let headerBytes: Int
 
     /// Whether lines of a head come to the write function before libcurl keeps them.
     let checksHeadsAhead = CurlVersion.joinsFirstField
@@ -48,6 +50,7 @@ final class TransferSettings {
         // As headers of our own: libcurl 7.88 formats those it makes itself character by character,
         // twice, which costs 15,000 instructions of the 63,000 a whole request takes without them.
         headers = curl_slist_append(nil, "User-Agent: \(options.userAgent)")
+        headerBytes = options.userAgent.utf8.count
     }
 
     /// Ends what is set for all transfers. Called before the first is made.
@@ -88,7 +91,7 @@ final class TransferSettings {
     /// than two of it.
     func sendBufferBytes(forURLOf bytes: Int) -> Int {
         // Cookies are 8 KB at most, and what libcurl adds is less than the rest.
-        let requestBytes = bytes + options.userAgent.utf8.count + 12_288
+        let requestBytes = bytes + headerBytes + 12_288
         return min(max(16_384, (requestBytes + 1) / 2), 2 << 20)
     }
 
@@ -107,6 +110,13 @@ final class TransferSettings {
         headBytesMin = max(headBytesMin, larger)
         return true
     }
+
+    /// How long libcurl may take to connect, where a connection is to be made: it shares the time among
+    /// the addresses of a name.
+    var connectMillis: Int { min(connectTimeoutMicros, maxTimeMicros) / 1000 + 1 }
+    /// The same where none is expected: none, as knowing it costs timers, unless that means libcurl's
+    /// own 300 s.
+    var sentMillis: Int { connectTimeoutMicros > 300_000_000 ? connectMillis : 0 }
 
     /// What responses are asked to be compressed with.
     ///

@@ -113,18 +113,9 @@ private final class AddressedServer: Sendable {
     var requests: [Request] { asked.withLock { $0 } }
 
     init(requestsPerConnection: Int, millis: UInt32 = 0) {
-        let listener = socket(AF_INET6, Int32(SOCK_STREAM.rawValue), 0)
-        var address = sockaddr_in6()
-        address.sin6_family = sa_family_t(AF_INET6)
-        var length = socklen_t(MemoryLayout<sockaddr_in6>.size)
-        withUnsafeMutablePointer(to: &address) {
-            $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { address in
-                precondition(bind(listener, address, length) == 0 && listen(listener, 64) == 0)
-                precondition(getsockname(listener, address, &length) == 0)
-            }
-        }
-        port = Int(UInt16(bigEndian: address.sin6_port))
-        self.listener = listener
+        let bound = BoundSocket(at: .all).listening(backlog: 64)
+        let listener = bound.descriptor
+        (port, self.listener) = (bound.port, listener)
         Thread { [weak self] in
             while true {
                 let connection = accept(listener, nil, nil)

@@ -1,0 +1,122 @@
+internal import CCurl
+internal import Glibc
+
+/// An easy handle of libcurl, and the options that differ from request to request. libcurl is told of
+/// those that changed.
+struct CurlHandle {
+    let easy: UnsafeMutableRawPointer
+    private(set) var bufferBytes = 0
+    /// Whether HTTP/2 is asked for; `nil` before the first request.
+    private(set) var asksForHTTP2: Bool?
+    private var sendBufferBytes = 0
+    private var connectMillis: Int?
+    private var scope: UInt32 = 0
+    private var isFresh = false
+    /// The addresses that the request under way may connect to.
+    private var addresses: UnsafeMutablePointer<curl_slist>?
+
+    init() {
+        guard let easy = curl_easy_init() else {
+            fatalError("libcurl gave no easy handle: out of memory")
+        }
+        self.easy = easy
+    }
+
+    /// Gives the handle and its memory back. It must not be used afterwards.
+    mutating func close() {
+        curl_easy_cleanup(easy)
+        curl_slist_free_all(addresses)
+        addresses = nil
+    }
+
+    // MARK: - Before a request
+
+    /// By HTTPS the first connection decides, and PIPEWAIT waits for it. Asking for HTTP/1.1 outright
+    /// spares libcurl its search for a connection to multiplex on.
+    mutating func ask(forHTTP2 new: Bool) {
+        guard asksForHTTP2 != new else { return }
+        asksForHTTP2 = new
+        _ = easy_set_long(
+            easy, CURLOPT_HTTP_VERSION,
+            Int(new ? CURL_HTTP_VERSION_2TLS : CURL_HTTP_VERSION_1_1))
+        _ = easy_set_long(easy, CURLOPT_PIPEWAIT, new ? 1 : 0)
+    }
+
+    /// - Parameter millis: How long connecting may take; 0: as long as libcurl likes, 300 s.
+    mutating func limitConnecting(toMillis millis: Int) {
+        guard connectMillis != millis else { return }
+        connectMillis = millis
+        _ = easy_set_long(easy, CURLOPT_CONNECTTIMEOUT_MS, min(millis, Int(Int32.max)))
+    }
+
+    /// - Parameter new: The zone of a link-local address; 0: none.
+    mutating func setScope(_ new: UInt32) {
+        guard scope != new else { return }
+        scope = new
+        _ = easy_set_long(easy, CURLOPT_ADDRESS_SCOPE, Int(new))
+    }
+
+    /// Whether the next request gets a connection of its own.
+    mutating func setFresh(_ new: Bool) {
+        guard isFresh != new else { return }
+        isFresh = new
+        _ = easy_set_long(easy, CURLOPT_FRESH_CONNECT, new ? 1 : 0)
+    }
+
+    /// Has libcurl connect to one of these instead of looking the name up, which it does in a thread
+    /// that it waits for.
+    mutating func offer(_ addresses: String, for endpoint: RequestURL.Endpoint) {
+        // +: not for ever (CURLOPT_DNS_CACHE_TIMEOUT says how long).
+        let list = curl_slist_append(nil, "+\(endpoint.name):\(endpoint.port):\(addresses)")
+        _ = easy_set_pointer(easy, CURLOPT_RESOLVE, list)
+        curl_slist_free_all(self.addresses)
+        self.addresses = list
+    }
+
+    /// The buffer is allocated for each request, and read into once per kernel call.
+    mutating func setBuffer(bytes: Int) {
+        // Refused while another transfer uses the connection (HTTP/2); then the next one tries.
+        guard bytes != bufferBytes, easy_set_long(easy, CURLOPT_BUFFERSIZE, bytes) == CURLE_OK
+        else {
+            return
+        }
+        bufferBytes = bytes
+    }
+
+    mutating func setSendBuffer(bytes: Int) {
+        guard sendBufferBytes != bytes else { return }
+        sendBufferBytes = bytes
+        _ = easy_set_long(easy, CURLOPT_UPLOAD_BUFFERSIZE, bytes)
+    }
+
+    func dropCookies() { _ = easy_set_string(easy, CURLOPT_COOKIELIST, "ALL") }
+
+    // MARK: - Of the last request
+
+    /// Whether it had a connection to be sent on.
+    var isSent: Bool { easy_get_offset(easy, CURLINFO_PRETRANSFER_TIME_T) > 0 }
+
+    /// Whether it went on a connection that had been used before.
+    var reusedConnection: Bool { easy_get_long(easy, CURLINFO_NUM_CONNECTS) == 0 }
+
+    /// Whether nothing at all came back.
+    var gotNothing: Bool { status == 0 && easy_get_long(easy, CURLINFO_HEADER_SIZE) == 0 }
+
+    /// 0 when there is none.
+    var status: Int { easy_get_long(easy, CURLINFO_RESPONSE_CODE) }
+
+    var httpVersion: Capture.HTTPVersion {
+        switch easy_get_long(easy, CURLINFO_HTTP_VERSION) {
+        case Int(CURL_HTTP_VERSION_1_0): .http10
+        case Int(CURL_HTTP_VERSION_1_1): .http11
+        case Int(CURL_HTTP_VERSION_2_0): .http2
+        default: .none
+        }
+    }
+
+    /// In text; empty when there was no connection.
+    var remoteIP: [UInt8] {
+        guard let address = easy_get_text(easy, CURLINFO_PRIMARY_IP) else { return [] }
+        return Array(UnsafeRawBufferPointer(start: address, count: strlen(address)))
+    }
+}
