@@ -34,10 +34,12 @@ public struct CurlVersion: Sendable, CustomStringConvertible {
     private static let firstFieldFault: Range<UInt32> = 0x075300..<0x080100
 
     /// Whether it takes what stands behind a response for the answer to the next request on the
-    /// connection.
+    /// connection, without TLS.
     static let answersWithExcess = excessFault.contains(loaded.number)
-    // Cured by commit 7c5637b8b4 of 8.0.0, which uses no connection again that has something to read.
+    // Cured by commit 7c5637b8b4 of 8.0.0, which uses no connection again whose socket has something
+    // to read. What OpenSSL has read of it is not looked at, up to 8.22 at least.
     private static let excessFault: Range<UInt32> = 0..<0x080000
+    private static let tlsExcessFault: Range<UInt32> = 0x080000..<0x081700
 
     // `http.c` marks all connections of a host as HTTP/2's by what a reply says: until 8.10.0.
     private static let sharingFault: Range<UInt32> = 0..<0x080a00
@@ -56,6 +58,10 @@ public struct CurlVersion: Sendable, CustomStringConvertible {
         (
             excessFault,
             "what stands behind a response answers the next request on its connection (guarded against)"
+        ),
+        (
+            tlsExcessFault,
+            "by HTTPS, what stands behind a response answers the next request (guarded against)"
         ),
         (
             sharingFault,

@@ -400,7 +400,6 @@ final class EventLoop: TaskExecutor, @unchecked Sendable {
     /// - Parameter port: The local one.
     /// - Parameter hasPending: Whether something was read of it that nobody has asked for.
     func endIdleConnection(fromPort port: UInt16, hasPending: Bool) {
-        guard CurlVersion.answersWithExcess else { return }
         sockets.forEachIdleConnection(fromPort: port) { descriptor in
             var byte: UInt8 = 0
             if hasPending

@@ -415,7 +415,8 @@ final class Transfer {
     ///
     /// - What has already come on it is no answer to this request. "A client that receives a response
     ///   with more bytes than its length MUST NOT process them as a separate response" (RFC 9112, 6.3);
-    ///   before 8.0 libcurl leaves them on the connection and takes them for the next answer.
+    ///   libcurl leaves them on the connection and takes them for the next answer, from 8.0 on only
+    ///   where TLS holds them.
     /// - Without HTTP/2 it must be nobody else's: before 8.10 libcurl puts several requests on one
     ///   connection once a server has called its reply by HTTP/1.1 one by HTTP/2.
     ///
@@ -429,6 +430,8 @@ final class Transfer {
             // Others' answers come on it, too, and say whose they are.
             if isHTTP2 { return true }
             hasPending = ssl_has_pending(connection) == 1
+        } else if !CurlVersion.answersWithExcess {
+            return true
         }
         if isHTTPS == true, response.redirects == 0 { http1Batch = batch }
         guard handle.reusedConnection else { return true }
