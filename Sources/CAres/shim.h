@@ -21,5 +21,26 @@ static inline int ares_address_text(const struct ares_addrinfo_node *node, char 
     return 1;
 }
 
+// Makes a channel that keeps no answers: from 1.31 on c-ares keeps them for up to an hour, without a
+// bound. Headers before 1.23 lack the option; its structure has only ever grown.
+static inline int ares_init_uncached(ares_channel *channel, const struct ares_options *options, int given) {
+#ifdef ARES_OPT_QUERY_CACHE
+    struct ares_options all = *options;
+    all.qcache_max_ttl = 0;
+    return ares_init_options(channel, &all, given | ARES_OPT_QUERY_CACHE);
+#else
+    struct {
+        struct ares_options known;
+        char *hosts_path;
+        int udp_max_queries;
+        int maxtimeout;
+        unsigned int qcache_max_ttl;
+    } all = {*options, 0, 0, 0, 0};
+    int version = 0;
+    ares_version(&version);
+    return ares_init_options(channel, &all.known, version < 0x011700 ? given : given | 1 << 21);
+#endif
+}
+
 // SOCK_STREAM: an enumerator, which Swift finds in another module than this one.
 enum { stream_socket = SOCK_STREAM };

@@ -306,7 +306,7 @@ final class AresLookups: NameSource {
             // Name servers ("bind") alone: `hosts` was asked.
             return "b".withCString { lookups in
                 options.lookups = UnsafeMutablePointer(mutating: lookups)
-                return ares_init_options(&handle, &options, given)
+                return ares_init_uncached(&handle, &options, given)
             }
         }
         guard result == ARES_SUCCESS, let handle else {
