@@ -3,7 +3,7 @@ import Synchronization
 
 /// Heads that are as large as a client takes them, made once each.
 enum LargeHead {
-    enum Kind: String { case short, long, folded }
+    enum Kind: String { case short, many, long, folded }
 
     /// Answered from memory, however many ask at a time.
     static let bytesMax = 1 << 20
@@ -31,6 +31,9 @@ enum LargeHead {
             let left = bytes - head.readableBytes - end.utf8.count
             switch kind {
             case .short: head.writeString("X-Field-\(number): value \(number)\r\n")
+            case .many:
+                let value = String(repeating: "v", count: bytes / 4_900)
+                head.writeString("X-Field-\(number): \(value)\r\n")
             case .long:
                 let value = String(repeating: "long value ", count: min(left, 60_000) / 11 + 1)
                 head.writeString("X-Field-\(number): \(value)\r\n")
