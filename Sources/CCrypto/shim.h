@@ -17,6 +17,8 @@ static inline void ssl_context_release_buffers(void *context) {
 }
 // Of an SSL: whether bytes were read of it that nobody has taken yet.
 static inline int ssl_has_pending(void *connection) { return SSL_has_pending((SSL *)connection); }
+// Of an SSL: whether its handshake has ended.
+static inline int ssl_is_connected(void *connection) { return SSL_is_init_finished((SSL *)connection); }
 // Of an SSL: whether HTTP/2 was agreed upon.
 static inline int ssl_speaks_http2(void *connection) {
     const unsigned char *name = 0;

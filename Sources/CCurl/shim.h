@@ -75,6 +75,9 @@ static inline void *easy_get_private(CURL *e) {
 }
 static inline CURLcode message_result(const CURLMsg *m) { return m->data.result; }
 
+static inline CURLcode easy_get_list(CURL *e, CURLINFO i, struct curl_slist **list) {
+    return curl_easy_getinfo(e, i, list);
+}
 // OpenSSL's SSL of the connection in use; NULL when there is none.
 static inline void *easy_get_ssl(CURL *e) {
     struct curl_tlssessioninfo *info = 0;

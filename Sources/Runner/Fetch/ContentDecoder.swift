@@ -48,9 +48,12 @@ final class ContentDecoder {
 
     /// Reads values of Content-Encoding, or of Transfer-Encoding, whose `chunked` libcurl undoes.
     ///
+    /// - Parameter count: How many fields before have named.
     /// - Returns: In the order they were applied.
     /// - Throws: Where a coding is unknown, or there are too many.
-    static func codings(in values: some Sequence<UInt8>) throws(Broken) -> [Coding] {
+    static func codings(
+        in values: some Sequence<UInt8>, after count: Int = 0
+    ) throws(Broken) -> [Coding] {
         var codings: [Coding] = []
         for name in Array(values).split(separator: UInt8(ascii: ",")) {
             let name = name.trimmed
@@ -59,7 +62,7 @@ final class ContentDecoder {
             {
                 continue
             }
-            guard let coding = Coding(name: name), codings.count < codingsMax else {
+            guard let coding = Coding(name: name), count + codings.count < codingsMax else {
                 throw Broken()
             }
             codings.append(coding)
@@ -122,6 +125,10 @@ private final class ZlibStream: DecodingStream {
     private(set) var hasEnded = false
     private var isRaw = false
     private var isAtStart = true
+    /// After a member: the first byte of another has come.
+    private var mayBegin = false
+    /// After a member: something else has come.
+    private var isOver = false
 
     init() {
         stream.initialize(to: z_stream())
@@ -137,11 +144,7 @@ private final class ZlibStream: DecodingStream {
     func decode(
         _ input: inout UnsafeRawBufferPointer, into output: UnsafeMutableRawBufferPointer
     ) throws(ContentDecoder.Broken) -> Int {
-        if hasEnded {
-            guard !isRaw, input.starts(with: [0x1F, 0x8B]) else { return 0 }
-            inflateReset(stream)
-            hasEnded = false
-        }
+        if hasEnded, try !beginMember(with: &input) { return 0 }
         let begin = input
         // zlib only reads it; its own field is not const.
         stream.pointee.next_in = UnsafeMutablePointer(
@@ -170,6 +173,41 @@ private final class ZlibStream: DecodingStream {
         }
         if count > 0 || begin.count >= 2 { isAtStart = false }
         return count
+    }
+
+    /// Begins another member where one begins: its first two bytes may come apart.
+    ///
+    /// - Returns: Whether one does.
+    private func beginMember(
+        with input: inout UnsafeRawBufferPointer
+    ) throws(ContentDecoder.Broken) -> Bool {
+        let magic: [UInt8] = [0x1F, 0x8B]
+        let expected = magic[(mayBegin ? 1 : 0)...]
+        guard !isRaw, !isOver, !input.isEmpty else { return false }
+        guard input.prefix(2).starts(with: expected.prefix(input.count)) else {
+            isOver = true
+            return false
+        }
+        if input.count < expected.count {
+            mayBegin = true
+            return false
+        }
+        inflateReset(stream)
+        if mayBegin {
+            // It came before, and was not kept.
+            var first = magic[0]
+            stream.pointee.avail_out = 0
+            let result = withUnsafeMutablePointer(to: &first) { first in
+                stream.pointee.next_in = first
+                stream.pointee.avail_in = 1
+                return inflate(stream, Z_NO_FLUSH)
+            }
+            guard result == Z_OK || result == Z_BUF_ERROR, stream.pointee.avail_in == 0 else {
+                throw ContentDecoder.Broken()
+            }
+        }
+        (hasEnded, mayBegin) = (false, false)
+        return true
     }
 }
 

@@ -202,7 +202,7 @@ struct IncomingResponse: ~Copyable {
         _ isUnknown: inout Bool
     ) {
         do throws(ContentDecoder.Broken) {
-            codings += try ContentDecoder.codings(in: value)
+            codings += try ContentDecoder.codings(in: value, after: codings.count)
         } catch {
             isUnknown = true
         }
@@ -247,14 +247,16 @@ struct IncomingResponse: ~Copyable {
 
     /// Counts decoded bytes: libcurl 7.88's own limit does not see unknown or decompressed lengths.
     private mutating func keep(_ bytes: UnsafeRawBufferPointer) -> Bool {
-        if leadsOn, !settings.archivesRedirects, bodyBytes > Self.redirectBytesMax {
+        if leadsOn, !settings.archivesRedirects,
+            bodyBytes + bytes.count > min(Self.redirectBytesMax, settings.maxBodyBytes)
+        {
             isAbandoned = true
             return false
         }
         let room = settings.maxBodyBytes - bodyBytes
         bodyBytes += min(room, bytes.count)
         if bytes.count > room {
-            guard settings.cutsLargeBodies, !leadsOn else {
+            guard settings.cutsLargeBodies else {
                 fault = .reason(.tooLarge)
                 return false
             }

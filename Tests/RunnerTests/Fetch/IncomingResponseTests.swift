@@ -29,7 +29,7 @@ import Testing
     }
 
     /// Feeds a head, line by line, and a body, as far as both are taken.
-    private func response(_ head: String, body: [UInt8] = [], reads: Int = 1) -> Result {
+    private func response(_ head: String, body: [UInt8] = []) -> Result {
         var incoming = IncomingResponse(settings)
         var line: [UInt8] = []
         for byte in head.utf8 {
@@ -42,14 +42,8 @@ import Testing
             if !isTaken { return Result(incoming, isTaken: false) }
             line = []
         }
-        let size = max(1, body.count / reads)
-        for start in stride(from: 0, to: body.count, by: size) {
-            let piece = Array(body[start..<min(body.count, start + size)])
-            if !piece.withUnsafeBytes({ incoming.take(body: $0) }) {
-                return Result(incoming, isTaken: false)
-            }
-        }
-        return Result(incoming, isTaken: true)
+        let isTaken = body.isEmpty || body.withUnsafeBytes { incoming.take(body: $0) }
+        return Result(incoming, isTaken: isTaken)
     }
 
     private static let ok = "HTTP/1.1 200 OK\r\n"
@@ -83,6 +77,12 @@ import Testing
         #expect(response(Self.ok + "Content-Encoding: none\r\n\r\n", body: [1]).fault == nil)
     }
 
+    @Test(arguments: ["Content-Encoding: br,br", "Transfer-Encoding: gzip"])
+    func codings_ofManyFields_areCountedTogether(field: String) {
+        let head = Self.ok + String(repeating: field + "\r\n", count: 6) + "\r\n"
+        #expect(response(head, body: [1]).fault == .reason(.badResponse))
+    }
+
     @Test(arguments: [
         (301, true), (302, true), (303, true), (307, true), (308, true), (300, false),
         (304, false), (305, false), (306, false), (200, false), (201, false), (309, false),
@@ -102,6 +102,10 @@ import Testing
         #expect(closing.isAbandoned)
         let kept = response(head + "Content-Length: 5\r\n\r\n", body: [1, 2, 3, 4, 5])
         #expect(!kept.isAbandoned && kept.fault == nil)
+        // More than a body may have: it is nobody's body.
+        let large = response(
+            head + "Content-Length: 2000\r\n\r\n", body: Array(repeating: 1, count: 1001))
+        #expect(large.isAbandoned && large.fault == nil)
     }
 
     @Test func aHead_isTakenForItself_whenHeadsCameBefore() {

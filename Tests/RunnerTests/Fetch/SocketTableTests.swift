@@ -30,6 +30,24 @@ import Testing
         }
     }
 
+    /// libcurl 7.88 closes a socket that never connected without a word, and the kernel gives its
+    /// number out again.
+    @Test func whatIsOpenedAnew_leavesItsOldPort() {
+        let first = BoundSocket(isShared: true)
+        let others = (0..<2).map { _ in BoundSocket(port: first.port, isShared: true) }
+        let all = [first.descriptor] + others.map(\.descriptor)
+        defer { for descriptor in all { close(descriptor) } }
+        for again in all {
+            var table = SocketTable()
+            for descriptor in all { table.open(descriptor) }
+            #expect(idle(&table, at: first.port) == Set(all))
+            table.open(again)
+            #expect(idle(&table, at: first.port) == Set(all))
+            for descriptor in all { table.close(descriptor) }
+            #expect(idle(&table, at: first.port).isEmpty)
+        }
+    }
+
     @Test func whatClosedBeforeItHadAPort_isNotFound() {
         let bound = BoundSocket()
         defer { close(bound.descriptor) }

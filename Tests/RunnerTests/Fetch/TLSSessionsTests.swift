@@ -8,7 +8,7 @@ import Testing
         var handshake: Int?
         var wants = true
 
-        func mayConnect(_ handshake: Int) -> Bool {
+        func mayConnect(_ handshake: Int, with key: Int) -> Bool {
             if wants { self.handshake = handshake }
             return wants
         }

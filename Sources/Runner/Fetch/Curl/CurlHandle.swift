@@ -3,7 +3,7 @@ internal import Glibc
 
 /// An easy handle of libcurl, and the options that differ from request to request. libcurl is told of
 /// those that changed.
-struct CurlHandle {
+struct CurlHandle: ~Copyable {
     let easy: UnsafeMutableRawPointer
     private(set) var bufferBytes = 0
     /// Whether HTTP/2 is asked for; `nil` before the first request.
@@ -87,6 +87,20 @@ struct CurlHandle {
         guard sendBufferBytes != bytes else { return }
         sendBufferBytes = bytes
         _ = easy_set_long(easy, CURLOPT_UPLOAD_BUFFERSIZE, bytes)
+    }
+
+    /// As `add` takes them.
+    func cookies() -> [String] {
+        var list: UnsafeMutablePointer<curl_slist>?
+        guard easy_get_list(easy, CURLINFO_COOKIELIST, &list) == CURLE_OK else { return [] }
+        defer { curl_slist_free_all(list) }
+        return sequence(first: list) { $0?.pointee.next }.prefix { $0 != nil }.compactMap {
+            $0?.pointee.data.map { String(cString: $0) }
+        }
+    }
+
+    func add(cookies: [String]) {
+        for cookie in cookies { _ = easy_set_string(easy, CURLOPT_COOKIELIST, cookie) }
     }
 
     func dropCookies() { _ = easy_set_string(easy, CURLOPT_COOKIELIST, "ALL") }

@@ -47,25 +47,29 @@ public struct CurlVersion: Sendable, CustomStringConvertible {
     /// Faults of this version that a server can reach, a line each. A distribution may have cured
     /// them without another number.
     public var knownFaults: [String] {
-        Self.faults.filter { $0.versions.contains(number) }.map(\.what)
+        let isGuarded = tlsLibrary?.hasPrefix("OpenSSL/") ?? true
+        return Self.faults.filter { $0.versions.contains(number) }.map {
+            !$0.isByHTTPS || isGuarded ? "\($0.what) (guarded against)" : $0.what
+        }
     }
 
-    private static let faults: [(versions: Range<UInt32>, what: String)] = [
+    // Those by HTTPS are guarded against where the TLS library is OpenSSL.
+    private static let faults: [(versions: Range<UInt32>, isByHTTPS: Bool, what: String)] = [
         (
-            firstFieldFault,
-            "a response whose first header line begins with a blank corrupts memory (guarded against)"
+            firstFieldFault, false,
+            "a response whose first header line begins with a blank corrupts memory"
         ),
         (
-            excessFault,
-            "what stands behind a response answers the next request on its connection (guarded against)"
+            excessFault, false,
+            "what stands behind a response answers the next request on its connection"
         ),
         (
-            tlsExcessFault,
-            "by HTTPS, what stands behind a response answers the next request (guarded against)"
+            tlsExcessFault, true,
+            "by HTTPS, what stands behind a response answers the next request"
         ),
         (
-            sharingFault,
-            "a reply that lies about being one by HTTP/2 mixes up its host's replies (guarded against)"
+            sharingFault, true,
+            "a reply that lies about being one by HTTP/2 mixes up its host's replies"
         ),
     ]
 }

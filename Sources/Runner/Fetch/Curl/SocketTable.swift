@@ -7,7 +7,7 @@ struct SocketTable {
         var shard: Unmanaged<Shard>?
         var registered: UInt32 = 0
         var isListening = false
-        /// Opened by us, so we see it closed.
+        /// Opened by us. libcurl says when it closes one, but for those that were never connected.
         var isConnection = false
         /// The local one; 0 while it is not known.
         var port: UInt16 = 0
@@ -116,6 +116,7 @@ struct SocketTable {
 
     mutating func open(_ descriptor: Int32) {
         grow(to: descriptor)
+        forgetPort(of: descriptor)
         entries[Int(descriptor)] = Entry(isConnection: true)
         unbound.append(descriptor)
     }

@@ -27,9 +27,11 @@ final class TLSSessions {
     protocol Client: AnyObject {
         /// It may, from now on.
         ///
-        /// - Parameter handshake: To be ended by `handshakeEnded`.
+        /// - Parameters:
+        ///   - handshake: To be ended by `handshakeEnded`.
+        ///   - key: Of the host it waited for.
         /// - Returns: Whether it still wants to.
-        func mayConnect(_ handshake: Int) -> Bool
+        func mayConnect(_ handshake: Int, with key: Int) -> Bool
     }
 
     /// Handshakes with one host.
@@ -200,7 +202,9 @@ final class TLSSessions {
         var next = 0
         while next < host.waiting.count && host.underWay.count < host.limit {
             lastHandshake += 1
-            if host.waiting[next].mayConnect(lastHandshake) { host.underWay.insert(lastHandshake) }
+            if host.waiting[next].mayConnect(lastHandshake, with: key) {
+                host.underWay.insert(lastHandshake)
+            }
             next += 1
         }
         host.waiting.removeFirst(next)

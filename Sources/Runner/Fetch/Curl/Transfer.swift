@@ -34,8 +34,6 @@ final class Transfer {
     private var handshake: (key: Int, number: Int)?
     /// The host it waits to connect to, while others do.
     private var heldBackFrom: Int?
-    /// Whether libcurl wanted an address for a request that was to go on a connection there is.
-    private var lacksAddress = false
     /// How often the request under way was given to libcurl.
     private var starts = 0
     private var isSecondTry = false
@@ -47,13 +45,20 @@ final class Transfer {
     private var http1Batch: Batch.ID?
     /// Whether the host asked was seen to.
     private var speaksHTTP1 = false
-    /// Whether the connection of the request under way speaks HTTP/2.
-    private var isHTTP2 = false
-    /// Whether libcurl was about to send the request on a connection that is in use.
-    private var sharesConnection = false
-    /// `errno` of a socket that could not be made for this request.
-    private var socketError: Int32 = 0
+    private var attempt = Attempt()
     private var hasCookies = false
+
+    /// What was found out since the request was last given to libcurl.
+    private struct Attempt {
+        /// Whether libcurl wanted an address for a request that was to go on a connection there is.
+        var lacksAddress = false
+        /// Whether its connection speaks HTTP/2.
+        var isHTTP2 = false
+        /// Whether libcurl was about to send it on a connection that is not its own.
+        var sharesConnection = false
+        /// `errno` of a socket that could not be made.
+        var socketError: Int32 = 0
+    }
 
     /// Where libcurl says what went wrong; at least CURL_ERROR_SIZE bytes.
     private let message = UnsafeMutablePointer<CChar>.allocate(capacity: Int(CURL_ERROR_SIZE))
@@ -103,7 +108,8 @@ final class Transfer {
             if let failure = setURL(job) { return end(with: Response(failure: failure)) }
             let isWarm = job.batch.id == warmBatch && job.batch.hasOneHost
             warmBatch = nil
-            speaksHTTP1 = job.batch.id == http1Batch && job.batch.hasOneHost
+            // A new connection may speak another version.
+            speaksHTTP1 = isWarm && job.batch.id == http1Batch
             batch = job.batch.id
             startedMicros = shard.loop.now.monotonicMicros
             begin(isHTTPS: job.batch.isHTTPS, expectingConnect: !isWarm)
@@ -120,20 +126,19 @@ final class Transfer {
 
     /// Begins a request for what `url` holds.
     private func begin(isHTTPS: Bool, expectingConnect: Bool) {
-        handle.setScope(url.scope)
         setScheme(isHTTPS: isHTTPS)
         (starts, isSecondTry) = (0, false)
-        handle.setFresh(false)
-        connectSinceMicros = shard.loop.now.monotonicMicros
         start(expectingConnect: expectingConnect)
     }
 
     /// Gives the request to libcurl, with an address where it will need one.
     private func start(expectingConnect: Bool) {
         incoming.pointee.reset(keepingIn: capture, headBegins: isHTTPS == true ? noteOpenHead : nil)
-        socketError = 0
-        (lacksAddress, isHTTP2, sharesConnection) = (false, false, false)
+        attempt = Attempt()
+        connectSinceMicros = shard.loop.now.monotonicMicros
         let settings = shard.loop.settings
+        handle.setScope(url.scope)
+        handle.setFresh(isSecondTry)
         handle.ask(forHTTP2: isHTTPS == true && !speaksHTTP1)
         handle.setSendBuffer(bytes: settings.sendBufferBytes(forURLOf: url.bytesMax))
         handle.limitConnecting(
@@ -236,20 +241,7 @@ final class Transfer {
     /// libcurl is done with the request; the handle is out of its multi.
     func finished(with result: CURLcode) {
         endHandshake()
-        if lacksAddress, starts < Self.startsMax { return start(expectingConnect: true) }
-        if isHeadHeldBack || isHeadMixedUp(result), makeRoomForHead() { return }
-        if sharesConnection, result == CURLE_ABORTED_BY_CALLBACK {
-            speaksHTTP1 = true
-            return start(expectingConnect: true)
-        }
-        if isStaleConnection(result) {
-            // 7.88 can hand out a pooled connection the server has closed. Nothing came and the
-            // server answers nothing twice: asked again at once, on a fresh connection.
-            isSecondTry = true
-            capture?.resetResponse()
-            handle.setFresh(true)
-            return start(expectingConnect: true)
-        }
+        if isAskedAgain(after: result) { return }
         response.status = handle.status
         response.bodyBytes = incoming.pointee.bodyBytes
         let failure = failure(of: result)
@@ -270,6 +262,23 @@ final class Transfer {
             }
         }
         end()
+    }
+
+    /// Asks again at once where libcurl, and no server, is why there is no answer.
+    private func isAskedAgain(after result: CURLcode) -> Bool {
+        if isHeadHeldBack || isHeadMixedUp(result), makeRoomForHead() { return true }
+        if attempt.sharesConnection, result == CURLE_ABORTED_BY_CALLBACK {
+            speaksHTTP1 = true
+        } else if isStaleConnection(result) {
+            // 7.88 can hand out a pooled connection the server has closed. Nothing came and the
+            // server answers nothing twice.
+            (isSecondTry, speaksHTTP1) = (true, false)
+            capture?.resetResponse()
+        } else if !attempt.lacksAddress || starts >= Self.startsMax {
+            return false
+        }
+        start(expectingConnect: true)
+        return true
     }
 
     /// Goes on to where the response leads.
@@ -298,14 +307,18 @@ final class Transfer {
 
     /// Whether libcurl has more of the head than its buffer took: by HTTP/2 a head comes as a whole.
     var isHeadHeldBack: Bool {
-        isHTTP2 && incoming.pointee.isHeadOpen
+        mayBeHTTP2 && incoming.pointee.isHeadOpen
     }
 
     /// Whether libcurl may have taken the second part of a head by HTTP/2 for its beginning, as 7.88
     /// does when the first part filled the buffer while another stream was being read. It takes that
     /// for an answer in HTTP/0.9.
     private func isHeadMixedUp(_ result: CURLcode) -> Bool {
-        result == CURLE_UNSUPPORTED_PROTOCOL && isHTTP2
+        result == CURLE_UNSUPPORTED_PROTOCOL && mayBeHTTP2
+    }
+
+    private var mayBeHTTP2: Bool {
+        attempt.isHTTP2 || !AuthorityStore.isUsable && handle.httpVersion == .http2
     }
 
     /// Asks again with a buffer that the head fits; libcurl does not have the request.
@@ -352,8 +365,10 @@ final class Transfer {
     }
 
     private func renewHandle() {
+        let cookies = hasCookies ? handle.cookies() : []
         handle.close()
         handle = CurlHandle()
+        handle.add(cookies: cookies)
         isHTTPS = nil
         setUp()
     }
@@ -393,8 +408,8 @@ final class Transfer {
         }
         var report = CurlFailure.Report(result: result)
         report.message = String(cString: message)
-        report.systemError = socketError
-        if result == CURLE_COULDNT_CONNECT && socketError == 0 {
+        report.systemError = attempt.socketError
+        if result == CURLE_COULDNT_CONNECT && attempt.socketError == 0 {
             // Only then is it this transfer's: libcurl keeps the last one for the handle's life.
             report.systemError = Int32(
                 truncatingIfNeeded: easy_get_long(easy, CURLINFO_OS_ERRNO))
@@ -406,7 +421,7 @@ final class Transfer {
     private func openSocket(for address: curl_sockaddr) -> Int32 {
         let descriptor = shard.loop.openSocket(
             address.family, address.socktype, address.protocol)
-        if descriptor < 0 { socketError = errno }
+        if descriptor < 0 { attempt.socketError = errno }
         return descriptor
     }
 
@@ -425,19 +440,25 @@ final class Transfer {
         var hasPending = false
         if isHTTPS == true {
             // Of another TLS library than OpenSSL nothing is known.
-            guard AuthorityStore.isUsable, let connection = easy_get_ssl(easy) else { return true }
-            isHTTP2 = ssl_speaks_http2(connection) == 1
+            guard AuthorityStore.isUsable else { return true }
+            guard let connection = easy_get_ssl(easy), ssl_is_connected(connection) == 1 else {
+                // Another request's, which is about to make it.
+                attempt.sharesConnection = true
+                return false
+            }
+            endHandshake()
+            attempt.isHTTP2 = ssl_speaks_http2(connection) == 1
             // Others' answers come on it, too, and say whose they are.
-            if isHTTP2 { return true }
+            if attempt.isHTTP2 { return true }
             hasPending = ssl_has_pending(connection) == 1
+            if response.redirects == 0 { http1Batch = batch }
         } else if !CurlVersion.answersWithExcess {
             return true
         }
-        if isHTTPS == true, response.redirects == 0 { http1Batch = batch }
         guard handle.reusedConnection else { return true }
-        sharesConnection =
+        attempt.sharesConnection =
             handle.asksForHTTP2 == true && shard.loop.usesConnection(fromPort: port)
-        if sharesConnection { return false }
+        if attempt.sharesConnection { return false }
         shard.loop.endIdleConnection(fromPort: port, hasPending: hasPending)
         return true
     }
@@ -514,7 +535,7 @@ final class Transfer {
         // An address stands for itself. A name is never libcurl's to look up: it is asked for again
         // with one of ours.
         if url.endpoint()?.isAddress == true { return true }
-        lacksAddress = true
+        attempt.lacksAddress = true
         return false
     }
 }
@@ -530,8 +551,9 @@ extension Transfer: NameClient, TLSSessions.Client {
         connect(expectingConnect: true)
     }
 
-    func mayConnect(_ number: Int) -> Bool {
-        guard isInFlight, let key = heldBackFrom else { return false }
+    func mayConnect(_ number: Int, with key: Int) -> Bool {
+        // It may wait for another host by now.
+        guard isInFlight, heldBackFrom == key else { return false }
         heldBackFrom = nil
         handshake = (key, number)
         // What it waited for others does not count.
