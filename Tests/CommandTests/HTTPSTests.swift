@@ -57,8 +57,8 @@ import Testing
             isReused[line[1]] = line[3] == "r."
         }
         #expect(isReused.count >= 400)
-        // All but the workers' first, of which most wait for the very first; not all on a busy machine.
-        #expect(isReused.values.count { !$0 } <= 20, "\(isReused.values.count { !$0 })")
+        // All but the first of each loop, which the others wait for; not all on a busy machine.
+        #expect(isReused.values.count { !$0 } <= 10, "\(isReused.values.count { !$0 })")
     }
 
     @Test func anUntrustedCertificate_failsAtOnce_unlessInsecure() async throws {

@@ -41,6 +41,10 @@ public struct CurlVersion: Sendable, CustomStringConvertible {
     private static let excessFault: Range<UInt32> = 0..<0x080000
     private static let tlsExcessFault: Range<UInt32> = 0x080000..<0x081700
 
+    /// Whether it hands over as much of a head by HTTP/2 as its buffer takes, and forgets the rest:
+    /// before 8.1.0, whose HTTP/2 has buffers of its own.
+    static let holdsHeadsBack = loaded.number < 0x080100
+
     // `http.c` marks all connections of a host as HTTP/2's by what a reply says: until 8.10.0.
     private static let sharingFault: Range<UInt32> = 0..<0x080a00
 

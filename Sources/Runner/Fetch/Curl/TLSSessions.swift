@@ -100,6 +100,7 @@ final class TLSSessions {
             }
             SSL_SESSION_free(place.session)
             (place.key, place.session) = (key, session)
+            TLSSessions.ends(connection)
             return 1  // it is ours now
         }
         SSL_CTX_set_info_callback(context) { connection, what, _ in
@@ -123,6 +124,9 @@ final class TLSSessions {
             let context = SSL_get_SSL_CTX(connection),
             let handshake = SSL_CTX_get_ex_data(context, handshakeIndex)
         else { return }
+        // By TLS 1.3 a session comes after the handshake, and others wait for the host's first.
+        let isFirst = place.sessions.handshakes[key]?.limit == 1
+        if isFirst, place.key != key || place.session == nil { return }
         // Once: later messages end one, too.
         SSL_CTX_set_ex_data(context, handshakeIndex, nil)
         place.sessions.handshakeEnded(Int(bitPattern: handshake), with: key)

@@ -133,7 +133,7 @@ final class Transfer {
 
     /// Gives the request to libcurl, with an address where it will need one.
     private func start(expectingConnect: Bool) {
-        incoming.pointee.reset(keepingIn: capture, headBegins: isHTTPS == true ? noteOpenHead : nil)
+        incoming.pointee.reset(keepingIn: capture, headBegins: mayHoldHeadBack ? noteOpenHead : nil)
         attempt = Attempt()
         connectSinceMicros = shard.loop.now.monotonicMicros
         let settings = shard.loop.settings
@@ -307,17 +307,18 @@ final class Transfer {
 
     /// Whether libcurl has more of the head than its buffer took: by HTTP/2 a head comes as a whole.
     var isHeadHeldBack: Bool {
-        mayBeHTTP2 && incoming.pointee.isHeadOpen
+        isHTTP2 && mayHoldHeadBack && incoming.pointee.isHeadOpen
     }
 
     /// Whether libcurl may have taken the second part of a head by HTTP/2 for its beginning, as 7.88
     /// does when the first part filled the buffer while another stream was being read. It takes that
     /// for an answer in HTTP/0.9.
     private func isHeadMixedUp(_ result: CURLcode) -> Bool {
-        result == CURLE_UNSUPPORTED_PROTOCOL && mayBeHTTP2
+        result == CURLE_UNSUPPORTED_PROTOCOL && isHTTP2 && mayHoldHeadBack
     }
 
-    private var mayBeHTTP2: Bool {
+    private var mayHoldHeadBack: Bool { CurlVersion.holdsHeadsBack && isHTTPS == true }
+    private var isHTTP2: Bool {
         attempt.isHTTP2 || !AuthorityStore.isUsable && handle.httpVersion == .http2
     }
 
@@ -446,7 +447,8 @@ final class Transfer {
                 attempt.sharesConnection = true
                 return false
             }
-            endHandshake()
+            // None was needed.
+            if handle.reusedConnection { endHandshake() }
             attempt.isHTTP2 = ssl_speaks_http2(connection) == 1
             // Others' answers come on it, too, and say whose they are.
             if attempt.isHTTP2 { return true }
