@@ -68,6 +68,8 @@ import Testing
                     "--rotate-size", "300k",
                 ])
             try await Task.sleep(for: .milliseconds(Int.random(in: 50...400, using: &random)))
+            // As above: the last one comes as far as to have an output.
+            if kill == kills { try await run.wait { try await program.hasOutput() } }
             run.kill(SIGKILL)
             guard await run.wait().signal == SIGKILL else { break }
             killed += 1
