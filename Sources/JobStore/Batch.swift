@@ -1,6 +1,6 @@
 /// The jobs of one `enqueue`: IDs `first..<first + count` and the request they share.
 public struct Batch: Equatable, Sendable {
-    /// Names a batch within its queue; rises with each `enqueue`.
+    /// The number of a batch within its queue; rises with each `enqueue`.
     public typealias ID = Int
 
     public let id: ID

@@ -1,15 +1,16 @@
 internal import Glibc
 
-/// A thread of an actor's own: calls that block, of SQLite or the file system, never run on the
-/// cooperative pool.
+/// A thread that belongs to one actor, so that blocking calls of SQLite or the file system never
+/// run on the cooperative pool.
 package final class BlockingThread: SerialExecutor, @unchecked Sendable {
-    // @unchecked holds because `jobs` and `isStopped` are touched under `mutex` only, `startFailure`
-    // is written in `init` only, and the C objects are made for sharing.
+    // @unchecked holds because `jobs` and `isStopped` are touched under `mutex` only,
+    // `startFailure` is written in `init` only, and the C objects are made for sharing.
     private let mutex = UnsafeMutablePointer<pthread_mutex_t>.allocate(capacity: 1)
     private let condition = UnsafeMutablePointer<pthread_cond_t>.allocate(capacity: 1)
     private var jobs: [UnownedJob] = []
     private var isStopped = false
-    /// Why the system gave no thread, an `errno`; `nil` when it did. Nothing may be run then.
+    /// The `errno` with which the system refused the thread; `nil` when it gave one. After a
+    /// refusal nothing may be run on this executor.
     package private(set) var startFailure: Int32?
 
     package init() {
@@ -47,7 +48,7 @@ package final class BlockingThread: SerialExecutor, @unchecked Sendable {
         pthread_mutex_unlock(mutex)
     }
 
-    /// Ends the thread once it has run what is queued.
+    /// Ends the thread once it has run all queued jobs.
     package func stop() {
         pthread_mutex_lock(mutex)
         isStopped = true

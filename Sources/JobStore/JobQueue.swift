@@ -1,63 +1,67 @@
-/// What can be read of a queue, also while a run works on it.
+/// Read access to a queue, also while a run works on it.
 public protocol JobLedger: Sendable {
-    /// Totals by state and outcome. They are kept, never counted over jobs or batches.
+    /// Returns the number of jobs by state and outcome. These totals are stored, never counted over
+    /// jobs or batches.
     ///
     /// - Complexity: O(outcomes + segments leased).
     func counts() async throws(QueueError) -> QueueCounts
 
-    /// Where responses are kept, and how much of each file counts.
+    /// Returns where responses are kept, and how much of each file counts.
     func output() async throws(QueueError) -> QueueOutput
 
-    /// How jobs stand, in the order they were enqueued, a page at a time.
+    /// Returns the states of jobs in the order the jobs were enqueued, a page at a time.
     ///
-    /// - Parameter place: Where to begin; in a batch that is not there, or past its end, it is at
-    ///   the next one.
-    /// - Returns: Runs of jobs that stand alike, with nothing left out between them; the last page
-    ///   has no `next`. Each page is one snapshot, the pages together are not.
-    /// - Throws: `.damaged` where a job has no place or an outcome that nothing explains.
-    /// - Complexity: O(runs in the page); memory does not depend on how many jobs there are.
+    /// - Parameter place: The place to begin at. A place in a missing batch, or past the end of a
+    ///   batch, means the start of the next batch.
+    /// - Returns: Runs of jobs with the same state and outcome, with nothing left out between the
+    ///   runs; the last page has no `next`. Each page is one snapshot; the pages together are not.
+    /// - Throws: `.damaged` when a job has no place in the store or an outcome that nothing
+    ///   explains.
+    /// - Complexity: O(runs in the page); memory does not depend on the number of jobs.
     func page(from place: LedgerPlace) async throws(QueueError) -> LedgerPage
 
     /// Checks the invariant over the whole queue.
     ///
-    /// Whatever the store's file holds: what cannot be is a fault, too.
+    /// The store's file may hold anything: an impossible value is reported as a fault, too.
     ///
-    /// - Returns: A sentence for each violation, the first thousand of them; empty when the queue is
+    /// - Returns: A sentence for each of the first thousand violations; empty when the queue is
     ///   sound.
     /// - Complexity: O(batches + spans + segments); memory does not grow with them.
     func verify() async throws(QueueError) -> [String]
 
-    /// Closes the store; nothing may be called after it.
+    /// Closes the store; no method may be called afterwards.
     func close() async
 }
 
-/// Where jobs are kept: the seam between a run and its store.
+/// The interface between a run and the store that keeps its jobs.
 ///
-/// Nothing here is called per job: claims come in segments, marks in commits. A store keeps one
-/// invariant: the jobs of a batch are tiled exactly by its spans and segments, and the tallies are
-/// their sums. Every method that writes is one transaction: killed anywhere, it has happened or not.
+/// No method is called per job: claims come in segments, marks in commits. A store keeps one
+/// invariant: the jobs of a batch are tiled exactly by the batch's spans and segments, and the
+/// tallies are the sums over spans and segments. Every method that writes is one transaction: when
+/// the process is killed at any point, the method has either happened in full or not at all.
 ///
 /// - SeeAlso: `docs/STATES.md`, and `Tests/JobStoreTests/JobQueueConformance.swift`, which any
 ///   store must pass.
 public protocol JobQueue: JobLedger {
-    /// Adds a batch, all of its jobs available.
+    /// Adds a batch whose jobs are all available.
     ///
-    /// - Returns: The batch, durable once this returns.
+    /// - Returns: The batch, durable once this method returns.
     func enqueue(_ range: JobRange, request: RequestTemplate) async throws(QueueError) -> Batch
 
-    /// Registers a runner and takes back whatever dead runners held (`rescue`).
+    /// Registers a runner and takes back all jobs that dead runners held (`rescue`).
     ///
-    /// - Throws: `.inUse` where the store lets one runner work at a time and another lives.
+    /// - Throws: `.inUse` when the store lets only one runner work at a time and another one is
+    ///   alive.
     func attach(_ runner: RunnerDescription) async throws(QueueError) -> Attachment
 
-    /// Leases segments until they hold `jobs` jobs to do: first those begun before, then new ones by
-    /// rising position.
+    /// Leases segments until they hold `jobs` jobs to do: first segments that were begun before,
+    /// then new ones by rising position.
     ///
     /// - Parameters:
-    ///   - jobs: 1 or more. The last segment may exceed it; batches of few jobs, of which a store
-    ///     takes so many at once and no more, may fall short of it.
-    ///   - skipped: Batches nothing is leased of. Some thousands at most.
-    /// - Returns: Empty when no job of another batch is available now.
+    ///   - jobs: 1 or more. The last segment may take the number past `jobs`. A store limits the
+    ///     segments of one claim, so with batches of few jobs the number may stay below `jobs`.
+    ///   - skipped: Batches from which nothing is leased; some thousands at most.
+    /// - Returns: The segments; empty when no job of another batch is available now.
     /// - Complexity: O(segments returned · log *n* + segments and spans skipped).
     func claim(
         jobs: Int, skipping skipped: Set<Batch.ID>
@@ -65,54 +69,56 @@ public protocol JobQueue: JobLedger {
 
     /// Leases up to `limit` jobs whose next attempt is due at `nowMicros`, longest due first.
     ///
-    /// - Parameter nowMicros: Unix time in µs. A row further ahead than `Retry.maximumWaitMicros`
-    ///   counts as due.
+    /// - Parameter nowMicros: The Unix time in µs. A retry further ahead of this time than
+    ///   `Retry.maximumWaitMicros` counts as due.
     func claimRetries(dueAt nowMicros: Int, limit: Int) async throws(QueueError) -> RetryClaim
 
-    /// Records where responses go from now on, and the files they go to.
+    /// Records where responses go from now on, and the files that take them.
     func keepOutput(
         _ settings: OutputSettings, _ files: [OutputFile]
     ) async throws(QueueError)
 
-    /// Records how attempts ended, how much of the output counts, and that the runner lives.
-    /// Without marks and files it is a heartbeat and nothing else.
+    /// Records how attempts ended, how much of the output counts, and that the runner is alive.
+    /// Without marks and files the commit is only a heartbeat.
     ///
-    /// - Parameter files: Those that changed, as they are on disk already; new ones among them.
+    /// - Parameter files: The output files that are new or have changed, in the state they already
+    ///   have on disk.
     /// - Throws: `.fenced` when a job is not leased to this runner; then nothing is recorded.
     func commit(
         _ marks: [Mark], _ files: [OutputFile], heartbeat: Heartbeat
     ) async throws(QueueError)
 
-    /// Gives back all this runner holds and forgets it. What was marked stays marked.
+    /// Gives back all that this runner holds and removes the runner from the queue. Marked jobs
+    /// stay marked.
     func detach() async throws(QueueError)
 }
 
 extension JobQueue {
-    /// A claim of jobs of any batch.
+    /// Claims jobs of any batch.
     public func claim(jobs: Int) async throws(QueueError) -> [Segment] {
         try await claim(jobs: jobs, skipping: [])
     }
 
-    /// A commit of jobs that leave nothing in the output.
+    /// Commits marks of jobs that leave nothing in the output.
     public func commit(_ marks: [Mark], heartbeat: Heartbeat) async throws(QueueError) {
         try await commit(marks, [], heartbeat: heartbeat)
     }
 }
 
-/// Bounds on retries every store shares.
+/// Bounds on retries that all stores share.
 public enum Retry {
-    /// The longest a job is ever told to wait: an hour, in µs.
+    /// The longest wait that a job is ever given: an hour, in µs.
     public static let longestWaitMicros = 3_600_000_000
-    /// A retry further ahead than so many µs was written under a clock since set back, and counts as
-    /// due. A minute more than the longest wait, which a clock that is corrected a little must not
-    /// cut short.
+    /// The farthest, in µs, that a retry may lie ahead. A retry further ahead was written before
+    /// the clock was set back, and counts as due. The bound is a minute more than the longest wait,
+    /// so that a small correction of the clock does not cut such a wait short.
     public static let maximumWaitMicros = longestWaitMicros + 60_000_000
 }
 
-/// The retries claimed, and when the next one is due.
+/// The claimed retries, and the time when the next retry is due.
 public struct RetryClaim: Sendable {
     public let jobs: [DueRetry]
-    /// Unix time in µs of the earliest retry that was not claimed; `nil` when none waits.
+    /// The Unix time in µs of the earliest retry that was not claimed; `nil` when none waits.
     public let nextDueMicros: Int?
 
     public init(jobs: [DueRetry], nextDueMicros: Int?) {
@@ -121,7 +127,7 @@ public struct RetryClaim: Sendable {
     }
 }
 
-/// Who runs, as `status` shows it.
+/// A runner's process and workers, as `status` shows them.
 public struct RunnerDescription: Sendable {
     public let pid: Int
     public let workers: Int
@@ -132,10 +138,10 @@ public struct RunnerDescription: Sendable {
     }
 }
 
-/// What a runner tells of itself with each commit.
+/// The state that a runner reports with each commit.
 public struct Heartbeat: Sendable {
     public let requestsPerSecond: Double
-    /// Why nothing gets through at present; `nil` when something does.
+    /// The reason no request gets through at present; `nil` when some do.
     public let trouble: String?
 
     public init(requestsPerSecond: Double, trouble: String? = nil) {
@@ -144,13 +150,15 @@ public struct Heartbeat: Sendable {
     }
 }
 
-/// What a runner finds when it attaches.
+/// The state of the queue that a runner gets when it attaches.
 public struct Attachment: Sendable {
-    /// Jobs dead runners had taken and not marked: available again.
+    /// The number of jobs that dead runners held and had not marked; these jobs can be claimed
+    /// again.
     public let rescued: Int
-    /// Of these, how many may have been sent already: an estimate from workers and rate.
+    /// The number of rescued jobs that may have been sent already: an estimate from workers and
+    /// rate.
     public let mayRepeat: Int
-    /// As of now, after the rescue.
+    /// The counts after the rescue.
     public let counts: QueueCounts
     public let output: QueueOutput
 

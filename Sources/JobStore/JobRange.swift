@@ -2,7 +2,7 @@
 public struct JobRange: Equatable, Sendable {
     /// The first ID, 0 or more.
     public let first: Int
-    /// How many IDs, 1 or more; `first + count` never overflows.
+    /// The number of IDs, 1 or more; `first + count` never overflows.
     public let count: Int
 
     /// - Precondition: `first` ≥ 0, `count` ≥ 1 and their sum fits an `Int`.
@@ -58,7 +58,7 @@ public struct JobRange: Equatable, Sendable {
         return number
     }
 
-    /// Why a text is not a range.
+    /// The reason a text is not a range.
     public struct Malformed: Error, Equatable, CustomStringConvertible {
         public let description: String
         init(_ description: String) { self.description = description }
@@ -66,7 +66,8 @@ public struct JobRange: Equatable, Sendable {
 }
 
 extension StringProtocol {
-    /// Where `part` stands first; `nil` when it does not. (Foundation is not linked.)
+    /// The range of the first occurrence of `part`; `nil` when there is none. (Foundation is not
+    /// linked.)
     func firstRange(of part: String) -> Range<Index>? {
         var start = startIndex
         while start < endIndex {

@@ -1,7 +1,7 @@
-/// A place in a queue's order of jobs.
+/// A place in the order of a queue's jobs.
 public struct LedgerPlace: Equatable, Sendable {
     public let batchID: Batch.ID
-    /// Within the batch, 0 or more.
+    /// The position within the batch, 0 or more.
     public let position: Int
 
     public init(batchID: Batch.ID, position: Int) {
@@ -9,20 +9,20 @@ public struct LedgerPlace: Equatable, Sendable {
         self.position = position
     }
 
-    /// Before the first job of any queue.
+    /// The place before the first job of any queue.
     public static let start = LedgerPlace(batchID: 0, position: 0)
 }
 
-/// How some jobs that follow one another stand.
+/// The states of some consecutive jobs of a queue.
 public struct LedgerPage: Sendable {
-    /// Jobs of one batch that stand alike.
+    /// Consecutive jobs of one batch with the same state and outcome.
     public struct Run: Equatable, Sendable {
         public let batch: Batch
-        /// Within the batch; half-open, never empty.
+        /// The positions of the jobs within the batch; half-open, never empty.
         public let positions: Range<Int>
         public let state: JobState
-        /// How the last attempt ended; `nil` when there was none. Set also for a job that is being
-        /// tried again.
+        /// The outcome of the last attempt; `nil` when there was none. It is set also for a job
+        /// that is being tried again.
         public let outcome: Outcome?
 
         public init(batch: Batch, positions: Range<Int>, state: JobState, outcome: Outcome?) {
@@ -32,14 +32,14 @@ public struct LedgerPage: Sendable {
             self.outcome = outcome
         }
 
-        /// The IDs of its jobs.
+        /// The IDs of the run's jobs.
         public var ids: Range<Int> {
             batch.range.first + positions.lowerBound..<batch.range.first + positions.upperBound
         }
     }
 
     public let runs: [Run]
-    /// Where the next page begins; `nil` when there is none.
+    /// The place where the next page begins; `nil` when there is none.
     public let next: LedgerPlace?
 
     public init(runs: [Run], next: LedgerPlace?) {
@@ -48,7 +48,7 @@ public struct LedgerPage: Sendable {
     }
 }
 
-/// Where a job stands.
+/// The state of a job (`docs/STATES.md`).
 public enum JobState: String, Sendable, CaseIterable {
     case available, running, retrying, completed, failed
 }

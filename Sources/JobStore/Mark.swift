@@ -1,12 +1,13 @@
-/// How one attempt of one job ended, to be recorded.
+/// The result of one attempt of one job, to be recorded in the queue.
 public struct Mark: Sendable {
     public let batchID: Batch.ID
-    /// Of the job within its batch.
+    /// The position of the job within its batch.
     public let position: Int
-    /// Which attempt this was, counted from 1. From 2 on the job has a row in `retry`.
+    /// The number of the attempt, counted from 1. From 2 on the job has a row in the table `retry`.
     public let attempt: Int
     public let outcome: Outcome
-    /// Unix time in µs before which it is not tried again; counts only while `outcome` is retrying.
+    /// The Unix time in µs before which the job is not tried again; it counts only while `outcome`
+    /// is retrying.
     public let notBeforeMicros: Int
 
     public init(

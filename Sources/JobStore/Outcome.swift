@@ -1,16 +1,17 @@
-/// How an attempt ended: a state with an HTTP status, or with the reason there is none that counts.
+/// The result of an attempt: a state with an HTTP status, or with the reason that no status counts.
 public struct Outcome: Hashable, Sendable {
-    /// Where the job stands after it.
+    /// The state of the job after the attempt.
     public enum State: String, Sendable, CaseIterable {
-        /// It waits for its next attempt.
+        /// The job waits for its next attempt.
         case retrying
-        /// It is done.
+        /// The job is done.
         case completed
-        /// It is given up.
+        /// The job is given up.
         case failed
     }
 
-    /// Why an attempt failed other than by its status. A bounded set: it is stored and counted.
+    /// The cause of a failed attempt, other than its status. The set is bounded, since causes are
+    /// stored and counted.
     public enum Reason: String, Sendable, CaseIterable {
         /// The host's name could not be resolved.
         case dns
@@ -18,24 +19,24 @@ public struct Outcome: Hashable, Sendable {
         case connect
         /// The TLS handshake failed or the certificate is not trusted.
         case tls
-        /// Not finished within `--max-time`.
+        /// The response was not finished within `--max-time`.
         case timeout
         /// The connection broke before the response was whole.
         case reset
-        /// The body is larger than `--max-body`.
+        /// The body is larger than `--max-body`, or the head is larger than allowed.
         case tooLarge = "too_large"
-        /// What came is not HTTP, or does not decode.
+        /// The response is not HTTP, or does not decode.
         case badResponse = "bad_response"
         /// More than `--max-redirs` redirects, or one to a scheme other than http and https.
         case redirects
-        /// The URL the template gives is not one a request can be made to.
+        /// The template gives a URL that no request can be made to.
         case badURL = "bad_url"
-        /// Anything libcurl reports that none of the above names.
+        /// Any other error that libcurl reports.
         case other
     }
 
     public let state: State
-    /// The HTTP status, 100…999; 0 where `reason` says it.
+    /// The HTTP status, 100…999; 0 when `reason` is set.
     public let status: UInt16
     public let reason: Reason?
 
@@ -51,7 +52,7 @@ public struct Outcome: Hashable, Sendable {
         self.reason = reason
     }
 
-    /// What people read and count by: `200`, `404`, `timeout`.
+    /// The name of the outcome in what people read and in counts: `200`, `404`, `timeout`.
     public var label: String { reason?.rawValue ?? String(status) }
 
     /// The same cause with another state.

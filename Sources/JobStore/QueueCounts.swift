@@ -1,8 +1,9 @@
-/// How many jobs stand where.
+/// The number of jobs of a queue in each state and with each outcome.
 public struct QueueCounts: Sendable, Equatable {
-    /// Jobs with one outcome.
+    /// The number of jobs with one outcome.
     public struct Group: Sendable, Equatable {
-        /// `200`, `404`, `timeout`, …; `other` past the number of outcomes a store keeps apart.
+        /// The name of the outcome: `200`, `404`, `timeout`, …; `other` for outcomes beyond the
+        /// number that a store keeps apart.
         public let label: String
         public let state: Outcome.State
         public let count: Int
@@ -14,13 +15,14 @@ public struct QueueCounts: Sendable, Equatable {
         }
     }
 
-    /// A runner that lives.
+    /// A live runner.
     public struct LiveRun: Sendable, Equatable {
         public let pid: Int
         public let workers: Int
         public let startedAtMicros: Int
         public let requestsPerSecond: Double
-        /// Why nothing gets through at present; `nil` when something does, or nobody has told lately.
+        /// The reason no request gets through at present; `nil` when some do, or when the runner
+        /// has reported no reason lately.
         public let trouble: String?
 
         public init(
@@ -36,15 +38,15 @@ public struct QueueCounts: Sendable, Equatable {
     }
 
     public let total: Int
-    /// Held by a live runner and not marked.
+    /// Jobs that a live runner holds and has not marked.
     public let running: Int
-    /// Most frequent first within completed, retrying, failed.
+    /// The outcomes in the order completed, retrying, failed; the most frequent first within each.
     public let outcomes: [Group]
     public let run: LiveRun?
-    /// Whether it could be seen if a run goes on. When not, `run` is `nil`, and what a runner may
-    /// hold counts as available or retrying.
+    /// Whether the store could tell if a run is going on. If not, `run` is `nil`, and jobs that a
+    /// runner may hold count as available or retrying.
     public let isRunKnown: Bool
-    /// Retrying jobs that a live runner is trying now: counted in `running`.
+    /// Retrying jobs that a live runner is trying now; they are counted in `running`.
     let retriesRunning: Int
 
     public init(
@@ -61,7 +63,7 @@ public struct QueueCounts: Sendable, Equatable {
 
     public var completed: Int { count(.completed) }
     public var failed: Int { count(.failed) }
-    /// Waiting for their next attempt.
+    /// Jobs that wait for their next attempt.
     public var retrying: Int { count(.retrying) - retriesRunning }
     public var available: Int { total - completed - failed - retrying - running }
     /// Jobs without a final outcome.

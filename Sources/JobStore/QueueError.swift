@@ -1,6 +1,7 @@
-/// Why a queue cannot do what was asked: one line that names the thing and the cure.
+/// The reason a queue cannot do what was asked, in one line that names the thing and the cure.
 public struct QueueError: Error, Sendable, CustomStringConvertible {
-    /// What kind of trouble; grows with time, so it is not an enum to switch over exhaustively.
+    /// The kind of error. More kinds come with time, so this is not an enum to switch over
+    /// exhaustively.
     public struct Code: Hashable, Sendable, CustomStringConvertible {
         private enum Kind: String {
             case missing, notAQueue, newer, damaged, unreadable, readOnly, full, io, busy, inUse,
@@ -11,7 +12,8 @@ public struct QueueError: Error, Sendable, CustomStringConvertible {
 
         /// There is no queue at that path.
         public static let missing = Code(.missing)
-        /// The file is something else: a directory, not SQLite, someone else's SQLite.
+        /// The file is not a queue: a directory, not SQLite, or the SQLite database of another
+        /// program.
         public static let notAQueue = Code(.notAQueue)
         /// A later version of this program wrote it.
         public static let newer = Code(.newer)
@@ -25,13 +27,13 @@ public struct QueueError: Error, Sendable, CustomStringConvertible {
         public static let full = Code(.full)
         /// Reading or writing failed.
         public static let io = Code(.io)
-        /// Another process holds the write lock longer than we wait.
+        /// Another process holds the write lock for longer than this one waits.
         public static let busy = Code(.busy)
-        /// A runner works on the queue already.
+        /// A runner already works on the queue.
         public static let inUse = Code(.inUse)
-        /// What was marked is not leased to the one who marks it.
+        /// A marked job is not leased to the runner that marks it.
         public static let fenced = Code(.fenced)
-        /// It would hold more jobs than an `Int` counts.
+        /// The queue would hold more jobs than an `Int` can count.
         public static let tooMany = Code(.tooMany)
 
         public var description: String { kind.rawValue }

@@ -1,15 +1,15 @@
-/// Where the responses of a queue go: remembered from run to run.
+/// The place and form of a queue's responses, remembered from run to run.
 public struct OutputSettings: Equatable, Sendable {
     /// The folder's absolute path, in which `/./` may mark where the queue's own folder ends.
     public var folder: String
-    /// Random, new with each run; a file in the folder has it, too, and so says that it is this
-    /// queue's, at this stage.
+    /// A random text, new with each run. A file in the folder holds the same text, and so shows
+    /// that the folder is this queue's, as of this run.
     public var identity: String
-    /// That of the run before, for as long as the file in the folder may have it yet.
+    /// The identity of the run before, for as long as the file in the folder may still hold it.
     public var identityBefore = ""
-    /// One of the formats the sink knows; a store does not look at it.
+    /// The name of a format that the sink knows; a store does not interpret it.
     public var format: String
-    /// Bytes after which a file is sealed and the next begun, 1 or more.
+    /// The number of bytes after which a file is sealed and the next begun, 1 or more.
     public var rotateBytes: Int
     public var keepsBodies: Bool
     /// Whether jobs that failed for good get a record, too.
@@ -28,20 +28,22 @@ public struct OutputSettings: Equatable, Sendable {
     }
 }
 
-/// An output file, and how much of it counts.
+/// An output file, and the part of it that counts.
 public struct OutputFile: Equatable, Sendable {
-    /// Rises from file to file of a queue, from 1; never given twice.
+    /// The number of the file. It rises from file to file of a queue, from 1; no number is given
+    /// twice.
     public let id: Int
-    /// Within the folder.
+    /// The name within the folder.
     public let name: String
     public let format: String
-    /// From the file's beginning; what stands behind them was never marked.
+    /// The number of bytes that count, from the beginning of the file; bytes behind them were never
+    /// marked.
     public var bytes: Int
-    /// CRC-32 (as of gzip) of these bytes.
+    /// The CRC-32 (as of gzip) of the bytes that count.
     public var crc32: UInt32
-    /// Jobs with a record in these bytes.
+    /// The number of jobs with a record in the bytes that count.
     public var records: Int
-    /// Never written to again.
+    /// Whether the file is never written to again.
     public var isSealed: Bool
 
     public init(
@@ -58,13 +60,14 @@ public struct OutputFile: Equatable, Sendable {
     }
 }
 
-/// The output of a queue, as it remembers it.
+/// The output of a queue, as the queue remembers it.
 public struct QueueOutput: Equatable, Sendable {
-    /// `nil` while responses are not kept.
+    /// The settings of the output; `nil` while responses are not kept.
     public let settings: OutputSettings?
-    /// By rising ID.
+    /// The files by rising ID.
     public let files: [OutputFile]
-    /// Jobs that were completed before there was an output, and so have no record in it.
+    /// The number of jobs that were completed before there was an output, and so have no record in
+    /// it.
     public let completedBefore: Int
 
     public init(settings: OutputSettings?, files: [OutputFile], completedBefore: Int) {

@@ -1,11 +1,11 @@
 internal import Glibc
 
 extension RequestTemplate {
-    /// Refuses a host that no job can be fetched from, and a port that is none.
+    /// Refuses a host that no job can be fetched from, and a port that is not a number.
     ///
-    /// No part of `init(parsing:)`: queues made before this was checked may hold such a template,
-    /// and must be read all the same. A placeholder in the host counts as the ID 1. International
-    /// names pass; whether a name exists is not asked.
+    /// This check is not part of `init(parsing:)`: queues made before the check existed may hold
+    /// such a template, and must still be readable. A placeholder in the host is checked as the ID
+    /// 1. International names pass; the check does not ask whether a name exists.
     ///
     /// - Throws: `Malformed`, which says what to write instead.
     public func checkHost() throws(Malformed) {
@@ -36,7 +36,7 @@ extension RequestTemplate {
         }
     }
 
-    /// The URL for people and logs: user name and password as `***`.
+    /// The URL for people and logs, with user name and password shown as `***`.
     public var shownURL: String {
         guard let start = url.firstRange(of: "://")?.upperBound,
             let user = Self.authority(of: url).user
@@ -44,7 +44,8 @@ extension RequestTemplate {
         return url[..<start] + "***" + url[start...].dropFirst(user.count)
     }
 
-    /// What stands between `://` and the path; brackets belong to the host.
+    /// Splits the text between `://` and the path into user, host and port; brackets belong to the
+    /// host.
     private static func authority(
         of url: String
     ) -> (user: Substring?, host: Substring, port: Substring) {
@@ -65,7 +66,8 @@ extension RequestTemplate {
         )
     }
 
-    /// With a zone or without; libcurl takes one of up to 15 bytes after `%25` or `%`.
+    /// Whether a text is an IPv6 address, with a zone or without. libcurl takes a zone of up to 15
+    /// bytes after `%25` or `%`.
     private static func isIPv6Address(_ text: Substring) -> Bool {
         var (address, zone) = (text, Substring("-"))
         if let percent = text.firstIndex(of: "%") {
@@ -78,7 +80,7 @@ extension RequestTemplate {
             && inet_pton(AF_INET6, String(address), &bytes) == 1
     }
 
-    /// The first part of a name that libcurl refuses, as it is written; `nil` when there is none.
+    /// The first part of a host name that libcurl refuses, as written; `nil` when there is none.
     private static func pieceNoHostHas(_ host: Substring) -> String? {
         var rest = host.unicodeScalars
         while let scalar = rest.popFirst() {

@@ -2,12 +2,13 @@
 public struct RequestTemplate: Equatable, Sendable {
     /// The URL as it was given.
     public let url: String
-    /// What stands before, between and after the placeholders; one more than there are of them.
+    /// The pieces of the URL before, between and after the placeholders; one more than there are
+    /// placeholders.
     public let parts: [String]
 
     /// - Throws: `Malformed` when there is no placeholder or one that is not `{id}` or `{}`, when
-    ///   the scheme is not http or https, the host is missing, or a byte cannot stand in a URL. What
-    ///   is to be enqueued is to pass `checkHost`, too.
+    ///   the scheme is not http or https, the host is missing, or a byte cannot stand in a URL. A
+    ///   template that is to be enqueued must pass `checkHost`, too.
     public init(parsing url: String) throws(Malformed) {
         try Self.checkBytes(url)
         let scheme = ["http://", "https://"].first { Self.begins(url, with: $0) }
@@ -27,7 +28,7 @@ public struct RequestTemplate: Equatable, Sendable {
         self.url = url
     }
 
-    /// - Parameter scheme: In lower case; the URL's letters may be in either.
+    /// - Parameter scheme: The scheme in lower case; the letters of the URL may be in either case.
     private static func begins(_ url: String, with scheme: String) -> Bool {
         let start = url.utf8.prefix(scheme.utf8.count)
         return start.elementsEqual(scheme.utf8) { byte, lower in
@@ -70,7 +71,7 @@ public struct RequestTemplate: Equatable, Sendable {
         }
     }
 
-    /// What libcurl would refuse for each job is refused once, here.
+    /// Refuses, once, an authority that libcurl would refuse for each job.
     private static func checkAuthority(_ authority: Substring, of url: String) throws(Malformed) {
         let address = authority.lastIndex(of: "@").map { authority[$0...].dropFirst() } ?? authority
         var host = address
@@ -100,7 +101,8 @@ public struct RequestTemplate: Equatable, Sendable {
         }
     }
 
-    /// By bytes: each batch a run claims is read anew, and there may be as many as jobs.
+    /// Splits the URL at its placeholders. The split works on bytes, since each batch that a run
+    /// claims is parsed anew, and there may be as many batches as jobs.
     private static func split(_ url: String) throws(Malformed) -> [String] {
         let bytes = Array(url.utf8)
         var parts: [String] = []
@@ -126,7 +128,7 @@ public struct RequestTemplate: Equatable, Sendable {
         return parts + [String(decoding: bytes[start...], as: UTF8.self)]
     }
 
-    /// Why a text is not a request template.
+    /// The reason a text is not a request template.
     public struct Malformed: Error, Equatable, CustomStringConvertible {
         public let description: String
         init(_ description: String) { self.description = description }

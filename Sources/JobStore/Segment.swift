@@ -1,4 +1,4 @@
-/// A run of at most 4,096 consecutive jobs of one batch: what is leased and read in as a whole.
+/// A run of at most 4,096 consecutive jobs of one batch, which is leased and read in as a whole.
 public struct Segment: Sendable {
     /// The most jobs a segment holds. A mark rewrites one blob of this many bytes at most.
     public static let maximumCount = 4096
@@ -12,11 +12,11 @@ public struct Segment: Sendable {
         self.todo = todo
     }
 
-    /// How many jobs there are to do.
+    /// The number of jobs to do.
     public var count: Int { todo.reduce(0) { $0 + $1.count } }
 }
 
-/// A job whose next attempt is due, leased to the runner that got it.
+/// A job whose next attempt is due, leased to the runner that claimed it.
 public struct DueRetry: Sendable {
     public let batch: Batch
     public let position: Int

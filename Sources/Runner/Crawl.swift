@@ -5,13 +5,13 @@ internal import Synchronization
 ///
 ///     feed ──jobs──▶ workers on event loops ──ended──▶ marker ──▶ queue
 ///
-/// Lifetimes are groups: when `run` returns or throws, nothing of it lives on.
+/// Lifetimes are task groups: when `run` returns or throws, nothing of the run lives on.
 public struct Crawl: Sendable {
-    /// How a run ended.
+    /// The reason that a run ended.
     public enum Ending: Sendable {
         /// Every job is completed or failed.
         case finished
-        /// Asked to by `StopSwitch`; what is left can be resumed.
+        /// `StopSwitch` asked the run to stop; the jobs that are left can be resumed.
         case stopped
         /// Nothing got through for `CrawlOptions.maxStall`.
         case stalled
@@ -24,7 +24,8 @@ public struct Crawl: Sendable {
     let stop: StopSwitch
     let eventLoops: EventLoops
 
-    /// - Throws: `LimitError` when this machine does not allow so many workers; nothing was touched.
+    /// - Throws: `LimitError` when this machine does not allow so many workers; nothing was touched
+    ///   then.
     public init(queue: any JobQueue, options: CrawlOptions, stop: StopSwitch) throws {
         precondition(options.workers >= 1, "a run has at least one worker")
         self.queue = queue
@@ -36,11 +37,12 @@ public struct Crawl: Sendable {
     /// Runs until the queue is drained or `stop` says so. To be called once.
     ///
     /// - Parameters:
-    ///   - attachment: What the queue gave this process when it attached.
-    ///   - sink: Where responses go; `nil` drops their bodies.
-    ///   - observe: Told how the run stands about once each `interval`; `nil` when nobody looks.
-    /// - Throws: `QueueError` when the store fails, `SinkError` when the output does; what was
-    ///   committed is safe.
+    ///   - attachment: The queue's answer when this process attached.
+    ///   - sink: The output that takes responses; `nil` drops their bodies.
+    ///   - observe: Called with the progress of the run about once each `interval`; `nil` when
+    ///     nobody looks.
+    /// - Throws: `QueueError` when the store fails, `SinkError` when the output does; committed
+    ///   work is safe.
     public func run(
         _ attachment: Attachment, to sink: Sink? = nil, every interval: Duration = .seconds(1),
         observe: (@Sendable (Progress) async -> Void)?

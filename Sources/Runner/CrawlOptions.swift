@@ -1,23 +1,24 @@
 internal import JobStore
 
-/// How a run works.
+/// The options of a run.
 public struct CrawlOptions: Sendable {
     /// Requests in flight at once, 1 or more.
     public var workers = 100
-    /// Attempts after a job's first, for what may be better next time.
+    /// Attempts after a job's first, made where the next one may end better.
     public var retries = 3
-    /// How long requests in flight may take to end once a drain was asked for.
+    /// The time that requests in flight may take to end once a drain was asked for.
     public var grace: Duration = .seconds(30)
-    /// How long nothing may get through before the run stops.
+    /// The time for which nothing may get through before the run stops.
     public var maxStall: Duration = .seconds(900)
     public var fetch = FetchOptions()
-    /// The longest `Retry-After` that is honoured; the queue lets no job wait longer than by default.
+    /// The longest `Retry-After` that is honoured. The default is also the longest wait that the
+    /// queue allows.
     public var longestRetryAfter: Duration = .microseconds(Retry.longestWaitMicros)
-    /// Waits between attempts.
+    /// The waits between attempts.
     var backoff = Backoff()
-    /// Room that is to be left on disks; the run stops before it is taken.
+    /// The room to leave free on disks; the run stops before it takes that room.
     public var diskReserve: DiskReserve?
-    /// Threads that poll sockets; `nil`: one a core.
+    /// The number of threads that poll sockets; `nil` means one a core.
     public var loops: Int?
 
     public init() {}

@@ -12,7 +12,8 @@ public final class StopSwitch: Sendable {
 
     public init() {}
 
-    /// First finishes what is in flight and claims no more; from the second time on, stops that too.
+    /// Asks for a stop. The first call lets requests in flight finish and claims no more; from the
+    /// second call on, those requests are stopped, too.
     public func request() {
         let act = state.withLock { state in
             state.requests += 1

@@ -70,12 +70,12 @@ struct Enqueue: StatusCommand {
     }
 }
 
-/// What `enqueue` did.
+/// The result of `enqueue`.
 struct EnqueueReport: Encodable {
     let batch: Int
     let jobs: Int
     let firstID: Int
-    /// Without credentials: logs keep it.
+    /// The URL without credentials, since logs keep it.
     let url: String
     let queue: String
     let isDefaultURL: Bool

@@ -3,7 +3,7 @@ import Glibc
 import JobStore
 import Runner
 
-/// How the program ends; the numbers are a contract (docs/CLI.md).
+/// The exit status of the program; the numbers are a contract (docs/CLI.md).
 enum ExitStatus: Int32 {
     case done = 0
     case someFailed = 1
@@ -13,7 +13,7 @@ enum ExitStatus: Int32 {
     case stopped = 11
     case limit = 12
 
-    /// Tells what went wrong, in one line, and what it means for the exit status.
+    /// Reports an error in one line, and returns the exit status for it.
     static func of(_ error: any Error) -> ExitStatus {
         switch error {
         case let error as QueueError:

@@ -31,7 +31,7 @@ struct Export: StatusCommand {
         do {
             try await export(store)
         } catch let error as OutputError where error.number == EPIPE {
-            // Who reads has enough, as `head` does: nothing to complain of.
+            // The reader of the pipe has enough, as `head` does: nothing to complain of.
             await store.close()
             return .queue
         } catch {

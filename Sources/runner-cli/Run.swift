@@ -108,7 +108,8 @@ struct Run: StatusCommand {
             return try print(await report(ending))
         } catch {
             view.end()
-            // The queue is well, or only wants room: nobody need wonder whether a run still holds it.
+            // The queue is well, or only wants room: nobody need wonder whether a run still holds
+            // it.
             if isAttached, error is SinkError || error.isFullDisk { try? await store.detach() }
             // The disk may be that of standard output, too: the error that follows says enough.
             if error.isFullDisk { _ = try? print(await report(nil)) }

@@ -1,11 +1,12 @@
 import ArgumentParser
 import Runner
 
-/// `runner`, the root of its commands.
+/// The command `runner`, root of the other commands.
 struct RunnerCommand: AsyncParsableCommand {
     static let version = "0.1.0"
 
-    /// What `--version` prints: itself in the first line, then what it runs with.
+    /// The text of `--version`: the program's version in the first line, then libcurl's and its
+    /// known faults.
     private static var versionText: String {
         let curl = CurlVersion.loaded
         let faults = curl.knownFaults.map { "known fault of this libcurl: \($0)" }
@@ -51,7 +52,8 @@ enum Main {
         Signals.answer(signals)
     }
 
-    /// Runs a command line; each way it can end becomes an exit status here and nowhere else.
+    /// Runs a command line. Each way a command can end becomes an exit status here and nowhere
+    /// else.
     private static func run(_ arguments: [String]) async -> ExitStatus {
         do {
             // The parser would name the first option of a mistyped command instead.
@@ -74,7 +76,7 @@ enum Main {
     }
 }
 
-/// A command that says how it ended.
+/// A command that returns an exit status.
 protocol StatusCommand: AsyncParsableCommand {
     mutating func execute() async throws -> ExitStatus
 }

@@ -3,8 +3,8 @@ import Synchronization
 
 /// The signals that ask the program to end, in one place.
 ///
-/// They are blocked in every thread and taken by the main thread, which waits for them, so what
-/// answers them is ordinary code and may lock and allocate.
+/// The signals are blocked in every thread, and the main thread waits for them. So the code that
+/// answers them is ordinary code, which may lock and allocate.
 enum Signals {
     private static let handler = Mutex<(@Sendable () -> Void)?>(nil)
 
@@ -20,12 +20,12 @@ enum Signals {
         return set
     }
 
-    /// Has the signals answered by `handler` from now on, each time one comes.
+    /// Calls `handler` from now on, each time a signal comes.
     static func onStop(_ handler: @escaping @Sendable () -> Void) {
         self.handler.withLock { $0 = handler }
     }
 
-    /// Takes signals until the process ends elsewhere.
+    /// Takes and answers signals until the process ends elsewhere.
     static func answer(_ set: sigset_t) -> Never {
         var set = set
         while true {

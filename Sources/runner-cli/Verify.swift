@@ -48,7 +48,7 @@ struct Verify: StatusCommand {
     }
 }
 
-/// What `verify` found; the JSON is a contract (docs/CLI.md).
+/// The result of `verify`; the JSON is a contract (docs/CLI.md).
 struct VerifyReport: Encodable {
     private let audit: AuditReport
 
@@ -66,7 +66,7 @@ struct VerifyReport: Encodable {
         try container.encode(audit.bytes, forKey: .bytes)
     }
 
-    /// A line a fault and a note, then what it comes to.
+    /// Returns one line for each fault and each note, then the verdict.
     func text(of queue: String) -> String {
         let lines =
             audit.faults.map { "fault: \($0.description)" } + audit.notes.map { "note: \($0)" }

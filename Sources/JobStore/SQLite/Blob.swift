@@ -1,12 +1,13 @@
 internal import CZlib
 
-/// How a segment's outcomes are kept: one byte a job while they change, deflated once
-/// all are final and not alike.
+/// Packs and unpacks a segment's outcomes: one byte a job while they change, deflated once all are
+/// final and not alike.
 ///
 /// The convention is that of SQLite archives (<https://www.sqlite.org/sqlar.html>): a blob as long
-/// as its contents is not deflated; so the `sqlite3` shell reads both with `sqlar_uncompress`.
+/// as its contents is not deflated. So the `sqlite3` shell reads both kinds with
+/// `sqlar_uncompress`.
 enum Blob {
-    /// `bytes`, deflated where that is shorter.
+    /// Returns `bytes`, deflated where the result is shorter.
     static func packed(_ bytes: [UInt8]) -> [UInt8] {
         var packed = [UInt8](repeating: 0, count: Int(compressBound(UInt(bytes.count))))
         var count = UInt(packed.count)
@@ -17,7 +18,8 @@ enum Blob {
         return Array(packed[..<Int(count)])
     }
 
-    /// - Returns: `nil` when `blob` does not inflate to `count` bytes.
+    /// - Returns: The bytes of `blob`, inflated; `nil` when `blob` does not inflate to `count`
+    ///   bytes.
     static func unpacked(_ blob: [UInt8], count: Int) -> [UInt8]? {
         if blob.count == count { return blob }
         var bytes = [UInt8](repeating: 0, count: count)

@@ -1,16 +1,16 @@
-/// Which byte stands for which outcome: the table `outcome`, as far as it was needed.
+/// The bytes that stand for outcomes: the part of the table `outcome` that was needed so far.
 struct CodeBook {
     private var codes: [Outcome: UInt8] = [:]
-    /// Most outcomes are the one before.
+    /// The outcome looked up last, since most outcomes are the same as the one before.
     private var last: (outcome: Outcome, code: UInt8)?
     private var states: [UInt8: Outcome.State] = [:]
-    /// By code.
+    /// The outcomes by their codes.
     private var outcomes = [Outcome?](repeating: nil, count: 256)
 
-    /// Drops what was learnt: a transaction that added codes was rolled back.
+    /// Drops all that was learnt; needed when a transaction that added codes was rolled back.
     mutating func forget() { self = CodeBook() }
 
-    /// The byte for `outcome`; it gets a row when it has none.
+    /// Returns the byte for `outcome`, which gets a row when it has none.
     mutating func code(
         for outcome: Outcome, in connection: borrowing Connection
     ) throws(SQLiteError) -> UInt8 {
@@ -37,7 +37,7 @@ struct CodeBook {
         return code
     }
 
-    /// The state a byte stands for; `nil` for 0 and bytes without a row.
+    /// Returns the state that a byte stands for; `nil` for 0 and for bytes without a row.
     mutating func state(
         of code: UInt8, in connection: borrowing Connection
     ) throws(SQLiteError) -> Outcome.State? {
@@ -51,7 +51,8 @@ struct CodeBook {
         return state
     }
 
-    /// The outcome a byte stands for; `nil` for 0 and bytes whose row is not there or does not read.
+    /// Returns the outcome that a byte stands for; `nil` for 0 and for bytes whose row is missing
+    /// or unreadable.
     mutating func outcome(
         of code: UInt8, in connection: borrowing Connection
     ) throws(SQLiteError) -> Outcome? {
@@ -75,7 +76,7 @@ struct CodeBook {
         return outcome
     }
 
-    /// The codes the first migration sets aside.
+    /// The code that the first migration sets aside for a state.
     private static func other(_ state: Outcome.State) -> UInt8 {
         switch state {
         case .completed: 1

@@ -15,8 +15,9 @@ struct Connection: ~Copyable {
     private let cache = StatementCache()
 
     /// - Parameters:
-    ///   - readOnly: Then it never writes and never checkpoints.
-    ///   - isImmutable: Nobody else has it open or may change it; it needs no WAL's index then.
+    ///   - readOnly: Whether the connection never writes and never checkpoints.
+    ///   - isImmutable: Whether nobody else has the file open or may change it; the connection then
+    ///     needs no index of the WAL.
     init(path: String, readOnly: Bool, isImmutable: Bool = false) throws(SQLiteError) {
         var handle: OpaquePointer?
         // Without OPEN_URI unless the URI is ours: a file may be called `file:x?y`. NOMUTEX: one
@@ -48,7 +49,7 @@ struct Connection: ~Copyable {
         sqlite3_close_v2(open)
     }
 
-    /// Closes it now; nothing may be called after.
+    /// Closes the connection now; no method may be called afterwards.
     mutating func close() {
         cache.close()
         sqlite3_close_v2(open)
@@ -60,6 +61,8 @@ struct Connection: ~Copyable {
         return open
     }
 
+    /// The URI that opens the file at `path` as one that never changes.
+    ///
     /// > The path is percent-decoded, and ends at the first `?` or `#`.
     /// <https://www.sqlite.org/uri.html>
     private static func immutableURI(_ path: String) -> String {
@@ -75,8 +78,8 @@ struct Connection: ~Copyable {
         return uri + "?immutable=1"
     }
 
-    /// Whether the file was renamed or removed since it was opened: in WAL mode SQLite does not
-    /// ask, and would go on writing to a log that nobody will find.
+    /// Whether the file was renamed or removed since it was opened. In WAL mode SQLite does not
+    /// check this, and would go on writing to a log that nobody will find.
     var hasMoved: Bool {
         var moved: Int32 = 0
         let result = sqlite3_file_control(handle, "main", SQLITE_FCNTL_HAS_MOVED, &moved)
@@ -100,7 +103,7 @@ struct Connection: ~Copyable {
 
     /// Runs one statement that returns no rows.
     ///
-    /// - Returns: How many rows it changed.
+    /// - Returns: The number of rows that the statement changed.
     @discardableResult
     func run(_ sql: String, _ values: Value...) throws(SQLiteError) -> Int {
         let statement = try prepare(sql)
@@ -109,7 +112,7 @@ struct Connection: ~Copyable {
         return changes
     }
 
-    /// The first column of the first row; `nil` when there is no row or it is NULL.
+    /// Returns the first column of the first row; `nil` when there is no row or the column is NULL.
     func int(_ sql: String, _ values: Value...) throws(SQLiteError) -> Int? {
         let statement = try prepare(sql)
         try statement.bind(values)
@@ -117,13 +120,13 @@ struct Connection: ~Copyable {
         return statement.int(0)
     }
 
-    /// The first column of the first row as text; empty when there is none.
+    /// Returns the first column of the first row as text; empty when there is no row.
     func text(_ sql: String) throws(SQLiteError) -> String {
         let statement = try prepare(sql)
         return try statement.step() ? statement.text(0) : ""
     }
 
-    /// Rows the last statement changed.
+    /// The number of rows that the last statement changed.
     var changes: Int { Int(sqlite3_changes64(handle)) }
 
     var lastInsertID: Int { Int(sqlite3_last_insert_rowid(handle)) }

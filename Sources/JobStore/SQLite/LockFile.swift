@@ -3,10 +3,11 @@ internal import Glibc
 
 /// Kernel locks between processes, on a file of their own beside the queue.
 ///
-/// On its own file, because closing any descriptor of the database outside SQLite drops all of the
-/// process's locks on it (<https://www.sqlite.org/howtocorrupt.html>, 2.2). By open file
-/// description (`F_OFD_SETLK`), so that the kernel frees them with the process, however it ends.
-/// Byte 0 is the right to run, byte 1 the right to write; the text after them names the runner.
+/// The locks have their own file, because closing any descriptor of the database outside SQLite
+/// drops all of the process's locks on the database (<https://www.sqlite.org/howtocorrupt.html>,
+/// 2.2). The locks belong to an open file description (`F_OFD_SETLK`), so that the kernel frees
+/// them with the process, however it ends. Byte 0 is the right to run, byte 1 the right to write;
+/// the text after them names the runner.
 struct LockFile: ~Copyable {
     enum Right: Int {
         case run = 0
@@ -16,7 +17,7 @@ struct LockFile: ~Copyable {
     private let path: String
     private let descriptor: Int32
 
-    /// - Throws: Why the file cannot be opened or made.
+    /// - Throws: `SystemError` when the file cannot be opened or made.
     init(path: String, readOnly: Bool) throws(SystemError) {
         let flags = (readOnly ? O_RDONLY : O_RDWR | O_CREAT) | O_CLOEXEC | O_NOFOLLOW
         let descriptor = open(path, flags, 0o600)
@@ -29,7 +30,7 @@ struct LockFile: ~Copyable {
 
     /// Takes a right, waiting up to `patienceMillis`.
     ///
-    /// - Returns: Whether it is ours now.
+    /// - Returns: Whether this lock file holds the right now.
     func take(_ right: Right, patienceMillis: Int) throws(SystemError) -> Bool {
         // The kernel knows no timeout for locks; a write transaction lasts about a millisecond.
         var waitedMillis = 0
@@ -48,9 +49,9 @@ struct LockFile: ~Copyable {
         }
     }
 
-    /// Takes the right to write, for as long as a write transaction can be waited for.
+    /// Takes the right to write, waiting up to 10 s for another writer.
     ///
-    /// - Parameter queue: Its name, for messages.
+    /// - Parameter queue: The name of the queue, for messages.
     func takeToWrite(_ queue: String) throws(QueueError) {
         let isOurs: Bool
         do {
@@ -65,7 +66,8 @@ struct LockFile: ~Copyable {
         }
     }
 
-    /// Whether others who open the path find our file: removed, it keeps out nobody.
+    /// Whether the path still leads to this file. A lock on a file that was removed keeps nobody
+    /// out.
     private var isInPlace: Bool {
         var (ours, theirs) = (stat(), stat())
         return fstat(descriptor, &ours) == 0 && stat(path, &theirs) == 0
@@ -84,14 +86,14 @@ struct LockFile: ~Copyable {
         return lock.l_type != Int16(F_UNLCK)
     }
 
-    /// Leaves the holder's process ID for others to name.
+    /// Writes the holder's process ID into the file, so that others can name the holder.
     func writeHolder(pid: Int) {
         let text = Array("\n\n\(pid)\n".utf8)
         _ = ftruncate(descriptor, 0)
         _ = pwrite(descriptor, text, text.count, 0)
     }
 
-    /// The process ID the last holder of the right to run left.
+    /// Reads the process ID that the last holder of the right to run wrote.
     func readHolder() -> Int? {
         var bytes = [UInt8](repeating: 0, count: 32)
         let count = pread(descriptor, &bytes, bytes.count, 0)

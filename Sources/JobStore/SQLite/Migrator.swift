@@ -2,10 +2,11 @@ internal import Migrations
 
 /// Brings a queue file to the latest schema, each version in one transaction.
 enum Migrator {
-    /// The schema this program knows.
+    /// The version of the schema that this program knows.
     static var latest: Int { Schema.scripts.count }
 
-    /// Fills the empty file at `path`; it is complete and synced when this returns.
+    /// Makes a queue of the empty file at `path`; the file is complete and synced when this method
+    /// returns.
     static func create(at path: String) throws(SQLiteError) {
         var connection = try Connection(path: path, readOnly: false)
         try connection.execute("PRAGMA application_id = \(QueueFile.applicationID)")
@@ -15,7 +16,8 @@ enum Migrator {
         connection.close()
     }
 
-    /// Migrates an older queue. A kill between two versions leaves the first of them, whole.
+    /// Migrates an older queue. A kill between two versions leaves the queue whole, at the first of
+    /// them.
     static func migrate(
         _ connection: borrowing Connection, under lock: borrowing LockFile, path: String
     ) throws {

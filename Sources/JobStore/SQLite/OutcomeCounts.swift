@@ -1,10 +1,12 @@
-/// How many jobs have each outcome, by code; or how many more, or fewer. 0 is no outcome yet.
+/// The number of jobs with each outcome, by code, or the change of that number. Code 0 means no
+/// outcome yet.
 struct OutcomeCounts {
     private var counts = [Int](repeating: 0, count: 256)
-    /// Codes that were added to: a batch of one job has one of them.
+    /// The codes that were added to; `take` looks only at these, since a batch of one job has just
+    /// one.
     private var touched: [UInt8] = []
 
-    /// - Returns: Whether the sum can be counted; if not, it stays as it was.
+    /// - Returns: Whether the sum fits an `Int`; if not, the count stays as it was.
     @discardableResult
     mutating func add(_ change: Int, to code: UInt8) -> Bool {
         let (sum, isTooLarge) = counts[Int(code)].addingReportingOverflow(change)
@@ -14,7 +16,7 @@ struct OutcomeCounts {
         return true
     }
 
-    /// What there is, without zeros; nothing is left.
+    /// Returns the counts other than zero, and sets all counts to zero.
     mutating func take() -> [(code: UInt8, count: Int)] {
         var taken: [(code: UInt8, count: Int)] = []
         for code in touched where counts[Int(code)] != 0 {
@@ -25,7 +27,7 @@ struct OutcomeCounts {
         return taken
     }
 
-    /// What there is of one outcome, of which nothing is left.
+    /// Returns the count of one outcome, and sets it to zero.
     mutating func take(_ code: UInt8) -> Int {
         defer { counts[Int(code)] = 0 }
         return counts[Int(code)]

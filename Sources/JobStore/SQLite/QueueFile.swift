@@ -1,20 +1,21 @@
 internal import Glibc
 internal import Synchronization
 
-/// The file a queue lives in, looked at before SQLite touches it.
+/// The file of a queue, examined before SQLite touches it.
 struct QueueFile {
     /// `PRAGMA application_id` of a queue: "RUNR".
     static let applicationID = 0x5255_4E52
 
     enum State { case missing, present }
 
-    /// As the user named it.
+    /// The path as the user named it.
     let path: String
-    /// With links resolved, so that two names of one queue share one lock.
+    /// The path with links resolved, so that two names of one queue share one lock.
     let resolved: String
     let state: State
 
-    /// - Throws: `.notAQueue` when the file is certainly something else, `.unreadable`.
+    /// - Throws: `.notAQueue` when the file is certainly something else; `.unreadable` when it
+    ///   cannot be opened or read.
     init(path: String) throws(QueueError) {
         self.path = path
         var status = stat()
@@ -94,8 +95,9 @@ struct QueueFile {
         let number: UInt
     }
 
-    /// Descriptors of the files looked at, one a file for the life of the process: to close one
-    /// would drop the locks of every connection this process has to that file.
+    /// The descriptors of the examined files, one for each file. They stay open for the life of the
+    /// process: closing one would drop the locks of every connection that this process has to that
+    /// file.
     private static let looks = Mutex<[FileID: Int32]>([:])
 
     /// The first 100 bytes of a file; fewer when it is shorter.
@@ -114,7 +116,7 @@ struct QueueFile {
         return Array(bytes[..<count])
     }
 
-    /// Whether a log with changes of this queue, or what is left of one, stands beside it.
+    /// Whether a log with changes of this queue, or the rest of one, lies beside the file.
     var hasLog: Bool {
         var status = stat()
         return stat(resolved + "-wal", &status) == 0 && status.st_size > 0
@@ -122,7 +124,7 @@ struct QueueFile {
 
     var lockPath: String { resolved + "-lock" }
 
-    /// - Returns: `nil` for those who only look, and where there is no queue to work on.
+    /// - Returns: `nil` when the access is read-only, and when there is no queue to work on.
     func openLock(_ access: SQLiteQueue.Access) throws(QueueError) -> LockFile? {
         if access == .read || access == .write && state == .missing { return nil }
         do {
@@ -132,15 +134,16 @@ struct QueueFile {
         }
     }
 
-    /// Makes an empty queue: beside it, then renamed, so that no moment shows half a queue.
+    /// Makes an empty queue in a file beside its place and renames that file into place, so that no
+    /// moment shows half a queue.
     func create(under lock: borrowing LockFile) throws(QueueError) {
         do {
             try lock.takeToWrite(path)
             defer { lock.release(.write) }
             var status = stat()
             if stat(resolved, &status) == 0, status.st_size > 0 { return }  // made while we waited
-            // SQLite would read it into the new queue; and it may hold the only copy of the marks of
-            // a queue that was moved away.
+            // SQLite would read the log into the new queue; and the log may hold the only copy of
+            // the marks of a queue that was moved away.
             guard !hasLog else {
                 throw QueueError(
                     .notAQueue,
@@ -171,7 +174,7 @@ struct QueueFile {
         for suffix in ["", "-journal", "-wal", "-shm"] { unlink(draft + suffix) }
     }
 
-    /// A rename is durable once its folder is synced.
+    /// Syncs the folder, which makes a rename in it durable.
     private func syncFolder() throws(SystemError) {
         let folder = resolved.lastIndex(of: "/").map { String(resolved[...$0]) } ?? "."
         let descriptor = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC)

@@ -1,13 +1,13 @@
 internal import CSQLite
 
-/// A result code of SQLite, so that one we do not know survives.
+/// A result code of SQLite; a code that this program does not know is kept as it is.
 struct ResultCode: RawRepresentable, Hashable, Sendable {
     let rawValue: Int32
 
     /// The code without its extension in the upper bytes.
     var primary: Int32 { rawValue & 0xFF }
 
-    /// The file, or what must stand beside it, cannot be opened.
+    /// Whether the file, or a file that must lie beside it, cannot be opened.
     var isUnopenable: Bool { primary == SQLITE_CANTOPEN || primary == SQLITE_READONLY }
 
     /// SQLITE_READONLY_DBMOVED, a macro Swift does not import.

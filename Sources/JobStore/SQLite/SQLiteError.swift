@@ -1,6 +1,6 @@
 internal import CSQLite
 
-/// A call of SQLite that failed: its code, what it said, and the statement.
+/// A failed call of SQLite: its code, its message and the statement.
 struct SQLiteError: Error, CustomStringConvertible {
     let code: ResultCode
     let message: String
@@ -10,7 +10,7 @@ struct SQLiteError: Error, CustomStringConvertible {
         sql.isEmpty ? "\(message) (\(code.rawValue))" : "\(message) (\(code.rawValue)) in: \(sql)"
     }
 
-    /// What it means for the queue at `path`: each code has one defined end.
+    /// Translates the error into one of the queue at `path`; each code has one defined result.
     func queueError(at path: String) -> QueueError {
         switch code.primary {
         case _ where code.primary == SQLITE_FULL || code == .noRoomForSharedMemory:

@@ -53,9 +53,9 @@ extension SQLiteQueue {
         lock?.writeHolder(pid: pid)
     }
 
-    /// About how many requests dead runners made without marking them: those in flight and those of
-    /// one commit interval, here taken twice since a commit takes time itself. A runner that died
-    /// before its first commit counts one full commit.
+    /// Estimates the number of requests that dead runners made and did not mark: the requests in
+    /// flight, and those of one commit interval, taken twice since a commit itself takes time. A
+    /// runner that died before its first commit counts with one full commit.
     private func requestsProbablyUnmarked() throws -> Int {
         try connection.int(
             """
@@ -64,9 +64,9 @@ extension SQLiteQueue {
             """) ?? 0
     }
 
-    /// Ends every lease: segments nobody began go back to their span, the others stay open.
+    /// Ends every lease: segments that nobody began go back to their span, the others stay open.
     ///
-    /// - Returns: How many jobs were held and not marked.
+    /// - Returns: The number of jobs that were held and not marked.
     private func giveBack() throws -> Int {
         var held = 0
         var untouched: [(batch: Int, first: Int, count: Int)] = []

@@ -72,9 +72,10 @@ extension SQLiteQueue {
         return false
     }
 
-    /// Leases segments an earlier run began.
+    /// Leases segments that an earlier run began.
     private func claimOpen(in others: OtherBatches, _ claimed: inout ClaimedSegments) throws {
-        // All are read before the first is written: what a statement reads must not change under it.
+        // All are read before the first is written: rows must not change under a statement that
+        // reads them.
         let known = claimed.segments.count
         var firsts: [Int] = []
         let open = try connection.prepare(
@@ -149,10 +150,10 @@ extension SQLiteQueue {
         }
     }
 
-    /// The batch a row was joined with: its columns are the first four, what it was joined by is
-    /// the fifth.
+    /// Returns the batch that a row was joined with. The first four columns of the row are the
+    /// batch's; the fifth is the batch ID that the join was made by.
     ///
-    /// - Parameter last: That of the row before, which it often is again.
+    /// - Parameter last: The batch of the row before, which is often the same.
     private func joinedBatch(
         in row: borrowing Statement, like last: Batch?
     ) throws(QueueError) -> Batch {
@@ -161,7 +162,9 @@ extension SQLiteQueue {
         return try batch(in: row)
     }
 
-    /// - Throws: `.damaged` when they are not positions of the batch.
+    /// Returns the positions of a run of jobs as read from the file.
+    ///
+    /// - Throws: `.damaged` when the batch has no such positions.
     private func positions(
         _ first: Int, _ count: Int, of batch: Batch
     ) throws(QueueError) -> Range<Int> {
@@ -195,9 +198,9 @@ extension SQLiteQueue {
     }
 }
 
-/// Segments while they are gathered, until there are enough.
+/// The segments of a claim while they are gathered, until there are enough.
 private struct ClaimedSegments {
-    /// The most at once: batches of a few jobs each must not make a long transaction.
+    /// The most segments in one claim: batches of a few jobs each must not make a long transaction.
     static let countMax = 4096
 
     let jobsMin: Int
@@ -214,9 +217,9 @@ private struct ClaimedSegments {
     }
 }
 
-/// A condition on `batch_id`; none where nothing is skipped, which is nearly always.
+/// An SQL condition on `batch_id`; empty when nothing is skipped, which is nearly always so.
 private struct OtherBatches {
-    /// To be appended to a WHERE; its one parameter, if any, is bound to `values`.
+    /// The text to append to a WHERE; its one parameter, if any, is bound to `values`.
     let condition: String
     let values: [Value]
 

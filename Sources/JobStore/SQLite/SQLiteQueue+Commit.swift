@@ -33,7 +33,7 @@ extension SQLiteQueue {
         }
     }
 
-    /// A segment while its marks are applied.
+    /// A segment while marks are applied to it.
     private struct WorkingSegment {
         let rowID: Int
         let batch: Int
@@ -101,7 +101,8 @@ extension SQLiteQueue {
         tally.add(1, to: new)
     }
 
-    /// Keeps the row in `retry` in step with the mark, and fences marks of retries by it.
+    /// Keeps the row in `retry` in step with the mark, and refuses the mark of a retry when this
+    /// runner does not hold the row.
     private func moveRetry(_ mark: Mark) throws {
         let changed: Int
         switch (mark.outcome.state == .retrying, mark.attempt) {

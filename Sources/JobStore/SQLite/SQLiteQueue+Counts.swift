@@ -28,8 +28,8 @@ extension SQLiteQueue {
         }
     }
 
-    /// Whether a runner lives, this process's included: leases of any other are void. `nil` when
-    /// it cannot be known.
+    /// Whether a runner is alive, this process included; leases of any other runner are void. `nil`
+    /// when this cannot be known.
     var isRunLive: Bool? {
         if runnerID != nil { return true }
         if let isTaken = lock?.isTaken(.run) { return isTaken }
@@ -37,7 +37,7 @@ extension SQLiteQueue {
             // Opened for each look: the file may be made, or be allowed to us, meanwhile.
             return try LockFile(path: lockPath, readOnly: true).isTaken(.run)
         } catch {
-            // Who runs has made the file; another user's we may not even open.
+            // A runner has made the file; another user's file may not be open to us.
             return error.number == ENOENT ? false : nil
         }
     }

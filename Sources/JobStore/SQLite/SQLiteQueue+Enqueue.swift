@@ -25,7 +25,9 @@ extension SQLiteQueue {
         }
     }
 
-    /// - Throws: `QueueError` `.damaged` when it is not there or does not read.
+    /// Reads a batch.
+    ///
+    /// - Throws: `QueueError` `.damaged` when the batch is missing or unreadable.
     func batch(_ id: Batch.ID) throws -> Batch {
         let statement = try connection.prepare(
             "SELECT id, first_id, count, url FROM batch WHERE id = ?")
@@ -34,9 +36,9 @@ extension SQLiteQueue {
         return try batch(in: statement)
     }
 
-    /// The batch in a row of its ID, first ID, count and URL.
+    /// Reads the batch from a row of its ID, first ID, count and URL.
     ///
-    /// - Throws: `.damaged` when it does not read.
+    /// - Throws: `.damaged` when the row is unreadable.
     func batch(in row: borrowing Statement) throws(QueueError) -> Batch {
         let (id, first, count) = (row.int(0), row.int(1), row.int(2))
         guard first >= 0, count >= 1, !first.addingReportingOverflow(count).overflow,
@@ -51,7 +53,7 @@ extension SQLiteQueue {
         damaged("batch \(id) is missing or unreadable")
     }
 
-    /// An error for what contradicts itself.
+    /// Makes the error for a queue that contradicts itself.
     func damaged(_ what: String) -> QueueError {
         QueueError(.damaged, "the queue \(path) is damaged: \(what); restore a copy")
     }

@@ -47,7 +47,7 @@ extension SQLiteQueue {
         return LedgerPage(runs: draft.runs, next: nil)
     }
 
-    /// Where the last span or segment begins that does so at `position` or before.
+    /// The start of the last span or segment that begins at `position` or before.
     private func startOfPiece(holding position: Int, in batch: Batch) throws -> Int {
         if position == 0 { return 0 }
         let start = try connection.int(
@@ -81,7 +81,7 @@ extension SQLiteQueue {
         return first..<first + count
     }
 
-    /// Adds the jobs `wanted` of a segment, whose row `pieces` is at.
+    /// Adds the jobs `wanted` of a segment, the one in the current row of `pieces`.
     private func unfold(
         _ pieces: borrowing Statement, _ segment: Range<Int>, _ wanted: Range<Int>,
         of batch: Batch, isLive: Bool, into draft: inout PageDraft
@@ -113,7 +113,7 @@ extension SQLiteQueue {
         }
     }
 
-    /// Positions whose next attempt a runner holds.
+    /// The positions of retries that a runner holds.
     private func retriesTried(_ positions: Range<Int>, of batch: Batch) throws -> Set<Int> {
         let statement = try connection.prepare(
             """
@@ -140,7 +140,7 @@ extension SQLiteQueue {
         return outcome
     }
 
-    /// Where a job stands that nobody holds.
+    /// The state of a job that no runner holds.
     private static func state(_ outcome: Outcome?) -> JobState {
         switch outcome?.state {
         case nil: .available
@@ -151,13 +151,14 @@ extension SQLiteQueue {
     }
 }
 
-/// The runs of a page while they are gathered; neighbours that stand alike become one.
+/// The runs of a page while they are gathered; neighbouring runs with the same state and outcome
+/// become one.
 private struct PageDraft {
     private(set) var runs: [LedgerPage.Run] = []
-    /// Runs that were added, though they may have become one: what a page may cost is bounded.
+    /// The number of runs that were added, even if they became one; it bounds the cost of a page.
     private var added = 0
 
-    /// Whether the page ends with the span or segment it is at, which adds 4,096 runs at most.
+    /// Whether the page ends after the current span or segment, which adds 4,096 runs at most.
     var isFull: Bool { added >= 4096 }
 
     mutating func add(

@@ -2,7 +2,7 @@ extension SQLiteQueue {
     public func output() throws(QueueError) -> QueueOutput { try read { try readOutput() } }
 
     func readOutput() throws -> QueueOutput {
-        // Who only looks does not migrate.
+        // A queue opened for reading is not migrated.
         guard try schemaVersion() >= 2 else {
             return QueueOutput(settings: nil, files: [], completedBefore: 0)
         }

@@ -1,5 +1,6 @@
 extension SQLiteQueue {
-    /// Puts a run of like jobs in its place; with neighbours that are alike it becomes one row.
+    /// Inserts a run of jobs with the same outcome, and merges it with neighbours of that outcome
+    /// into one row.
     func insertSpan(batch: Int, first: Int, count: Int, outcome: UInt8) throws {
         var (first, count) = (first, count)
         if first > 0 {

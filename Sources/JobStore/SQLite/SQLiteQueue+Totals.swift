@@ -1,5 +1,6 @@
 extension SQLiteQueue {
-    /// Counts jobs of any batch, more or fewer, under an outcome's code; 0: no outcome yet.
+    /// Adds `change`, which may be negative, to the total of an outcome's code over all batches.
+    /// Code 0 means no outcome yet.
     func add(_ change: Int, toTotalOf code: UInt8) throws {
         if change > 0 {
             try connection.run(
@@ -16,9 +17,9 @@ extension SQLiteQueue {
         }
     }
 
-    /// All jobs of the queue.
+    /// Returns the number of all jobs of the queue.
     ///
-    /// - Throws: `QueueError` `.damaged` when there cannot be so many, or so few.
+    /// - Throws: `QueueError` `.damaged` when a total is negative or the sum overflows.
     func jobCount() throws -> Int {
         let totals = try connection.prepare("SELECT outcome, count FROM \(try totals())")
         try totals.bind([])
@@ -33,9 +34,10 @@ extension SQLiteQueue {
         return sum
     }
 
-    /// What stands behind FROM to read `outcome` and `count`, 0 being no outcome yet.
+    /// The text after FROM with which a query reads `outcome` and `count`; outcome 0 means no
+    /// outcome yet.
     func totals() throws -> String {
-        // Who only looks does not migrate: then all tallies are added up.
+        // A queue opened for reading is not migrated: then all tallies are added up.
         try schemaVersion() >= 3
             ? "total"
             : """
@@ -46,6 +48,6 @@ extension SQLiteQueue {
             """
     }
 
-    /// The version of the file's schema; a queue opened for looking may have an older one.
+    /// The version of the file's schema; a queue opened for reading may have an older one.
     func schemaVersion() throws -> Int { try connection.int("PRAGMA user_version") ?? 0 }
 }

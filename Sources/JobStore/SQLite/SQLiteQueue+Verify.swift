@@ -13,8 +13,8 @@ extension SQLiteQueue {
         }
     }
 
-    /// Walks all batches with what they are made of, each table once and in order. The tables are
-    /// believed nothing, not even that a number is one.
+    /// Walks all batches with their spans, segments, tallies and retries, each table once and in
+    /// order. Nothing in the tables is trusted, not even that a number is a number.
     private func verifyBatches(_ faults: inout Faults) throws {
         let batches = try connection.prepare("SELECT id, count FROM batch ORDER BY id")
         try batches.bind([])
@@ -147,7 +147,7 @@ extension SQLiteQueue {
         }
     }
 
-    /// - Parameter found: By outcome, jobs of the batch; nothing is left.
+    /// - Parameter found: The jobs of the batch by outcome; this call empties it.
     private func verifyTally(
         of batch: Int, _ walk: inout BatchWalk, _ found: inout OutcomeCounts,
         _ faults: inout Faults
@@ -176,7 +176,7 @@ extension SQLiteQueue {
         }
     }
 
-    /// - Parameter found: By outcome, jobs of all batches.
+    /// - Parameter found: The jobs of all batches by outcome.
     private func verifyTotals(_ found: OutcomeCounts, _ faults: inout Faults) throws {
         var found = found
         var kept = OutcomeCounts()
@@ -217,7 +217,8 @@ extension SQLiteQueue {
     }
 }
 
-/// Sentences, of which the first are kept and the rest counted: a file may be wrong in each row.
+/// The faults found, a sentence each. The first sentences are kept and the rest counted, since a
+/// file may be wrong in each row.
 private struct Faults {
     private static let sentencesMax = 1000
     private var kept: [String] = []
@@ -230,14 +231,15 @@ private struct Faults {
     var sentences: [String] { more == 0 ? kept : kept + ["and \(more) more faults"] }
 }
 
-/// A span or a segment, as far as it reads.
+/// A span or segment whose row could be read.
 private struct Piece {
     let jobs: Range<Int>
     let isSpan: Bool
-    /// The outcome of a span's jobs, or how many of a segment's are to do.
+    /// The outcome of a span's jobs, or the number of a segment's jobs to do.
     let value: Int
 
-    /// - Parameter row: The batch, the first job, how many, 0 for a span or 1, and the value.
+    /// - Parameter row: A row of the batch, the first job, the number of jobs, 0 for a span or 1
+    ///   for a segment, and the value.
     init?(_ row: borrowing Statement) {
         guard let first = row.number(1), let count = row.number(2), first >= 0, count >= 1,
             count <= Int.max - first, let value = row.number(4)
@@ -248,9 +250,9 @@ private struct Piece {
     }
 }
 
-/// What batches are made of, passed in the order of batches.
+/// A walk over the spans, segments, tallies and retries of batches, in the order of batches.
 private struct BatchWalk: ~Copyable {
-    /// Rows that belong to nothing.
+    /// The number of rows that belong to no batch or, of retries, to no segment.
     struct Strays {
         var spans = 0
         var segments = 0
@@ -258,12 +260,12 @@ private struct BatchWalk: ~Copyable {
         var retries = 0
     }
 
-    /// Spans and segments.
+    /// The rows of spans and segments.
     var pieces: BatchRows
     var tallies: BatchRows
     var retries: BatchRows
     private(set) var strays = Strays()
-    /// By outcome, jobs of the batches passed.
+    /// The jobs of the batches passed so far, by outcome.
     var total = OutcomeCounts()
 
     init(
@@ -274,7 +276,8 @@ private struct BatchWalk: ~Copyable {
         self.retries = retries
     }
 
-    /// Passes what is left of the batches before one; of all where there is none.
+    /// Passes the remaining rows of batches before `batch`, or all remaining rows when `batch` is
+    /// `nil`, and counts them as strays.
     mutating func passStrays(before batch: Int?) throws {
         while pieces.isBefore(batch) {
             if pieces.row.int(3) == 0 { strays.spans += 1 } else { strays.segments += 1 }
@@ -292,7 +295,7 @@ private struct BatchWalk: ~Copyable {
 
     /// Passes the retries up to the end of a segment.
     ///
-    /// - Returns: Positions of those in it, in order.
+    /// - Returns: The positions of the retries in the segment, in order.
     mutating func passRetries(of segment: Range<Int>, in batch: Int) throws -> [Int] {
         var positions: [Int] = []
         while retries.isAt(batch) {
@@ -309,9 +312,10 @@ private struct BatchWalk: ~Copyable {
     }
 }
 
-/// Rows by rising batch, whose ID is the first column, looked at one after another.
+/// Rows in the order of their batches, read one after another. The first column is the ID of the
+/// batch.
 private struct BatchRows: ~Copyable {
-    /// The row it is at, if any.
+    /// The statement, at its current row if there is one.
     let row: Statement
     private var hasRow = false
 
@@ -325,7 +329,8 @@ private struct BatchRows: ~Copyable {
 
     func isAt(_ batch: Int) -> Bool { hasRow && row.number(0) == batch }
 
-    /// Whether it is at a row of a batch before this one, or of nothing that could be a batch.
+    /// Whether the current row is of a batch before `batch`, or has no number as its batch. `nil`
+    /// comes after all batches.
     func isBefore(_ batch: Int?) -> Bool {
         guard hasRow else { return false }
         guard let batch, let its = row.number(0) else { return true }

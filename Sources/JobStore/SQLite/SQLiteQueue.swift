@@ -3,14 +3,14 @@ internal import Glibc
 
 /// The default store: a queue in one SQLite file.
 ///
-/// One read-write connection a process, on its own thread, alone writes and checkpoints; across
-/// processes each write transaction, with the checkpoint it may end in, holds a lock on a separate
-/// lock file. SQLite 3.7.0–3.51.2 can corrupt a WAL database otherwise, when one connection
+/// In each process only one read-write connection, on its own thread, writes and checkpoints.
+/// Between processes, each write transaction, with the checkpoint it may end in, holds a lock on a
+/// separate lock file. Otherwise SQLite 3.7.0–3.51.2 can corrupt a WAL database when one connection
 /// checkpoints while another commits (<https://www.sqlite.org/wal.html#walresetbug>).
 public actor SQLiteQueue: JobQueue {
-    /// What a queue is opened for.
+    /// The purpose a queue is opened for.
     public enum Access: Sendable {
-        /// Looking: never writes, never checkpoints.
+        /// Reading: never writes, never checkpoints.
         case read
         /// Working on a queue that must exist.
         case write
@@ -18,7 +18,7 @@ public actor SQLiteQueue: JobQueue {
         case create
     }
 
-    /// As the user named it, for messages.
+    /// The path as the user named it, for messages.
     nonisolated let path: String
     nonisolated let thread = BlockingThread()
     nonisolated public var unownedExecutor: UnownedSerialExecutor {
@@ -26,17 +26,20 @@ public actor SQLiteQueue: JobQueue {
     }
 
     var connection: Connection
-    /// `nil` when opened for looking.
+    /// The lock file; `nil` when the queue was opened for reading.
     let lock: LockFile?
     let lockPath: String
-    /// Our epoch while attached.
+    /// The epoch of this process, its ID in the table `runner`, while it is attached; `nil`
+    /// otherwise.
     var runnerID: Int?
     var codes = CodeBook()
 
-    /// Opens the queue at `path`. Blocks for a few milliseconds, or up to 10 s while it is locked.
+    /// Opens the queue at `path`. Blocks for a few milliseconds, or up to 10 s while the queue is
+    /// locked.
     ///
     /// - Throws: `.missing`, `.notAQueue`, `.newer`, `.damaged`, `.unreadable`, `.readOnly`,
-    ///   `.busy`, `.full`, `.io`; the file is then as it was, and at most a lock file beside it is new.
+    ///   `.busy`, `.inUse`, `.full`, `.io`. The file is then as it was before, and at most a lock
+    ///   file beside it is new.
     public init(path: String, access: Access) throws(QueueError) {
         if let number = thread.startFailure {
             throw QueueError(
@@ -124,15 +127,15 @@ public actor SQLiteQueue: JobQueue {
 
     // MARK: - Transactions
 
-    /// Runs `body` in one short write transaction: all of it happens or nothing.
+    /// Runs `body` in one short write transaction: either all of it happens or nothing.
     func write<Result>(_ body: () throws -> Result) throws(QueueError) -> Result {
         guard try lock?.takeToWrite(path) != nil else {
             throw QueueError(.readOnly, "the queue \(path) was opened for looking only")
         }
         defer { lock?.release(.write) }
         do {
-            // > A deferred transaction that upgrades can fail with SQLITE_BUSY_SNAPSHOT whatever the
-            // > busy timeout. <https://www.sqlite.org/lang_transaction.html>
+            // > A deferred transaction that upgrades can fail with SQLITE_BUSY_SNAPSHOT whatever
+            // > the busy timeout. <https://www.sqlite.org/lang_transaction.html>
             try connection.run("BEGIN IMMEDIATE")
             do {
                 if connection.hasMoved {
@@ -152,7 +155,7 @@ public actor SQLiteQueue: JobQueue {
         }
     }
 
-    /// Runs `body` on one snapshot.
+    /// Runs `body` on one snapshot of the queue.
     func read<Result>(_ body: () throws -> Result) throws(QueueError) -> Result {
         do {
             try connection.run("BEGIN")
@@ -172,7 +175,7 @@ public actor SQLiteQueue: JobQueue {
     }
 }
 
-/// Unix time in µs.
+/// The current Unix time in µs.
 func unixTimeMicros() -> Int {
     var time = timespec()
     clock_gettime(CLOCK_REALTIME, &time)

@@ -1,14 +1,14 @@
 internal import CSQLite
 
-/// Statements that nobody uses at present, prepared for the next who needs the same: a commit is a
-/// handful of them, and to prepare one costs as much as to run it.
+/// Prepared statements that are not in use, kept for the next use of the same SQL. A commit runs a
+/// handful of statements, and preparing one costs as much as running it.
 final class StatementCache {
     private var idle: [String: OpaquePointer] = [:]
     private var isClosed = false
 
     func take(_ sql: String) -> OpaquePointer? { idle.removeValue(forKey: sql) }
 
-    /// Ends what the statement does, and keeps it.
+    /// Resets a statement and keeps it.
     func giveBack(_ handle: OpaquePointer, _ sql: String) {
         // A second one of the same, in use at the same time, is not worth keeping.
         guard !isClosed, idle[sql] == nil else {
@@ -20,7 +20,8 @@ final class StatementCache {
         idle[sql] = handle
     }
 
-    /// Before the connection is closed, which open statements would keep alive.
+    /// Finalizes all statements. This must come before the connection is closed, which open
+    /// statements would keep alive.
     func close() {
         isClosed = true
         for handle in idle.values { sqlite3_finalize(handle) }
@@ -28,7 +29,8 @@ final class StatementCache {
     }
 }
 
-/// Has one prepared statement for itself. It never leaves the function that prepared it.
+/// The sole owner of one prepared statement. It never outlives the call of the queue that prepared
+/// it.
 struct Statement: ~Copyable {
     private let handle: OpaquePointer
     private let sql: String
@@ -60,7 +62,7 @@ struct Statement: ~Copyable {
         }
     }
 
-    /// Binds, runs to the end and forgets the rows.
+    /// Binds `values`, runs the statement to its end and ignores its rows.
     borrowing func run(_ values: Value...) throws(SQLiteError) {
         try bind(values)
         while try step() {}
@@ -81,7 +83,8 @@ struct Statement: ~Copyable {
 
     borrowing func int(_ column: Int32) -> Int { Int(sqlite3_column_int64(handle, column)) }
 
-    /// `nil` when it is something else than an integer, which only a damaged table holds.
+    /// Returns the integer in a column; `nil` when the column holds something else, as only a
+    /// damaged table does.
     borrowing func number(_ column: Int32) -> Int? {
         sqlite3_column_type(handle, column) == SQLITE_INTEGER ? int(column) : nil
     }

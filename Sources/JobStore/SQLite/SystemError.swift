@@ -1,6 +1,6 @@
 internal import Glibc
 
-/// An `errno`, with what it says.
+/// An `errno`, with its description.
 struct SystemError: Error, CustomStringConvertible {
     let number: Int32
 
@@ -12,14 +12,14 @@ struct SystemError: Error, CustomStringConvertible {
             : String(cString: strerror(number))
     }
 
-    /// What it means where something beside or under the queue was to be made.
+    /// The error of a queue when `what`, the queue's file or one beside it, cannot be made.
     func unmakable(_ what: String) -> QueueError {
         QueueError(
             number == ENOSPC ? .full : .readOnly,
             "\(what) cannot be made: \(self); check the folder and its permissions")
     }
 
-    /// What it means where the lock of `queue` was to be taken.
+    /// The error when the lock of `queue` cannot be taken.
     func untakable(_ queue: String) -> QueueError {
         QueueError(.io, "the lock of the queue \(queue) cannot be taken: \(self)")
     }

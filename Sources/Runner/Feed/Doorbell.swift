@@ -1,11 +1,11 @@
 internal import Synchronization
 
-/// Wakes the one task that waits for something to do. Ringing before it waits is not lost.
+/// Wakes the one task that waits for something to do. A ring before the task waits is not lost.
 final class Doorbell: Sendable {
     private struct State {
         var isRung = false
         var waiting: UnsafeContinuation<Void, Never>?
-        /// When the earliest alarm rings, on the monotonic clock; `nil` when none is set.
+        /// The time of the earliest alarm, on the monotonic clock; `nil` when none is set.
         var alarmMicros: Int?
     }
 
@@ -34,8 +34,9 @@ final class Doorbell: Sendable {
         }
     }
 
-    /// Rings at that time, unless an earlier alarm does: it is cheaper to wake once too often than
-    /// to cancel an alarm, whose memory the runtime keeps until its time has come.
+    /// Sets an alarm that rings at `time`, unless an earlier one is set. Alarms are never
+    /// cancelled: waking once too often is cheaper than cancelling an alarm, whose memory the
+    /// runtime keeps until its time has come.
     private func setAlarm(atMicros time: Int) {
         let isEarliest = state.withLock { state in
             if let set = state.alarmMicros, set <= time { return false }

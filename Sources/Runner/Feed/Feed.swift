@@ -1,7 +1,7 @@
 internal import JobStore
 internal import Synchronization
 
-/// Drives a `JobFeed`: claims from the queue ahead of need and wakes loops that ran out.
+/// Drives a `JobFeed`: claims from the queue ahead of need and wakes loops that ran out of jobs.
 final class Feed: Sendable {
     private let state: Mutex<JobFeed>
     private let batches = Mutex<[Batch.ID: RunningBatch]>([:])
@@ -10,7 +10,8 @@ final class Feed: Sendable {
     private let queue: any JobQueue
     private let patience: Patience
 
-    /// - Parameter wakeLoops: Called when loops that had too few jobs may ask again; must not block.
+    /// - Parameter wakeLoops: Called when loops that had too few jobs may ask again; must not
+    ///   block.
     init(
         queue: any JobQueue, state: JobFeed, patience: Patience,
         wakeLoops: @escaping @Sendable () -> Void
@@ -23,9 +24,9 @@ final class Feed: Sendable {
 
     /// Claims until nothing is left to fetch, or until drained.
     ///
-    /// - Parameter maxStallMicros: How long there may be nothing to do but to wait for what is out of
-    ///   reach.
-    /// - Returns: Whether it ended because of a stall.
+    /// - Parameter maxStallMicros: The time in µs for which the run may have nothing to do but wait
+    ///   for hosts out of reach, or for this machine.
+    /// - Returns: Whether the run ended because of a stall.
     func run(maxStallMicros: Int) async throws(QueueError) -> Bool {
         while !Task.isCancelled {
             let now = Now.read()
@@ -60,7 +61,7 @@ final class Feed: Sendable {
         return false
     }
 
-    /// What a loop gets of its request for jobs.
+    /// The feed's answer to a loop that asked for jobs.
     struct Handout {
         var isClosed = false
         /// Hosts that are out of reach: attempts that fail to reach them are to be given back.
@@ -69,7 +70,7 @@ final class Feed: Sendable {
 
     /// Appends up to `limit` jobs to `runs`. Never blocks for long; called by loops.
     ///
-    /// - Parameter inFlightMax: How many requests there is memory for.
+    /// - Parameter inFlightMax: The number of requests that there is memory for.
     func take(
         _ limit: Int, into runs: inout RunQueue, at now: Now, inFlightMax: Int = .max
     ) -> Handout {
@@ -89,11 +90,12 @@ final class Feed: Sendable {
     struct Standing {
         /// Hosts that are out of reach: attempts that fail to reach them are to be given back.
         var tripped: Set<Lane.ID> = []
-        /// Nothing is on its way: what ended need not wait for company before it is committed.
+        /// Whether no request is in flight. Then ended jobs need not wait for others before they
+        /// are committed.
         var isIdle = false
     }
 
-    /// Takes in what ended on a loop.
+    /// Takes in the report of what ended on a loop in a turn.
     @discardableResult
     func ended(_ turn: TurnReport, at now: Now) -> Standing {
         let (standing, ring, mayGoOn) = state.withLock { state in
@@ -123,24 +125,26 @@ final class Feed: Sendable {
         if isStarved { wakeLoops() }
     }
 
-    /// Hands out no more; what is in flight may end.
+    /// Stops handing out jobs; requests in flight may end.
     func drain() {
         state.withLock { $0.drain() }
         bell.ring()
         wakeLoops()
     }
 
-    /// Of output, waiting for their commit.
+    /// Bytes of output that wait for their commit.
     var unmarkedBytes: Int { state.withLock { $0.unmarkedBytes } }
 
-    /// For showing.
+    /// Requests in flight, for display.
     var inFlight: Int { state.withLock { $0.inFlight } }
     var troubles: [JobFeed.Trouble] { state.withLock { $0.troubles } }
-    /// The longest trouble, while there is nothing to do but to wait for its end.
+    /// The longest-lasting trouble, while there is nothing to do but to wait for its end; `nil`
+    /// otherwise.
     var stall: JobFeed.Trouble? {
         state.withLock { $0.stalledSinceMicros == nil ? nil : $0.troubles.first }
     }
-    /// When the next retry is due, in µs of Unix time, where the run does nothing but wait for it.
+    /// The Unix time in µs when the next retry is due; `nil` unless the run does nothing but wait
+    /// for that retry.
     var waitingUntilMicros: Int? { state.withLock { $0.waitingUntilWallMicros } }
 
     private func running(_ batch: Batch) -> RunningBatch {

@@ -1,59 +1,60 @@
 internal import JobStore
 
-/// Decides what to claim, what to hand out, and when a run is finished. Pure: it is told the time
-/// and what happened, and answers what to do; `Feed` acts.
+/// Decides what to claim, what to hand out, and when a run is finished. Pure: `JobFeed` is told the
+/// time and what happened, and answers what to do; `Feed` acts.
 ///
-/// Ready jobs wait in lanes, one a host. What a host that is out of reach holds waits for it, and
-/// the others go on.
+/// Ready jobs wait in lanes, one for each host. Jobs of a host that is out of reach wait for that
+/// host, and the other jobs go on.
 struct JobFeed {
     struct Limits {
         /// Claim when fewer jobs than this are ready.
         var ready = 2 * Segment.maximumCount
-        /// Claim no more while jobs of so many batches wait for hosts that are out of reach.
+        /// Claim no more while jobs of this many batches wait for hosts that are out of reach.
         var heldBatches = 20_000
-        /// Requests in flight to such hosts while others have jobs ready.
+        /// The most requests in flight to hosts out of reach, while other hosts have jobs ready.
         var probes = 16
-        /// Hand out nothing while so many attempts ended and are not committed.
+        /// Hand out nothing while this many attempts have ended and are not committed.
         var unmarked = 10_000
-        /// Hand out nothing while so many bytes of output wait for their commit.
+        /// Hand out nothing while this many bytes of output wait for their commit.
         var unmarkedBytes = 32 << 20
-        /// Claim no new segment while so many jobs wait for a retry.
+        /// Claim no new segment while this many jobs wait for a retry.
         var retrying = 100_000
-        /// How long an empty queue is not asked again.
+        /// The time in µs for which an empty queue is not asked again.
         var dryMicros = 1_000_000
-        /// How long the clock is not looked at while a retry waits.
+        /// The longest time in µs between two looks at the clock while a retry waits.
         var longestWaitMicros = 60_000_000
     }
 
     enum Need: Equatable {
-        /// Claim segments with so many jobs, of other batches than these.
+        /// Claim segments with the given number of jobs, none of the skipped batches.
         case jobs(Int, skipping: Set<Batch.ID>)
-        /// Claim so many retries that are due.
+        /// Claim up to the given number of retries that are due.
         case retries(Int)
-        /// Nothing to do until then, or until something happens.
+        /// Do nothing until the given time, or until something happens.
         case wait(untilMicros: Int?)
         case finished
     }
 
     let limits: Limits
     private var lanes: [Lane.ID: Lane] = [:]
-    /// Lanes with ready jobs whose hosts are in reach, in the order these came, from `orderStart` on;
-    /// others may be among them.
+    /// The lanes, from `orderStart` on, that have ready jobs and hosts in reach, in the order they
+    /// came; other lanes may be among them.
     private var order: [Lane.ID] = []
     private var orderStart = 0
-    /// Lanes whose host is out of reach: what could not reach it is given back.
+    /// The lanes whose host is out of reach; attempts that could not reach it are given back.
     private(set) var tripped: Set<Lane.ID> = []
-    /// When the first of these may be tried again, in µs on the monotonic clock, perhaps in the past;
-    /// `.max` where nobody could.
+    /// The earliest time that a host out of reach may be tried again, in µs on the monotonic clock,
+    /// perhaps in the past; `.max` when no such host can be tried.
     private var probeMicros = Int.max
-    /// Of this machine's trouble, which holds up all lanes.
+    /// The breaker for trouble of this machine, which holds up all lanes.
     private var machine = Breaker(threshold: 1)
-    /// Whether this machine is probed next with what is out of reach, though others are ready.
+    /// Whether the next probes of this machine are jobs of hosts out of reach, though others are
+    /// ready.
     private var isHeldNext = false
-    /// Attempts some host had a part in, however they ended.
+    /// The number of attempts in which some host had a part, however they ended.
     private var answers: UInt32 = 0
     private var all = Totals()
-    /// Of the lanes whose host is out of reach.
+    /// The sums over the lanes whose host is out of reach.
     private var held = Totals()
 
     /// Sums over lanes.
@@ -73,25 +74,26 @@ struct JobFeed {
 
     /// Jobs that are ready.
     var ready: Int { all.ready }
-    /// Handed out; their attempts have not ended.
+    /// Jobs that were handed out and whose attempts have not ended.
     var inFlight: Int { all.inFlight }
     /// Attempts that ended and are not committed.
     private(set) var unmarked = 0
-    /// Bytes of output they stand for.
+    /// Bytes of output that belong to the attempts in `unmarked`.
     private(set) var unmarkedBytes = 0
     /// Rows in the table of retries.
     private(set) var retrying: Int
-    /// Of these, leased by us.
+    /// The rows in the table of retries that this run has leased.
     private var retriesHeld = 0
     private var nextRetryWallMicros: Int?
     private var dryUntilMicros = 0
     private var wasDryWhileIdle = false
-    /// Whether the claim that was asked for last leaves batches out.
+    /// Whether the claim that was last asked for leaves batches out.
     private var isSkipping = false
-    /// Whether someone asked for more jobs than there were.
+    /// Whether the last request for jobs got fewer than it asked for.
     private(set) var isStarved = false
     private(set) var isDraining = false
-    /// Since when nothing can be done but to wait for what is out of reach; `nil` else.
+    /// The time in µs on the monotonic clock since which nothing can be done but to wait for hosts
+    /// out of reach or for this machine; `nil` otherwise.
     private(set) var stalledSinceMicros: Int?
     /// The `errno` of this machine's trouble, while there is any.
     private(set) var localError: Int32?
@@ -130,14 +132,14 @@ struct JobFeed {
         return .wait(untilMicros: nextLook(at: now))
     }
 
-    /// Whether all that could be done is held up by trouble.
+    /// Whether trouble holds up all that could be done.
     private var isStalled: Bool {
         if machine.isTripped { return true }
         return !tripped.isEmpty && open == 0 && retrying == retriesHeld
             && inFlight == held.inFlight
     }
 
-    /// Batches that have jobs ready to probe their hosts with.
+    /// The batches of hosts out of reach that have jobs ready to probe these hosts with.
     private var skipped: Set<Batch.ID> {
         tripped.reduce(into: []) { $0.formUnion(lanes[$1]?.batches ?? []) }
     }
@@ -146,7 +148,8 @@ struct JobFeed {
         retrying < limits.retrying && open < limits.ready && held.batches < limits.heldBatches
     }
 
-    /// How long until the next retry is due; `nil` when none waits or too many are due already.
+    /// The time in µs until the next retry is due; `nil` when none waits or too many are due
+    /// already.
     private func retryWaitMicros(at now: Now) -> Int? {
         guard let next = nextRetryWallMicros, retrying > retriesHeld,
             all.due - held.due < limits.ready
@@ -173,7 +176,8 @@ struct JobFeed {
         return next
     }
 
-    /// Whether what is out of reach may be tried now: who has nothing to do is to ask.
+    /// Whether a host out of reach, or this machine, may be tried now; then loops with nothing to
+    /// do are to ask for jobs.
     func isProbeDue(at now: Now) -> Bool {
         if let until = machine.pausedUntilMicros { return now.monotonicMicros >= until }
         if machine.isTripped, open > 0 { return inFlight < Breaker.probes }
@@ -207,13 +211,13 @@ struct JobFeed {
         }
     }
 
-    /// Changes the lane of a batch, which is made when there is none.
+    /// Changes the lane of a batch, and makes that lane when there is none.
     private mutating func withLane(of batch: RunningBatch, _ change: (inout Lane) -> Void) {
         if lanes[batch.laneID] == nil { lanes[batch.laneID] = Lane(host: batch.host) }
         withLane(batch.laneID, change)
     }
 
-    /// Changes a lane, keeps the sums, and gives it its place in the order.
+    /// Changes a lane, keeps the sums in step, and gives the lane its place in the order.
     private mutating func withLane(_ id: Lane.ID, _ change: (inout Lane) -> Void) {
         guard let index = lanes.index(forKey: id) else {
             preconditionFailure("a lane stays while jobs of it are in flight")
@@ -244,8 +248,8 @@ struct JobFeed {
 
     /// Moves up to `limit` jobs to `runs`, from one host after the other.
     ///
-    /// - Parameter inFlightMax: How many requests there is memory for.
-    /// - Returns: How many.
+    /// - Parameter inFlightMax: The number of requests that there is memory for.
+    /// - Returns: The number of jobs moved.
     mutating func take(
         _ limit: Int, into runs: inout RunQueue, at now: Now, inFlightMax: Int = .max
     ) -> Int {
@@ -271,7 +275,7 @@ struct JobFeed {
         return taken
     }
 
-    /// Hands out jobs of hosts that are out of reach, where it is time to try them again.
+    /// Hands out jobs of hosts that are out of reach, where it is time to try these hosts again.
     private mutating func probe(_ limit: Int, into runs: inout RunQueue, at now: Now) -> Int {
         guard now.monotonicMicros >= probeMicros, limit > 0 else { return 0 }
         probeMicros = .max
@@ -284,7 +288,8 @@ struct JobFeed {
         return taken
     }
 
-    /// Takes the first lane out of the order; one that has jobs which may go out is its last then.
+    /// Takes the first lane out of the order. A lane with jobs that may go out is put back as the
+    /// last.
     private mutating func dropFirst() {
         let id = order[orderStart]
         orderStart += 1
@@ -312,8 +317,8 @@ struct JobFeed {
         if turn.localError != nil {
             machine.failed(1, at: now)
             localError = turn.localError
-            // It may be the trouble of some jobs alone, and all that is left of their host: the next
-            // to be tried are others.
+            // It may be the trouble of some jobs alone, and these may be all that is left of their
+            // host: the next to be tried are others.
             if orderStart < order.count,
                 turn.givenBack.contains(where: { $0.batch.laneID == order[orderStart] })
             {
@@ -325,7 +330,9 @@ struct JobFeed {
         if !machine.isTripped { localError = nil }
     }
 
-    /// - Parameter bytes: Of output they stand for.
+    /// Takes in committed marks.
+    ///
+    /// - Parameter bytes: Bytes of output that belong to the marks.
     mutating func marked(_ marks: [Mark], bytes: Int = 0) {
         unmarked -= marks.count
         unmarkedBytes -= bytes
@@ -343,7 +350,7 @@ struct JobFeed {
 
     mutating func drain() { isDraining = true }
 
-    /// Whether the sums are those of the lanes: for tests, as it looks at each.
+    /// Whether the sums equal those of the lanes. For tests, since it looks at each lane.
     var sumsHold: Bool {
         var (all, held) = (Totals(), Totals())
         for (id, lane) in lanes {
@@ -355,16 +362,16 @@ struct JobFeed {
 
     // MARK: - For showing
 
-    /// A host that is out of reach, or this machine.
+    /// Trouble with a host that is out of reach, or with this machine.
     struct Trouble: Equatable {
-        /// Empty: this machine.
+        /// The host; empty for this machine.
         var host = ""
         var sinceMicros: Int
         var message = ""
         var localError: Int32?
     }
 
-    /// What is out of reach at present, the longest first.
+    /// The troubles at present, the longest-lasting first.
     var troubles: [Trouble] {
         var troubles: [Trouble] = []
         if let since = machine.troubledSinceMicros {
@@ -380,7 +387,8 @@ struct JobFeed {
         return troubles.sorted { $0.sinceMicros < $1.sinceMicros }
     }
 
-    /// When the next retry is due, on the wall clock, where a run does nothing but wait for it.
+    /// The wall-clock time in µs when the next retry is due; `nil` unless the run does nothing but
+    /// wait for that retry.
     var waitingUntilWallMicros: Int? {
         ready == 0 && inFlight == 0 && retrying > 0 ? nextRetryWallMicros : nil
     }

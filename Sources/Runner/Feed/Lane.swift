@@ -1,38 +1,40 @@
 internal import JobStore
 
-/// The jobs of one host that are ready, and whether it is in reach. Pure.
+/// The ready jobs of one host, and whether that host is in reach. Pure.
 ///
-/// Batches of one host share a lane; one whose jobs go to many hosts has a lane of its own, whose
-/// breaker nobody trips: there a host that is out of reach says nothing of the others.
+/// Batches of one host share a lane. A batch whose jobs go to many hosts has a lane of its own,
+/// whose breaker never trips: there a host that is out of reach says nothing about the others.
 struct Lane {
-    /// Which host: a number for its scheme, name and port (`RunningBatch.laneID`).
+    /// A number for the scheme, name and port of a host (`RunningBatch.laneID`).
     typealias ID = Int
 
     let host: String
     private var fresh = RunQueue()
     private var due = RunQueue()
     var breaker = Breaker()
-    /// Handed out; their attempts have not ended.
+    /// Jobs that were handed out and whose attempts have not ended.
     private(set) var inFlight = 0
-    /// Why the last attempt that failed could not reach the host.
+    /// The message of the last attempt that could not reach the host.
     private(set) var message = ""
-    /// Attempts its host had a part in, however they ended.
+    /// The number of attempts in which the host had a part, however they ended.
     private var answers: UInt32 = 0
-    /// Whether it has its place in the feed's order.
+    /// Whether the lane has its place in the feed's order.
     var isQueued = false
-    /// Batches whose segments were claimed and have jobs here.
+    /// The batches whose segments were claimed and which have jobs here.
     private(set) var batches: Set<Batch.ID> = []
-    /// When so many returns were a job's own, its next attempt counts, whatever becomes of it.
+    /// The most returns that may be a job's own trouble. After more of them, the job's next attempt
+    /// counts, however it ends.
     static let returnsMax = 5
 
     init(host: String) { self.host = host }
 
     var ready: Int { fresh.count + due.count }
     var dueCount: Int { due.count }
-    /// Whether nothing would be lost with it.
+    /// Whether nothing would be lost if the lane were dropped.
     var isAtRest: Bool { ready == 0 && inFlight == 0 && breaker.isAtRest }
 
-    /// When its host may be tried again, 0 where that takes no waiting; `nil` where nobody could.
+    /// The time in µs on the monotonic clock when the host may be tried again, 0 when that is now;
+    /// `nil` when no job is ready or enough probes are in flight.
     var nextProbeMicros: Int? {
         if let until = breaker.pausedUntilMicros { return until }
         return ready > 0 && inFlight < Breaker.probes ? 0 : nil
@@ -47,7 +49,7 @@ struct Lane {
 
     /// Moves up to `limit` jobs to `runs`, retries first.
     ///
-    /// - Returns: How many.
+    /// - Returns: The number of jobs moved.
     mutating func take(_ limit: Int, into runs: inout RunQueue, at now: Now) -> Int {
         let allowed = breaker.allowed(limit, inFlight: inFlight, at: now)
         var taken = 0
@@ -60,7 +62,7 @@ struct Lane {
         return taken
     }
 
-    /// Takes in what ended of it.
+    /// Takes in the report of the lane's ended attempts.
     mutating func ended(_ report: TurnReport.LaneReport, at now: Now) {
         inFlight -= report.ended
         answers &+= UInt32(truncatingIfNeeded: report.answered)
@@ -73,11 +75,11 @@ struct Lane {
         }
     }
 
-    /// Has a job that was given back come again: after the others, even if it is a retry, so that
-    /// jobs nothing can be done for hold none of them up.
+    /// Queues a job again that was given back: behind the others, even if it is a retry, so that
+    /// jobs for which nothing can be done hold up no others.
     ///
-    /// - Parameter answersOfAll: Attempts any host had a part in, where they tell of the job's trouble;
-    ///   `nil` where only those of its own host do.
+    /// - Parameter answersOfAll: The number of attempts in which any host had a part, where these
+    ///   tell of the job's trouble; `nil` where only attempts at the job's own host do.
     mutating func giveBack(_ job: Job, answersOfAll: UInt32? = nil) {
         let answers = answersOfAll ?? answers
         var returns = job.returns

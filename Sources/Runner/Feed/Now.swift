@@ -1,10 +1,11 @@
 internal import Glibc
 
-/// The time, as what decides is told it.
+/// The time that is handed to the types that decide.
 struct Now: Sendable, Equatable {
-    /// µs since some start; never steps.
+    /// The time in µs since some start; never steps.
     var monotonicMicros: Int
-    /// Unix time in µs; what the queue stores, since it must mean the same after a restart.
+    /// The Unix time in µs. The queue stores this time, since it must mean the same after a
+    /// restart.
     var wallMicros: Int
 
     static func read() -> Now {

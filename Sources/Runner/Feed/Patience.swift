@@ -1,10 +1,10 @@
 internal import JobStore
 
-/// Waits for a queue that someone else keeps locked. Busy means that nothing has happened: giving up
-/// would throw away what was fetched meanwhile, and the bound on what is not committed stops the
-/// workers by itself.
+/// Waits for a queue that someone else keeps locked. A busy queue means that nothing has happened.
+/// Giving up would throw away the work fetched meanwhile, and the bound on uncommitted work stops
+/// the workers by itself.
 struct Patience: Sendable {
-    /// From the first refusal on.
+    /// The longest wait, from the first refusal on.
     let limit: Duration
     let stop: StopSwitch
 

@@ -1,8 +1,8 @@
-/// A queue of runs that gives memory back as it is emptied.
+/// A queue of job runs that gives memory back as it is emptied.
 struct RunQueue {
     private var runs: [JobRun] = []
     private var head = 0
-    /// Jobs in it.
+    /// The number of jobs in the queue.
     private(set) var count = 0
 
     mutating func append(_ run: JobRun) {
@@ -20,7 +20,7 @@ struct RunQueue {
         }
     }
 
-    /// Up to `limit` jobs of the first run; `nil` when empty.
+    /// Takes up to `limit` jobs of the first run; `nil` when the queue is empty.
     mutating func take(_ limit: Int) -> JobRun? {
         guard head < runs.count else { return nil }
         let run = runs[head].split(limit)

@@ -1,9 +1,9 @@
 internal import Glibc
 internal import Synchronization
 
-/// Room on disks that a run leaves to others.
+/// The room on disks that a run leaves to others.
 public struct DiskReserve: Sendable {
-    /// Folders whose file systems are looked at.
+    /// The folders whose file systems are looked at.
     public let folders: [String]
     public let bytes: Int
 
@@ -12,7 +12,8 @@ public struct DiskReserve: Sendable {
         self.bytes = bytes
     }
 
-    /// The first folder with less room than that, for what is not root's; `nil` when there is none.
+    /// Returns the first folder with less free room than `bytes`, not counting room that is kept
+    /// for root; `nil` when there is none.
     ///
     /// - Parameter ahead: Bytes that are about to be written.
     func shortage(ahead: Int) -> String? {
@@ -26,7 +27,7 @@ public struct DiskReserve: Sendable {
     }
 }
 
-/// Looks after a reserve while a run goes on.
+/// Watches a reserve while a run goes on.
 final class DiskWatch: Sendable {
     private let reserve: DiskReserve?
     private let found: Mutex<String?>
@@ -36,7 +37,7 @@ final class DiskWatch: Sendable {
         found = Mutex(nil)
     }
 
-    /// The folder that was short of room first; `nil` when none was yet.
+    /// The folder that was short of room first; `nil` while none was.
     var shortage: String? { found.withLock { $0 } }
 
     /// - Parameter ahead: Bytes that are about to be written.

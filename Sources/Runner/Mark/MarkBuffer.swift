@@ -1,23 +1,25 @@
 internal import JobStore
 
-/// What ended on a loop in one turn, or in a part of it: the marks, and what the output gets of them.
+/// The marks of attempts that ended on a loop in one turn, or in a part of it, and their deposit
+/// for the output.
 struct Handover: Sendable {
     var marks: [Mark]
     var deposit = Deposit()
 }
 
-/// Gathers marks until they are worth a commit: so early that the first is committed 80 ms after it
-/// came, of the 100 ms that are promised, or at 5,000 jobs, or 8 MB, or when nothing else is on its way.
-/// Pure: `Marker` acts.
+/// Gathers marks until they are worth a commit: so early that the first mark is committed 80 ms
+/// after it came (100 ms are promised), or at 5,000 jobs, or 8 MB, or when nothing else is on its
+/// way. Pure: `Marker` acts.
 struct MarkBuffer {
     struct Limits {
-        /// How long a mark may wait until its commit is done.
+        /// The time in µs that a mark may wait until its commit is done.
         var ageMicros = 80_000
-        /// How long it waits at least, however slow commits are.
+        /// The least time in µs that a mark waits for others, however slow commits are.
         var leastAgeMicros = 20_000
         var jobs = 5_000
         var bytes = 8 << 20
-        /// How long a commit of many bytes is to take, and how many it may have however long they do.
+        /// The time in µs that a commit of many bytes is to take; a commit may have `leastBytes`
+        /// bytes however long these take.
         var commitMicros = 100_000
         var leastBytes = 4 << 20
     }
@@ -25,7 +27,7 @@ struct MarkBuffer {
     enum Next {
         case commit([Handover])
         case wait(untilMicros: Int?)
-        /// Closed, and all is committed.
+        /// The buffer is closed, and all is committed.
         case ended
     }
 
@@ -34,9 +36,9 @@ struct MarkBuffer {
     private var count = 0
     private var bytes = 0
     private var oldestMicros = 0
-    /// How long the last commit took.
+    /// The time in µs that the last commit took.
     private var commitMicros = 0
-    /// Of a commit, as the last ones went.
+    /// The most bytes for a commit, judging by the last ones.
     private var bytesMax: Int
     private var isLast = false
     private(set) var isClosed = false
@@ -46,8 +48,11 @@ struct MarkBuffer {
         bytesMax = 2 * limits.bytes
     }
 
-    /// - Parameter isLast: Whether it is worth a commit at once, since no more may come for long.
-    /// - Returns: Whether the one who commits should look now.
+    /// Adds a handover.
+    ///
+    /// - Parameter isLast: Whether the handover is worth a commit at once, since no more may come
+    ///   for long.
+    /// - Returns: Whether to wake the marker.
     mutating func add(_ added: Handover, at now: Now, isLast: Bool = false) -> Bool {
         let wasEmpty = handovers.isEmpty
         if wasEmpty { oldestMicros = now.monotonicMicros }
@@ -59,8 +64,8 @@ struct MarkBuffer {
         return wasEmpty || ((isFull || self.isLast) && !wasDue)
     }
 
-    /// A commit is done, and took so long; the next is expected to take as long, and one with twice
-    /// the bytes twice as long.
+    /// Notes the bytes and the time of a finished commit. The next commit is expected to take as
+    /// long, and one with twice the bytes twice as long.
     mutating func committed(_ bytes: Int, inMicros micros: Int) {
         commitMicros = micros
         guard bytes >= limits.leastBytes / 2, micros > 0 else { return }
@@ -68,7 +73,7 @@ struct MarkBuffer {
         bytesMax = max(limits.leastBytes, min((bytesMax + fitting) / 2, 2 * limits.bytes))
     }
 
-    /// No more will come; what is there is committed at once.
+    /// Closes the buffer: no more handovers will come, and those gathered are committed at once.
     mutating func close() { isClosed = true }
 
     mutating func next(at now: Now) -> Next {
@@ -83,8 +88,8 @@ struct MarkBuffer {
 
     private var isFull: Bool { count >= limits.jobs || bytes >= min(limits.bytes, bytesMax) }
 
-    /// All there is, but for what goes far beyond the bytes of a commit: it would take long, and a
-    /// file could not be sealed in time.
+    /// Takes all handovers but those that go far beyond the bytes of a commit: such a commit would
+    /// take long, and a file could not be sealed in time.
     private mutating func takeWhatFits() -> [Handover] {
         var (taken, takenBytes) = (0, 0)
         while taken < handovers.count && takenBytes < bytesMax {

@@ -1,11 +1,11 @@
 internal import JobStore
 internal import Synchronization
 
-/// Writes and commits what finished, many jobs at a time, and only then counts them as done.
+/// Writes and commits finished jobs, many at a time, and only then counts them as done.
 final class Marker: Sendable {
     private struct State {
         var buffer = MarkBuffer()
-        /// Why no more can be committed.
+        /// The reason that no more can be committed.
         var failure: SinkError?
     }
 
@@ -16,12 +16,13 @@ final class Marker: Sendable {
     private let patience: Patience
     private let writer: OutputWriter?
     private let afterCommit: @Sendable () -> Void
-    /// How often it tells of trouble; less than after which it is nobody's (`LiveRun.trouble`).
+    /// The time in µs between reports of trouble; shorter than the age at which a report is ignored
+    /// (`LiveRun.trouble`).
     private static let beatMicros = 4_000_000
 
     /// - Parameters:
-    ///   - writer: Of the output; `nil` when nothing is kept.
-    ///   - afterCommit: Called after each.
+    ///   - writer: The writer of the output; `nil` when nothing is kept.
+    ///   - afterCommit: Called after each commit.
     init(
         queue: any JobQueue, feed: Feed, patience: Patience, writer: OutputWriter? = nil,
         afterCommit: @escaping @Sendable () -> Void = {}
@@ -33,29 +34,30 @@ final class Marker: Sendable {
         self.afterCommit = afterCommit
     }
 
-    /// Takes over what ended on a loop. Called once a turn of a loop, not once a job.
+    /// Takes over marks and records from a loop. Called once for each part of a loop's turn, not
+    /// once a job.
     ///
     /// - Parameter isLast: Whether nothing else is on its way at present.
     func add(_ handover: Handover, at now: Now, isLast: Bool = false) {
         if state.withLock({ $0.buffer.add(handover, at: now, isLast: isLast) }) { bell.ring() }
     }
 
-    /// Tells that no more will come.
+    /// Tells the marker that no more handovers will come.
     func close() {
         state.withLock { $0.buffer.close() }
         bell.ring()
     }
 
-    /// Ends the run: what comes cannot be kept.
+    /// Ends the run with an error, since further responses cannot be kept.
     func fail(_ error: SinkError) {
         state.withLock { $0.failure = $0.failure ?? error }
         bell.ring()
     }
 
-    /// Commits until closed and empty.
+    /// Commits until the buffer is closed and empty.
     ///
-    /// - Throws: What the queue or the output says of a commit that failed. It is not tried again
-    ///   blindly: its jobs stay unmarked, and the next run fetches them again.
+    /// - Throws: The error of the queue or the output for a commit that failed. The commit is not
+    ///   blindly tried again: its jobs stay unmarked, and the next run fetches them again.
     func run() async throws {
         var rate = RateMeter(at: Now.read())
         var nextBeatMicros = 0
@@ -82,8 +84,8 @@ final class Marker: Sendable {
         }
     }
 
-    /// Says in the queue why nothing gets through, for those who look at it from outside: there are
-    /// no commits then that would.
+    /// Tells in the queue why nothing gets through, for people who look at the queue from outside:
+    /// at such times no other commit tells them.
     private func tellOfTrouble(
         _ rate: RateMeter, _ nextBeatMicros: inout Int
     ) async throws(QueueError) {
@@ -99,7 +101,7 @@ final class Marker: Sendable {
         }
     }
 
-    /// Output first: a mark says that its bytes are on disk.
+    /// Writes the output, and only then commits the marks: a mark says that its bytes are on disk.
     private func commit(
         _ handovers: [Handover], _ bytes: Int, at now: Now, _ rate: inout RateMeter
     ) async throws {

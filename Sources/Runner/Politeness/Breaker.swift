@@ -1,8 +1,8 @@
-/// Pauses what nothing gets through: a host that is out of reach, or this machine.
+/// Pauses a host that is out of reach, or this machine, while nothing gets through.
 ///
-/// Without it a name server that is gone for a minute burns every attempt of every job. It counts
-/// failures with no answer in between; at `threshold` it pauses, then lets a few jobs probe, and
-/// doubles the pause (1 s, 2 s, 4 s, … 60 s) until one is answered.
+/// Without a breaker, a name server that is gone for a minute burns every attempt of every job. The
+/// breaker counts failures with no answer in between. At `threshold` failures it pauses, then lets
+/// a few jobs probe, and doubles the pause (1 s, 2 s, 4 s, … 60 s) until a probe is answered.
 ///
 ///     closed ──threshold failures in a row──▶ open ──pause over──▶ probing
 ///        ▲                                     ▲                    │ │
@@ -12,7 +12,7 @@ struct Breaker {
     private enum State: Equatable {
         case closed(failures: Int)
         case open(untilMicros: Int, pauseMicros: Int)
-        /// Was open; `allowed` looks at the clock and lets a few through.
+        /// The pause is over, as `allowed` saw on the clock; a few jobs may go out.
         case probing(pauseMicros: Int)
     }
 
@@ -22,10 +22,12 @@ struct Breaker {
     static let shortestPauseMicros = 1_000_000
     static let longestPauseMicros = 60_000_000
 
-    /// 1 where a single failure tells: of this machine.
+    /// The number of failures in a row before a pause; 1 for this machine, where a single failure
+    /// tells.
     private let threshold: Int
     private var state = State.closed(failures: 0)
-    /// When it first opened since the last answer; `nil` while closed.
+    /// The time in µs on the monotonic clock when the breaker first opened since the last answer;
+    /// `nil` while closed.
     private(set) var troubledSinceMicros: Int?
 
     init(threshold: Int = Breaker.threshold) { self.threshold = threshold }
@@ -33,14 +35,14 @@ struct Breaker {
     /// Whether attempts that fail are given back instead of counted.
     var isTripped: Bool { troubledSinceMicros != nil }
 
-    /// Whether it has nothing to remember.
+    /// Whether the breaker has nothing to remember.
     var isAtRest: Bool { state == .closed(failures: 0) }
 
     var pausedUntilMicros: Int? {
         if case .open(let until, _) = state { until } else { nil }
     }
 
-    /// How many of `limit` jobs may go out now.
+    /// Returns the number of jobs, up to `limit`, that may go out now.
     mutating func allowed(_ limit: Int, inFlight: Int, at now: Now) -> Int {
         if case .open(let until, let pause) = state, now.monotonicMicros >= until {
             state = .probing(pauseMicros: pause)
@@ -52,7 +54,7 @@ struct Breaker {
         }
     }
 
-    /// Something got through.
+    /// Notes that a request got through.
     mutating func answered() {
         if case .open(let until, _) = state {
             // A straggler's: what was sent before says nothing of now. But where one of several
@@ -64,7 +66,7 @@ struct Breaker {
         troubledSinceMicros = nil
     }
 
-    /// Attempts failed, with nothing that got through beside them.
+    /// Notes that attempts failed, with none beside them that got through.
     mutating func failed(_ count: Int, at now: Now) {
         switch state {
         case .closed(let failures):

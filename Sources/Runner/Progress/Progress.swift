@@ -1,22 +1,24 @@
 internal import Glibc
 public import JobStore
 
-/// How a run stands, at one moment.
+/// The state of a run at one moment.
 public struct Progress: Sendable {
-    /// What the queue holds, as committed.
+    /// The counts of the queue, as committed.
     public let counts: QueueCounts
-    /// Finished per second, over the last few seconds and since the start.
+    /// Jobs finished per second, over the last few seconds (`rateNow`) and since the start
+    /// (`rateAverage`).
     public let rateNow: Double
     public let rateAverage: Double
-    /// Until everything left is done at the present rate; `nil` while nothing moves.
+    /// The time until all jobs left are done at the present rate; `nil` while nothing moves.
     public let timeLeft: Duration?
     public let elapsed: Duration
     /// Requests on the wire.
     public let inFlight: Int
     public let residentBytes: Int
-    /// What is out of reach at present, the longest first.
+    /// The hosts out of reach at present, or this machine; the longest-lasting trouble first.
     public let troubles: [Trouble]
-    /// When the next retry is due, in µs of Unix time, where the run does nothing but wait for it.
+    /// The Unix time in µs when the next retry is due; `nil` unless the run does nothing but wait
+    /// for that retry.
     public let waitingUntilMicros: Int?
 }
 
@@ -59,26 +61,27 @@ struct ProgressWatch {
     }
 }
 
-/// A host that is out of reach, or this machine. Attempts made meanwhile do not count.
+/// Trouble with a host that is out of reach, or with this machine. Attempts made meanwhile do not
+/// count.
 public struct Trouble: Sendable, Equatable {
-    /// What can be done about it, where anything can.
+    /// The kind of trouble, which tells what can be done about it, where anything can.
     public enum Kind: Sendable, Equatable {
         /// The host cannot be reached.
         case host
-        /// Its certificate is not trusted.
+        /// The host's certificate is not trusted.
         case certificate
         /// This machine has no more open files to give.
         case openFiles
         /// The certificates to trust cannot be read.
         case authorities
-        /// Something else of this machine.
+        /// Another trouble of this machine.
         case machine
     }
 
     public let kind: Kind
-    /// Scheme, host and port; empty where it is this machine's.
+    /// Scheme, host and port; empty where the trouble is this machine's.
     public let host: String
-    /// What libcurl, the name servers or the system say.
+    /// The message of libcurl, of the name servers or of the system.
     public let message: String
     public let duration: Duration
 
@@ -103,7 +106,7 @@ public struct Trouble: Sendable, Equatable {
             duration: .microseconds(max(0, now.monotonicMicros - trouble.sinceMicros)))
     }
 
-    /// In one line, the host first.
+    /// The trouble in one line, the host first.
     public var sentence: String {
         let what = message.isEmpty ? "cannot be reached" : message
         return host.isEmpty ? what : "\(host): \(what)"

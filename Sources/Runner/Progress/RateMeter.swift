@@ -1,6 +1,6 @@
-/// Events per second over the last few seconds, however seldom it is told of them.
+/// Measures events per second over the last few seconds, however seldom events are reported.
 struct RateMeter {
-    /// Totals at moments at least 100 ms apart; the first lies a window back, or is the start.
+    /// Totals at moments at least 100 ms apart; the first lies a window back, or at the start.
     private var totals: [(atMicros: Int, total: Int)]
     private var total = 0
     private let windowMicros = 5_000_000
@@ -8,7 +8,7 @@ struct RateMeter {
 
     init(at now: Now) { totals = [(now.monotonicMicros, 0)] }
 
-    /// Adds what happened since it was last told.
+    /// Adds the events since the last call.
     mutating func add(_ count: Int, at now: Now) {
         total += count
         if let last = totals.last, totals.count > 1,

@@ -1,4 +1,4 @@
-/// How long a job waits before its next attempt: exponential, with full jitter.
+/// The wait of a job before its next attempt: exponential, with full jitter.
 ///
 ///     wait = random(0 … min(longest, base · 2^(attempt − 1)))
 ///

@@ -3,20 +3,21 @@ internal import JobStore
 /// Decides what an attempt's response means for its job. Pure.
 struct Judge: Sendable {
     enum Verdict: Equatable {
-        /// To be marked; `notBeforeMicros` (Unix time) counts while the outcome is retrying.
+        /// The job is to be marked with this outcome; `notBeforeMicros` (Unix time) counts only
+        /// while the outcome is retrying.
         case outcome(Outcome, notBeforeMicros: Int)
-        /// As if never tried: the trouble is not the job's.
+        /// The job counts as never tried, since the trouble is not the job's.
         case giveBack
     }
 
     /// Attempts after the first.
     var retries = 3
     var backoff = Backoff()
-    /// The longest `Retry-After` we honour.
+    /// The longest `Retry-After` that is honoured, in µs.
     var longestRetryAfterMicros = Retry.longestWaitMicros
 
-    /// - Parameter isTripped: Whether the job's host is out of reach at present (`Breaker`): then
-    ///   failing to reach it costs no attempt.
+    /// - Parameter isTripped: Whether the job's host is out of reach at present (`Breaker`); then
+    ///   failing to reach the host costs no attempt.
     func verdict(
         on response: Response, of job: Job, isTripped: Bool, at now: Now,
         using random: inout some RandomNumberGenerator
@@ -24,7 +25,7 @@ struct Judge: Sendable {
         let attempt = job.attempt
         // Where a redirect led is not the job's host: that one has answered.
         let isHostOut = isTripped && job.batch.hasOneHost && response.redirects == 0
-        // What is given back is bounded: while its host answers others, it is the job's own trouble.
+        // Returns are bounded: while the host answers other jobs, the trouble is the job's own.
         let mayGiveBack = isHostOut && !job.isLastReturn
         switch response.failure {
         case nil:
@@ -62,7 +63,7 @@ struct Judge: Sendable {
         }
     }
 
-    /// Statuses that may be another next time.
+    /// Whether a status may be another at the next attempt.
     static func isWorthRetrying(_ status: Int) -> Bool {
         switch status {
         case 408, 425, 429, 500..<600: true

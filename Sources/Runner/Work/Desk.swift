@@ -1,15 +1,18 @@
 internal import JobStore
 
-/// One loop's side of feed and marker: jobs it took, workers that wait, what they finished.
+/// One loop's side of feed and marker: jobs that the loop took, workers that wait, and results of
+/// workers.
 ///
-/// Nearly everything a worker does here is a look at memory of its own thread. The feed, which loops
-/// share, is asked for just as many jobs as workers go on at a time; what ended is told once a turn.
+/// Nearly everything a worker does here is a look at memory of its own thread. The desk asks the
+/// feed, which loops share, for just as many jobs as workers go on at a time, and reports to it
+/// once a turn.
 final class Desk: EventLoopClient, @unchecked Sendable {
     // @unchecked holds because all of it but `init` runs on the loop's thread.
     private let feed: Feed
     private let marker: Marker
     private let judge: Judge
-    /// One value, so that a worker's step checks once, not field by field, that nobody else is at it.
+    /// The desk's changing state in one value, so that each step of a worker checks exclusive
+    /// access once, not field by field.
     private var books = Books()
     private var idle: [UnsafeContinuation<Job?, Never>] = []
 
@@ -20,7 +23,7 @@ final class Desk: EventLoopClient, @unchecked Sendable {
         var turn = TurnReport()
         var random = SystemRandomNumberGenerator()
 
-        /// - Returns: What is marked; `nil` when it is given back.
+        /// - Returns: The outcome that is marked; `nil` when the job is given back.
         mutating func finish(
             _ job: Job, with response: Response, at now: Now, _ judge: Judge
         ) -> Outcome? {
@@ -45,9 +48,10 @@ final class Desk: EventLoopClient, @unchecked Sendable {
         }
     }
 
-    /// `nil` when responses are not kept.
+    /// The renderer of records; `nil` when responses are not kept.
     private let recorder: Recorder?
-    /// Of this turn, when all that ended is more than a commit takes well: what is full.
+    /// The full parts of this turn's marks and records, when these are more than a commit takes
+    /// well.
     private var parts: [Handover] = []
     private static let partBytes = 2 << 20
     private var memory: MemoryWatch
@@ -65,7 +69,8 @@ final class Desk: EventLoopClient, @unchecked Sendable {
         self.memory = memory
     }
 
-    /// The worker's next job; `nil` when its work is over. Suspends only when there is none now.
+    /// Returns the worker's next job; `nil` when the worker's work is over. Suspends only when
+    /// there is no job now.
     func nextJob() async -> Job? {
         if let job = books.ready.popFirst() { return job }
         fill(1, at: Now.read())
@@ -74,9 +79,9 @@ final class Desk: EventLoopClient, @unchecked Sendable {
         return await withUnsafeContinuation { idle.append($0) }
     }
 
-    /// Judges how an attempt ended and keeps it for the marker.
+    /// Judges the result of an attempt and keeps the verdict for the marker.
     ///
-    /// - Parameter capture: What was kept of the response, when anything is.
+    /// - Parameter capture: The part of the response that was kept, when anything is.
     /// - Returns: Whether the capture is kept on, so that the next response needs another.
     func finish(
         _ job: Job, with response: Response, _ capture: Capture? = nil, at now: Now
@@ -101,7 +106,8 @@ final class Desk: EventLoopClient, @unchecked Sendable {
 
     // MARK: - The loop's turns
 
-    /// So many workers are about to ask: one look at the feed for all of them.
+    /// Takes jobs for `workers` workers that are about to ask, with one look at the feed for all of
+    /// them.
     func willResume(_ workers: Int, at now: Now) {
         untold += workers
         if books.ready.count < workers { fill(workers - books.ready.count, at: now) }

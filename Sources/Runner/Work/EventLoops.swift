@@ -1,6 +1,6 @@
 internal import Glibc
 
-/// The run's event loops, and its workers spread over them.
+/// The event loops of a run, with its workers spread over them.
 struct EventLoops: Sendable {
     let loops: [EventLoop]
     private let shardsPerLoop: Int
@@ -27,15 +27,16 @@ struct EventLoops: Sendable {
         self.loops = loops
     }
 
-    /// About 32 connections each: libcurl looks through all of a multi handle's, twice a request.
-    /// Not more than 64 shards, since one takes 44 KB.
+    /// The number of shards for a loop's workers: one for about 32 connections, since libcurl looks
+    /// through all connections of a multi handle, twice a request. There are at most 64 shards,
+    /// since one takes 44 KB.
     private static func shards(forWorkers workers: Int) -> Int { min(64, (workers - 1) / 32 + 1) }
 
     func wake() { for loop in loops { loop.wake() } }
     func cancelTransfers() { for loop in loops { loop.cancelTransfers() } }
     func stop() { for loop in loops { loop.stop() } }
 
-    /// Runs all workers, each on its loop for life, until their work is over.
+    /// Runs all workers, each on one loop for life, until their work is over.
     func work(_ desks: [Desk]) async {
         await withDiscardingTaskGroup { group in
             for number in 0..<workers {

@@ -1,18 +1,19 @@
 internal import JobStore
 
-/// One request to make: a position of a batch, and which attempt it is.
+/// One request to make: a position of a batch, and the number of the attempt.
 struct Job: Sendable {
     let batch: RunningBatch
     let position: Int
-    /// Counted from 1.
+    /// The number of the attempt, counted from 1.
     let attempt: Int
     var returns = Returns()
 
-    /// How often the job was given back.
+    /// Counts the times that a job was given back.
     struct Returns {
-        /// Times other jobs of its host were answered meanwhile, and the first time.
+        /// The returns that may be the job's own trouble: its first return, and each later one if
+        /// other jobs were answered since the return before.
         var count: UInt32 = 0
-        /// What its lane had counted of answers the last time.
+        /// The count of answers at the last return.
         var answersBefore: UInt32 = 0
     }
 
@@ -22,14 +23,14 @@ struct Job: Sendable {
     var id: Int { batch.firstID + position }
 }
 
-/// Jobs that follow one another, all at the same attempt: what feed and loops pass on.
+/// Consecutive jobs of a batch, all at the same attempt, as feed and loops pass them on.
 struct JobRun: Sendable {
     let batch: RunningBatch
-    /// Position of the first job left.
+    /// The position of the first job left.
     private(set) var first: Int
     private(set) var count: Int
     let attempt: Int
-    /// Of its one job, when that was given back.
+    /// The returns of the run's one job, when that job was given back.
     var returns = Job.Returns()
 
     /// Takes up to `limit` jobs off the front.

@@ -1,19 +1,20 @@
 internal import CGlibc
 internal import Glibc
 
-/// What this machine allows, looked at before the first request.
+/// The limits of this machine, looked at before the first request.
 public enum MachineLimits {
-    /// Idle connections a shard keeps beyond one a worker.
+    /// Idle connections that a shard keeps beyond one for each worker.
     static let spareConnections = 10
-    /// Standard streams, queue, WAL, locks, epolls, and some to spare.
+    /// Descriptors for the standard streams, queue, WAL, locks, epolls, and some to spare.
     private static let reserved = 64
 
     public static var cores: Int { max(1, Int(sysconf(Int32(_SC_NPROCESSORS_ONLN)))) }
 
-    /// Raises the soft limit of descriptors to what a run needs.
+    /// Raises the soft limit of descriptors to the hard limit when a run needs more than the soft
+    /// one.
     ///
-    /// - Parameter shards: How many so many workers are given.
-    /// - Throws: `LimitError` when the hard limit is lower.
+    /// - Parameter shards: Returns the number of shards for a number of workers.
+    /// - Throws: `LimitError` when the run needs more than the hard limit.
     static func allow(workers: Int, shards: (Int) -> Int) throws {
         // A multi handle has a socket pair of its own.
         func needed(_ workers: Int) -> Int {
@@ -38,7 +39,8 @@ public enum MachineLimits {
         setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
     }
 
-    /// Warns when so many connections to one address may not find a local port each; `nil` else.
+    /// Returns a warning when so many connections to one address may not find a local port each;
+    /// `nil` otherwise.
     public static func portWarning(workers: Int) -> String? {
         guard let text = contents(of: "/proc/sys/net/ipv4/ip_local_port_range") else { return nil }
         let bounds = text.split { $0 == "\t" || $0 == " " || $0 == "\n" }.compactMap { Int($0) }
@@ -47,10 +49,10 @@ public enum MachineLimits {
             "\(workers) workers may run out of local ports: this system has \(bounds[1] - bounds[0] + 1) for one address; widen them with: sysctl net.ipv4.ip_local_port_range=\"1024 65535\""
     }
 
-    /// Resident memory of this process in bytes.
+    /// The resident memory of this process in bytes.
     static var residentBytes: Int { pages?.resident ?? 0 }
 
-    /// Memory of this process in bytes.
+    /// The virtual and the resident memory of this process in bytes.
     static var pages: (virtual: Int, resident: Int)? {
         let counts = contents(of: "/proc/self/statm")?.split(separator: " ").prefix(2)
             .compactMap { Int($0) }
@@ -58,13 +60,15 @@ public enum MachineLimits {
         return (counts[0] * Int(getpagesize()), counts[1] * Int(getpagesize()))
     }
 
-    /// Bytes the allocator has and nobody uses.
+    /// Bytes that the allocator holds and nobody uses.
     static var allocatorFreeBytes: Int { Int(clamping: mallinfo2().fordblks) }
 
-    /// Settings of the C library that must stand before the first thread: a heap a loop, so that
-    /// they do not wait for each other, and two for the rest, instead of eight a core, which is
-    /// what keeps memory flat over days. Each takes 64 MB of address space, used or not, as a stack
-    /// takes 8 MB: where that is limited, there is one heap, and less for stacks.
+    /// Prepares the C library and the signals, which must happen before the first thread starts.
+    ///
+    /// The allocator gets one heap for each loop, so that loops do not wait for each other, and two
+    /// for the rest, instead of eight a core; this keeps memory flat over days. A heap takes 64 MB
+    /// of address space, used or not, and a stack takes 8 MB. Where address space is limited, there
+    /// is one heap, and stacks get less.
     public static func prepareProcess() {
         let isTight = MemoryCeiling.addressSpaceLimit != nil
         mallopt(M_ARENA_MAX, isTight ? 1 : Int32(clamping: cores + 2))
@@ -79,9 +83,9 @@ public enum MachineLimits {
         signal(SIGXFSZ, SIG_IGN)
     }
 
-    /// Unmaps all code, once starting up is over: 5 of a process's 20 MB are code that a run has no
-    /// more use for (options, help, the start of TLS libraries). What it uses comes back from the
-    /// page cache. A debugger's breakpoints set before are lost.
+    /// Drops all code from memory, once starting up is over: 5 of a process's 20 MB are code that a
+    /// run has no more use for (options, help, the start of TLS libraries). Code that the run uses
+    /// comes back from the page cache. Breakpoints that a debugger set before are lost.
     static func forgetStartUpCode() {
         _ = iterate_loaded_objects(
             { object, _, _ in
@@ -112,7 +116,7 @@ public enum MachineLimits {
     }
 }
 
-/// The machine does not allow what was asked for; says what to change.
+/// The error when the machine does not allow what was asked for; it says what to change.
 public struct LimitError: Error, CustomStringConvertible {
     public let description: String
 }

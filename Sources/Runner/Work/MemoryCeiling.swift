@@ -1,12 +1,12 @@
 internal import CGlibc
 internal import Glibc
 
-/// What this process may use of memory, where something limits it: beyond, allocating fails, which
-/// ends a Swift program, or the kernel ends the process.
+/// The limits on this process's memory, where there are any. Beyond a limit, allocating fails,
+/// which ends a Swift program, or the kernel ends the process.
 struct MemoryCeiling: Sendable {
-    /// Bytes of address space (`ulimit -v`); `nil`: as much as there is.
+    /// The limit on address space in bytes (`ulimit -v`); `nil` means no limit.
     var addressSpace: Int?
-    /// Resident bytes (a container's limit).
+    /// The limit on resident memory in bytes (a container's limit); `nil` means no limit.
     var resident: Int?
 
     var isAny: Bool { addressSpace != nil || resident != nil }
@@ -21,7 +21,7 @@ struct MemoryCeiling: Sendable {
         return Int(limit.rlim_cur)
     }
 
-    /// The lowest limit of the control groups (version 2) this process is in.
+    /// The lowest memory limit of the control groups (version 2) that this process is in.
     private static var groupLimit: Int? {
         guard
             let line = MachineLimits.contents(of: "/proc/self/cgroup")?.split(separator: "\n")
@@ -40,7 +40,7 @@ struct MemoryCeiling: Sendable {
         }
     }
 
-    /// Bytes left; `nil` where nothing is limited.
+    /// The bytes left; `nil` where nothing is limited.
     var left: Int? {
         guard isAny, let pages = MachineLimits.pages else { return nil }
         return left(virtual: pages.virtual, resident: pages.resident)
@@ -51,15 +51,16 @@ struct MemoryCeiling: Sendable {
     }
 }
 
-/// Looks now and then at how much of the process's memory is left, and tells the budget.
+/// Looks now and then at how much memory the process has left, and tells the budget.
 struct MemoryWatch {
     private let budget: MemoryBudget
     private let ceiling: MemoryCeiling
     private var nextLookMicros = 0
     private static let everyMicros = 5_000
-    /// For what is not counted: a commit, a compressor, what an allocator lets lie.
+    /// Room for memory that is not counted: of a commit, of a compressor, and what an allocator
+    /// leaves unused.
     private static let spareBytes = 48 << 20
-    /// Of these, what must be left where it is not only free but never was used.
+    /// The part of `spareBytes` that must not only be free, but must never have been used.
     private static let freshBytes = 24 << 20
 
     init(_ budget: MemoryBudget, _ ceiling: MemoryCeiling) {
@@ -67,7 +68,7 @@ struct MemoryWatch {
         self.ceiling = ceiling
     }
 
-    /// How many requests there is memory for.
+    /// Returns the number of requests that there is memory for.
     mutating func inFlightMax(at now: Now) -> Int {
         if ceiling.isAny, now.monotonicMicros >= nextLookMicros {
             nextLookMicros = now.monotonicMicros + Self.everyMicros
@@ -83,9 +84,10 @@ struct MemoryWatch {
 }
 
 extension MemoryBudget {
-    /// The budget of a run.
+    /// Makes the budget of a run.
     ///
-    /// - Parameter maxBytes: What was asked for; less where the process may not have as much.
+    /// - Parameter maxBytes: The bytes asked for; the budget is smaller where the process may not
+    ///   have as many.
     static func make(maxBytes: Int, workers: Int) -> MemoryBudget {
         // libcurl's own buffers are part of what bodies take.
         let buffers = workers * TransferSettings.bufferBytesMax
@@ -95,6 +97,6 @@ extension MemoryBudget {
         return MemoryBudget(limit: min(wanted, max(1 << 20, (left - workers * workerBytes) / 2)))
     }
 
-    /// A worker's handle, task, connection and buffers, without what they grow to.
+    /// The bytes of a worker's handle, task, connection and buffers, without what these grow to.
     private static let workerBytes = 64 << 10
 }

@@ -5,20 +5,22 @@ final class RunningBatch: Sendable {
     let id: Batch.ID
     let firstID: Int
     let url: IDText
-    /// The same as part of a JSON string.
+    /// The URL as part of a JSON string, in pieces.
     let jsonURL: IDText
-    /// Path and query of the URL, when a job's ID stands in them alone and both may be sent as they
-    /// are written: then the rest is parsed once for the whole batch.
+    /// The path and query of the URL, when a job's ID stands in these alone and both may be sent as
+    /// they are written; `nil` otherwise. With a target, the rest of the URL is parsed once for the
+    /// whole batch.
     let target: Target?
     let isHTTPS: Bool
-    /// Whether all jobs go to one host: then connections that fail are the host's trouble.
+    /// Whether all jobs go to one host, so that connections that fail are the host's trouble.
     let hasOneHost: Bool
-    /// Scheme, host and port, as people are told them; of a batch of many hosts, its template's.
+    /// The scheme, host and port as shown to people; for a batch of many hosts, those of its
+    /// template.
     let host: String
-    /// Which host's jobs its own wait among: the same for all batches of one host.
+    /// The lane that the batch's jobs wait in, the same for all batches of one host.
     let laneID: Lane.ID
 
-    /// What differs from job to job; `nil` where nothing does.
+    /// The parts of a URL that differ from job to job; a part that does not differ is `nil`.
     struct Target: Equatable {
         let path: IDText?
         let query: IDText?
@@ -83,10 +85,10 @@ final class RunningBatch: Sendable {
 /// A text with a job's ID in it, in UTF-8: the same pieces for every job, the ID between them.
 struct IDText: Sendable, Equatable {
     private let bytes: [UInt8]
-    /// Where in `bytes` the ID belongs, in order.
+    /// The offsets in `bytes` where the ID belongs, in order.
     private let places: [Int]
 
-    /// - Parameter parts: What stands before, between and after the ID; one or more.
+    /// - Parameter parts: The pieces before, between and after the ID; one or more.
     init(_ parts: [[UInt8]]) {
         bytes = Array(parts.joined())
         var end = 0
@@ -96,9 +98,9 @@ struct IDText: Sendable, Equatable {
         }
     }
 
-    /// Bytes the longest of its texts needs, its closing NUL included.
+    /// The bytes that the longest text needs, its closing NUL included.
     var capacity: Int { bytes.count + places.count * Self.longestID + 1 }
-    /// Digits of `UInt64.max`.
+    /// The number of digits of `UInt64.max`.
     private static let longestID = 20
 
     /// Writes the text of one ID, closed by a NUL.
@@ -134,7 +136,7 @@ struct IDText: Sendable, Equatable {
         text.append(contentsOf: bytes[start...])
     }
 
-    /// - Returns: How many digits.
+    /// - Returns: The number of digits.
     private static func write(_ id: Int, to buffer: UnsafeMutableRawBufferPointer) -> Int {
         var count = 1
         var rest = id / 10

@@ -1,32 +1,32 @@
 internal import JobStore
 
-/// What ended on one loop since it last told.
+/// The attempts that ended on one loop since its last report.
 struct TurnReport {
     /// Attempts with an outcome.
     private(set) var finished = 0
-    /// Bytes of output they stand for.
+    /// Bytes of output that belong to the attempts in `finished`.
     var outputBytes = 0
-    /// Jobs that are as if never tried.
+    /// Jobs that count as never tried.
     private(set) var givenBack: [Job] = []
-    /// Attempts this machine could not make; the last `errno`.
+    /// The `errno` of the last attempt that this machine could not make; `nil` when there was none.
     private(set) var localError: Int32?
-    /// The same by host.
+    /// The reports by host.
     private(set) var lanes: [LaneReport] = []
 
-    /// What ended of one host's jobs.
+    /// The ended attempts of one host's jobs.
     struct LaneReport {
         /// One of the host's batches.
         let batch: RunningBatch
         var id: Lane.ID { batch.laneID }
-        /// Attempts, whatever became of them.
+        /// Attempts that ended, whatever became of them.
         fileprivate(set) var ended = 0
-        /// Attempts their host had a part in, however they ended.
+        /// Attempts in which the host had a part, however they ended.
         fileprivate(set) var answered = 0
         /// Attempts that could not reach the host.
         fileprivate(set) var unreachable = 0
-        /// Why the last of these could not.
+        /// The message of the last attempt that could not reach the host.
         fileprivate(set) var message = ""
-        /// Attempts this machine could not make.
+        /// Attempts that this machine could not make.
         fileprivate(set) var local = 0
     }
 
@@ -34,14 +34,14 @@ struct TurnReport {
     /// Whether anything at all got through.
     var isAnswered: Bool { lanes.contains { $0.answered > 0 } }
 
-    /// Whether it would trip the breaker of a host.
+    /// Whether the failures in this turn, without the latest, would trip the breaker of a host.
     func trips(_ lane: Lane.ID) -> Bool {
         lanes.contains {
             $0.id == lane && $0.answered == 0 && $0.unreachable > Breaker.threshold
         }
     }
 
-    /// Counts what a response says of its host and of this machine.
+    /// Counts what a response says about its host and about this machine.
     mutating func add(_ response: Response, of batch: RunningBatch) {
         let index = index(of: batch)
         lanes[index].ended += 1

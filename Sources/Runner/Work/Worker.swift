@@ -1,11 +1,12 @@
-/// One of the run's workers: next job, fetch, judge, hand over, again. One suspension a request.
+/// One of the run's workers. Its cycle is: take the next job, fetch, judge, hand over. It suspends
+/// once a request.
 struct Worker {
     let desk: Desk
     let loop: EventLoop
-    /// Which of the loop's shards its connection belongs to.
+    /// The number of the loop's shard that the worker's connection belongs to.
     let shard: Int
 
-    /// Works until there is nothing left or the run drains. Runs on the loop's thread.
+    /// Works until no job is left or the run drains. Runs on the loop's thread.
     func work() async {
         let transfer = loop.makeTransfer(inShard: shard)
         while let job = await desk.nextJob() {

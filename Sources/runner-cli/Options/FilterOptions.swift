@@ -1,7 +1,7 @@
 import ArgumentParser
 import JobStore
 
-/// Which jobs a command is about.
+/// The options that select the jobs of a command.
 struct FilterOptions: ParsableArguments {
     @Option(help: "Jobs in this state; may be given several times.")
     var state: [JobState] = []
@@ -21,7 +21,7 @@ struct FilterOptions: ParsableArguments {
         transform: JobRange.argument)
     var range: JobRange?
 
-    /// An outcome's label as `status` shows it.
+    /// Checks an outcome's label, which is written as `status` shows it.
     private static func outcome(_ text: String) throws -> String {
         let isStatus = text.count == 3 && (100...999).contains(Int(text) ?? 0)
         guard isStatus || Outcome.Reason(rawValue: text) != nil else {
@@ -41,15 +41,15 @@ struct FilterOptions: ParsableArguments {
     }
 }
 
-/// Which jobs are wanted: those that pass all of its conditions.
+/// A filter of jobs: a job must pass all of its conditions.
 struct JobFilter {
-    /// `nil` here and below: any.
+    /// The wanted states; `nil`, here and below, means any.
     var states: Set<JobState>?
-    /// By their labels.
+    /// The labels of the wanted outcomes.
     var outcomes: Set<String>?
     var ids: Range<Int>?
 
-    /// The IDs of a run's jobs that are wanted; empty when none is.
+    /// Returns the wanted IDs of a run's jobs; empty when none is wanted.
     func ids(of run: LedgerPage.Run) -> Range<Int> {
         let none = run.ids.lowerBound..<run.ids.lowerBound
         if let states, !states.contains(run.state) { return none }
@@ -59,8 +59,8 @@ struct JobFilter {
         return ids.map { run.ids.clamped(to: $0) } ?? run.ids
     }
 
-    /// Where to read on after `page`: not through the rest of a batch before the first ID wanted,
-    /// nor behind the last.
+    /// Returns the place to read on at after `page`; `nil` at the end. In the batch that `page`
+    /// ends in, jobs before the first wanted ID and behind the last are not read through.
     func place(after page: LedgerPage) -> LedgerPlace? {
         guard let next = page.next, let ids, let batch = page.runs.last?.batch,
             batch.id == next.batchID

@@ -1,7 +1,7 @@
 import ArgumentParser
 import Glibc
 
-/// Which queue a command works on.
+/// The option that names the queue of a command.
 struct QueueOptions: ParsableArguments {
     @Option(
         help: ArgumentHelp(
@@ -12,12 +12,13 @@ struct QueueOptions: ParsableArguments {
         queue ?? getenv("RUNNER_QUEUE").map { String(cString: $0) } ?? "runner.db"
     }
 
-    /// The folder it is in.
+    /// The folder of the queue's file.
     var folder: String {
         path.lastIndex(of: "/").map { String(path[...$0]) } ?? "."
     }
 
-    /// The same, links resolved, once the queue is there.
+    /// The folder of the queue's file with links resolved; the same as `folder` while the file is
+    /// missing.
     var realFolder: String {
         guard let real = realpath(path, nil) else { return folder }
         defer { free(real) }

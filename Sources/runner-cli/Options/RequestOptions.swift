@@ -2,13 +2,13 @@ import ArgumentParser
 import Glibc
 import Runner
 
-/// What `--on-large` takes.
+/// The values of `--on-large`.
 enum LargeBody: String, ExpressibleByArgument, CaseIterable { case cut, fail }
 
-/// What `--resolver` takes.
+/// The values of `--resolver`.
 enum Resolver: String, ExpressibleByArgument, CaseIterable { case ares, system }
 
-/// How requests are made; the names are curl's.
+/// The options of requests; most of their names are curl's.
 struct RequestOptions: ParsableArguments {
     @Option(
         name: .customLong("connect-timeout"),

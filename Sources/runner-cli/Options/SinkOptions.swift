@@ -2,7 +2,7 @@ import ArgumentParser
 import Glibc
 import Runner
 
-/// Where responses go, and how.
+/// The options of the output: its place and its form.
 struct SinkOptions: ParsableArguments {
     @Option(
         name: .shortAndLong,
@@ -73,7 +73,7 @@ struct SinkOptions: ParsableArguments {
         return options
     }
 
-    /// - Parameter folders: The queue's, and the output's if there is one.
+    /// - Parameter folders: The queue's folder, and the output's if there is one.
     func diskReserve(in folders: [String]) -> DiskReserve? {
         minFreeDisk.map { DiskReserve(folders: folders, bytes: $0.bytes) }
     }

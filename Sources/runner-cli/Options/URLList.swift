@@ -1,10 +1,9 @@
 import ArgumentParser
 import Glibc
 
-/// Lists of URLs, which are not built yet: who gives one is told so, and what can be done instead.
+/// Refuses lists of URLs, which are not built yet, and names the alternative.
 enum URLList {
-    /// Refuses a command line that gives a list, which the parser would say of that an option is
-    /// missing.
+    /// Refuses a command line that gives a list. The parser would report a missing option instead.
     static func refuse(in arguments: [String]) throws {
         guard let list = named(in: arguments) else { return }
         throw ValidationError(
@@ -12,7 +11,7 @@ enum URLList {
         )
     }
 
-    /// - Returns: `nil` when no list was given.
+    /// - Returns: The name of the list for messages; `nil` when no list was given.
     private static func named(in arguments: [String]) -> String? {
         let input = "standard input"
         guard let command = arguments.first else { return hasInput ? input : nil }
@@ -42,15 +41,15 @@ enum URLList {
         text.allSatisfy { "0123456789_.<+-".contains($0) }
     }
 
-    /// Whether something was put into standard input: a file, or a pipe with data.
+    /// Whether standard input has something to read: a file that is not empty, or a pipe with data.
     private static var hasInput: Bool {
         var status = stat()
         guard fstat(STDIN_FILENO, &status) == 0 else { return false }
         switch status.st_mode & S_IFMT {
         case S_IFREG: return status.st_size > 0
         case S_IFIFO:
-            // A moment for the program before us in the pipe. No longer: there may be none, and
-            // nobody who writes.
+            // Waits a second for the program before us in the pipe; no longer, since perhaps nobody
+            // writes.
             var stream = pollfd(fd: STDIN_FILENO, events: Int16(POLLIN), revents: 0)
             return poll(&stream, 1, 1000) > 0 && stream.revents & Int16(POLLIN) != 0
         default: return false

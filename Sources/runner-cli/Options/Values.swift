@@ -2,7 +2,7 @@ import ArgumentParser
 import JobStore
 
 extension RequestTemplate {
-    /// What `enqueue` fetches when not told.
+    /// The template that `enqueue` uses when none is given.
     static let standard = "http://localhost:8080/{id}"
 }
 
@@ -17,7 +17,7 @@ extension JobRange {
     }
 }
 
-/// A time in seconds, decimals allowed as curl allows them.
+/// A time in seconds; decimals are allowed, as in curl.
 struct Seconds: ExpressibleByArgument, CustomStringConvertible {
     let duration: Duration
 
@@ -33,7 +33,7 @@ struct Seconds: ExpressibleByArgument, CustomStringConvertible {
     var defaultValueDescription: String { Format.decimal(duration.seconds) }
 }
 
-/// A number of bytes; k, M and G count in 1024s as curl does.
+/// A number of bytes; the suffixes k, M and G count in 1024s, as in curl.
 struct ByteCount: ExpressibleByArgument {
     let bytes: Int
 

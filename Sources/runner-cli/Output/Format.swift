@@ -1,6 +1,6 @@
-/// Numbers as people read them.
+/// Formats numbers for people.
 enum Format {
-    /// `1234567` as `1,234,567`.
+    /// Formats `1234567` as `1,234,567`.
     static func count(_ number: Int) -> String {
         var text = ""
         for (index, digit) in String(number.magnitude).reversed().enumerated() {
@@ -10,13 +10,13 @@ enum Format {
         return (number < 0 ? "-" : "") + String(text.reversed())
     }
 
-    /// With one decimal unless it is whole: `2.5`, `30`.
+    /// Formats a number with one decimal unless it is whole: `2.5`, `30`.
     static func decimal(_ number: Double) -> String {
         let tenths = Int((number * 10).rounded())
         return tenths % 10 == 0 ? "\(tenths / 10)" : "\(tenths / 10).\(abs(tenths % 10))"
     }
 
-    /// `8.4 s`, `2m 08s`, `3h 05m`, `12d 4h`.
+    /// Formats a time as `8.4 s`, `2m 08s`, `3h 05m`, `12d 4h`.
     static func duration(_ duration: Duration) -> String {
         let seconds = duration.seconds
         if seconds < 59.95 { return "\(decimal(seconds)) s" }
@@ -26,7 +26,7 @@ enum Format {
         return "\(whole / 86_400)d \(whole / 3600 % 24)h"
     }
 
-    /// `43.1 %`; never rounds up to 100 what is not done.
+    /// Formats a share as `43.1 %`; a share below 100 % is never rounded up to it.
     static func percent(_ part: Int, of whole: Int) -> String {
         guard whole > 0 else { return "100 %" }
         if part >= whole { return "100 %" }

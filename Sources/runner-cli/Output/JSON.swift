@@ -1,6 +1,6 @@
 import FoundationEssentials
 
-/// Documents as JSON text, keys in alphabetical order.
+/// Writes documents as JSON text, with keys in alphabetical order.
 enum JSON {
     static func text(_ document: some Encodable, onOneLine: Bool = true) throws -> String {
         let encoder = JSONEncoder()

@@ -1,14 +1,15 @@
 import ArgumentParser
 import JobStore
 
-/// How jobs are written, a row each (docs/CLI.md).
+/// The form of jobs, one row each (docs/CLI.md).
 enum RowFormat: String, CaseIterable, ExpressibleByArgument {
     case csv, jsonl
 
-    /// What stands before the first row.
+    /// The text before the first row.
     var header: String { self == .csv ? "id,batch,url,state,outcome\n" : "" }
 
-    /// A row of a run's jobs, in UTF-8: what stands before, between and after their IDs.
+    /// Returns the pieces of a row of a run's jobs, in UTF-8: those before, between and after the
+    /// IDs.
     fileprivate func parts(of run: LedgerPage.Run) -> [[UInt8]] {
         var url = run.batch.request.parts.map { Array($0.utf8) }
         let (beforeID, beforeURL, after): (String, String, String)
@@ -43,17 +44,17 @@ enum RowFormat: String, CaseIterable, ExpressibleByArgument {
     }
 }
 
-/// The row of a job, as bytes, which becomes that of the job after it in place.
+/// The row of one job, as bytes, which is turned in place into the row of the next job.
 ///
-/// Rows of jobs that stand alike differ in their IDs alone, and from one to the next in a digit or
-/// two of them: so a row costs a copy.
+/// Rows of jobs with the same state and outcome differ in their IDs alone, and from one row to the
+/// next in a digit or two of the ID. So a row costs one copy.
 struct JobRow {
     private let parts: [[UInt8]]
     private var bytes: [UInt8] = []
-    /// Behind the last digit of each ID in `bytes`.
+    /// The indices in `bytes` just behind the last digit of each ID.
     private var idEnds: [Int] = []
     private var id = 0
-    /// The ID that takes a digit more.
+    /// The next ID that has one digit more.
     private var longerAt = 0
 
     init(of run: LedgerPage.Run, _ format: RowFormat) {
@@ -62,7 +63,7 @@ struct JobRow {
 
     /// Appends rows until all are written or `buffer` holds `limit` bytes.
     ///
-    /// - Returns: The IDs that are left.
+    /// - Returns: The IDs that are left to write.
     mutating func append(
         _ ids: Range<Int>, to buffer: inout [UInt8], limit: Int
     ) -> Range<Int> {

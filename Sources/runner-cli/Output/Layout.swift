@@ -1,7 +1,7 @@
-/// Text laid out in the columns of a terminal.
+/// Lays text out in the columns of a terminal.
 enum Layout {
     /// Breaks a line at blanks so that no part is wider than `columns`; parts after the first are
-    /// indented. A word that is wider itself is broken anywhere.
+    /// indented. A word wider than a line is broken anywhere.
     ///
     /// - Parameter columns: 1 or more.
     static func wrapped(_ line: String, columns: Int) -> [String] {
@@ -29,7 +29,7 @@ enum Layout {
         return lines + [indent + rest]
     }
 
-    /// Puts pieces into lines, in each as many as fit; none is broken.
+    /// Puts pieces into lines, as many as fit into each; no piece is broken.
     static func flowed(_ pieces: [String], columns: Int) -> [String] {
         var lines: [String] = []
         for piece in pieces {
@@ -42,7 +42,8 @@ enum Layout {
         return lines
     }
 
-    /// One line of as many pieces as fit, the first in any case, and how many were left out.
+    /// Makes one line of as many pieces as fit, the first in any case, and adds the number of
+    /// pieces left out.
     static func shortened(_ pieces: [String], columns: Int) -> String {
         let whole = pieces.joined(separator: "   ")
         guard width(whole) > columns, var line = pieces.first else { return whole }
@@ -56,7 +57,7 @@ enum Layout {
         return line
     }
 
-    /// The columns a text takes, without colours.
+    /// Returns the number of columns that a text takes, without codes for colours.
     static func width(_ text: some StringProtocol) -> Int {
         var width = 0
         var isInColour = false
@@ -68,7 +69,7 @@ enum Layout {
         return width
     }
 
-    /// 2 for characters of East Asia and pictures, else 1.
+    /// Returns the columns of a character: 2 for characters of East Asia and pictures, else 1.
     private static func width(of character: Character) -> Int {
         switch character.unicodeScalars.first?.value ?? 0 {
         case 0x1100...0x115F, 0x2E80...0xA4CF, 0xAC00...0xD7A3, 0xF900...0xFAFF, 0xFE30...0xFE6F,

@@ -3,7 +3,7 @@ import JobStore
 import Runner
 
 extension ProgressView {
-    /// One line, for logs.
+    /// Formats progress as one line, for logs.
     static func line(_ progress: Progress) -> String {
         let counts = progress.counts
         let done = counts.completed + counts.failed
@@ -21,10 +21,10 @@ extension ProgressView {
         return parts.joined(separator: ", ")
     }
 
-    /// A few lines for a terminal: what fits a line stands in one, what is said in words may be
-    /// longer.
+    /// Formats progress as a few lines for a terminal. Numbers are laid out to fit `columns`;
+    /// sentences may be longer.
     ///
-    /// - Parameter progress: `nil` before the first is known.
+    /// - Parameter progress: The last progress; `nil` before the first is known.
     static func lines(
         _ progress: Progress?, _ stopping: Stopping? = nil, columns: Int,
         colour: Bool = Terminal.allowsColour, now: ContinuousClock.Instant = .now
@@ -48,7 +48,7 @@ extension ProgressView {
         return lines + outcomes(counts, columns: columns)
     }
 
-    /// Why a run does not move on as usual, a line each.
+    /// The reasons that a run does not move on as usual, one line each.
     private static func notices(_ progress: Progress) -> [String] {
         var notices = progress.troubles.prefix(3).map { trouble in
             let since = Format.duration(trouble.duration)
@@ -85,7 +85,7 @@ extension ProgressView {
         }
     }
 
-    /// A bar and its numbers; where it is too narrow for both, the numbers.
+    /// A bar and its numbers, or the numbers alone where `columns` is too narrow for both.
     private static func bar(_ counts: QueueCounts, columns: Int, colour: Bool) -> [String] {
         let done = counts.completed + counts.failed
         let numbers = [
@@ -102,7 +102,7 @@ extension ProgressView {
         return [(colour ? "\u{1B}[32m\(bar)\u{1B}[90m\(rest)\u{1B}[0m" : bar + rest) + text]
     }
 
-    /// A line a state: how many jobs ended so, and with what, most frequent first.
+    /// One line for each state: the number of its jobs, and their outcomes, most frequent first.
     private static func outcomes(_ counts: QueueCounts, columns: Int) -> [String] {
         let states = [Outcome.State.completed, .failed, .retrying].map { state in
             counts.outcomes.filter { $0.state == state }

@@ -5,9 +5,9 @@ import Synchronization
 
 /// Shows a run on stderr: a live view on a terminal, else a plain line every 10 s.
 final class ProgressView: Sendable {
-    /// How far a stop that was asked for has come.
+    /// The stage of a stop that was asked for.
     enum Stopping {
-        /// Requests in flight may take until then.
+        /// Requests in flight may take until the given moment.
         case finishing(until: ContinuousClock.Instant)
         case now
     }
@@ -21,7 +21,7 @@ final class ProgressView: Sendable {
 
     let interval: Duration
     private let queue: String
-    /// Whether there is a view that is drawn again and again.
+    /// Whether a live view is drawn again and again.
     private let isLive: Bool
     private let isQuiet: Bool
     private let state = Mutex(State())
@@ -33,7 +33,8 @@ final class ProgressView: Sendable {
         interval = isLive ? .milliseconds(500) : .seconds(10)
     }
 
-    /// The resume line: what is done, what is left, and what may be fetched again.
+    /// Prints the resume line: the numbers of jobs that are done, that are left, and that may be
+    /// fetched again.
     func start(_ attachment: Attachment) {
         guard !isQuiet else { return }
         let counts = attachment.counts
@@ -45,7 +46,7 @@ final class ProgressView: Sendable {
         )
     }
 
-    /// A line that stays, above the live view.
+    /// Prints a line that stays, above the live view.
     func note(_ text: String) {
         state.withLock { state in
             try? state.screen.clear()
@@ -65,9 +66,9 @@ final class ProgressView: Sendable {
         }
     }
 
-    /// Says that the run is asked to stop: in the live view, which counts down, or in a line.
+    /// Shows that the run was asked to stop: in the live view, which counts down, or in a line.
     ///
-    /// - Parameter grace: How long requests in flight may take; `nil` when they are cut short.
+    /// - Parameter grace: The time that requests in flight may take; `nil` when they are cut short.
     func stop(within grace: Duration?) {
         guard isLive else {
             return note(
@@ -81,7 +82,7 @@ final class ProgressView: Sendable {
         }
     }
 
-    /// Takes the live view off the screen: the result, which follows, says it all.
+    /// Takes the live view off the screen; the result that follows says it all.
     func end() {
         state.withLock { state in
             state.isOver = true

@@ -1,10 +1,10 @@
 import Glibc
 
-/// Lines that are drawn over what they were before, where the terminal can do that.
+/// Lines that are drawn over their earlier version, where the terminal can do that.
 struct RedrawnText {
     private let stream: Int32
     private let isInteractive: Bool
-    /// How wide the lines on the screen are; the cursor is below the last.
+    /// The widths of the lines on the screen; the cursor is below the last line.
     private var widths: [Int] = []
 
     init(to descriptor: Int32) {
@@ -12,10 +12,11 @@ struct RedrawnText {
         isInteractive = Terminal.isInteractive(descriptor)
     }
 
-    /// Draws lines of any length: on a terminal they are broken where its width asks for it, and
-    /// those that are more than its height are left out.
+    /// Draws lines of any length. On a terminal, lines wider than the screen are broken, and lines
+    /// beyond its height are left out.
     ///
-    /// - Parameter lines: Made for the size the terminal has now; `nil` where there is none.
+    /// - Parameter lines: Makes the lines for the current size of the terminal; the size is `nil`
+    ///   when there is no terminal.
     mutating func draw(_ lines: (Terminal.Size?) -> [String]) throws(OutputError) {
         guard isInteractive else {
             return try Terminal.write(lines(nil).map { $0 + "\n" }.joined(), to: stream)
@@ -28,7 +29,7 @@ struct RedrawnText {
         try Terminal.write(erasure + fitting.map { $0 + "\n" }.joined(), to: stream)
     }
 
-    /// Takes what was drawn off the screen again.
+    /// Takes the drawn lines off the screen again.
     mutating func clear() throws(OutputError) {
         guard isInteractive, !widths.isEmpty else { return }
         let erasure = erasure(columns: Terminal.size(stream).columns)
@@ -36,11 +37,13 @@ struct RedrawnText {
         try Terminal.write(erasure, to: stream)
     }
 
-    /// Clears the rows that the lines take, and moves to the first of them.
+    /// Returns the control sequence that clears the rows of the lines and moves the cursor to the
+    /// first of these rows.
     ///
-    /// A window that was narrowed since may have made more of them. Each is cleared by itself: when
-    /// all below the cursor is, at once, some terminals keep it among what has scrolled off; and when
-    /// rows are only written over, some still take two of them for one line that was wrapped.
+    /// If the window was narrowed since, the lines may take more rows. Each row is cleared by
+    /// itself: when everything below the cursor is cleared at once, some terminals keep the text
+    /// among the lines that have scrolled off; and when rows are only written over, some terminals
+    /// still treat two rows as one line that was wrapped.
     private func erasure(columns: Int) -> String {
         let rows = widths.reduce(0) { rows, width in
             rows + (Terminal.wrapsAgain ? max(1, (width + columns - 1) / columns) : 1)

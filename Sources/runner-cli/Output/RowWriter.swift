@@ -2,7 +2,7 @@ import JobStore
 
 /// Writes jobs to stdout as rows, many of them at a time.
 struct RowWriter {
-    /// What is gathered before it is written: two pipes full.
+    /// The number of bytes that are gathered before they are written: two pipes full.
     private static let pieceBytes = 128 << 10
 
     private struct Standing: Hashable {
@@ -13,7 +13,7 @@ struct RowWriter {
     private let format: RowFormat
     private var buffer: [UInt8]
     private var batchID: Batch.ID?
-    /// Rows of the batch's jobs, by what they have in common: some for each of 255 outcomes at most.
+    /// The rows of the batch's jobs, by state and outcome; a few for each of 255 outcomes at most.
     private var rows: [Standing: JobRow] = [:]
 
     init(_ format: RowFormat) {
@@ -21,7 +21,7 @@ struct RowWriter {
         buffer = Array(format.header.utf8)
     }
 
-    /// Writes the rows of some jobs of a run, at latest when `flush` is called.
+    /// Writes the rows of some jobs of a run, at the latest when `flush` is called.
     mutating func write(_ ids: Range<Int>, of run: LedgerPage.Run) throws(OutputError) {
         if run.batch.id != batchID {
             batchID = run.batch.id

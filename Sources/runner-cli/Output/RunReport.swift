@@ -1,7 +1,7 @@
 import JobStore
 import Runner
 
-/// How a run ended; the JSON is a contract (docs/CLI.md).
+/// The result of a run; the JSON is a contract (docs/CLI.md).
 struct RunReport: Encodable {
     private enum Ending: String, Encodable {
         case finished, stopped, stalled
@@ -14,10 +14,11 @@ struct RunReport: Encodable {
     private let elapsed: Duration
     private let finished: Int
     private let counts: QueueCounts
-    /// What to do about the jobs that are left.
+    /// The advice on the jobs that are left.
     private let cure: String
 
-    /// - Parameter ending: `nil` when a full disk ended it, of which an error tells more.
+    /// - Parameter ending: The ending of the run; `nil` when a full disk ended it, which a separate
+    ///   error describes.
     init(ending: Crawl.Ending?, counts: QueueCounts, before: QueueCounts, elapsed: Duration) {
         self.counts = counts
         self.elapsed = elapsed

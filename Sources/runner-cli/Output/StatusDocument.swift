@@ -1,6 +1,6 @@
 import JobStore
 
-/// What `status` shows; the JSON is a contract (docs/CLI.md).
+/// The document that `status` shows; the JSON is a contract (docs/CLI.md).
 struct StatusDocument: Encodable {
     let jobs: JobsDocument
     let outcomes: [OutcomeDocument]
@@ -27,8 +27,10 @@ struct StatusDocument: Encodable {
         try container.encode(isRunKnown, forKey: .isRunKnown)
     }
 
-    /// - Parameter size: Of the terminal that all of it is to fit: where outcomes do not, failures
-    ///   come first, and the others are counted.
+    /// The document as lines of text.
+    ///
+    /// - Parameter size: The size of the terminal that all lines are to fit. Where the outcomes do
+    ///   not all fit, failures come first, and those left out are counted.
     func lines(of queue: String, in size: Terminal.Size? = nil) -> [String] {
         // Behind the count, the longest state takes 11.
         let width = min(28, max(14, (size?.usableColumns ?? 80) - 2 - 11))
@@ -76,7 +78,7 @@ struct JobsDocument: Encodable {
         failed = counts.failed
     }
 
-    /// In the order of a job's way.
+    /// The counts in the order of a job's way through the states.
     var rows: [(String, Int)] {
         [
             ("total", total), ("available", available), ("running", running),
@@ -105,7 +107,7 @@ struct RunDocument: Encodable {
     let requestsPerSecond: Double
     let startedAt: String
     let secondsLeft: Double?
-    /// Why nothing gets through at present; `nil` while something does.
+    /// The reason no request gets through at present; `nil` while some do.
     let trouble: String?
 
     init(_ run: QueueCounts.LiveRun, left: Int, trouble: String?) {

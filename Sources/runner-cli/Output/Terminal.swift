@@ -1,9 +1,10 @@
 import Glibc
 
-/// Standard streams: data on stdout, the rest on stderr.
+/// Writes to the standard streams: data to stdout, the rest to stderr.
 enum Terminal {
-    /// Started with a standard stream closed, its number would go to the next file opened, and what
-    /// is said would be written into the queue. Called first of all.
+    /// Opens the standard streams that the program was started without. Otherwise the next file
+    /// opened would get such a stream's number, and messages would be written into the queue.
+    /// Called first of all.
     static func openMissingStreams() {
         while true {
             // Only to be read: what is written to it must fail, as it would have.
@@ -15,20 +16,20 @@ enum Terminal {
         }
     }
 
-    /// Writes to stderr. A stream that is closed or full, or a pipe that nobody reads, is nobody's
-    /// error: the run goes on.
+    /// Writes to stderr. A closed or full stream, or a pipe that nobody reads, is not an error: the
+    /// run goes on.
     static func say(_ text: String) {
         guard isReady(STDERR_FILENO) else { return }
         try? write(text + "\n", to: STDERR_FILENO)
     }
 
-    /// Whether a line can be written without waiting for a reader, or within a moment.
+    /// Whether a line can be written without waiting for a reader, or within 100 ms.
     static func isReady(_ descriptor: Int32) -> Bool {
         var stream = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
         return poll(&stream, 1, 100) > 0
     }
 
-    /// Writes data to stdout.
+    /// Writes data and a line break to stdout.
     static func output(_ text: String) throws(OutputError) {
         try write(text + "\n", to: STDOUT_FILENO)
     }
@@ -56,10 +57,10 @@ enum Terminal {
         }
     }
 
-    /// Says what is wrong, in one line.
+    /// Writes an error to stderr, in one line.
     static func complain(_ text: String) { say("runner: \(escaped(text))") }
 
-    /// Whether `stream` is a terminal that can move its cursor.
+    /// Whether `descriptor` is a terminal that can move its cursor.
     static func isInteractive(_ descriptor: Int32) -> Bool {
         isatty(descriptor) == 1 && getenv("TERM").map { String(cString: $0) } ?? "dumb" != "dumb"
     }
@@ -70,13 +71,13 @@ enum Terminal {
         let columns: Int
         let rows: Int
 
-        /// But for the last: what fills it may wrap.
+        /// The columns except the last, since text that fills the last may wrap.
         var usableColumns: Int { max(1, columns - 1) }
-        /// But for that of the cursor.
+        /// The rows except the cursor's.
         var usableRows: Int { max(1, rows - 1) }
     }
 
-    /// As it is now; 80 by 24 where it does not say.
+    /// Returns the present size of a terminal; 80 by 24 when the terminal does not say.
     static func size(_ descriptor: Int32) -> Size {
         var size = winsize()
         let isKnown = ioctl(descriptor, UInt(TIOCGWINSZ), &size) == 0
@@ -85,13 +86,13 @@ enum Terminal {
             rows: isKnown && size.ws_row > 0 ? Int(size.ws_row) : 24)
     }
 
-    /// Whether lines that stand on the screen are wrapped when the window is made narrower, as most
-    /// terminals do; these cut them off.
+    /// Whether the terminal wraps lines on the screen again when its window is made narrower, as
+    /// most terminals do; the ones tested for here cut such lines off.
     static let wrapsAgain =
         getenv("XTERM_VERSION") == nil && getenv("STY") == nil
         && getenv("TERM").map { String(cString: $0) } != "linux"
 
-    /// Control characters spelt out: a file name or a server's text must not drive the terminal.
+    /// Spells out control characters: a file name or a server's text must not drive the terminal.
     static func escaped(_ text: String) -> String {
         String(
             text.unicodeScalars.map { scalar in
@@ -103,10 +104,10 @@ enum Terminal {
     }
 }
 
-/// Standard output does not take what is written.
+/// The error when standard output cannot be written.
 struct OutputError: Error, CustomStringConvertible {
     let number: Int32
-    /// What happened all the same, and must not be done again.
+    /// The beginning of the message: work that was done nonetheless and must not be done again.
     var done = ""
 
     var description: String {

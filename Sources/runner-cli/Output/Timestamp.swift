@@ -1,8 +1,8 @@
 import Glibc
 
-/// Times as text.
+/// Formats times as text.
 enum Timestamp {
-    /// RFC 3339 in UTC.
+    /// Formats a time as of RFC 3339, in UTC.
     static func text(_ unixTimeMicros: Int) -> String {
         var seconds = time_t(unixTimeMicros / 1_000_000)
         var parts = tm()
@@ -10,7 +10,7 @@ enum Timestamp {
         return text(&parts, "%Y-%m-%dT%H:%M:%SZ")
     }
 
-    /// What a clock on the wall shows then: `14:05:12`.
+    /// Formats the local time of day: `14:05:12`.
     static func timeOfDay(_ unixTimeMicros: Int) -> String {
         var seconds = time_t(unixTimeMicros / 1_000_000)
         var parts = tm()
