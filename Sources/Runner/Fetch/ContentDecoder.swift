@@ -2,13 +2,14 @@ internal import CBrotli
 internal import CZlib
 internal import CZstd
 
-/// Undoes the content codings of a body while it comes (RFC 9110, 8.4), and knows whether its
-/// streams have ended, which libcurl does not tell: half a gzip stream decodes without an error.
+/// Decodes a body's content codings while the body comes (RFC 9110, 8.4), and knows whether each
+/// stream has ended. libcurl does not tell that: half a gzip stream decodes without an error.
 final class ContentDecoder {
     enum Coding: Equatable, Sendable {
         case gzip, deflate, brotli, zstd
 
-        /// - Parameter name: In any case; a field's value between its commas.
+        /// - Parameter name: One item of a header field's comma-separated value, in upper or lower
+        ///   case.
         init?(name: some Collection<UInt8>) {
             if name.isASCII(equal: "gzip") || name.isASCII(equal: "x-gzip") {
                 self = .gzip
@@ -24,18 +25,20 @@ final class ContentDecoder {
         }
     }
 
-    /// What came is no stream of its coding, or is one after which another may not begin.
+    /// The bytes are no stream of their coding, or follow a stream and cannot begin another one.
+    /// Also thrown when a coding is unknown, or there are too many.
     struct Broken: Error {}
 
-    /// What requests ask for: all it knows but `deflate`, which servers send in two ways.
+    /// The codings that requests ask for: all that the decoder knows except `deflate`, which
+    /// servers send in two ways.
     static let accepted = "gzip, br, zstd"
-    /// As libcurl: a longer list is an attack.
+    /// The most codings in a list, the same as in libcurl: a longer list is an attack.
     private static let codingsMax = 5
 
-    /// The last coding that was applied comes first.
+    /// One stream for each coding; the coding that was applied last comes first.
     private let streams: [any DecodingStream]
 
-    /// - Parameter codings: In the order they were applied; not empty.
+    /// - Parameter codings: The codings in the order they were applied; not empty.
     private init(_ codings: [Coding]) {
         streams = codings.reversed().map { coding in
             switch coding {
@@ -46,11 +49,12 @@ final class ContentDecoder {
         }
     }
 
-    /// Reads values of Content-Encoding, or of Transfer-Encoding, whose `chunked` libcurl undoes.
+    /// Reads a value of Content-Encoding or Transfer-Encoding. Skips `chunked`, which libcurl
+    /// decodes.
     ///
-    /// - Parameter count: How many fields before have named.
-    /// - Returns: In the order they were applied.
-    /// - Throws: Where a coding is unknown, or there are too many.
+    /// - Parameter count: The number of codings that earlier fields have named.
+    /// - Returns: The codings in the order they were applied.
+    /// - Throws: `Broken` when a coding is unknown, or there are too many.
     static func codings(
         in values: some Sequence<UInt8>, after count: Int = 0
     ) throws(Broken) -> [Coding] {
@@ -70,7 +74,7 @@ final class ContentDecoder {
         return codings
     }
 
-    /// - Returns: `nil` when there is nothing to undo.
+    /// - Returns: `nil` when `codings` is empty.
     static func make(for codings: [Coding]) -> ContentDecoder? {
         codings.isEmpty ? nil : ContentDecoder(codings)
     }
@@ -78,10 +82,10 @@ final class ContentDecoder {
     /// Whether every stream came to its end.
     var hasEnded: Bool { streams.allSatisfy(\.hasEnded) }
 
-    /// Decodes what came; pieces are some 16 KB.
+    /// Decodes a piece of the body, and hands on the result in pieces of up to 16 KB.
     ///
-    /// - Parameter take: Gets what it gives; false ends it.
-    /// - Returns: Whether all of it was taken.
+    /// - Parameter take: Gets each decoded piece; decoding ends when it returns false.
+    /// - Returns: Whether `take` took all pieces.
     func decode(
         _ bytes: UnsafeRawBufferPointer, _ take: (UnsafeRawBufferPointer) -> Bool
     ) throws(Broken) -> Bool {
@@ -105,29 +109,30 @@ final class ContentDecoder {
     }
 }
 
-/// One coding's state.
+/// The decoding state of one coding.
 private protocol DecodingStream: AnyObject {
     var hasEnded: Bool { get }
-    /// Decodes from the front of `input`, which loses what was used.
+    /// Decodes bytes from the front of `input`, and removes them from it.
     ///
-    /// - Returns: Bytes written to `output`; 0 when nothing more comes of `input`.
+    /// - Returns: The number of bytes written to `output`; 0 when `input` gives no more.
     func decode(
         _ input: inout UnsafeRawBufferPointer, into output: UnsafeMutableRawBufferPointer
     ) throws(ContentDecoder.Broken) -> Int
 }
 
-/// gzip of any number of members, and deflate with zlib's header or without one: both are sent.
+/// Decodes gzip of any number of members, and deflate with or without zlib's header: servers send
+/// both.
 ///
-/// What follows the last member is ignored, as browsers do.
+/// Bytes after the last member are ignored, as browsers do.
 private final class ZlibStream: DecodingStream {
     // Not moved: zlib keeps a pointer back to it.
     private let stream = UnsafeMutablePointer<z_stream>.allocate(capacity: 1)
     private(set) var hasEnded = false
     private var isRaw = false
     private var isAtStart = true
-    /// After a member: the first byte of another has come.
+    /// Whether a member has ended and the first byte of another one has come.
     private var mayBegin = false
-    /// After a member: something else has come.
+    /// Whether a member has ended and something else than a member has come.
     private var isOver = false
 
     init() {
@@ -175,9 +180,9 @@ private final class ZlibStream: DecodingStream {
         return count
     }
 
-    /// Begins another member where one begins: its first two bytes may come apart.
+    /// Begins another member if `input` begins one. The first two bytes of a member may come apart.
     ///
-    /// - Returns: Whether one does.
+    /// - Returns: Whether another member was begun.
     private func beginMember(
         with input: inout UnsafeRawBufferPointer
     ) throws(ContentDecoder.Broken) -> Bool {
@@ -194,7 +199,7 @@ private final class ZlibStream: DecodingStream {
         }
         inflateReset(stream)
         if mayBegin {
-            // It came before, and was not kept.
+            // The first byte came before, and was not kept.
             var first = magic[0]
             stream.pointee.avail_out = 0
             let result = withUnsafeMutablePointer(to: &first) { first in

@@ -1,5 +1,5 @@
 extension Duration {
-    /// Rounded up; at most half of what an `Int` holds.
+    /// The duration in µs, rounded up; at most half of what an `Int` holds.
     var microseconds: Int {
         let (seconds, attoseconds) = components
         guard seconds < Int64.max / 2_000_000 else { return Int.max / 2 }

@@ -1,26 +1,26 @@
-/// How requests are made; the names are curl's.
+/// Options of requests; the names are curl's.
 public struct FetchOptions: Sendable {
-    /// Until the connection stands, TLS included.
+    /// The time within which a connection must stand, TLS included.
     public var connectTimeout: Duration = .seconds(10)
-    /// Until the response is whole, redirects included.
+    /// The time within which the response must be whole, redirects included.
     public var maxTime: Duration = .seconds(60)
-    /// Redirects followed for one job.
+    /// The most redirects followed for one job.
     public var maxRedirects = 10
-    /// The most bytes of a response's head, of all lines together. libcurl before 8.3 has no bound
-    /// of its own, from then on it has 300 KB.
+    /// The most bytes of a response's head, all lines together. libcurl has no limit of its own
+    /// before 8.3, and one of 300 KB from then on.
     public var maxHeadBytes = FetchOptions.headBytesMax
     public static let headBytesMax = 300 << 10
-    /// The most decoded bytes of a body.
+    /// The most bytes of a body, after decoding unless the output keeps the encoding.
     public var maxBodyBytes = 16 << 20
-    /// Whether a larger body is cut there; else its job fails.
+    /// Whether a body larger than `maxBodyBytes` is cut there; otherwise its job fails.
     public var cutsLargeBodies = false
-    /// Accept any certificate.
+    /// Whether any certificate is accepted.
     public var isInsecure = false
     /// A PEM file of certificates to trust instead of the system's.
     public var caFile: String?
     public var userAgent = "runner"
 
-    /// Who looks names up.
+    /// Ways to look names up.
     public enum Resolver: String, Sendable, CaseIterable {
         /// c-ares asks name servers, without blocking.
         case ares
@@ -28,10 +28,10 @@ public struct FetchOptions: Sendable {
         case system
     }
     public var resolver = Resolver.ares
-    /// Name servers to ask instead of the system's: `host[:port]` with commas between.
+    /// The name servers to ask instead of the system's: `host[:port]`, separated by commas.
     public var nameServers: String?
 
-    /// Whether a text can be `nameServers`.
+    /// Whether `text` can be the value of `nameServers`.
     public static func areNameServers(_ text: String) -> Bool { AresLookups.areServers(text) }
 
     public init() {}

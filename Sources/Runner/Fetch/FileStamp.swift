@@ -1,13 +1,13 @@
 internal import Glibc
 
-/// What tells one version of a file from another.
+/// A file's inode, length and modification time, which tell one version of the file from another.
 struct FileStamp: Equatable {
     private var inode: UInt = 0
     private var bytes = 0
     private var seconds = 0
     private var nanoseconds = 0
 
-    /// Of a file that is not there.
+    /// The stamp of a file that does not exist.
     init() {}
 
     init(of path: String) {

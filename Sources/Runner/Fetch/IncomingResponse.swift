@@ -1,40 +1,42 @@
 internal import Glibc
 internal import JobStore
 
-/// What comes of one request, from its first byte on: bounds it, decodes it, keeps what is to be kept.
-/// Not copyable, so that no use of it behind a pointer makes a copy unseen.
+/// The response to one request, from its first byte on. Limits its size, decodes it, and keeps the
+/// parts that are to be kept.
+///
+/// Not copyable, so that no use through a pointer makes a hidden copy.
 struct IncomingResponse: ~Copyable {
     private unowned(unsafe) let settings: TransferSettings  // of the loop, which outlives transfers
     private var head: ResponseHead
-    /// Decoded bytes of the body.
+    /// The number of body bytes so far, after decoding unless the output keeps the encoding.
     private(set) var bodyBytes = 0
-    /// The response is cut at its limit, and whole for us.
+    /// Whether the body was cut at its limit; the response then counts as whole.
     private(set) var isCut = false
-    /// Why it was refused amid.
+    /// The reason why the response was refused before its end; `nil` when it was not.
     private(set) var fault: Response.Failure?
     private(set) var setsCookies = false
     private var hasLocation = false
-    /// It leads on, and the rest of its body is not waited for.
+    /// Whether the response is a redirect, and the rest of its body is not waited for.
     private(set) var isAbandoned = false
     /// Whether the head says how long the body is, or where it ends.
     private var isFramed = false
-    /// Whether the connection ends with it.
+    /// Whether the connection ends with the response.
     private var isClosing = false
     private var codings: [ContentDecoder.Coding] = []
-    /// Of the transfer: undone first.
+    /// The codings of Transfer-Encoding, which are undone before `codings`.
     private var transferCodings: [ContentDecoder.Coding] = []
     private var isCodingUnknown = false
     private var decoder: ContentDecoder?
 
-    /// What is read of a redirect's body so that its connection can be used again.
+    /// The most bytes that are read of a redirect's body so that its connection can be used again.
     private static let redirectBytesMax = 64 << 10
 
-    /// What is kept of it; `nil` when nothing is.
+    /// The part of the response that is kept; `nil` when nothing is.
     private var capture: Capture?
-    /// Told when a head begins to come; `nil` where nobody wants to know.
+    /// Called when a head begins to come; `nil` when no caller needs it.
     private var headBegins: (() -> Void)?
 
-    /// What libcurl holds of its head.
+    /// The memory that libcurl holds for the head.
     private var heldHead: HeldHead
 
     init(_ settings: TransferSettings) {
@@ -51,27 +53,27 @@ struct IncomingResponse: ~Copyable {
         self.headBegins = headBegins
     }
 
-    /// Lets go of what was kept: it is somebody else's once the response has ended.
+    /// Lets go of the capture, which belongs to someone else once the response has ended.
     mutating func end() { capture = nil }
 
-    /// About what libcurl holds of its head.
+    /// About how many bytes libcurl holds for the head.
     var heldBytes: Int { heldHead.bytes }
 
-    /// libcurl has freed the head, or is about to.
+    /// Notes that libcurl has freed the head, or is about to.
     mutating func releaseHead() { heldHead.release() }
 
     // MARK: - What libcurl calls
 
-    /// Takes what comes to the write function.
+    /// Takes bytes that libcurl gives to the write function.
     ///
-    /// - Returns: Whether it may go on.
+    /// - Returns: Whether the transfer may go on.
     mutating func received(_ bytes: UnsafeRawBufferPointer) -> Bool {
         return awaitsHead ? check(piece: bytes) : take(body: bytes)
     }
 
-    /// Takes what comes to the header function, a line.
+    /// Takes a line that libcurl gives to the header function.
     ///
-    /// - Returns: Whether it may go on.
+    /// - Returns: Whether the transfer may go on.
     mutating func received(line: UnsafeRawBufferPointer) -> Bool {
         guard heldHead.add(line: line.count) else {
             // There is no memory for more of it: the job is given back.
@@ -88,10 +90,10 @@ struct IncomingResponse: ~Copyable {
     var awaitsHead: Bool { !head.isWhole }
     var isHeadOpen: Bool { head.isOpen }
 
-    /// Whether it is a redirect that is followed.
+    /// Whether the response is a redirect that is followed.
     ///
-    /// The user agent may follow these by itself (RFC 9110, 15.4); a 300 lets a person choose, 304,
-    /// 305 and 306 lead nowhere.
+    /// A user agent may follow a 301, 302, 303, 307 and 308 by itself (RFC 9110, 15.4). A 300 lets
+    /// a person choose; 304, 305 and 306 lead nowhere.
     var leadsOn: Bool {
         guard hasLocation, settings.maxRedirects > 0 else { return false }
         return switch head.status {
@@ -100,7 +102,8 @@ struct IncomingResponse: ~Copyable {
         }
     }
 
-    /// Why a response that ended without an error is none all the same.
+    /// The reason why a response that ended without an error is still no valid one; `nil` when it
+    /// is valid.
     var faultAtEnd: Response.Failure? {
         if !head.isWhole { return .reason(.badResponse) }
         if isCut || leadsOn || settings.keeping?.isEncodingKept == true { return nil }
@@ -111,9 +114,9 @@ struct IncomingResponse: ~Copyable {
 
     // MARK: - The head
 
-    /// Looks at a piece of a line before libcurl keeps it.
+    /// Checks a piece of a line before libcurl keeps it.
     ///
-    /// - Returns: Whether it may.
+    /// - Returns: Whether libcurl may keep it.
     mutating func check(piece: UnsafeRawBufferPointer) -> Bool {
         do throws(ResponseHead.Refusal) {
             try head.check(piece)
@@ -124,7 +127,7 @@ struct IncomingResponse: ~Copyable {
         }
     }
 
-    /// - Returns: `nil` for a line that is refused.
+    /// - Returns: `nil` when the line is refused.
     private mutating func kind(of line: UnsafeRawBufferPointer) -> ResponseHead.Line? {
         do throws(ResponseHead.Refusal) {
             return try head.take(line)
@@ -138,9 +141,9 @@ struct IncomingResponse: ~Copyable {
         fault = .reason(refusal == .tooLarge ? .tooLarge : .badResponse)
     }
 
-    /// Takes a whole line.
+    /// Takes a whole line of the head.
     ///
-    /// - Returns: Whether there was room for it.
+    /// - Returns: Whether the transfer may go on.
     mutating func take(line: UnsafeRawBufferPointer) -> Bool {
         // Where lines do not come to the write function, this is the first look at them.
         // Trailers never do.
@@ -152,7 +155,8 @@ struct IncomingResponse: ~Copyable {
             capture?.beginHead()
         case .field: note(field: line)
         case .end:
-            // Read to its end, the connection could be used again, unless that is its end.
+            // If a redirect is read to its end, its connection can be used again, unless the server
+            // closes it.
             isAbandoned = leadsOn && !settings.archivesRedirects && (isClosing || !isFramed)
             return !isAbandoned
         case .trailer: return true
@@ -172,7 +176,7 @@ struct IncomingResponse: ~Copyable {
         (codings, transferCodings) = ([], [])
     }
 
-    /// Takes in the few fields that matter here; most are told apart by their first letter.
+    /// Notes the few fields that matter here. The first letter rules out most other fields.
     private mutating func note(field line: UnsafeRawBufferPointer) {
         guard let first = line.first else { return }
         switch first | 0x20 {
@@ -208,15 +212,15 @@ struct IncomingResponse: ~Copyable {
         }
     }
 
-    /// What has to be undone, in the order it was applied.
+    /// The codings to undo, in the order they were applied.
     private var applied: [ContentDecoder.Coding] { codings + transferCodings }
     private var isEncoded: Bool { !codings.isEmpty || !transferCodings.isEmpty }
 
     // MARK: - The body
 
-    /// Takes what comes of the body, before it is decoded.
+    /// Takes a piece of the body, before it is decoded.
     ///
-    /// - Returns: Whether there was room for it.
+    /// - Returns: Whether the transfer may go on.
     mutating func take(body bytes: UnsafeRawBufferPointer) -> Bool {
         // What leads on is read to its end and thrown away, unless it is archived as it comes.
         guard isEncoded || isCodingUnknown, !leadsOn else {
@@ -245,7 +249,8 @@ struct IncomingResponse: ~Copyable {
         }
     }
 
-    /// Counts decoded bytes: libcurl 7.88's own limit does not see unknown or decompressed lengths.
+    /// Counts bytes of the body against its limit, and keeps them. libcurl 7.88's own limit does
+    /// not see unknown or decompressed lengths.
     private mutating func keep(_ bytes: UnsafeRawBufferPointer) -> Bool {
         if leadsOn, !settings.archivesRedirects,
             bodyBytes + bytes.count > min(Self.redirectBytesMax, settings.maxBodyBytes)
@@ -275,7 +280,7 @@ struct IncomingResponse: ~Copyable {
         return !isCut
     }
 
-    /// What came cannot be kept: the run is about to end.
+    /// Notes that the response cannot be kept: the run is about to end.
     private mutating func lose(_ error: Errno) {
         fault = .unkept
         isCut = false
@@ -284,18 +289,19 @@ struct IncomingResponse: ~Copyable {
 }
 
 extension UnsafeRawBufferPointer {
-    /// Whether a header line is a field of that name.
+    /// Whether a header line is a field named `name`.
     ///
-    /// - Parameter name: In lower case.
+    /// - Parameter name: The name in lower case.
     fileprivate func isField(_ name: StaticString) -> Bool {
         let length = name.utf8CodeUnitCount
         return count > length && self[length] == UInt8(ascii: ":")
             && self.prefix(length).isASCII(equal: name)
     }
 
-    /// The value of a header line, without white space around it, when it is a field of that name.
+    /// The value of a header line, without the white space around it; `nil` when the line is not a
+    /// field named `name`.
     ///
-    /// - Parameter name: In lower case.
+    /// - Parameter name: The name in lower case.
     fileprivate func value(of name: StaticString) -> UnsafeRawBufferPointer? {
         guard isField(name) else { return nil }
         var (start, end) = (name.utf8CodeUnitCount + 1, count)

@@ -1,30 +1,34 @@
 internal import JobStore
 
-/// What came of one request.
+/// The result of one job's request, redirects included.
 struct Response: Sendable {
-    /// Why there is no whole response.
+    /// The reason why there is no whole response.
     enum Failure: Sendable, Equatable {
         case reason(Outcome.Reason)
-        /// This machine's trouble, not the job's: out of descriptors or memory, or certificates it cannot read.
+        /// The `errno` value of a fault of this machine, not of the job: no descriptors or memory
+        /// left, or certificates that it cannot read.
         case local(Int32)
-        /// Cut short by us.
+        /// The runner itself ended the request.
         case cancelled
-        /// Its body could not be kept: the run is about to end.
+        /// The head or body could not be put in the temporary file: the run is about to end.
         case unkept
     }
 
-    /// The last response's status; a redirect's when what it leads to did not answer; 0 when none came.
+    /// The status of the last request's response; 0 when none came. A redirect's status stays when
+    /// the request it leads to was not started.
     var status = 0
-    /// Redirects that were followed. When there are any, the job's own host has answered.
+    /// The number of redirects that were followed. If there are any, the job's own host has
+    /// answered.
     var redirects = 0
     /// `nil` when the response is whole; then `status` counts.
     var failure: Failure?
-    /// The `Retry-After` header in seconds, as a number or a date says; 0 when there is none.
+    /// The wait in seconds that the `Retry-After` header asks for, by a number or a date; 0 when
+    /// there is no such header.
     var retryAfterSeconds = 0
     /// Whether a name server says that there is no such host.
     var isNameUnknown = false
-    /// What libcurl or the name servers say of the failure; empty when there is none.
+    /// The words of libcurl or of the name servers about the failure; empty when there are none.
     var message = ""
-    /// Decoded bytes of the body.
+    /// The number of body bytes, after decoding unless the output keeps the encoding.
     var bodyBytes = 0
 }

@@ -1,45 +1,47 @@
-/// Follows the head of a response, line by line as libcurl hands it on, and bounds it. Pure.
+/// Follows the head of a response, line by line as libcurl hands it on, and limits its size. Pure.
 ///
-/// A head is a status line, fields and an empty line; heads with a status of 1xx may come before.
-/// Fields after the body (trailers) are told apart and counted, too.
+/// A head is a status line, fields and an empty line. Heads with a status of 1xx may come before
+/// the final one. Fields after the body (trailers) are recognized and counted, too.
 struct ResponseHead {
     enum Line: Equatable { case status, field, end, trailer }
 
     enum Refusal: Error, Equatable {
-        /// The first line after a status line begins with a blank: it continues no field.
+        /// The first line after a status line begins with a blank, but there is no field that it
+        /// could continue.
         ///
         /// > A recipient that receives whitespace between the start-line and the first header field
         /// > MUST either reject the message as invalid or consume each whitespace-preceded line
         /// > without further processing of it. <https://www.rfc-editor.org/rfc/rfc9112#section-2.2>
         ///
-        /// libcurl 7.83 to 8.0 joins it to a field of the response before, whose memory is freed
-        /// (curl's commit cd1c611b24): a server could corrupt this process.
+        /// libcurl 7.83 to 8.0 joins such a line to a field of the response before, whose memory is
+        /// freed (curl's commit cd1c611b24): a server could corrupt this process.
         case foldedFirst
-        /// More than `bytesMax` in all.
+        /// The lines have more than `bytesMax` bytes in all.
         case tooLarge
-        /// A status of more than three digits. libcurl takes the first three since 8.13 (curl's commit
-        /// 5b6d3291b5): `2000` would be a 200.
+        /// The status has more than three digits. libcurl 8.13 and later take the first three
+        /// (curl's commit 5b6d3291b5): `2000` would be a 200.
         case longStatus
     }
 
     /// The most bytes of all lines together, those of 1xx responses and trailers included.
     let bytesMax: Int
     private(set) var bytes = 0
-    /// Whether the final head has come to its empty line.
+    /// Whether the empty line of the final head has come.
     private(set) var isWhole = false
-    /// Of the last status line; 0 before one came.
+    /// The status of the last status line; 0 before the first one.
     private(set) var status = 0
     private var expectsStatus = true
-    /// Whether a status line came whose head has not ended.
+    /// Whether a head has begun with its status line and has not ended.
     var isOpen: Bool { !expectsStatus && !isWhole }
     private var isAfterStatus = false
     private var isAmidLine = false
 
     init(bytesMax: Int) { self.bytesMax = bytesMax }
 
-    /// Says whether libcurl may keep a line, or a piece of one: to be asked before it does.
+    /// Checks a line, or a piece of one. To be called before libcurl keeps it.
     ///
-    /// - Parameter piece: Of one line; the last one ends with its line feed.
+    /// - Parameter piece: A piece of one line; the last piece ends with the line feed.
+    /// - Throws: The reason why libcurl must not keep the line.
     mutating func check(_ piece: UnsafeRawBufferPointer) throws(Refusal) {
         guard let first = piece.first, let last = piece.last else { return }
         bytes += piece.count
@@ -50,7 +52,7 @@ struct ResponseHead {
         isAmidLine = last != UInt8(ascii: "\n")
     }
 
-    /// Takes a whole line that was checked.
+    /// Takes a whole line, which `check` has passed.
     mutating func take(_ line: UnsafeRawBufferPointer) throws(Refusal) -> Line {
         if isWhole { return .trailer }
         if expectsStatus {

@@ -1,9 +1,10 @@
 internal import Glibc
 
-/// The folders of the format `files`, from `bodies` on: made as needed, the last few kept open.
+/// The folders of the format `files`, from `bodies` on. They are made as needed, and the last few
+/// are kept open.
 struct BodyFolders: ~Copyable {
     private let folder: OutputFolder
-    /// By path below `bodies`; the order they were opened in.
+    /// The open folders by path, which begins with `bodies`, in the order they were opened.
     private var open: [(path: String, descriptor: Int32)] = []
     private static let openMax = 16
 
@@ -11,8 +12,8 @@ struct BodyFolders: ~Copyable {
 
     deinit { for entry in open { close(entry.descriptor) } }
 
-    /// Makes the file of a body and gives it to `write`. What stands at its place was never marked,
-    /// and goes; were it a link, the link goes.
+    /// Makes the file of a body and gives it to `write`. A file that stands in its place was never
+    /// marked, and is removed; if it is a link, the link is.
     mutating func create(
         _ name: BodyName, _ write: (Int32) throws(SinkError) -> Void
     ) throws(SinkError) {
@@ -30,9 +31,9 @@ struct BodyFolders: ~Copyable {
         try write(file)
     }
 
-    /// Removes what an attempt that was never marked may have left.
+    /// Removes a body that an attempt that was never marked may have left.
     ///
-    /// - Returns: Whether there was anything.
+    /// - Returns: Whether there was one.
     mutating func remove(_ name: BodyName) throws(SinkError) -> Bool {
         guard let place = try leaf(of: name, makes: false) else { return false }
         guard unlinkat(place, name.file, 0) != 0 else { return true }
@@ -42,7 +43,8 @@ struct BodyFolders: ~Copyable {
         return false
     }
 
-    /// - Returns: `nil` when it is not there and is not to be made.
+    /// - Returns: The folder that a body's file is in; `nil` when the folder does not exist and is
+    ///   not to be made.
     private mutating func leaf(of name: BodyName, makes: Bool) throws(SinkError) -> Int32? {
         let folders = [OutputFolder.bodies] + name.folders
         let path = folders.joined(separator: "/")

@@ -1,8 +1,9 @@
 internal import Glibc
 
-/// Text appended to bytes, without a `String` in between.
 extension Collection<UInt8> {
-    /// As `withUnsafeBytes`, which does not know typed errors.
+    /// The same as `withUnsafeBytes`, which does not know typed errors.
+    ///
+    /// - Precondition: The bytes are in one piece.
     func withRawBytes<Failure>(
         _ use: (UnsafeRawBufferPointer) throws(Failure) -> Void
     ) throws(Failure) where Self: RandomAccessCollection {
@@ -15,6 +16,7 @@ extension Collection<UInt8> {
     }
 }
 
+/// Text appended to bytes, without a `String` in between.
 extension [UInt8] {
     mutating func append(_ text: StaticString) {
         append(
@@ -30,7 +32,7 @@ extension [UInt8] {
         append(contentsOf: String(number).utf8)  // short: no allocation
     }
 
-    /// At least `digits` digits, with zeros in front.
+    /// Appends a number with at least `digits` digits, with zeros in front.
     mutating func append(decimal number: Int, digits: Int) {
         let text = String(number)
         append(
@@ -50,7 +52,7 @@ extension [UInt8] {
 
     // MARK: - JSON
 
-    /// The characters of a JSON string for UTF-8 bytes, without the quotes.
+    /// Appends the characters of a JSON string for UTF-8 bytes, without the quotes.
     mutating func append(json bytes: UnsafeRawBufferPointer) {
         append(bytes, asIs: JSONText.isPlain, JSONText.arePlain, other: { $0.appendEscape($1) })
     }
@@ -62,7 +64,8 @@ extension [UInt8] {
         if done == nil { Array(bytes).withUnsafeBytes { append(json: $0) } }
     }
 
-    /// The same for bytes that stand for characters each (ISO-8859-1).
+    /// Appends the characters of a JSON string for bytes that stand for a character each
+    /// (ISO-8859-1), without the quotes.
     mutating func append(jsonLatin1 bytes: UnsafeRawBufferPointer) {
         append(
             bytes, asIs: { $0 < 0x80 && JSONText.isPlain($0) },
@@ -74,7 +77,7 @@ extension [UInt8] {
             })
     }
 
-    /// Appends runs of bytes that stand for themselves as they are, and others by `other`.
+    /// Appends runs of plain bytes as they are, and other bytes by `other`.
     @inline(__always)
     private mutating func append(
         _ bytes: UnsafeRawBufferPointer, asIs isPlain: (UInt8) -> Bool,
@@ -114,7 +117,7 @@ extension [UInt8] {
 
     // MARK: - Base 64, as of RFC 4648
 
-    /// - Precondition: All but the last piece of a body have a length that 3 divides.
+    /// - Precondition: All pieces of a body but the last have a length that 3 divides.
     mutating func append(base64 bytes: UnsafeRawBufferPointer) {
         let digits = Self.base64Digits
         reserveCapacity(count + (bytes.count + 2) / 3 * 4)
@@ -144,7 +147,7 @@ extension [UInt8] {
 
     // MARK: - Times
 
-    /// RFC 3339 in UTC with milliseconds.
+    /// Appends a Unix time in µs in the form of RFC 3339, in UTC with milliseconds.
     mutating func append(timeMicros unix: Int) {
         let (seconds, micros) = (unix / 1_000_000, unix % 1_000_000)
         var time = time_t(seconds)
@@ -164,6 +167,8 @@ extension [UInt8] {
     }
 }
 
+/// The bytes that a JSON string holds without an escape.
+///
 /// > All Unicode characters may be placed within the quotation marks, except for the characters
 /// > that MUST be escaped: quotation mark, reverse solidus, and the control characters.
 /// <https://www.rfc-editor.org/rfc/rfc8259#section-7>
@@ -172,7 +177,7 @@ private enum JSONText {
         byte >= 0x20 && byte != UInt8(ascii: "\"") && byte != UInt8(ascii: "\\")
     }
 
-    /// The same of eight bytes.
+    /// Whether all eight bytes of a word are plain.
     ///
     /// - SeeAlso: <https://graphics.stanford.edu/~seander/bithacks.html#HasLessInWord>
     static func arePlain(_ word: UInt64) -> Bool {
@@ -185,14 +190,15 @@ private enum JSONText {
     }
 }
 
-/// Whether bytes that come in pieces are UTF-8 (RFC 3629: the shortest form, no surrogates).
+/// Checks whether bytes that come in pieces are UTF-8 (RFC 3629: the shortest form, no surrogates).
 struct UTF8Check {
-    /// Continuation bytes that must follow, and the bounds of the next one.
+    /// The number of continuation bytes that must follow.
     private var missing = 0
+    /// The bounds of the next continuation byte.
     private var (least, most): (UInt8, UInt8) = (0x80, 0xBF)
     private var isBroken = false
 
-    /// Whether all that came makes whole characters.
+    /// Whether all bytes so far make whole characters.
     var isValid: Bool { !isBroken && missing == 0 }
 
     mutating func add(_ bytes: UnsafeRawBufferPointer) {
@@ -217,6 +223,8 @@ struct UTF8Check {
         }
     }
 
+    /// Begins a character with its first byte.
+    ///
     /// > Table 3-7. Well-Formed UTF-8 Byte Sequences
     /// <https://www.unicode.org/versions/Unicode15.0.0/ch03.pdf>
     private mutating func begin(_ byte: UInt8) {

@@ -1,23 +1,25 @@
 internal import Glibc
 
-/// What is kept of a response while it comes: its header and its body.
+/// The parts of a response that are kept while it comes: its head and its body.
 ///
-/// A worker's transfer fills it, its loop renders it; one that is too large for the loop goes to
-/// the writer instead.
+/// A worker's transfer fills a capture, and its loop renders it. A capture that is too large for
+/// the loop goes to the writer instead.
 final class Capture: @unchecked Sendable {
     // @unchecked holds because one thread has it at a time: it is handed on, never shared.
 
     /// The status line and the fields of the response, with their line ends, as they came.
     private(set) var head: SpoolableBytes
     private(set) var body: SpoolableBytes
-    /// The responses on the way to this one, in order, when it came of redirects.
+    /// The responses on the way to this one, in order; empty without redirects.
     private(set) var hops: [Hop] = []
-    /// When the attempt began, Unix time in µs, and how long it took.
+    /// When the attempt began, as Unix time in µs; if redirects are archived, when the request of
+    /// this response did.
     var startedMicros = 0
+    /// The time from the job's first request to the end of this response, in µs.
     var durationMicros = 0
-    /// Text, empty when nothing was connected.
+    /// The server's address as text; empty when nothing was connected.
     var remoteIP: [UInt8] = []
-    /// Where the response came from, as libcurl has it; known after a redirect, and where the
+    /// The URL that the response came from, as libcurl has it. Known after a redirect, and when the
     /// format archives requests.
     private(set) var finalURL: [UInt8] = []
     var httpVersion = HTTPVersion.none
@@ -26,10 +28,10 @@ final class Capture: @unchecked Sendable {
 
     /// A response that led on to another URL.
     struct Hop: Sendable {
-        /// What was asked for, percent-encoded.
+        /// The URL that was asked for, percent-encoded.
         let url: [UInt8]
         let status: Int
-        /// All of it, where the format archives it.
+        /// The whole response if the format archives it; otherwise `nil`.
         let response: Capture?
     }
 
@@ -43,10 +45,10 @@ final class Capture: @unchecked Sendable {
         body = SpoolableBytes(limits)
     }
 
-    /// Bytes of all it holds.
+    /// The number of bytes that the capture holds, archived redirects included.
     var count: Int { hops.reduce(head.count + body.count) { $0 + ($1.response?.count ?? 0) } }
 
-    /// Whether none of it is in the spool.
+    /// Whether none of the bytes are in the spool.
     var isInMemory: Bool {
         head.isInMemory && body.isInMemory && hops.allSatisfy { $0.response?.isInMemory ?? true }
     }
@@ -56,13 +58,13 @@ final class Capture: @unchecked Sendable {
 
     deinit { reset() }
 
-    /// For the next request.
+    /// Empties the capture for the next job.
     func reset() {
         resetResponse()
         hops = []
     }
 
-    /// For another response of the same job.
+    /// Empties the capture for another response of the same job.
     func resetResponse() {
         head.reset()
         body.reset()
@@ -73,10 +75,10 @@ final class Capture: @unchecked Sendable {
         isCut = false
     }
 
-    /// Goes on to where a redirect leads.
+    /// Notes a redirect, and goes on to the response that it leads to.
     ///
     /// - Parameters:
-    ///   - url: What was asked for, percent-encoded.
+    ///   - url: The URL that was asked for, percent-encoded.
     ///   - isArchived: Whether the response that led on is kept whole.
     func follow(from url: [UInt8], status: Int, isArchived: Bool, atMicros now: Int) {
         var response: Capture?
@@ -95,12 +97,12 @@ final class Capture: @unchecked Sendable {
         startedMicros = isArchived ? now : startedMicros
     }
 
-    /// A head begins: what came before was interim (1xx).
+    /// Begins a head. One that came before was interim (1xx), and is dropped.
     func beginHead() { head.reset() }
 
     func append(head line: UnsafeRawBufferPointer) throws(Errno) { try head.append(line) }
 
-    /// Takes where the response came from, percent-encoded where needed.
+    /// Sets the URL that the response came from, percent-encoded where needed.
     func setFinalURL(_ url: [UInt8]) { finalURL = url }
 
     func append(body bytes: UnsafeRawBufferPointer) throws(Errno) { try body.append(bytes) }

@@ -4,12 +4,12 @@ internal import CZlib
 final class Deflater {
     private let stream = UnsafeMutablePointer<z_stream>.allocate(capacity: 1)
 
-    /// What one compressor is for.
+    /// The use that a compressor is made for.
     enum Use {
         /// Members of any length.
         case streams
-        /// Members of some hundred bytes: its tables are so small that they stay in the processor's
-        /// cache, which is half of what such a member costs.
+        /// Members of some hundred bytes. The compressor's tables are so small that they stay in
+        /// the processor's cache, which is worth half of what such a member costs.
         case records
     }
 
@@ -28,7 +28,7 @@ final class Deflater {
         stream.deallocate()
     }
 
-    /// Appends what `bytes` compress to, as far as zlib lets it out.
+    /// Compresses `bytes`, and appends as much of the result as zlib lets out.
     func add(_ bytes: UnsafeRawBufferPointer, to output: inout [UInt8]) {
         var rest = bytes
         while rest.count > Int(UInt32.max >> 1) {
@@ -45,7 +45,7 @@ final class Deflater {
         deflateReset(stream)
     }
 
-    /// Appends a whole member.
+    /// Compresses `bytes` to a whole member, and appends it.
     func addMember(_ bytes: [UInt8], to output: inout [UInt8]) {
         bytes.withUnsafeBytes { run($0, Z_FINISH, &output) }
         deflateReset(stream)

@@ -1,42 +1,45 @@
 internal import JobStore
 
-/// What the output gets of the jobs that ended on a loop in one turn.
+/// The output of the jobs that ended on a loop in one turn.
 struct Deposit: Sendable {
     /// Records, ready to be appended to a file.
     var bytes: [UInt8] = []
-    /// How many.
+    /// The number of records in `bytes`.
     var records = 0
-    /// Those too large to be rendered on a loop.
+    /// Records that are too large to be rendered on a loop.
     var large: [Record] = []
-    /// Bodies that get a file each: their names and lengths, and their bytes one after another.
+    /// The names and lengths of bodies that get a file each; their bytes are in `bodyBytes`, one
+    /// after another.
     var bodies: [(name: BodyName, count: Int)] = []
     var bodyBytes: [UInt8] = []
-    /// Jobs that failed, of which an earlier attempt that nobody marked may have left a body.
+    /// The names of the bodies of jobs that failed. An earlier attempt that nobody marked may have
+    /// left such a body.
     var withoutBody: [BodyName] = []
-    /// Of the run's budget.
+    /// The bytes of the run's budget that the deposit takes.
     var memory = 0
 
-    /// About how many bytes it comes to on disk.
+    /// About how many bytes the deposit takes on disk.
     var size: Int {
         bytes.count + bodyBytes.count + large.reduce(0) { $0 + $1.capture.count }
     }
 }
 
-/// A loop's side of the sink: renders what ends there.
+/// A loop's side of the sink: renders the records of jobs that end on the loop.
 final class Recorder {
     private let renderer: any RecordRenderer
     private let format: OutputFormat
     private let keepsFailures: Bool
     private let budget: MemoryBudget
     private var deposit = Deposit()
-    /// Of the deposit.
+    /// About how many bytes the deposit takes on disk.
     private(set) var size = 0
-    /// What was rendered in this turn.
+    /// The bytes that were rendered in this turn.
     private var rendered = 0
 
-    /// Larger responses are rendered by the writer: they would hold up their loop.
+    /// The most bytes of a response that is rendered on its loop. The writer renders larger ones,
+    /// which would hold up the loop.
     private static let responseBytesMax = 64 << 10
-    /// Of what is rendered in one turn.
+    /// The bytes rendered in one turn after which further records are left to the writer.
     private static let renderedMax = 4 << 20
 
     init(
@@ -49,9 +52,9 @@ final class Recorder {
         self.budget = budget
     }
 
-    /// Takes a job that came to an end.
+    /// Takes the record of a job that has ended.
     ///
-    /// - Returns: Whether it keeps the capture, so that the transfer needs another.
+    /// - Returns: Whether the recorder keeps the capture, so that the transfer needs another.
     func keep(_ record: Record) -> Bool {
         if format == .files && !record.isCompleted {
             deposit.withoutBody.append(BodyName(record.job))
@@ -86,12 +89,12 @@ final class Recorder {
         return false
     }
 
-    /// What came together since the last call.
+    /// The deposit that came together since the last call.
     func take() -> Deposit {
         defer { (deposit, size) = (Deposit(), 0) }
         return deposit
     }
 
-    /// What is rendered from now on belongs to another turn.
+    /// Ends a turn: bytes rendered from now on count for another one.
     func turnEnds() { rendered = 0 }
 }

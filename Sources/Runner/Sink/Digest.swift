@@ -1,6 +1,6 @@
 internal import CCrypto
 
-/// A message digest, fed piece by piece; one serves many messages.
+/// A message digest, fed piece by piece; one object serves many messages.
 final class Digest {
     enum Kind { case sha1, sha256 }
 
@@ -29,7 +29,8 @@ final class Digest {
         precondition(result == 1, "a digest that was begun takes any bytes")
     }
 
-    /// The digest of what came since the last `reset`, which must come next.
+    /// The digest of the bytes that came since `init` or the last `reset`. The next call must be
+    /// `reset`.
     func finish() -> [UInt8] {
         var length: UInt32 = 0
         let digest = [UInt8](unsafeUninitializedCapacity: Int(EVP_MAX_MD_SIZE)) { bytes, count in
@@ -41,14 +42,16 @@ final class Digest {
     }
 }
 
-/// Bytes as WARC writes digests.
+/// Base 32, the form in which WARC writes digests.
+///
 /// - SeeAlso: <https://www.rfc-editor.org/rfc/rfc4648#section-6>
 enum Base32 {
     private static let alphabet = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZ234567".utf8)
 
-    /// Eight characters for each five bytes.
+    /// Writes each five bytes as eight characters.
     ///
-    /// - Precondition: Their number is a multiple of five, as SHA-1's 20 is: padding is never needed.
+    /// - Precondition: The number of bytes is a multiple of five, as SHA-1's 20 is: padding is
+    ///   never needed.
     static func text(_ bytes: [UInt8]) -> String {
         precondition(bytes.count % 5 == 0, "what is written in base 32 needs no padding")
         var text: [UInt8] = []

@@ -1,18 +1,18 @@
 internal import Glibc
 
-/// The fields of a response's header, one after another, over the bytes as they came.
+/// The fields of a response's header, one after another, read from the bytes as they came.
 struct HeaderFields: Sequence, IteratorProtocol {
     private var lines: HeaderLines
 
-    /// Valid as long as the head.
+    /// A field, valid as long as the head's bytes.
     struct Field {
         let name: UnsafeRawBufferPointer
-        /// Without the white space around it.
+        /// The value without the white space around it.
         let value: UnsafeRawBufferPointer
-        /// The lines that continue it; nearly always none.
+        /// The lines that continue the value; nearly always none.
         fileprivate(set) var folded = HeaderLines(UnsafeRawBufferPointer(start: nil, count: 0))
 
-        /// Gives the value in pieces, a folded one with a space where its lines met.
+        /// Gives the value in pieces; a folded value gets a space where its lines met.
         func forEachPiece(_ use: (UnsafeRawBufferPointer) -> Void) {
             use(value)
             for line in folded {
@@ -22,7 +22,7 @@ struct HeaderFields: Sequence, IteratorProtocol {
         }
     }
 
-    /// - Parameter head: The status line and the lines after it, each with its end.
+    /// - Parameter head: The status line and the lines after it, each with its line end.
     init(_ head: UnsafeRawBufferPointer) {
         lines = HeaderLines(head)
         _ = lines.next()
@@ -43,7 +43,7 @@ struct HeaderFields: Sequence, IteratorProtocol {
     }
 }
 
-/// The lines of a head, without their ends, whether these are of one byte or two.
+/// The lines of a head, one after another, without their line ends of one or two bytes.
 struct HeaderLines: Sequence, IteratorProtocol {
     private(set) var rest: UnsafeRawBufferPointer
 
@@ -72,7 +72,7 @@ struct HeaderLines: Sequence, IteratorProtocol {
 }
 
 extension UnsafeRawBufferPointer {
-    /// Where a byte comes first.
+    /// The offset at which `byte` comes first; `nil` when it does not come.
     func offset(of byte: UInt8) -> Int? {
         guard let start = baseAddress, let found = memchr(start, Int32(byte), count) else {
             return nil
@@ -80,7 +80,7 @@ extension UnsafeRawBufferPointer {
         return UnsafeRawPointer(found) - start
     }
 
-    /// Without the white space around it.
+    /// The bytes without the white space around them.
     var trimmed: UnsafeRawBufferPointer {
         var bounds = 0..<count
         while let first = bounds.first, Self.isBlank(self[first]) {
@@ -96,7 +96,7 @@ extension UnsafeRawBufferPointer {
 }
 
 extension Collection<UInt8> {
-    /// Whether it is `text` but for the case of ASCII letters; `text` is in lower case.
+    /// Whether the bytes equal `text` but for the case of ASCII letters; `text` is in lower case.
     func isASCII(equal text: StaticString) -> Bool {
         guard count == text.utf8CodeUnitCount else { return false }
         let other = UnsafeBufferPointer(start: text.utf8Start, count: count)
@@ -108,7 +108,7 @@ extension Collection<UInt8> {
 }
 
 extension ArraySlice<UInt8> {
-    /// Without the white space around it.
+    /// The bytes without the white space around them.
     var trimmed: ArraySlice<UInt8> {
         var bytes = drop(while: UnsafeRawBufferPointer.isBlank)
         while let last = bytes.last, UnsafeRawBufferPointer.isBlank(last) { bytes.removeLast() }

@@ -1,11 +1,13 @@
 internal import JobStore
 
-/// A record as one line of JSON; docs/OUTPUT.md lists the keys, whose order is part of the format.
+/// Renders a record as one line of JSON. docs/OUTPUT.md lists the keys, whose order is part of the
+/// format.
 final class JSONRecord: RecordRenderer {
     private let keepsBodies: Bool
     private let isIndex: Bool
 
-    /// - Parameter isIndex: Of a folder of body files: a record tells of its file.
+    /// - Parameter isIndex: Whether the lines are the index of a folder of body files: then each
+    ///   names its body's file.
     init(keepsBodies: Bool, isIndex: Bool = false) {
         self.keepsBodies = keepsBodies
         self.isIndex = isIndex
@@ -86,7 +88,8 @@ final class JSONRecord: RecordRenderer {
         if capture.isCut { bytes.append(",\"truncated\":true") }
     }
 
-    /// What led from the URL asked for to the one that answered, in order; closes the string before.
+    /// Appends the redirects that led from the URL asked for to the one that answered, in order.
+    /// Closes the string before them.
     private func appendRedirects(_ hops: [Capture.Hop], to bytes: inout [UInt8]) {
         bytes.append("\",\"redirects\":[")
         for (index, hop) in hops.enumerated() {
@@ -128,8 +131,8 @@ final class JSONRecord: RecordRenderer {
     private lazy var digest = Digest(.sha256)
 }
 
-/// Where a body's file is in the output folder: made of numbers only, so that nothing a server says
-/// can name a path.
+/// The place of a body's file in the output folder. It is made of numbers only, so that nothing a
+/// server says can name a path.
 struct BodyName: Equatable, Sendable {
     let batchID: Batch.ID
     let id: Int
@@ -141,7 +144,7 @@ struct BodyName: Equatable, Sendable {
 
     init(_ job: Job) { self.init(batchID: job.batch.id, id: job.id) }
 
-    /// The folders it is in, below the one of all bodies.
+    /// The folders that the file is in, outermost first, below the folder of all bodies.
     var folders: [String] {
         let middle = String(id / 1000 % 1000)
         return [

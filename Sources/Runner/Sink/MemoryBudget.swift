@@ -1,16 +1,16 @@
 internal import Synchronization
 
-/// How many bytes of bodies, heads and records a run holds in memory, over all its loops.
+/// Counts the bytes of bodies, heads and records that a run holds in memory, over all its loops.
 final class MemoryBudget: Sendable {
     private let limit: Int
     private let used = Atomic<Int>(0)
-    /// What the heads of a response take at most, of those that came of late.
+    /// The most bytes that the heads of a recent response took.
     private let headBytes = Atomic<Int>(0)
     private let isPassTaken = Atomic<Bool>(false)
     /// Whether the process has next to nothing left of what it is allowed.
     private let isCritical = Atomic<Bool>(false)
 
-    /// - Parameter limit: In bytes.
+    /// - Parameter limit: The size of the budget in bytes.
     init(limit: Int) { self.limit = limit }
 
     /// Takes `bytes` if that many are left.
@@ -23,7 +23,7 @@ final class MemoryBudget: Sendable {
         return false
     }
 
-    /// Takes `bytes` whether or not they are left: what exists already has to be counted.
+    /// Takes `bytes` even if fewer are left: memory that is in use already has to be counted.
     func force(_ bytes: Int) { used.add(bytes, ordering: .relaxed) }
 
     /// Whether nothing is left.
@@ -38,25 +38,29 @@ final class MemoryBudget: Sendable {
 
     // MARK: - Requests in flight
 
-    /// Lets one response of the run go on, whatever is left, so that there is progress.
+    /// Lets one response of the run go on, whatever is left of the budget, so that there is
+    /// progress.
     ///
-    /// - Returns: Whether it is the caller's, who gives it back.
+    /// - Returns: Whether the caller gets the pass, and is to give it back by `givePassBack`.
     func takePass() -> Bool { !isPassTaken.exchange(true, ordering: .relaxed) }
 
     func givePassBack() { isPassTaken.store(false, ordering: .relaxed) }
 
-    /// Notes what the heads of a response took. What is learned of large ones fades as others come.
+    /// Notes the bytes that the heads of a response took. The value learned from large heads fades
+    /// as others come.
     ///
-    /// - Parameter isWhole: Whether there was room for all of them.
+    /// - Parameter isWhole: Whether there was room for all heads of the response.
     func noteHead(bytes: Int, isWhole: Bool) {
         let known = headBytes.load(ordering: .relaxed)
         guard max(known, bytes) > 0 else { return }
         let faded = isWhole ? known - known / 64 - 1 : known
-        // Loops may overwrite each other's: one of them counts, and the next response tells again.
+        // Loops may overwrite each other's value: one of the values counts, and the next response
+        // tells again.
         headBytes.store(max(bytes, faded), ordering: .relaxed)
     }
 
-    /// How many requests may be in flight: as many as there is room for heads like the last ones.
+    /// The most requests that may be in flight: as many as there is room for heads like the last
+    /// ones.
     var inFlightMax: Int {
         guard !isExhausted else { return 1 }
         let bytes = headBytes.load(ordering: .relaxed)
@@ -64,29 +68,29 @@ final class MemoryBudget: Sendable {
     }
 }
 
-/// What libcurl holds of the heads of a request's responses, which it copies line by line and keeps
-/// until the handle's next request.
+/// Counts the memory that libcurl holds for the heads of a request's responses. libcurl copies
+/// heads line by line, and keeps them until the handle's next request.
 struct HeldHead {
     private let budget: MemoryBudget
-    /// About what was allocated.
+    /// About how many bytes libcurl has allocated.
     private(set) var bytes = 0
-    /// What the budget was told, which is not told of each line.
+    /// The bytes that the budget was told of; it is not told of each line.
     private var counted = 0
     private var hasPass = false
     private var isWhole = true
 
-    /// Beside the bytes of a line: a node of a list, and the allocator's own.
+    /// The bytes that a line takes besides its own: a node of a list, and the allocator's own.
     private static let lineBytes = 80
     private static let step = 16 << 10
-    /// What any response may hold, whatever is left of the budget.
+    /// The bytes that any response may hold, whatever is left of the budget.
     private static let freeBytes = 64 << 10
 
     init(_ budget: MemoryBudget) { self.budget = budget }
 
     /// Counts a line.
     ///
-    /// - Returns: Whether there is room for it. Where there is none, the request is to be made again
-    ///   when there is.
+    /// - Returns: Whether there is room for the line. If not, the request is to be made again when
+    ///   there is.
     mutating func add(line: Int) -> Bool {
         bytes += line + Self.lineBytes
         guard bytes - counted >= Self.step else { return true }
@@ -98,7 +102,7 @@ struct HeldHead {
         return hasPass
     }
 
-    /// It was freed, or is about to be.
+    /// Notes that libcurl has freed the heads, or is about to.
     mutating func release() {
         budget.noteHead(bytes: counted, isWhole: isWhole)
         budget.giveBack(counted)

@@ -1,19 +1,19 @@
 internal import Glibc
 internal import JobStore
 
-/// The folder output files are in, by its descriptor: whatever happens to its name, what is written
-/// goes there, and a link in it is never followed.
+/// The folder of the output files, by its descriptor: files are written there whatever happens to
+/// its name. A link in the folder is never followed.
 final class OutputFolder: Sendable {
-    /// Where the format `files` puts bodies.
+    /// The folder, within the output folder, in which the format `files` puts bodies.
     static let bodies = "bodies"
 
-    /// Its absolute path, links resolved.
+    /// The absolute path of the folder, links resolved.
     let path: String
     let descriptor: Int32
 
     /// Opens the folder at `path`.
     ///
-    /// - Parameter makes: Whether it may be made, with the folders above it.
+    /// - Parameter makes: Whether a missing folder is made, with the folders above it.
     init(path: String, makes: Bool) throws(SinkError) {
         if makes { try Self.make(path) }
         let descriptor = Glibc.open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
@@ -50,7 +50,7 @@ final class OutputFolder: Sendable {
         }
     }
 
-    /// - Returns: `nil` for a name alone.
+    /// - Returns: The path of the folder above; `nil` when `path` is a name alone.
     private static func parent(of path: String) -> String? {
         let path = path.prefix(
             upTo: path.lastIndex { $0 != "/" }.map(path.index(after:)) ?? path.startIndex)
@@ -59,10 +59,11 @@ final class OutputFolder: Sendable {
 
     // MARK: - Whose it is
 
-    /// The file that says whose folder it is.
+    /// The name of the file that says which queue the folder belongs to.
     private static let identityName = ".runner"
 
-    /// What the folder says of whose it is; `nil` when it says nothing.
+    /// The identity that the folder holds, which says which queue it belongs to; `nil` when it
+    /// holds none.
     func identity() throws(SinkError) -> String? {
         let file = openat(descriptor, Self.identityName, O_RDONLY | O_NOFOLLOW | O_CLOEXEC)
         guard file >= 0 else {
@@ -79,7 +80,7 @@ final class OutputFolder: Sendable {
         return line.isEmpty ? nil : String(decoding: line, as: UTF8.self)
     }
 
-    /// Keeps every other run out of it until this one's end.
+    /// Keeps every other run out of the folder until this run's end.
     func lock() throws(SinkError) {
         guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
             throw errno == EWOULDBLOCK
@@ -90,9 +91,10 @@ final class OutputFolder: Sendable {
         }
     }
 
-    /// Has it say whose it is, under the lock.
+    /// Writes the identity of a queue into the folder, which must be locked.
     func claim(as identity: String) throws(SinkError) {
-        // Beside it, then renamed: no moment shows half of it.
+        // The identity is written to a file beside, which is then renamed: no moment shows half of
+        // it.
         let draft = Self.identityName + "-new"
         try remove(draft)  // of one who was killed
         let file = try create(draft)
@@ -115,7 +117,7 @@ final class OutputFolder: Sendable {
         )
     }
 
-    /// What stands at `name`, a link itself if it is one; `nil` when nothing does.
+    /// The status of the file at `name`, of a link itself if it is one; `nil` when there is none.
     func status(of name: String) throws(SinkError) -> stat? {
         var status = stat()
         guard fstatat(descriptor, name, &status, AT_SYMLINK_NOFOLLOW) != 0 else { return status }
@@ -123,7 +125,7 @@ final class OutputFolder: Sendable {
         return nil
     }
 
-    /// Names in it that an output's files could have.
+    /// The names in the folder that an output's files could have.
     func claimedNames() throws(SinkError) -> [String] {
         let copy = openat(descriptor, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC)
         guard copy >= 0, let stream = fdopendir(copy) else {
@@ -143,7 +145,7 @@ final class OutputFolder: Sendable {
         return names.sorted()
     }
 
-    /// Makes a new file; one that is there is never opened.
+    /// Makes a new file; a file that exists is never opened.
     func create(_ name: String) throws(SinkError) -> Int32 {
         let file = openat(
             descriptor, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0o666)
@@ -160,7 +162,7 @@ final class OutputFolder: Sendable {
         return file
     }
 
-    /// Opens a file of the queue's and cuts off what was never marked.
+    /// Opens one of the queue's files and cuts off the bytes that were never marked.
     func open(_ file: OutputFile) throws(SinkError) -> Int32 {
         let opened = openat(descriptor, file.name, O_WRONLY | O_NOFOLLOW | O_CLOEXEC)
         guard opened >= 0 else {
@@ -174,16 +176,18 @@ final class OutputFolder: Sendable {
         return opened
     }
 
-    /// Removes a file of the queue's that holds nothing that counts.
+    /// Removes one of the queue's files that holds nothing that counts.
     func remove(_ name: String) throws(SinkError) {
         guard unlinkat(descriptor, name, 0) == 0 || errno == ENOENT else {
             throw failure("\(name) cannot be removed", Errno(errno))
         }
     }
 
-    /// Looks whether a file of the queue's is as the queue knows it, as far as its length tells.
+    /// Checks whether one of the queue's files is as the queue knows it, as far as its length
+    /// tells.
     ///
-    /// - Returns: Whether it is there at all.
+    /// - Returns: Whether the file exists at all.
+    /// - Throws: `SinkError` when the file is not regular, is too short, or is sealed and too long.
     func check(_ file: OutputFile) throws(SinkError) -> Bool {
         guard let status = try status(of: file.name) else { return false }
         guard status.st_mode & S_IFMT == S_IFREG else {
@@ -202,8 +206,8 @@ final class OutputFolder: Sendable {
         return true
     }
 
-    /// Whether it and the open file are still where their names say: what is written to a file that
-    /// was moved or removed, nobody finds.
+    /// Whether the folder and the open file are still where their names say: nobody finds what is
+    /// written to a file that was moved or removed.
     func isInPlace(_ file: Int32, _ name: String) -> Bool {
         var (ours, theirs) = (stat(), stat())
         func isSame() -> Bool { ours.st_ino == theirs.st_ino && ours.st_dev == theirs.st_dev }

@@ -1,11 +1,12 @@
 /// The name of an output file: `responses-00001.jsonl`, `index.jsonl`, `index-00002.jsonl`, ….
 struct OutputName {
-    /// As `--format` calls it.
+    /// The format as `--format` calls it.
     let format: String
-    /// From 1.
+    /// The number of the file, from 1.
     let number: Int
 
-    /// - Returns: `nil` when the name is none of ours; so never one with a slash.
+    /// - Returns: `nil` when `name` is not the name of an output file, as a name with a slash never
+    ///   is.
     init?(_ name: String) {
         if name == "index.jsonl" {
             (format, number) = ("files", 1)

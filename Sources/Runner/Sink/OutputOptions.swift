@@ -1,4 +1,4 @@
-/// How responses are written; docs/OUTPUT.md describes each.
+/// The format of the output; docs/OUTPUT.md describes each.
 public enum OutputFormat: String, Sendable, CaseIterable {
     case jsonl
     case jsonlGzip = "jsonl.gz"
@@ -17,23 +17,25 @@ public enum OutputFormat: String, Sendable, CaseIterable {
     }
 }
 
-/// What a run was told of its output; `nil`: as remembered, or the default.
+/// The options given to a run for its output; `nil` for the value that the queue remembers, or else
+/// the default.
 public struct OutputOptions: Sendable {
     public var folder: String?
     public var format: OutputFormat?
     public var rotateBytes: Int?
     public var keepsBodies: Bool?
     public var keepsFailures: Bool?
-    /// Of bodies and records in memory, in bytes; what goes beyond is kept in a temporary file.
+    /// The most bytes of bodies and records in memory; what goes beyond is kept in a temporary
+    /// file.
     public var maxMemoryBytes = Self.defaultMemoryBytes
     static let defaultMemoryBytes = 256 << 20
-    /// The folder the queue is in, links resolved, for the output to be found again when both were
-    /// moved; `nil` when it is in none.
+    /// The folder that the queue is in, links resolved, so that the output is found again when both
+    /// were moved; `nil` when the queue is in none.
     public var queueFolder: String?
 
     public init() {}
 
-    /// Whether it says anything that needs an output.
+    /// Whether any option is set that needs an output.
     public var asksForOutput: Bool {
         folder != nil || format != nil || rotateBytes != nil || keepsBodies != nil
             || keepsFailures != nil
@@ -45,7 +47,7 @@ public struct SinkError: Error, Sendable, CustomStringConvertible {
     public enum Code: Sendable {
         /// The disk is full.
         case full
-        /// What was asked for contradicts what the queue remembers, or itself.
+        /// The options contradict what the queue remembers, or each other.
         case usage
         /// Anything else: the folder or a file is gone, changed, or cannot be written.
         case io

@@ -1,11 +1,11 @@
 internal import Glibc
 public import JobStore
 
-/// The place of an output's folder as a queue keeps it: its absolute path, with the mark `/./` where
-/// the queue's own folder ends, if it lies in that.
+/// The place of an output's folder as a queue keeps it: the folder's absolute path, with the mark
+/// `/./` where the queue's own folder ends, if the output's folder lies in that.
 ///
-/// The mark changes nothing for who opens the path, and says what led from the queue to its output:
-/// so the output is found again where both were moved together.
+/// The mark changes nothing when the path is opened. It tells the way from the queue to its output,
+/// so that the output is found again when both were moved together.
 ///
 /// | output | queue's folder | kept |
 /// |---|---|---|
@@ -15,6 +15,8 @@ public import JobStore
 enum OutputPlace {
     private static let mark = "/./"
 
+    /// The place as a queue keeps it.
+    ///
     /// - Parameters: Absolute paths, links resolved; `queueFolder` is `nil` when it is not known.
     static func kept(_ path: String, queueFolder: String?) -> String {
         guard let queueFolder else { return path }
@@ -34,7 +36,7 @@ enum OutputPlace {
         return tail.isEmpty && base.isEmpty ? "/" : tail.isEmpty ? base : base + "/" + tail
     }
 
-    /// What is on either side of the mark; `nil` without one.
+    /// The parts of a path on either side of the mark; `nil` when there is no mark.
     fileprivate static func split(_ kept: String) -> (base: String, tail: String)? {
         kept.firstRange(of: mark).map {
             (base: String(kept[..<$0.lowerBound]), tail: String(kept[$0.upperBound...]))
@@ -43,10 +45,11 @@ enum OutputPlace {
 }
 
 extension OutputSettings {
-    /// The path of the output's folder as things stand: beside the queue if it was moved or copied
-    /// with it, else where it was.
+    /// The path of the output's folder now: beside the queue if it was moved or copied with the
+    /// queue, else where it was.
     ///
-    /// A folder in another place counts only if its file `.runner` says that it is this queue's.
+    /// A folder in another place counts only if its file `.runner` says that it is this queue's;
+    /// but if a path with the mark no longer exists, the path beside the queue is taken unchecked.
     ///
     /// - Parameter queueFolder: The queue's own folder, links resolved; `nil` when it has none.
     public func place(from queueFolder: String?) -> String {

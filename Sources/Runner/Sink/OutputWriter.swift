@@ -3,8 +3,8 @@ internal import CZlib
 internal import Glibc
 internal import JobStore
 
-/// Appends records to the output's files and has them on disk before anyone is told: on a thread of
-/// its own, since disks make one wait.
+/// Appends records to the output's files, and has them on disk before anyone is told. Runs on a
+/// thread of its own, since disks make their callers wait.
 actor OutputWriter {
     nonisolated private let thread = BlockingThread()
     nonisolated var unownedExecutor: UnownedSerialExecutor {
@@ -16,21 +16,23 @@ actor OutputWriter {
     private let settings: OutputSettings
     private let software: String
     private let budget: MemoryBudget
-    /// For records too large for a loop.
+    /// Renders the records that are too large for a loop.
     private let renderer: any RecordRenderer
     private let deflater: Deflater?
     private var bodies: BodyFolders
-    /// The file that is written to, as it will be recorded.
+    /// The file that is written to, in the state that will be recorded.
     private var file: OutputFile
-    /// -1 for one that is yet to be made, when the first record comes: nothing is opened in its place.
+    /// The descriptor of `file`; -1 when the file is yet to be made, which is when the first record
+    /// comes. A file that exists in its place is never opened.
     private var descriptor: Int32
-    /// What is to be written next.
+    /// The bytes to be written next.
     private var pending: [UInt8] = []
     private static let pendingBytesMax = 256 << 10
 
     /// - Parameters:
-    ///   - file: Known to the queue already, so that no kill can leave one it does not know.
-    ///   - opened: Its descriptor, if it is there, which is closed in the end.
+    ///   - file: The file to write to. The queue knows it already, so that no kill can leave a file
+    ///     that the queue does not know.
+    ///   - opened: The file's descriptor if the file exists; closed by the writer in the end.
     init(
         _ folder: OutputFolder, _ file: OutputFile, opened: Int32?, _ format: OutputFormat,
         _ settings: OutputSettings, software: String, renderer: any RecordRenderer,
@@ -56,13 +58,13 @@ actor OutputWriter {
         thread.stop()
     }
 
-    /// Writes what is deposited.
+    /// Writes deposits.
     ///
-    /// - Returns: The files that changed, as they are on disk when this returns: to be recorded in
-    ///   the transaction that marks the jobs. A file that is full is sealed, and the next one is
-    ///   among them, though nothing is in it yet.
-    /// - Throws: What the disk says. Nothing may be written after: the next run cuts the file to
-    ///   what was recorded.
+    /// - Returns: The files that changed, as they are on disk when this returns. They are to be
+    ///   recorded in the transaction that marks the jobs. A full file is sealed, and the next one
+    ///   is returned, too, though it is still empty.
+    /// - Throws: `SinkError` when the disk fails, or the file or the folder was moved or removed.
+    ///   Nothing may be written after that: the next run cuts the file to what was recorded.
     func write(_ deposits: [Deposit]) throws(SinkError) -> [OutputFile] {
         let records = deposits.reduce(0) { $0 + $1.records + $1.large.count }
         var hasRemoved = false
@@ -88,7 +90,7 @@ actor OutputWriter {
 
     // MARK: - Files
 
-    /// Writes what a file begins with.
+    /// Writes the record that a file begins with; only WARC has one.
     private func begin() {
         guard let renderer = renderer as? WARCRecord else { return }
         pending.append(
@@ -110,14 +112,14 @@ actor OutputWriter {
         }
     }
 
-    /// What goes to many files is synced at once, folders and all.
+    /// Brings all files of bodies to the disk at once, with their folders.
     private func syncBodies() throws(SinkError) {
         guard sync_file_system(folder.descriptor) == 0 else {
             throw folder.failure("bodies cannot be brought to the disk", Errno(errno))
         }
     }
 
-    /// The file as it is now, and the next one when it is full.
+    /// Returns the file as it is now. A full file is sealed, and the next one is returned after it.
     private func next() -> [OutputFile] {
         guard file.bytes >= settings.rotateBytes else { return [file] }
         file.isSealed = true

@@ -1,26 +1,27 @@
 internal import Glibc
 internal import JobStore
 
-/// What the output says of one job.
+/// The facts that the output tells about one job.
 struct Record: Sendable {
     let job: Job
     let outcome: Outcome
-    /// Of the last response; 0 when none came.
+    /// The status of the last response; 0 when none came.
     let status: Int
-    /// Of its body, kept or not, as far as it was read.
+    /// The number of bytes of the body that were read, kept or not.
     let bodyBytes: Int
-    /// Its owner is whoever has the record.
+    /// The captured response, which belongs to whoever has the record.
     let capture: Capture
 
     var isCompleted: Bool { outcome.state == .completed }
 }
 
-/// How a format writes records. One a thread: it keeps buffers and the state of a compressor.
+/// Writes records in one format. Each thread has its own, since a renderer keeps buffers and the
+/// state of a compressor.
 protocol RecordRenderer: AnyObject {
     /// Appends a job's record to `bytes`.
     ///
     /// - Parameter makeRoom: Called when `bytes` has grown by a piece of the body; may take bytes
-    ///   away from it.
+    ///   away from `bytes`.
     func render(
         _ record: Record, into bytes: inout [UInt8],
         makeRoom: (inout [UInt8]) throws(SinkError) -> Void
@@ -28,7 +29,7 @@ protocol RecordRenderer: AnyObject {
 }
 
 extension SpoolableBytes {
-    /// All of them, read back where they are in the spool.
+    /// All the bytes, read back if they are in the spool.
     func whole(of record: Record) throws(SinkError) -> [UInt8] {
         if let inMemory { return inMemory }
         var whole: [UInt8] = []
@@ -37,7 +38,7 @@ extension SpoolableBytes {
         return whole
     }
 
-    /// The same for those who write output.
+    /// Gives the bytes in pieces; an error of the spool becomes a `SinkError`.
     func forEachPiece(
         of record: Record, _ use: (UnsafeRawBufferPointer) throws(SinkError) -> Void
     ) throws(SinkError) {

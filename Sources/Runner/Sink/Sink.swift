@@ -3,7 +3,7 @@ public import JobStore
 
 /// A queue's output, opened for a run.
 public struct Sink: Sendable {
-    /// What a user should know of how it was found, a line each.
+    /// Notes for the user on the state in which the output was found, a line each.
     public let notes: [String]
     public let settings: OutputSettings
     let format: OutputFormat
@@ -11,7 +11,7 @@ public struct Sink: Sendable {
     let limits: SpoolableBytes.Limits
     private let request: RequestHead
 
-    /// What all requests of a run say of themselves, for formats that archive it.
+    /// The header values that all requests of a run send, for formats that archive requests.
     struct RequestHead: Sendable {
         let userAgent: String
         let acceptEncoding: String
@@ -25,16 +25,16 @@ public struct Sink: Sendable {
         }
     }
 
-    /// A loop's side of it.
+    /// Makes the recorder of a loop, which is the loop's side of the sink.
     func recorder() -> Recorder {
         Recorder(
             request.renderer(format, keepsBodies: settings.keepsBodies), format: format,
             keepsFailures: settings.keepsFailures, budget: limits.budget)
     }
 
-    /// What transfers do for it.
+    /// The settings by which transfers keep responses for the sink.
     ///
-    /// - Parameter failed: Told when a body could not be kept.
+    /// - Parameter failed: Called when a head or body could not be kept.
     func keeping(
         failed: @escaping @Sendable (SinkError) -> Void
     ) -> TransferSettings.Keeping {
@@ -45,14 +45,16 @@ public struct Sink: Sendable {
         }
     }
 
-    /// Opens the output a run is to have: the one asked for, or else the one the queue remembers.
+    /// Opens the output that a run is to have: the one asked for, or else the one that the queue
+    /// remembers.
     ///
     /// - Parameters:
-    ///   - attachment: What the queue told the run; with what it knows of its output.
+    ///   - attachment: The facts that the queue told the run when it attached, those about its
+    ///     output included.
     ///   - crawl: The options of the run.
-    /// - Returns: `nil` when none is asked for and none was before.
-    /// - Throws: `SinkError` when the folder is not as the queue knows it: nothing in it was
-    ///   changed; `QueueError`.
+    /// - Returns: `nil` when no output is asked for and the queue remembers none.
+    /// - Throws: `SinkError` when the folder is not as the queue knows it; then nothing in the
+    ///   folder was changed. `QueueError` when the queue fails.
     public static func open(
         _ options: OutputOptions, for attachment: Attachment, in queue: any JobQueue,
         _ crawl: CrawlOptions
@@ -63,7 +65,8 @@ public struct Sink: Sendable {
             options, found: found, at: found.settings?.place(from: options.queueFolder))
         let folder = try plan.openFolder()
         try plan.settle(in: folder)
-        // Before anything is made, so that no kill leaves what the queue does not know.
+        // Recorded before anything is made, so that no kill leaves a file that the queue does not
+        // know.
         try await queue.keepOutput(plan.settings, plan.changed)
         try folder.claim(as: plan.settings.identity)
         let current = try plan.isCurrentThere ? folder.open(plan.current) : nil
@@ -89,20 +92,21 @@ public struct Sink: Sendable {
     }
 }
 
-/// What a run does with the output it finds. Pure but for `settle`, which looks at the folder.
+/// Decides what a run does with the output it finds. Pure except for `openFolder` and `settle`,
+/// which use the folder.
 struct OutputPlan {
     private(set) var settings: OutputSettings
     let format: OutputFormat
     private(set) var notes: [String] = []
     private let found: QueueOutput
-    /// Where the folder is that was written to before.
+    /// The path of the folder that earlier runs wrote to.
     private let place: String?
     private let queueFolder: String?
     /// Files whose rows are new or changed.
     private(set) var changed: [OutputFile] = []
-    /// The file that is written to.
+    /// The file that the run writes to.
     private(set) var current: OutputFile
-    /// Whether it was found.
+    /// Whether `current` was found in the folder.
     private(set) var isCurrentThere = false
 
     init(
@@ -174,7 +178,8 @@ struct OutputPlan {
         return format
     }
 
-    /// Opens the folder; it is made unless something was written already, and so is elsewhere.
+    /// Opens the folder. If it is missing, it is made, unless records were written already, which
+    /// must then be elsewhere.
     func openFolder() throws(SinkError) -> OutputFolder {
         guard found.files.contains(where: { $0.bytes > 0 }), let before = place
         else { return try OutputFolder(path: settings.folder, makes: true) }
@@ -189,8 +194,8 @@ struct OutputPlan {
         return try OutputFolder(path: settings.folder, makes: false)
     }
 
-    /// Compares the folder with what the queue knows, and takes its real path. What a kill left is
-    /// cut off once all is found to be in order.
+    /// Compares the folder with what the queue knows, and takes its real path. Bytes that a kill
+    /// left in files that are sealed now are cut off once everything is found to be in order.
     mutating func settle(in folder: OutputFolder) throws(SinkError) {
         try settleOwner(of: folder)
         settings.folder = OutputPlace.kept(folder.path, queueFolder: queueFolder)
@@ -213,7 +218,7 @@ struct OutputPlan {
                 "\(file.name) is no longer in the output folder, with \(file.records) records")
         }
         for file in changed where file.isSealed {
-            // Sealed now, without what a kill left behind what counts.
+            // The file is sealed now: bytes that a kill left behind those that count are cut off.
             if file.bytes == 0 {
                 try folder.remove(file.name)
             } else {
@@ -222,7 +227,7 @@ struct OutputPlan {
         }
     }
 
-    /// The folder must be this queue's, wherever it was moved to, or nobody's.
+    /// Locks the folder, and checks that it is this queue's, wherever it was moved to, or nobody's.
     private mutating func settleOwner(of folder: OutputFolder) throws(SinkError) {
         try folder.lock()
         let owner = try folder.identity()
@@ -236,7 +241,8 @@ struct OutputPlan {
         }
     }
 
-    /// A folder that does not say it is this queue's must be nobody's, and nothing written yet.
+    /// Checks a folder that does not say that it is this queue's: it must be nobody's, and the
+    /// queue must have written nothing yet.
     private func settleStranger(_ folder: OutputFolder, _ owner: String?) throws(SinkError) {
         guard owner == nil else { throw folder.othersFolder() }
         if let before = place, found.files.contains(where: { $0.bytes > 0 }) {

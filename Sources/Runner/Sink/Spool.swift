@@ -1,13 +1,13 @@
 internal import Glibc
 internal import Synchronization
 
-/// A temporary file for bodies that are not to be held in memory: without a name, so that it goes
-/// with the process, and in the output's folder, where there is room for bodies.
+/// A temporary file for heads and bodies that are not to be held in memory. It has no name, so that
+/// it goes with the process, and is in the output's folder, where there is room for bodies.
 ///
-/// It is made of slots that are given out and taken back, so that it never grows beyond the bodies
-/// that were in it at one time.
+/// The file is made of slots that are given out and taken back, so that it never grows beyond what
+/// was in it at one time.
 final class Spool: Sendable {
-    /// Bytes of a slot.
+    /// The bytes of a slot.
     static let slotBytes = 256 << 10
 
     private struct Slots {
@@ -26,9 +26,9 @@ final class Spool: Sendable {
         if descriptor >= 0 { close(descriptor) }
     }
 
-    /// A slot nobody else has.
+    /// Gives out a slot that nobody else has.
     ///
-    /// - Throws: When the file cannot be made.
+    /// - Throws: `Errno` when the file cannot be made.
     func takeSlot() throws(Errno) -> Int {
         try slots.withLock { slots throws(Errno) in
             if slots.descriptor < 0 { slots.descriptor = try Self.make(in: folder.descriptor) }
@@ -93,7 +93,7 @@ final class Spool: Sendable {
     }
 }
 
-/// An error number of the system, with what it says.
+/// An error number of the system, with the system's text for it.
 struct Errno: Error, Equatable, CustomStringConvertible {
     let number: Int32
 

@@ -1,9 +1,9 @@
 internal import Glibc
 
-/// The bytes of a body or a head: in memory while they are few and the run's budget allows it, else in
-/// the run's spool.
+/// The bytes of a body or a head. They are in memory while they are few and the run's budget allows
+/// it, else in the run's spool.
 struct SpoolableBytes {
-    /// What holds for all of a run.
+    /// The budget and the spool, which are the same for all of a run.
     final class Limits: Sendable {
         let budget: MemoryBudget
         let spool: Spool
@@ -14,22 +14,23 @@ struct SpoolableBytes {
         }
     }
 
-    /// Every worker may have so many, whatever is left of the budget.
+    /// The bytes that each head or body may have in memory, whatever is left of the budget.
     static let freeBytes = 4096
-    /// None has more in memory.
+    /// The most bytes of a head or body in memory.
     static let memoryBytesMax = 256 << 10
 
     private let limits: Limits
-    /// All of them; where some are in the spool, the last ones, of which that gets many at a time.
+    /// All the bytes; if some are in the spool, the last ones, gathered so that the spool gets many
+    /// at a time.
     private var bytes: [UInt8] = []
-    /// How many are in the spool.
+    /// The number of bytes in the spool.
     private var spooledCount = 0
-    /// Of the budget.
+    /// The bytes taken from the budget.
     private var taken = 0
     private var spooled: Slots?
     private(set) var count = 0
 
-    /// Places in the spool, given back with the last body that reads them.
+    /// Slots of the spool, given back with the last copy of the bytes that uses them.
     private final class Slots {
         var numbers: [Int] = []
         private let spool: Spool
@@ -42,7 +43,7 @@ struct SpoolableBytes {
 
     var isInMemory: Bool { spooled == nil }
 
-    /// All of them; `nil` where they are in the spool.
+    /// All the bytes; `nil` when some are in the spool.
     var inMemory: [UInt8]? { spooled == nil ? bytes : nil }
 
     mutating func reset() {
@@ -53,7 +54,7 @@ struct SpoolableBytes {
         (count, spooledCount) = (0, 0)
     }
 
-    /// - Throws: What the spool's disk says.
+    /// - Throws: The error of the spool's disk.
     mutating func append(_ added: UnsafeRawBufferPointer) throws(Errno) {
         if spooled == nil {
             if makeRoom(for: count + added.count) {
@@ -111,7 +112,7 @@ struct SpoolableBytes {
         }
     }
 
-    /// Gives the bytes in pieces, all but the last of them a multiple of three long.
+    /// Gives the bytes in pieces. The length of each piece but the last is a multiple of three.
     func forEachPiece<Failure>(
         _ use: (UnsafeRawBufferPointer) throws(Failure) -> Void, spoolFailed: (Errno) -> Failure
     ) throws(Failure) {

@@ -1,12 +1,12 @@
 internal import Glibc
 internal import JobStore
 
-/// A record as WARC 1.1 has it: a gzip member for the response, one for its request.
+/// Renders a record as WARC 1.1 has it: a gzip member for the response, and one for its request.
 ///
 /// - SeeAlso: <https://iipc.github.io/warc-specifications/specifications/warc-format/warc-1.1/>
 final class WARCRecord: RecordRenderer {
     private let deflater = Deflater(for: .records)
-    /// For those that are not small; made when one comes.
+    /// Compresses the records that are not small; made when the first one comes.
     private lazy var streamDeflater = Deflater(for: .streams)
     private static let smallBytesMax = 4096
     private let blockDigest = Digest(.sha1)
@@ -18,7 +18,7 @@ final class WARCRecord: RecordRenderer {
     private var header: [UInt8] = []
     private var block: [UInt8] = []
 
-    /// - Parameters: What the requests said, as libcurl was told.
+    /// - Parameters: The header values that the requests sent, as libcurl was told.
     init(userAgent: String, acceptEncoding: String) {
         self.userAgent = userAgent
         self.acceptEncoding = acceptEncoding
@@ -46,7 +46,8 @@ final class WARCRecord: RecordRenderer {
     private struct Exchange {
         let record: Record
         let capture: Capture
-        /// Which of the responses that led on to another URL it is, from 1; `nil`: the job's last.
+        /// The number of the response, from 1, among those that led on to another URL; `nil` for
+        /// the job's last response.
         let hop: Int?
     }
 
@@ -143,7 +144,7 @@ final class WARCRecord: RecordRenderer {
         endRecord(&bytes)
     }
 
-    /// The record each file begins with.
+    /// Renders the record that each file begins with.
     func renderFileInfo(name: String, software: String, atMicros now: Int) -> [UInt8] {
         var bytes: [UInt8] = []
         block.removeAll(keepingCapacity: true)
@@ -218,7 +219,7 @@ final class WARCRecord: RecordRenderer {
         header.append("\r\n\r\n")
     }
 
-    /// Of a record that is in `header` as a whole.
+    /// Ends a record that is in `header` as a whole: appends it to `bytes` as a gzip member.
     private func endRecord(_ bytes: inout [UInt8]) {
         header.append(contentsOf: Self.recordEnd)
         (header.count > 4 * Self.smallBytesMax ? streamDeflater : deflater)
@@ -227,8 +228,8 @@ final class WARCRecord: RecordRenderer {
 
     private static let recordEnd = Array("\r\n\r\n".utf8)
 
-    /// The URI a response came from, or the one the job asks for, without a fragment, which is never
-    /// sent, and without credentials, which are not to be archived.
+    /// The URI that a response came from, or else the one that the job asks for. It has no
+    /// fragment, which is never sent, and no credentials, which are not to be archived.
     private func target(of record: Record, _ capture: Capture?) -> [UInt8] {
         var url = capture?.finalURL ?? []
         if url.isEmpty { record.job.batch.url.append(record.job.id, to: &url) }
@@ -252,7 +253,8 @@ final class WARCRecord: RecordRenderer {
         url[start...].firstIndex { $0 == UInt8(ascii: "/") || $0 == UInt8(ascii: "?") } ?? url.count
     }
 
-    /// What libcurl sends for `target`; a test compares it with what a server gets.
+    /// Appends the request that libcurl sends for `target`; a test compares it with the request
+    /// that a server gets.
     private func appendRequest(for target: [UInt8], to block: inout [UInt8]) {
         let start = Self.authorityStart(of: target)
         let end = Self.authorityEnd(of: target, from: start)
@@ -268,7 +270,7 @@ final class WARCRecord: RecordRenderer {
         block.append("\r\n\r\n")
     }
 
-    /// Without the scheme's own port, as libcurl sends it.
+    /// The host with its port, but without the scheme's own port, as libcurl sends it.
     private static func host(
         _ authority: ArraySlice<UInt8>, scheme: ArraySlice<UInt8>
     ) -> ArraySlice<UInt8> {
@@ -278,8 +280,8 @@ final class WARCRecord: RecordRenderer {
             ? authority.dropLast(port.count) : authority
     }
 
-    /// The status line and fields, with the empty line at their end, so that what follows is the
-    /// body: libcurl took off the transfer coding.
+    /// Appends the status line and the fields, with the empty line at their end. Transfer-Encoding
+    /// gets another name, because libcurl took off that coding from the body that follows.
     private func appendHead(
         _ head: UnsafeRawBufferPointer, _ version: Capture.HTTPVersion, to block: inout [UInt8]
     ) {
@@ -303,7 +305,8 @@ final class WARCRecord: RecordRenderer {
 }
 
 extension UnsafeRawBufferPointer {
-    /// Whether a header line is the field that tells how the connection carried the body.
+    /// Whether a header line is the field Transfer-Encoding, which tells how the connection carried
+    /// the body.
     fileprivate var isTransferEncoding: Bool {
         let name: StaticString = "transfer-encoding"
         guard let first, first | 0x20 == UInt8(ascii: "t"),
@@ -313,9 +316,9 @@ extension UnsafeRawBufferPointer {
     }
 }
 
-/// Names of records: `<urn:uuid:…>`, random (RFC 9562, version 4).
+/// Makes the names of records: `<urn:uuid:…>`, random (RFC 9562, version 4).
 struct RecordIDs {
-    /// Random bytes of the system's, fetched for many IDs at a time.
+    /// Random bytes from the system, fetched for many IDs at a time.
     private var pool: [UInt8] = []
 
     mutating func next() -> [UInt8] {

@@ -1,8 +1,8 @@
-/// What was found when a queue and its output were checked.
+/// The findings of a check of a queue and its output.
 public struct AuditReport: Sendable {
-    /// Something that must not be.
+    /// A state of the queue or its output that must not be.
     public struct Fault: Sendable {
-        /// What it is about, and so what helps.
+        /// The thing that a fault is about, and so what helps.
         public enum Subject: Sendable {
             /// The queue contradicts itself.
             case queue
@@ -10,21 +10,21 @@ public struct AuditReport: Sendable {
             case file
             /// A file is not this queue's.
             case stranger
-            /// What the files hold is not what the queue says was done.
+            /// The records in the files do not agree with the jobs of the queue.
             case jobs
         }
 
         public let subject: Subject
-        /// A sentence that names the thing.
+        /// A sentence that names the faulty thing.
         public let description: String
     }
 
     public private(set) var faults: [Fault] = []
-    /// What is as it may be, and worth knowing.
+    /// Findings that are no faults, but worth knowing.
     public private(set) var notes: [String] = []
     /// Output files that were read.
     public internal(set) var files = 0
-    /// Records about jobs in them.
+    /// Records about jobs in the files that were read.
     public internal(set) var records = 0
     /// Bytes that were read, bodies in files of their own included.
     public internal(set) var bytes = 0
@@ -33,7 +33,8 @@ public struct AuditReport: Sendable {
 
     public var isSound: Bool { faults.isEmpty }
 
-    /// The most faults told of the queue, and of strangers; files and jobs have bounds of their own.
+    /// The most faults that are told of the queue, and of files that are not its own. Faults of
+    /// files and jobs have limits of their own.
     private static let limit = 20
 
     mutating func blame(_ subject: Fault.Subject, _ description: String) {

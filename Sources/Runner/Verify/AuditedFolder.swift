@@ -1,12 +1,12 @@
 internal import JobStore
 
-/// An output folder, its files compared with what the queue has recorded of them.
+/// An output folder. Compares its files with what the queue has recorded of them.
 struct AuditedFolder {
     private let path: String
-    /// `nil` when it cannot be read, for the reason in `damage`.
+    /// The opened folder; `nil` when it cannot be read, for the reason in `damage`.
     private let folder: ReadOnlyFolder?
     private let damage: Damage?
-    /// What was in it at the beginning, of names that look like ours.
+    /// The names in the folder at the beginning that look like output files.
     private let names: [String]
 
     /// Lists the folder.
@@ -24,9 +24,10 @@ struct AuditedFolder {
         }
     }
 
-    /// Reads what counts of a file, and compares.
+    /// Reads the bytes of a file that count, and compares them with what was recorded.
     ///
-    /// - Parameter known: How the file was recorded when it was read last; what follows is read.
+    /// - Parameter known: The record of the file when it was read last, of which only the bytes
+    ///   behind are read; `nil` to read from the beginning.
     func read(
         _ file: OutputFile, since known: OutputFile?, _ settings: OutputSettings?,
         _ jobs: inout JobCheck, _ report: inout AuditReport
@@ -93,13 +94,14 @@ struct AuditedFolder {
         if bytes.crc32 != file.crc32 {
             complaints.add("is not what was written: its checksum differs")
         }
-        // Where records could not be read, that is told, and this follows from it.
+        // A record that could not be read is told already, and a wrong number of records follows
+        // from it.
         if records != file.records, complaints.list.isEmpty {
             complaints.add("holds \(records) records of jobs, \(file.records) were recorded")
         }
     }
 
-    /// Tells of the folder itself, and of files in it that are not the queue's.
+    /// Reports faults of the folder itself, and files in it that are not the queue's.
     func close(_ output: QueueOutput, isLive: Bool, _ report: inout AuditReport) {
         if let damage, output.files.contains(where: { $0.bytes > 0 }) {
             report.blame(.file, "the folder \(path) \(damage.description)")

@@ -1,15 +1,15 @@
 internal import JobStore
 
-/// The bodies that an index of `files` tells of.
+/// Checks the bodies that an index of the format `files` tells of.
 final class BodyFiles {
     private let output: ReadOnlyFolder
     /// Whether a line must tell of a body.
     private let areKept: Bool
     private let digest = Digest(.sha256)
     private let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 18, alignment: 16)
-    /// The last folder: most bodies are in the one of the body before.
+    /// The folder that was opened last: most bodies are in the same folder as the body before.
     private var folder: (path: String, folder: ReadOnlyFolder)?
-    /// Read so far.
+    /// The number of bytes read so far.
     private(set) var bytes = 0
 
     init(in output: ReadOnlyFolder, areKept: Bool) {
@@ -21,7 +21,8 @@ final class BodyFiles {
 
     /// Compares the body of a completed job with its line.
     ///
-    /// The line's path is never opened: it must be the one the job's ID gives, and that is.
+    /// The path in the line is never opened. It must be the path that the job's ID gives, and that
+    /// path is opened.
     func check(_ line: UnsafeRawBufferPointer, _ record: JobRecord) throws(Damage) {
         guard let entry = Entry(endOf: line) else {
             guard areKept else { return }
@@ -54,7 +55,7 @@ final class BodyFiles {
         return last
     }
 
-    /// In hex.
+    /// The SHA-256 of a file, in hex.
     private func digest(of file: OpenFile) throws(Damage) -> [UInt8] {
         digest.reset()
         var offset = 0
@@ -70,14 +71,16 @@ final class BodyFiles {
         return hex
     }
 
-    /// What a line says of its body: its last keys, `"body_bytes":7,"file":"…","sha256":"…"}`.
+    /// The facts that a line tells about its body, in its last keys:
+    /// `"body_bytes":7,"file":"…","sha256":"…"}`.
     private struct Entry {
         let bytes: Int
         let file: Slice<UnsafeRawBufferPointer>
         /// 64 hex digits.
         let sha256: Slice<UnsafeRawBufferPointer>
 
-        /// Read from the last `"body_bytes":` on: what follows it comes from us, not from a server.
+        /// Reads the line from the last `"body_bytes":` on: the runner, not a server, wrote what
+        /// follows it.
         init?(endOf line: UnsafeRawBufferPointer) {
             let end = UnsafeRawBufferPointer(rebasing: line.suffix(512))
             let key = Array(#","body_bytes":"#.utf8)

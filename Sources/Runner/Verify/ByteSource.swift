@@ -1,8 +1,8 @@
 internal import CZlib
 
-/// Bytes that come one after another.
+/// A source of bytes that come one after another.
 protocol ByteSource: AnyObject {
-    /// - Returns: How many bytes were put into the buffer: 0 at the end only.
+    /// - Returns: The number of bytes put into the buffer: 0 at the end only.
     func read(into buffer: UnsafeMutableRawBufferPointer) throws(Damage) -> Int
 }
 
@@ -11,10 +11,10 @@ final class CountedBytes: ByteSource {
     private let file: OpenFile
     private(set) var offset: Int
     private let end: Int
-    /// Of all bytes up to `offset`.
+    /// The CRC-32 of all bytes up to `offset`.
     private(set) var crc32: UInt32
 
-    /// - Parameter crc32: Of the bytes before `range`.
+    /// - Parameter crc32: The CRC-32 of the bytes before `range`.
     init(_ file: OpenFile, _ range: Range<Int>, crc32: UInt32) {
         self.file = file
         offset = range.lowerBound
@@ -33,7 +33,7 @@ final class CountedBytes: ByteSource {
         return count
     }
 
-    /// Takes the rest into the checksum.
+    /// Reads the remaining bytes, for the checksum.
     func readRest() throws(Damage) {
         let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 18, alignment: 16)
         defer { buffer.deallocate() }
@@ -41,7 +41,7 @@ final class CountedBytes: ByteSource {
     }
 }
 
-/// What gzip members hold, inflated.
+/// Inflates gzip members.
 ///
 /// zlib checks each member's header, its checksum and its length.
 final class Gunzip: ByteSource {
@@ -50,7 +50,7 @@ final class Gunzip: ByteSource {
     // At one address for life: zlib keeps it, and checks it at each call.
     private let stream = UnsafeMutablePointer<z_stream>.allocate(capacity: 1)
     private var isInMember = false
-    /// What comes after the bytes that could be inflated.
+    /// The damage behind the bytes that could be inflated; `nil` while there is none.
     private var damage: Damage?
 
     init(_ source: CountedBytes) {
@@ -66,12 +66,12 @@ final class Gunzip: ByteSource {
         input.deallocate()
     }
 
-    /// Where what is inflated next stands in the file.
+    /// The offset in the file of the byte to be inflated next.
     var offset: Int { source.offset - Int(stream.pointee.avail_in) }
 
     /// Goes on to the next member once one has ended.
     ///
-    /// - Returns: Whether there is one.
+    /// - Returns: Whether there is a next member.
     func nextMember() throws(Damage) -> Bool {
         precondition(!isInMember, "a member is read to its end")
         guard try hasInput() else { return false }
@@ -108,7 +108,7 @@ final class Gunzip: ByteSource {
         }
     }
 
-    /// All members as one.
+    /// Reads all members as one stream.
     func read(into buffer: UnsafeMutableRawBufferPointer) throws(Damage) -> Int {
         while true {
             if !isInMember, try !nextMember() { return 0 }

@@ -1,9 +1,10 @@
 internal import JobStore
 
-/// Reads records of `jsonl`, and the index of `files`.
+/// Reads records of the format `jsonl`, and the index of the format `files`.
 ///
-/// Only what says which job a line is about is read, strictly: `{"id":17,"batch":1,"state":"completed",`,
-/// and that it ends as a line does; the file's checksum vouches for the rest.
+/// The beginning of a line, which says which job it is about, is read strictly:
+/// `{"id":17,"batch":1,"state":"completed",`. So is the line's end, which must be that of a record.
+/// The file's checksum vouches for the rest.
 final class JSONLinesReader: RecordReader {
     private var lines: LineReader
     private let before: Int
@@ -11,8 +12,8 @@ final class JSONLinesReader: RecordReader {
     private let complaints: Complaints
 
     /// - Parameters:
-    ///   - before: How many lines stand before these, for messages.
-    ///   - bodies: Where the bodies are that the lines tell of; `nil` when they are in the lines.
+    ///   - before: The number of lines that stand before these, for messages.
+    ///   - bodies: The bodies that the lines tell of; `nil` when bodies are in the lines.
     init(_ source: any ByteSource, before: Int, bodies: BodyFiles?, complaints: Complaints) {
         lines = LineReader(source)
         self.before = before
@@ -54,8 +55,11 @@ final class JSONLinesReader: RecordReader {
         return JobRecord(batchID: batchID, id: id, isCompleted: isCompleted)
     }
 
+    /// Whether a line holds control characters, which a JSON string never does.
+    ///
     /// > All Unicode characters may be placed within the quotation marks, except for […] the
-    /// > control characters (U+0000 through U+001F). <https://www.rfc-editor.org/rfc/rfc8259#section-7>
+    /// > control characters (U+0000 through U+001F).
+    /// <https://www.rfc-editor.org/rfc/rfc8259#section-7>
     private static func hasControls(_ bytes: Slice<UnsafeRawBufferPointer>) -> Bool {
         // The least of all, not the first that is too little: this way it is done 16 at a time.
         var least = UInt8.max
@@ -64,7 +68,7 @@ final class JSONLinesReader: RecordReader {
     }
 }
 
-/// Takes texts and numbers off bytes.
+/// Takes texts and numbers off the front of bytes.
 struct ByteScanner {
     private(set) var rest: Slice<UnsafeRawBufferPointer>
 
@@ -97,7 +101,9 @@ struct ByteScanner {
         return number
     }
 
-    /// Takes what stands before `byte`, and the byte.
+    /// Takes the bytes before the first `byte`, and that byte.
+    ///
+    /// - Returns: The bytes before `byte`; `nil` when it does not come.
     mutating func take(before byte: UInt8) -> Slice<UnsafeRawBufferPointer>? {
         guard let end = rest.firstIndex(of: byte) else { return nil }
         defer { rest = rest[(end + 1)...] }

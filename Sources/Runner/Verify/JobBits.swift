@@ -3,7 +3,7 @@ struct JobBits {
     static let capacity = 1 << 16
 
     private var words = [UInt64](repeating: 0, count: capacity / 64)
-    /// How many there are.
+    /// The number of members.
     private(set) var count = 0
 
     var isEmpty: Bool { count == 0 }
@@ -17,7 +17,7 @@ struct JobBits {
         }
     }
 
-    /// - Returns: Whether it was there.
+    /// - Returns: Whether the number was a member.
     mutating func remove(_ number: Int) -> Bool {
         guard contains(number) else { return false }
         words[number >> 6] &= ~Self.bit(number)
@@ -25,7 +25,7 @@ struct JobBits {
         return true
     }
 
-    /// All that are in neither.
+    /// The numbers that are no members.
     var inverted: JobBits { combined(with: self) { mine, _ in ~mine } }
 
     func union(_ other: JobBits) -> JobBits { combined(with: other, by: |) }
@@ -40,7 +40,7 @@ struct JobBits {
         return result
     }
 
-    /// The first few, rising.
+    /// The least members, at most `limit`, in rising order.
     func first(_ limit: Int) -> [Int] {
         var numbers: [Int] = []
         for (index, word) in words.enumerated() where word != 0 {

@@ -1,16 +1,17 @@
 internal import JobStore
 
-/// Compares records with the jobs of a queue: each completed job has exactly one.
+/// Compares records with the jobs of a queue: each completed job must have exactly one.
 struct JobCheck {
     private let ledger: any JobLedger
     private var completed = SeenJobs()
     private var failed = SeenJobs()
     private var ranges: [Batch.ID: JobRange] = [:]
-    /// Why the queue does not say how jobs stand; then records are counted, and no more.
+    /// The reason why the queue does not tell the states of jobs; `nil` when it does. If there is
+    /// one, records are only counted.
     private(set) var damage: QueueError?
-    /// Records too many, by the job they are about.
+    /// The records that are too many, by the job they are about.
     private(set) var doubled = JobNames()
-    /// Records of jobs that do not stand in the state the record tells.
+    /// The records of jobs that are not in the state that the record tells.
     private(set) var wrong = JobNames()
 
     /// Completed jobs without a record.
@@ -18,7 +19,7 @@ struct JobCheck {
 
     init(_ ledger: any JobLedger) { self.ledger = ledger }
 
-    /// Records from here on count since another look at the output than those before.
+    /// Begins a pass: records from here on belong to a later look at the output.
     mutating func beginPass() {
         completed.beginPass()
         failed.beginPass()
@@ -26,7 +27,7 @@ struct JobCheck {
 
     /// Takes all records of a file.
     ///
-    /// - Returns: How many there were; the `Damage` that ended them early goes to `complaints`.
+    /// - Returns: The number of records; the `Damage` that ended them early goes to `complaints`.
     mutating func take(
         _ reader: any RecordReader, of file: String, complaints: Complaints
     ) async throws(QueueError) -> Int {
@@ -70,7 +71,7 @@ struct JobCheck {
             : failed.see(record.id, of: record.batchID)
     }
 
-    /// Learns the window of a record, then sees it again.
+    /// Learns the window of a record, then looks at the record again.
     private mutating func lookUp(_ record: JobRecord) async throws(QueueError) -> SeenJobs.Sight {
         // What is of no job must not make windows: there would be no bound on them.
         guard let range = try await range(of: record.batchID), range.ids.contains(record.id) else {
@@ -87,7 +88,7 @@ struct JobCheck {
         return see(record)
     }
 
-    /// Learns the windows that hold completed jobs and no record was in.
+    /// Learns the windows with completed jobs that no record was in.
     mutating func learnTheRest() async throws(QueueError) {
         guard damage == nil else { return }
         do throws(QueueError) {
@@ -120,7 +121,7 @@ struct JobCheck {
 
     // MARK: - What the queue says
 
-    /// Reads how the jobs of a window stand.
+    /// Reads the states of the jobs of a window.
     private func standing(
         of window: SeenJobs.WindowID, in range: JobRange, for state: JobState
     ) async throws(QueueError) -> SeenJobs.Standing {

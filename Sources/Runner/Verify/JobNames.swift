@@ -1,8 +1,8 @@
 internal import JobStore
 
-/// Jobs to be told of: the first few by name, the rest by number.
+/// Jobs to be reported: the first few by ID, the rest by their number.
 struct JobNames {
-    /// How many are named.
+    /// The most jobs that are named.
     static let limit = 5
 
     private struct Place: Equatable {
@@ -13,7 +13,7 @@ struct JobNames {
     private(set) var count = 0
     private var names: [(place: Place, id: Int)] = []
 
-    /// - Parameter file: Where it was met; `nil` when it was met nowhere.
+    /// - Parameter file: The file in which the job was met; `nil` when it was met in none.
     mutating func add(_ id: Int, of batchID: Batch.ID, in file: String? = nil) {
         count += 1
         let place = Place(batchID: batchID, file: file)
@@ -25,7 +25,7 @@ struct JobNames {
 
     mutating func addUnnamed(_ count: Int) { self.count += count }
 
-    /// `batch 1: 17, 18 in responses-00001.jsonl; batch 2: 5; and 3 more`
+    /// Text such as `batch 1: 17, 18 in responses-00001.jsonl; batch 2: 5; and 3 more`.
     var text: String {
         var parts: [String] = []
         var rest = names[...]

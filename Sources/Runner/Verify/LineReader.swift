@@ -2,24 +2,24 @@ internal import Glibc
 
 /// Cuts bytes into lines, in a buffer that does not grow.
 struct LineReader: ~Copyable {
-    /// What is kept of both ends of a line that does not fit.
+    /// The bytes that are kept at each end of a line that does not fit the buffer.
     private static let endBytes = 4096
 
     private let source: any ByteSource
     private let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 18, alignment: 16)
-    /// Of the buffer: read, and in no line yet.
+    /// The part of the buffer that was read and is in no line yet.
     private var rest = 0..<0
-    /// Lines so far.
+    /// The number of lines so far.
     private(set) var count = 0
 
     init(_ source: any ByteSource) { self.source = source }
 
     deinit { buffer.deallocate() }
 
-    /// The next line with its line feed; of one of more than 256 KB at least its first and last
-    /// 4 KB, and of what is between them only part.
+    /// The next line with its line feed. Of a line of more than 256 KB, at least the first and last
+    /// 4 KB are there, and only part of what is between them.
     ///
-    /// - Returns: `nil` at the end. The bytes are there until the next call.
+    /// - Returns: `nil` at the end. The bytes are valid until the next call.
     mutating func next() throws(Damage) -> UnsafeRawBufferPointer? {
         var searched = rest.lowerBound
         while true {
@@ -43,7 +43,7 @@ struct LineReader: ~Copyable {
         }
     }
 
-    /// Moves what is left to the buffer's beginning; drops the middle of what fills it.
+    /// Moves `rest` to the buffer's beginning. If it fills the buffer, its middle is dropped.
     private mutating func makeRoom() {
         let begin = buffer.baseAddress!
         if rest.count == buffer.count {

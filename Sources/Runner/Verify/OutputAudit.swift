@@ -1,15 +1,18 @@
 public import JobStore
 
-/// A whole check: the queue by itself, its output files, and each completed job in them once.
+/// Checks a whole queue: the queue by itself, its output files, and that each completed job is in
+/// them once.
 ///
-/// It only reads, also while a run works on the queue, and no run makes it find a false fault:
-/// - Files are read up to a length the queue has recorded, which no run takes back.
-/// - Where a job stands is read after that length, and what is completed stays so: a record within
-///   the length is of a job that is seen completed.
-/// - Jobs completed since have no record within the length. So once it was read of all jobs where
-///   they stand, the length is taken again, and what was appended is read, too; only what is not
-///   there either is missing. Jobs seen completed after that may have a record, and need none.
-/// - The folder is listed first, and compared with the files of the last look.
+/// The check only reads, also while a run works on the queue, and no run makes it find a false
+/// fault:
+/// - Files are read up to a length that the queue has recorded, which no run takes back.
+/// - The state of a job is read after that length, and a completed job stays completed. So a record
+///   within the length is of a job that is seen to be completed.
+/// - Jobs completed since have no record within the length. So once the states of all jobs were
+///   read, the length is read again, and the records appended meanwhile are read, too. Only a job
+///   that has no record there either is missing. Jobs that are seen to be completed after that may
+///   have a record, and need none.
+/// - The folder is listed first, and compared with the files that the queue records last.
 public struct OutputAudit: Sendable {
     private let ledger: any JobLedger
     private let givenFolder: String?
@@ -22,10 +25,10 @@ public struct OutputAudit: Sendable {
 
     /// Checks everything. Memory grows only with jobs whose records are out of order (`SeenJobs`).
     ///
-    /// Reads files on the thread it is called on, for as long as that takes: it is for a program
-    /// that does nothing else meanwhile.
+    /// Files are read on the thread that calls, for as long as that takes: the check is for a
+    /// program that does nothing else meanwhile.
     ///
-    /// - Throws: `QueueError` when the queue cannot be read. What is wrong is in the report.
+    /// - Throws: `QueueError` when the queue cannot be read. Faults are in the report.
     public func run() async throws(QueueError) -> AuditReport {
         var report = AuditReport()
         report.blame(.queue, try await ledger.verify(), more: "more faults of the queue")
@@ -57,7 +60,7 @@ public struct OutputAudit: Sendable {
         return report
     }
 
-    /// Tells what the records do not agree with the queue on.
+    /// Reports where the records do not agree with the queue.
     private static func judge(
         _ jobs: JobCheck, _ output: QueueOutput, _ report: inout AuditReport
     ) {

@@ -1,6 +1,6 @@
 internal import Glibc
 
-/// What is wrong with a file: a sentence that goes on after its name.
+/// A fault of a file, as a sentence that goes on after the file's name.
 struct Damage: Error, Equatable {
     let description: String
 
@@ -8,7 +8,7 @@ struct Damage: Error, Equatable {
 
     init(_ description: String) { self.description = description }
 
-    /// The call that failed last says why.
+    /// The damage with the reason that the last failed call gave (`errno`).
     static func system(_ what: String) -> Damage {
         Damage("\(what): \(String(cString: strerror(errno)))")
     }
@@ -18,7 +18,9 @@ struct Damage: Error, Equatable {
 final class ReadOnlyFolder {
     private let descriptor: Int32
 
-    /// - Throws: Why it cannot be opened. Its own path may lead over links: the user gave it.
+    /// Opens the folder at `path`, which may lead over links: the user gave it.
+    ///
+    /// - Throws: The reason why the folder cannot be opened.
     init(path: String) throws(Damage) {
         descriptor = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
         guard descriptor >= 0 else { throw Damage.system("cannot be opened") }
@@ -28,7 +30,7 @@ final class ReadOnlyFolder {
 
     deinit { close(descriptor) }
 
-    /// A folder in it.
+    /// Opens a folder in this one.
     func folder(_ name: String) throws(Damage) -> ReadOnlyFolder {
         let flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC
         let descriptor = openat(descriptor, name, flags)
@@ -36,7 +38,7 @@ final class ReadOnlyFolder {
         return ReadOnlyFolder(owning: descriptor)
     }
 
-    /// A regular file in it.
+    /// Opens a regular file in this folder.
     func file(_ name: String) throws(Damage) -> OpenFile {
         // Not waiting: a pipe has no end to read to.
         let flags = O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC
@@ -54,7 +56,7 @@ final class ReadOnlyFolder {
         }
     }
 
-    /// The names in it that look like ours, sorted.
+    /// The names in the folder that look like output files, sorted.
     func outputNames() throws(Damage) -> [String] {
         let copy = openat(descriptor, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC)
         guard copy >= 0, let stream = fdopendir(copy) else {
@@ -78,7 +80,7 @@ final class ReadOnlyFolder {
 /// A regular file that is open for reading.
 final class OpenFile {
     private let descriptor: Int32
-    /// When it was opened.
+    /// The length of the file when it was opened.
     let bytes: Int
 
     fileprivate init(owning descriptor: Int32) throws(Damage) {
@@ -94,7 +96,7 @@ final class OpenFile {
 
     deinit { close(descriptor) }
 
-    /// - Returns: How many bytes were read: 0 at the end of the file only.
+    /// - Returns: The number of bytes read: 0 at the end of the file only.
     func read(at offset: Int, into buffer: UnsafeMutableRawBufferPointer) throws(Damage) -> Int {
         while true {
             let count = pread(descriptor, buffer.baseAddress, buffer.count, off_t(offset))

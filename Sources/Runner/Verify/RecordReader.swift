@@ -4,20 +4,20 @@ internal import JobStore
 struct JobRecord {
     let batchID: Batch.ID
     let id: Int
-    /// Else it failed.
+    /// Whether the job was completed; otherwise it failed.
     let isCompleted: Bool
 }
 
 /// Reads the records of an output file in the order they stand.
 ///
-/// What is wrong with one of them goes to the reader's `Complaints`.
+/// Faults of a single record go to the reader's `Complaints`.
 protocol RecordReader: AnyObject {
-    /// - Returns: `nil` when all that counts was read.
-    /// - Throws: What makes it impossible to tell where the next record begins.
+    /// - Returns: The next record; `nil` when all bytes that count were read.
+    /// - Throws: `Damage` that makes it impossible to tell where the next record begins.
     func next() throws(Damage) -> JobRecord?
 }
 
-/// What is wrong with one file: the first few told, the rest counted.
+/// The faults of one file: the first few are told, the rest counted.
 final class Complaints {
     private static let limit = 5
 

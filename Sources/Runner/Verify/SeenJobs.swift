@@ -1,15 +1,15 @@
 internal import JobStore
 
-/// Which jobs that stand in one state have a record: exactly, and mostly in little memory.
+/// Knows which jobs in one state have a record: exactly, and mostly in little memory.
 ///
 /// Jobs are looked at in windows of 65,536 IDs. A window is learnt from the queue when its first
-/// record comes, and shrinks to a few bytes once each of its jobs has one. Since records come
-/// about in the order of jobs, few windows are open at a time; at worst all are, with two bits a
-/// job: 25 MB for a hundred million.
+/// record comes, and shrinks to a few bytes once each of its jobs has a record. Since records come
+/// about in the order of jobs, few windows are open at a time. At worst all are, with two bits a
+/// job: 25 MB for a hundred million jobs.
 ///
-/// - Note: Pure: it says when it must be taught (`Sight.unknown`), and asks nobody.
+/// - Note: Pure: it says when a window must be learnt (`Sight.unknown`), and asks nobody.
 struct SeenJobs {
-    /// IDs of a batch that share all but their last 16 bits.
+    /// A window: the IDs of a batch that share all but their last 16 bits.
     struct WindowID: Hashable, Comparable {
         let batchID: Batch.ID
         let number: Int
@@ -19,7 +19,7 @@ struct SeenJobs {
             number = id >> 16
         }
 
-        /// Its IDs; the last of `Int` is in no window, as it is in no batch.
+        /// The IDs of the window. `Int.max` is in no window, as it is in no batch.
         var ids: Range<Int> {
             let first = number << 16
             return first..<(first > Int.max - JobBits.capacity ? Int.max : first + JobBits.capacity)
@@ -30,40 +30,41 @@ struct SeenJobs {
         }
     }
 
-    /// What a record is to those before it.
+    /// The relation of a record to those before it.
     enum Sight {
-        /// The first of its job.
+        /// The record is the first of its job.
         case first
-        /// Its job has one already.
+        /// The job has a record already.
         case again
-        /// Its job does not stand in the state.
+        /// The job is not in the state.
         case wrong
-        /// Its window must be learnt, then the record shown again.
+        /// The window of the job must be learnt, then the record shown again.
         case unknown
     }
 
-    /// Where the jobs of a window stand: read after the length of the output was.
+    /// The states of the jobs of a window, read after the length of the output was read.
     struct Standing {
-        /// Those in the state, by ID less the window's first.
+        /// The jobs in the state, by their ID less the window's first ID.
         var members = JobBits()
         /// Whether no job will ever come to the state or leave it.
         var isFinal = true
     }
 
     private struct Window {
-        /// In the state, and without a record so far; learnt in the first pass.
+        /// Jobs in the state without a record so far, learnt in the first pass.
         var due: JobBits?
-        /// The same, learnt later: they may have a record, and need none within the length taken.
+        /// Jobs in the state without a record so far, learnt in a later pass. They may have a
+        /// record, and need none within the length that was read.
         var late: JobBits?
-        /// Not in the state; `nil` when there are none.
+        /// Jobs that are not in the state; `nil` when there are none.
         var others: JobBits?
-        /// Whether `others` was dropped, because nothing more was to come.
+        /// Whether `others` was dropped because no more records were to come.
         var isForgotten = false
         let isFinal: Bool
-        /// When it was learnt.
+        /// The pass in which the window was learnt.
         let pass: Int
 
-        /// Drops what is empty, and all once no record is to come.
+        /// Drops sets that are empty, and `others` once no more records are to come.
         mutating func shrink() {
             if due?.isEmpty == true { due = nil }
             if late?.isEmpty == true { late = nil }
@@ -75,22 +76,25 @@ struct SeenJobs {
     }
 
     private var windows: [WindowID: Window] = [:]
-    /// Rises each time a new length of the output is taken: what was learnt before may be stale.
+    /// The number of the pass, which rises each time a new length of the output is read: windows
+    /// learnt before may be stale.
     private var pass = 0
 
-    /// Records from here on may be of jobs that came to their state after what was learnt so far.
+    /// Begins a pass. The jobs of records from here on may have come to their state after their
+    /// window was learnt.
     mutating func beginPass() { pass += 1 }
 
     func knows(_ window: WindowID) -> Bool { windows[window] != nil }
 
-    /// Takes a record.
+    /// Takes a record of a job.
     mutating func see(_ id: Int, of batchID: Batch.ID) -> Sight {
         let windowID = WindowID(batchID: batchID, holding: id)
         guard let index = windows.index(forKey: windowID) else { return .unknown }
         return Self.see(id & (JobBits.capacity - 1), in: &windows.values[index], pass: pass)
     }
 
-    /// Static, since a borrowed `self` would make each change of a window copy them all.
+    /// Takes a record of a job of `window`. Static, since a borrowed `self` would make each change
+    /// of a window copy all windows.
     private static func see(_ offset: Int, in window: inout Window, pass: Int) -> Sight {
         if window.due?.remove(offset) == true || window.late?.remove(offset) == true {
             window.shrink()
@@ -103,7 +107,7 @@ struct SeenJobs {
         return .again
     }
 
-    /// Learns a window, or what came to it since.
+    /// Learns a window, or the jobs that came to the state since it was learnt.
     mutating func learn(_ id: WindowID, _ standing: Standing) {
         let known = windows[id]
         // What is known and not among the others was seen, or is awaited already.
@@ -122,7 +126,7 @@ struct SeenJobs {
         windows[id] = window
     }
 
-    /// The jobs that stood in the state when they were learnt in the first pass, and have no record.
+    /// The jobs that were in the state when they were learnt in the first pass, and have no record.
     func missing() -> JobNames {
         var names = JobNames()
         for (id, window) in windows.sorted(by: { $0.key < $1.key }) {

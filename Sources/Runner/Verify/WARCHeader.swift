@@ -1,6 +1,6 @@
 internal import JobStore
 
-/// The fields of a WARC record that are looked at.
+/// The fields of a WARC record's header that the check looks at.
 struct WARCHeader {
     /// Why a record cannot be read.
     struct Malformed: Error {
@@ -17,9 +17,9 @@ struct WARCHeader {
     private(set) var contentLength = 0
     private(set) var batchID: Batch.ID?
     private(set) var jobID: Int?
-    /// Whether it is about a response that led on to another URL.
+    /// Whether the record is about a response that led on to another URL.
     private(set) var isHop = false
-    /// How many bytes of the record it takes.
+    /// The number of bytes of the header, its empty line included.
     let bytes: Int
 
     /// - Parameter record: A record's beginning.
@@ -91,7 +91,8 @@ struct WARCHeader {
 struct BlankLine {
     private var isAtLineStart = false
 
-    /// - Returns: Where in `bytes` what follows the empty line begins; `nil` when it did not come.
+    /// - Returns: The index in `bytes` of what follows the empty line; `nil` when the empty line
+    ///   has not come.
     mutating func find(in bytes: UnsafeRawBufferPointer) -> Int? {
         for (index, byte) in bytes.enumerated() {
             switch byte {

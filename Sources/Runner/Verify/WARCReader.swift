@@ -1,6 +1,7 @@
 internal import JobStore
 
-/// Reads `warc`: a gzip member a record, each looked at whole.
+/// Reads the format `warc`, in which each record is a gzip member. Each record is checked as a
+/// whole.
 final class WARCReader: RecordReader {
     private let gunzip: Gunzip
     private let complaints: Complaints
@@ -9,7 +10,7 @@ final class WARCReader: RecordReader {
     private let payloadDigest = Digest(.sha1)
     /// Whether the next record must be the file's `warcinfo`.
     private var isFirst: Bool
-    /// The response whose request must come next.
+    /// The ID of the response whose request must come next; `nil` when none must.
     private var lastResponseID: String?
     /// Where the record being read begins in the file.
     private var begin = 0
@@ -66,11 +67,13 @@ final class WARCReader: RecordReader {
 
     /// Reads to the end of the record, and compares what was read with what its header says.
     ///
-    /// - Parameter inBuffer: What of it was read already, from its first byte on.
+    /// - Parameter inBuffer: The part of `buffer` that was read behind the header, from the block's
+    ///   first byte on.
     private func readBlock(
         _ header: WARCHeader, inBuffer: Range<Int>
     ) throws(Damage) {
-        // > For application/http the payload is the entity-body. (WARC 1.1, 6.3.2) Else it is the block.
+        // > For application/http the payload is the entity-body. (WARC 1.1, 6.3.2)
+        // Else it is the block.
         var head: BlankLine? = header.contentType.hasPrefix("application/http") ? BlankLine() : nil
         var left = header.contentLength
         var tail: [UInt8] = []
@@ -119,7 +122,8 @@ final class WARCReader: RecordReader {
 
     // MARK: - Order
 
-    /// A file is `warcinfo`, then for each job a `response` and its `request`, or `metadata`.
+    /// Checks the order of records: a file is `warcinfo`, then for each job a `response` and its
+    /// `request`, or `metadata`.
     private func checkOrder(_ header: WARCHeader) {
         if isFirst, header.type != "warcinfo" { complain("is not warcinfo") }
         isFirst = false

@@ -5,11 +5,11 @@ internal import Synchronization
 
 /// The certificates to trust, read once and shared by all connections of a run.
 ///
-/// By itself libcurl reads all authorities anew for each connection: 70 ms and 0.75 MB each. So each
-/// connection's `SSL_CTX` is handed this one store instead. The file is read again when it has
-/// changed: runs last longer than certificates.
+/// By itself, libcurl reads all authorities anew for each connection, which takes 70 ms and 0.75 MB
+/// each time. So the `SSL_CTX` of each connection gets this one store instead. The file is read
+/// again when it has changed: runs last longer than certificates.
 final class AuthorityStore: Sendable {
-    /// The file that is read; `nil`: where OpenSSL looks by itself.
+    /// The file that is read; `nil` for the places where OpenSSL looks by itself.
     private let file: String?
     private let state = Mutex(State())
 
@@ -28,10 +28,11 @@ final class AuthorityStore: Sendable {
 
     private static let lookMicros = 60_000_000
 
-    /// - Parameter file: PEM; `nil`: the system's, as libcurl was built to find them.
+    /// - Parameter file: A PEM file; `nil` for the system's certificates, as libcurl was built to
+    ///   find them.
     init(file: String?) { self.file = file ?? Self.systemFile }
 
-    /// Whether libcurl's TLS library is the one this store is of.
+    /// Whether libcurl uses OpenSSL, the TLS library that this store belongs to.
     static let isUsable: Bool = {
         guard let name = curl_version_info(CURLVERSION_FIRST)?.pointee.ssl_version else {
             return false
@@ -46,7 +47,7 @@ final class AuthorityStore: Sendable {
 
     /// Gives the certificates to a connection's `SSL_CTX`.
     ///
-    /// - Returns: Whether there are any: else the file cannot be read.
+    /// - Returns: Whether there are any certificates; false when the file cannot be read.
     func equip(_ context: UnsafeMutableRawPointer, at now: Now) -> Bool {
         state.withLock { state in
             if now.monotonicMicros >= state.nextLookMicros || state.store == nil {
@@ -64,7 +65,7 @@ final class AuthorityStore: Sendable {
         }
     }
 
-    /// Has idle connections give back their buffers, 34 KB each.
+    /// Makes idle connections give back their buffers, 34 KB each.
     static func releaseBuffers(of context: UnsafeMutableRawPointer) {
         ssl_context_release_buffers(context)
     }

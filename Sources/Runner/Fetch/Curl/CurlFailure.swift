@@ -2,12 +2,12 @@ internal import CCurl
 internal import Glibc
 internal import JobStore
 
-/// What libcurl's result codes mean for a job.
+/// Translates libcurl's result codes into what they mean for a job.
 enum CurlFailure {
-    /// What is known of a transfer that failed.
+    /// The facts about a transfer that failed.
     struct Report {
         var result: CURLcode
-        /// libcurl's own words (`CURLOPT_ERRORBUFFER`): where one code stands for two things.
+        /// libcurl's error message (`CURLOPT_ERRORBUFFER`), for codes that stand for two things.
         var message = ""
         /// `errno` of a socket that could not be made, or else of a connect that failed.
         var systemError: Int32 = 0
@@ -15,6 +15,8 @@ enum CurlFailure {
         var wasSent = true
     }
 
+    /// The meaning of a failed transfer for its job.
+    ///
     /// - SeeAlso: <https://curl.se/libcurl/c/libcurl-errors.html>
     static func meaning(of report: Report) -> Response.Failure {
         if isLocal(report.systemError) { return .local(report.systemError) }
@@ -44,8 +46,8 @@ enum CurlFailure {
         case tooLarge where report.message.contains("Too many response headers"):
             .reason(.tooLarge)
         case tooLarge where report.wasSent: .reason(.badResponse)
-        // Before 8.6, once the request was sent, it is such a line, too: what came from a server is
-        // the server's.
+        // Before 8.6, this code also stands for such a line if the request was sent: bytes that
+        // came from a server are the server's fault.
         case CURLE_OUT_OF_MEMORY: report.wasSent ? .reason(.badResponse) : .local(ENOMEM)
         // The certificates to trust are ours to have: no job is to blame.
         case CURLE_SSL_CACERT_BADFILE: .local(ENOENT)
@@ -62,9 +64,11 @@ enum CurlFailure {
             .contains { message.contains($0) }
     }
 
-    /// Out of descriptors or memory: no other job would fare better now. An unreachable network is
-    /// not among them: libcurl keeps the error of the last address it tried, and on a machine
-    /// without IPv6 that hides how the others failed.
+    /// Whether an error number means that this machine has no descriptors or memory left: no other
+    /// job would fare better now.
+    ///
+    /// An unreachable network does not count as such. libcurl keeps the error of the last address
+    /// that it tried, and on a machine without IPv6 that error hides why the others failed.
     private static func isLocal(_ number: Int32) -> Bool {
         [EMFILE, ENFILE, ENOBUFS, ENOMEM].contains(number)
     }

@@ -1,8 +1,8 @@
 internal import CCurl
 internal import Glibc
 
-/// An easy handle of libcurl, and the options that differ from request to request. libcurl is told of
-/// those that changed.
+/// An easy handle of libcurl, and the options that differ from request to request. libcurl is told
+/// only of options that changed.
 struct CurlHandle: ~Copyable {
     let easy: UnsafeMutableRawPointer
     private(set) var bufferBytes = 0
@@ -22,7 +22,7 @@ struct CurlHandle: ~Copyable {
         self.easy = easy
     }
 
-    /// Gives the handle and its memory back. It must not be used afterwards.
+    /// Frees the handle and its memory. The handle must not be used afterwards.
     mutating func close() {
         curl_easy_cleanup(easy)
         curl_slist_free_all(addresses)
@@ -31,8 +31,9 @@ struct CurlHandle: ~Copyable {
 
     // MARK: - Before a request
 
-    /// By HTTPS the first connection decides, and PIPEWAIT waits for it. Asking for HTTP/1.1 outright
-    /// spares libcurl its search for a connection to multiplex on.
+    /// Sets whether to ask for HTTP/2. If so, the first connection by HTTPS decides on the version,
+    /// and PIPEWAIT makes requests wait for it. Asking for HTTP/1.1 outright spares libcurl its
+    /// search for a connection to multiplex on.
     mutating func ask(forHTTP2 new: Bool) {
         guard asksForHTTP2 != new else { return }
         asksForHTTP2 = new
@@ -42,29 +43,29 @@ struct CurlHandle: ~Copyable {
         _ = easy_set_long(easy, CURLOPT_PIPEWAIT, new ? 1 : 0)
     }
 
-    /// - Parameter millis: How long connecting may take; 0: as long as libcurl likes, 300 s.
+    /// - Parameter millis: The most ms that connecting may take; 0 for libcurl's own limit, 300 s.
     mutating func limitConnecting(toMillis millis: Int) {
         guard connectMillis != millis else { return }
         connectMillis = millis
         _ = easy_set_long(easy, CURLOPT_CONNECTTIMEOUT_MS, min(millis, Int(Int32.max)))
     }
 
-    /// - Parameter new: The zone of a link-local address; 0: none.
+    /// - Parameter new: The zone of a link-local address; 0 when there is none.
     mutating func setScope(_ new: UInt32) {
         guard scope != new else { return }
         scope = new
         _ = easy_set_long(easy, CURLOPT_ADDRESS_SCOPE, Int(new))
     }
 
-    /// Whether the next request gets a connection of its own.
+    /// Sets whether the next request gets a connection of its own.
     mutating func setFresh(_ new: Bool) {
         guard isFresh != new else { return }
         isFresh = new
         _ = easy_set_long(easy, CURLOPT_FRESH_CONNECT, new ? 1 : 0)
     }
 
-    /// Has libcurl connect to one of these instead of looking the name up, which it does in a thread
-    /// that it waits for.
+    /// Makes libcurl connect to one of the addresses instead of looking the name up, which libcurl
+    /// would do in a thread that it waits for.
     mutating func offer(_ addresses: String, for endpoint: RequestURL.Endpoint) {
         // +: not for ever (CURLOPT_DNS_CACHE_TIMEOUT says how long).
         let list = curl_slist_append(nil, "+\(endpoint.name):\(endpoint.port):\(addresses)")
@@ -73,7 +74,8 @@ struct CurlHandle: ~Copyable {
         self.addresses = list
     }
 
-    /// The buffer is allocated for each request, and read into once per kernel call.
+    /// Sets the size of the read buffer. libcurl allocates the buffer for each request, and reads
+    /// into it once per kernel call.
     mutating func setBuffer(bytes: Int) {
         // Refused while another transfer uses the connection (HTTP/2); then the next one tries.
         guard bytes != bufferBytes, easy_set_long(easy, CURLOPT_BUFFERSIZE, bytes) == CURLE_OK
@@ -89,7 +91,7 @@ struct CurlHandle: ~Copyable {
         _ = easy_set_long(easy, CURLOPT_UPLOAD_BUFFERSIZE, bytes)
     }
 
-    /// As `add` takes them.
+    /// The cookies of the handle, in the form that `add(cookies:)` takes.
     func cookies() -> [String] {
         var list: UnsafeMutablePointer<curl_slist>?
         guard easy_get_list(easy, CURLINFO_COOKIELIST, &list) == CURLE_OK else { return [] }
@@ -107,16 +109,16 @@ struct CurlHandle: ~Copyable {
 
     // MARK: - Of the last request
 
-    /// Whether it had a connection to be sent on.
+    /// Whether the request had a connection to be sent on.
     var isSent: Bool { easy_get_offset(easy, CURLINFO_PRETRANSFER_TIME_T) > 0 }
 
-    /// Whether it went on a connection that had been used before.
+    /// Whether the request went on a connection that had been used before.
     var reusedConnection: Bool { easy_get_long(easy, CURLINFO_NUM_CONNECTS) == 0 }
 
     /// Whether nothing at all came back.
     var gotNothing: Bool { status == 0 && easy_get_long(easy, CURLINFO_HEADER_SIZE) == 0 }
 
-    /// 0 when there is none.
+    /// The status of the response; 0 when there is none.
     var status: Int { easy_get_long(easy, CURLINFO_RESPONSE_CODE) }
 
     var httpVersion: Capture.HTTPVersion {
@@ -128,7 +130,7 @@ struct CurlHandle: ~Copyable {
         }
     }
 
-    /// In text; empty when there was no connection.
+    /// The server's address as text; empty when there was no connection.
     var remoteIP: [UInt8] {
         guard let address = easy_get_text(easy, CURLINFO_PRIMARY_IP) else { return [] }
         return Array(UnsafeRawBufferPointer(start: address, count: strlen(address)))

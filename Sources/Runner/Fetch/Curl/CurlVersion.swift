@@ -1,8 +1,8 @@
 internal import CCurl
 
-/// The libcurl a program runs with, which need not be the one it was built with.
+/// The version of libcurl that a program runs with, which need not be the one it was built with.
 public struct CurlVersion: Sendable, CustomStringConvertible {
-    /// As 0xMMmmpp: major, minor, patch.
+    /// The number as 0xMMmmpp: major, minor, patch.
     let number: UInt32
     let text: String
     /// The TLS library with its version; `nil` when there is none, and https cannot be fetched.
@@ -14,7 +14,7 @@ public struct CurlVersion: Sendable, CustomStringConvertible {
         self.tlsLibrary = tlsLibrary
     }
 
-    /// The one this process has loaded.
+    /// The version of libcurl that this process has loaded.
     public static var loaded: CurlVersion {
         guard let version = curl_version_info(CURLVERSION_FIRST)?.pointee else {
             preconditionFailure("curl_version_info always returns its static struct")
@@ -24,32 +24,33 @@ public struct CurlVersion: Sendable, CustomStringConvertible {
             tlsLibrary: version.ssl_version.map { String(cString: $0) })
     }
 
-    /// `libcurl 7.88.1 (OpenSSL/3.0.19)`.
+    /// Text such as `libcurl 7.88.1 (OpenSSL/3.0.19)`.
     public var description: String { "libcurl \(text) (\(tlsLibrary ?? "without TLS"))" }
 
-    /// Whether a header line that continues none can corrupt memory (`ResponseHead.Refusal`): from
-    /// 7.83.0, which brought the headers API, to 8.1.0, which cured it.
+    /// Whether a header line that begins with a blank, but has no line to continue, can corrupt
+    /// memory (`ResponseHead.Refusal`). This is so from 7.83.0, which brought the headers API,
+    /// until 8.1.0, which cured it.
     static let joinsFirstField = firstFieldFault.contains(loaded.number)
     // `state.prevhead` outlives its request: cured by commit cd1c611b24 of 8.1.0.
     private static let firstFieldFault: Range<UInt32> = 0x075300..<0x080100
 
-    /// Whether it takes what stands behind a response for the answer to the next request on the
+    /// Whether libcurl takes bytes behind a response for the answer to the next request on the
     /// connection, without TLS.
     static let answersWithExcess = excessFault.contains(loaded.number)
-    // Cured by commit 7c5637b8b4 of 8.0.0, which uses no connection again whose socket has something
-    // to read. What OpenSSL has read of it is not looked at, up to 8.22 at least.
+    // Cured by commit 7c5637b8b4 of 8.0.0, which uses no connection again whose socket has
+    // something to read. What OpenSSL has read of it is not looked at, up to 8.22 at least.
     private static let excessFault: Range<UInt32> = 0..<0x080000
     private static let tlsExcessFault: Range<UInt32> = 0x080000..<0x081700
 
-    /// Whether it hands over as much of a head by HTTP/2 as its buffer takes, and forgets the rest:
-    /// before 8.1.0, whose HTTP/2 has buffers of its own.
+    /// Whether libcurl hands over as much of a head by HTTP/2 as its buffer takes, and forgets the
+    /// rest. This is so before 8.1.0, whose HTTP/2 has buffers of its own.
     static let holdsHeadsBack = loaded.number < 0x080100
 
     // `http.c` marks all connections of a host as HTTP/2's by what a reply says: until 8.10.0.
     private static let sharingFault: Range<UInt32> = 0..<0x080a00
 
-    /// Faults of this version that a server can reach, a line each. A distribution may have cured
-    /// them without another number.
+    /// Faults of this version that a server can reach, a line each. A distribution may have cured a
+    /// fault without another version number.
     public var knownFaults: [String] {
         let isGuarded = tlsLibrary?.hasPrefix("OpenSSL/") ?? true
         return Self.faults.filter { $0.versions.contains(number) }.map {

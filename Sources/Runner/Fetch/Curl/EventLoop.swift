@@ -3,24 +3,25 @@ internal import Glibc
 internal import JobStore
 internal import Synchronization
 
-/// What a loop's owner is told, always on the loop's thread.
+/// The owner of a loop. Always called on the loop's thread.
 protocol EventLoopClient: AnyObject, Sendable {
-    /// So many transfers ended; their workers resume next.
+    /// Called when as many transfers as `workers` have ended; their workers resume next.
     func willResume(_ workers: Int, at now: Now)
-    /// All that could run has run; the loop is about to wait for its sockets.
+    /// Called when every task that could run has run, and the loop is about to wait for its
+    /// sockets.
     func turnEnds()
-    /// `EventLoop.wake` was called.
+    /// Called after `EventLoop.wake`.
     func woken()
 }
 
 /// One thread that polls its sockets and runs the worker tasks that wait for them, so that a
 /// request needs no thread hop.
 ///
-/// It holds several small curl multi handles on one epoll: libcurl 7.88 walks its list of
+/// The loop holds several small curl multi handles on one epoll: libcurl 7.88 walks its list of
 /// connections twice a request, so 32 × 32 connections cost far less than 1 × 1,000.
 final class EventLoop: TaskExecutor, @unchecked Sendable {
-    // @unchecked holds because all but `inbox`, `errands`, `flags`, `joinable` and `ownThread` belong
-    // to the loop's thread.
+    // @unchecked holds because all but `inbox`, `errands`, `flags`, `joinable` and `ownThread`
+    // belong to the loop's thread.
     private let epoll: Int32
     private let bell: Int32
     private var shards: [Shard] = []
@@ -29,22 +30,23 @@ final class EventLoop: TaskExecutor, @unchecked Sendable {
     /// Set once, at the end of `init`.
     private(set) var resolver: NameResolver! = nil
     let sessions = TLSSessions()
-    /// Sockets of lookups.
+    /// The descriptors of the sockets of name lookups.
     private var lookupSockets: Set<Int32> = []
-    /// `errno` where epoll did not take a descriptor.
+    /// `errno` of the last descriptor that epoll did not take; `nil` when there is none to tell.
     private var pollFailure: Int32?
     private var ready: [UnownedJob] = []
-    /// Transfers that ended and whose workers have not resumed: by an event of this turn, or else.
+    /// Transfers that an event of this turn ended and whose workers have not resumed.
     private var answered: [Transfer] = []
+    /// Transfers that ended in another way and whose workers have not resumed.
     private var ended: [Transfer] = []
     private(set) var isCancelled = false
     weak var client: (any EventLoopClient)?
-    /// Read once a turn.
+    /// The time, read once a turn.
     private(set) var now = Now.read()
 
-    /// What `stop` waits for.
+    /// The thread that `stop` waits for; 0 before it was started.
     private let joinable = Atomic<UInt>(0)
-    /// Set by the thread itself, before it runs anything.
+    /// The loop's thread, set by the thread itself before it runs anything.
     private let ownThread = Atomic<UInt>(0)
     private let inbox = Mutex<[UnownedJob]>([])
     private let errands = Mutex<[@Sendable () -> Void]>([])
@@ -79,7 +81,8 @@ final class EventLoop: TaskExecutor, @unchecked Sendable {
         resolver = NameResolver(source(options)) { [unowned self] in now }
     }
 
-    /// The sockets' side of the resolver; `nil` where it has none.
+    /// The resolver's c-ares lookups, which are told of their sockets' events; `nil` when another
+    /// resolver is used.
     private var lookups: AresLookups?
 
     private func source(_ options: FetchOptions) -> any NameSource {
@@ -136,20 +139,20 @@ final class EventLoop: TaskExecutor, @unchecked Sendable {
         ring()
     }
 
-    /// Has `client.woken` called on the loop.
+    /// Makes the loop call `client.woken`.
     func wake() { raise(.wake) }
 
-    /// Has `errand` run on the loop.
+    /// Runs `errand` on the loop's thread.
     func post(_ errand: @escaping @Sendable () -> Void) {
         errands.withLock { $0.append(errand) }
         ring()
     }
 
-    /// Ends all transfers as cancelled, now and from now on.
+    /// Ends all transfers as cancelled: those under way, and any later one.
     func cancelTransfers() { raise(.cancel) }
 
-    /// Ends the thread and waits for it, so that nothing of libcurl runs on. All workers must have
-    /// ended. To be called once, from another thread.
+    /// Ends the thread and waits for its end, so that no code of libcurl runs on. All workers must
+    /// have ended. To be called once, from another thread.
     func stop() {
         let thread = joinable.load(ordering: .relaxed)
         guard thread != 0 else { return }  // never started
@@ -208,7 +211,7 @@ final class EventLoop: TaskExecutor, @unchecked Sendable {
     }
 
     private var isStopped = false
-    /// When the first transfer may have taken too long.
+    /// When the first transfer may have taken too long, in µs on the monotonic clock.
     private var nextLookMicros = 0
 
     private func endOverdue() {
@@ -220,7 +223,8 @@ final class EventLoop: TaskExecutor, @unchecked Sendable {
         }
     }
 
-    /// Heads by HTTPS that began to come in this turn.
+    /// Transfers by HTTPS with a head that began to come in this turn, if libcurl is one that may
+    /// hold back a part of it.
     private var openHeads: [Transfer] = []
 
     func noteOpenHead(_ transfer: Transfer) { openHeads.append(transfer) }
@@ -251,7 +255,7 @@ final class EventLoop: TaskExecutor, @unchecked Sendable {
         if descriptor == bell { return answerBell() }
         guard let shard = sockets.listener(of: descriptor) else {
             if lookupSockets.contains(descriptor) { return answerLookup(event) }
-            // An idle connection hung up, or spoke: who wants it again finds out.
+            // An idle connection hung up, or spoke: the next request on the connection finds out.
             _ = epoll_control(epoll, EPOLL_CTL_DEL, descriptor, 0)
             sockets.unregister(descriptor)
             return
@@ -276,20 +280,22 @@ final class EventLoop: TaskExecutor, @unchecked Sendable {
             writes: event.events & EPOLLOUT.rawValue != 0)
     }
 
-    /// How many transfers end before their workers go on: few enough for all that a request needs to
-    /// be in the processor's cache yet when the next one starts, enough for the origin to get its
-    /// requests in batches.
+    /// The number of transfers that end before their workers go on. It is small enough that all the
+    /// memory a request needs is still in the processor's cache when the next request starts, and
+    /// large enough that the origin gets its requests in batches.
     private static let block = 12
 
-    /// Amid a turn: lets the workers of what was answered send their next requests. What fails in
-    /// being sent waits for the turn's end, when the breaker has heard of it.
+    /// Lets the workers of answered transfers send their next requests, in the middle of a turn. A
+    /// request that fails when it is sent waits for the end of the turn, when the breaker has heard
+    /// of the failure.
     private func goOn() {
         resume(&answered)
         runReadyTasks()
         sendRequests()
     }
 
-    /// Has libcurl start what it was given: it asks to be called at once.
+    /// Makes libcurl start the transfers that it was given: libcurl asks to be called at once for
+    /// them.
     private func sendRequests() {
         for shard in shards where shard.deadlineMicros == 0 { shard.timeOut() }
     }
@@ -340,16 +346,18 @@ final class EventLoop: TaskExecutor, @unchecked Sendable {
 
     func makeTransfer(inShard index: Int) -> Transfer { Transfer(loop: self, number: index) }
 
-    /// Where transfers of a number belong. By HTTPS they share half as many: fewer connections carry
-    /// the streams of HTTP/2, and libcurl's walks through connections weigh less beside TLS.
+    /// The shard for transfers of a number. By HTTPS, transfers share half as many shards: fewer
+    /// connections carry the streams of HTTP/2, and libcurl's walks through connections weigh less
+    /// beside TLS.
     func shard(_ number: Int, isHTTPS: Bool) -> Shard {
         shards[isHTTPS ? number % ((shards.count + 1) / 2) : number]
     }
 
-    /// libcurl's wish for a socket. A removal only clears the wish: the descriptor stays in epoll
-    /// for its connection's next request, which saves two `epoll_ctl` a request.
+    /// Takes libcurl's wish to be told of a socket's events. For a connection, a removal only
+    /// clears the wish: the descriptor stays in epoll for the connection's next request, which
+    /// saves two `epoll_ctl` a request.
     ///
-    /// - Returns: Whether epoll takes it.
+    /// - Returns: Whether epoll takes the descriptor.
     func listen(to descriptor: Int32, for what: Int32, _ shard: Shard) -> Bool {
         guard what != CURL_POLL_REMOVE else {
             sockets.ignore(descriptor)
@@ -371,7 +379,7 @@ final class EventLoop: TaskExecutor, @unchecked Sendable {
         return false
     }
 
-    /// Has epoll tell of a descriptor's events.
+    /// Makes epoll tell of a descriptor's events.
     private func poll(_ descriptor: Int32, _ events: UInt32, isNew: Bool) -> Bool {
         let (first, second) =
             isNew ? (EPOLL_CTL_ADD, EPOLL_CTL_MOD) : (EPOLL_CTL_MOD, EPOLL_CTL_ADD)
@@ -381,7 +389,7 @@ final class EventLoop: TaskExecutor, @unchecked Sendable {
         return epoll_control(epoll, second, descriptor, events) == 0
     }
 
-    /// Why epoll last took no descriptor; told once.
+    /// `errno` of the last descriptor that epoll did not take; told once.
     func takePollFailure() -> Int32? {
         defer { pollFailure = nil }
         return pollFailure
@@ -394,11 +402,12 @@ final class EventLoop: TaskExecutor, @unchecked Sendable {
         return descriptor
     }
 
-    /// Ends an idle connection on which there is something to read. Whoever was about to use it then
-    /// fails to send, and takes another one.
+    /// Ends an idle connection on which there is something to read. A request that was about to use
+    /// the connection then fails to be sent, and takes another one.
     ///
-    /// - Parameter port: The local one.
-    /// - Parameter hasPending: Whether something was read of it that nobody has asked for.
+    /// - Parameter port: The connection's local port.
+    /// - Parameter hasPending: Whether bytes were read from the connection that no request has
+    ///   asked for.
     func endIdleConnection(fromPort port: UInt16, hasPending: Bool) {
         sockets.forEachIdleConnection(fromPort: port) { descriptor in
             var byte: UInt8 = 0
@@ -410,7 +419,7 @@ final class EventLoop: TaskExecutor, @unchecked Sendable {
         }
     }
 
-    /// Whether a connection from that local port has a request on its way.
+    /// Whether a connection from local port `port` has a request under way.
     func usesConnection(fromPort port: UInt16) -> Bool { sockets.isInUse(port: port) }
 
     func closeSocket(_ descriptor: Int32) -> Int32 {
@@ -435,5 +444,6 @@ extension EventLoop: LookupSockets {
 }
 
 /// LC_GLOBAL_LOCALE, a macro Swift does not import.
-// nonisolated(unsafe) holds because it is a number made to look like a pointer: nothing is behind it.
+// nonisolated(unsafe) holds because it is a number made to look like a pointer: nothing is behind
+// it.
 private nonisolated(unsafe) let globalLocale = locale_t(bitPattern: -1)

@@ -2,13 +2,13 @@ internal import CCurl
 internal import Glibc
 internal import JobStore
 
-/// A transfer's URL as libcurl's own parsed form (`CURLOPT_CURLU`), changed from job to job.
+/// A transfer's URL in libcurl's own parsed form (`CURLOPT_CURLU`), changed from job to job.
 ///
-/// Given a URL as text, libcurl 7.88 parses it and prints it again, byte by byte, for each request:
-/// a fifth of all a request costs. Here scheme and host are parsed once a batch, and a job sets
-/// only what differs.
+/// If libcurl 7.88 is given a URL as text, it parses and prints the URL again, byte by byte, for
+/// each request: a fifth of all a request costs. Here scheme and host are parsed once a batch, and
+/// a job sets only the parts that differ.
 struct RequestURL: ~Copyable {
-    /// For `CURLOPT_CURLU`; libcurl reads it until the transfer ends.
+    /// The value for `CURLOPT_CURLU`; libcurl reads it until the transfer ends.
     let handle: OpaquePointer
     private var batch: Batch.ID?
 
@@ -22,13 +22,15 @@ struct RequestURL: ~Copyable {
     deinit { curl_url_cleanup(handle) }
 
     /// The zone of a link-local IPv6 host (`[fe80::1%25eth0]`), as a number; 0 when there is none.
-    /// For `CURLOPT_ADDRESS_SCOPE`: libcurl before 8.3 drops it from a parsed URL.
+    /// For `CURLOPT_ADDRESS_SCOPE`: libcurl before 8.3 drops the zone from a parsed URL.
     private(set) var scope: UInt32 = 0
 
-    /// As long as it may be, encoded.
+    /// The most bytes that the URL may have when it is encoded.
     private(set) var bytesMax = 0
 
-    /// - Returns: `CURLUE_OK`, or why libcurl does not take it for a URL.
+    /// Sets the URL to that of a job.
+    ///
+    /// - Returns: `CURLUE_OK`, or the reason why libcurl does not take the text for a URL.
     mutating func set(to job: Job, _ settings: TransferSettings) -> CURLUcode {
         settings.growURLText(to: job.batch.url.capacity)  // no part is longer
         bytesMax = 3 * job.batch.url.capacity
@@ -55,8 +57,8 @@ struct RequestURL: ~Copyable {
         return curl_url_set(handle, part, settings.urlText.baseAddress, 0)
     }
 
-    /// The URL as libcurl asks for it: dots resolved, what is no part of a URL encoded, which a
-    /// server may have sent.
+    /// The URL as libcurl asks for it, with its dots resolved. Bytes that are no part of a URL are
+    /// encoded; a server may have sent such bytes.
     var text: [UInt8] {
         guard let text = part(CURLUPART_URL) else { return [] }
         var encoded: [UInt8] = []
@@ -83,16 +85,16 @@ struct RequestURL: ~Copyable {
 
     // MARK: - Hosts
 
-    /// Where a URL's connection goes.
+    /// The place that a URL's connection goes to.
     struct Endpoint: Equatable {
         let scheme: String
-        /// In lower case; an address of IPv6 in brackets.
+        /// The host's name in lower case; an IPv6 address is in brackets.
         let name: String
         let port: String
         /// Whether the name is an address.
         let isAddress: Bool
         var isHTTPS: Bool { scheme == "https" }
-        /// The same for all URLs of the host.
+        /// A key that is the same for all URLs of the host.
         var key: Int {
             var hasher = Hasher()
             hasher.combine(scheme)
@@ -104,7 +106,9 @@ struct RequestURL: ~Copyable {
 
     private var knownEndpoint: Endpoint?
 
-    /// - Returns: `nil` where libcurl has no memory.
+    /// The endpoint of the URL.
+    ///
+    /// - Returns: `nil` when libcurl has no memory.
     mutating func endpoint() -> Endpoint? {
         if let knownEndpoint { return knownEndpoint }
         guard let scheme = part(CURLUPART_SCHEME), let name = part(CURLUPART_HOST),
@@ -117,9 +121,10 @@ struct RequestURL: ~Copyable {
         return knownEndpoint
     }
 
-    /// Writes an international host name as name servers and servers know it (IDNA 2008).
+    /// Writes an international host name in the form that name servers and servers know (IDNA
+    /// 2008).
     ///
-    /// - Returns: Whether it can be.
+    /// - Returns: `CURLUE_OK`, or the reason why the name cannot be written so.
     private func encodeHost() -> CURLUcode {
         guard let name = part(CURLUPART_HOST), name.utf8.contains(where: { $0 >= 0x80 }) else {
             return CURLUE_OK
@@ -132,12 +137,12 @@ struct RequestURL: ~Copyable {
 
     // MARK: - Redirects
 
-    /// Becomes the URL a redirect leads to.
+    /// Becomes the URL that a redirect leads to.
     ///
-    /// Credentials stay where they are for: they go along to the same scheme, host and port alone.
+    /// Credentials go along to the same scheme, host and port alone: they are for no other place.
     ///
-    /// - Parameter location: The field's value, relative or absolute.
-    /// - Returns: `CURLUE_OK`, or why it leads nowhere that is followed.
+    /// - Parameter location: The value of the field Location, relative or absolute.
+    /// - Returns: `CURLUE_OK`, or the reason why the redirect is not followed.
     mutating func follow(_ location: UnsafePointer<CChar>) -> CURLUcode {
         let before = endpoint()
         let (user, password) = (part(CURLUPART_USER), part(CURLUPART_PASSWORD))
@@ -151,7 +156,8 @@ struct RequestURL: ~Copyable {
         guard let after = endpoint(), after.scheme == "http" || after.isHTTPS else {
             return CURLUE_UNSUPPORTED_SCHEME
         }
-        // A reference without a host of its own keeps them by itself, another host's never has them.
+        // A reference without a host of its own keeps the credentials by itself; one to another
+        // host never has them.
         if after == before, part(CURLUPART_USER) == nil {
             _ = curl_url_set(handle, CURLUPART_USER, user, 0)
             _ = curl_url_set(handle, CURLUPART_PASSWORD, password, 0)

@@ -1,12 +1,15 @@
 internal import CCurl
 internal import Glibc
 
-/// The field `Retry-After` (RFC 9110, 10.2.3): seconds, or a date.
+/// Reads the field `Retry-After` (RFC 9110, 10.2.3): seconds, or a date.
 enum RetryAfter {
+    /// The wait that a value of the field asks for.
+    ///
     /// - Parameters:
     ///   - text: The field's value.
-    ///   - now: Unix time.
-    /// - Returns: 0 where it asks for no wait, or is neither; `Int.max` at most.
+    ///   - now: Unix time in seconds.
+    /// - Returns: The seconds to wait, at most `Int.max`; 0 when the value asks for no wait, or is
+    ///   neither a number of seconds nor a date.
     ///
     /// | value                             | seconds |
     /// |-----------------------------------|---------|

@@ -3,10 +3,12 @@ internal import JobStore
 
 /// One curl multi handle, with the transfers that belong to it.
 final class Shard {
-    /// Unsafe, since safe costs two atomic operations a use; the loop owns its shards.
+    /// The loop that owns the shard. Unsafe, because a safe reference costs two atomic operations a
+    /// use.
     unowned(unsafe) let loop: EventLoop
     private(set) var multi: UnsafeMutableRawPointer
-    /// µs on the monotonic clock when libcurl wants to be called; 0: at once, `.max`: never.
+    /// When libcurl wants to be called, in µs on the monotonic clock; 0 for at once, `.max` for
+    /// never.
     private(set) var deadlineMicros = Int.max
     private var transfers: [ObjectIdentifier: Transfer] = [:]
 
@@ -57,7 +59,7 @@ final class Shard {
 
     func unregister(_ transfer: Transfer) { transfers[ObjectIdentifier(transfer)] = nil }
 
-    /// One for each transfer, and some to spare.
+    /// Lets libcurl keep one connection for each transfer, and some to spare.
     private func keepConnections() {
         _ = multi_set_long(
             multi, CURLMOPT_MAXCONNECTS, transfers.count + MachineLimits.spareConnections)
@@ -81,9 +83,10 @@ final class Shard {
         }
     }
 
-    /// Ends what has taken too long.
+    /// Ends the transfers that have taken too long.
     ///
-    /// - Returns: When to look again, in µs on the monotonic clock; `.max` when nothing is on its way.
+    /// - Returns: When to look again, in µs on the monotonic clock; `.max` when no transfer is
+    ///   under way.
     func endOverdue(atMicros now: Int) -> Int {
         var next = Int.max
         for transfer in transfers.values {
@@ -123,7 +126,8 @@ final class Shard {
         }
     }
 
-    /// Drained after each action, not once a turn: removing a handle walks the list of messages.
+    /// Takes all of libcurl's messages about transfers that ended. To be called after each action,
+    /// not once a turn: removing a handle walks the list of messages.
     private func readMessages() {
         var left: Int32 = 0
         while let message = curl_multi_info_read(multi, &left) {
@@ -138,8 +142,8 @@ final class Shard {
         }
     }
 
-    /// After an error of the multi handle its state is unknown: what was in flight on it fails, and
-    /// it starts anew.
+    /// Replaces the multi handle after an error, when its state is unknown. All transfers in flight
+    /// on it fail.
     func rebuild() {
         endAll(as: loop.takePollFailure().map { .local($0) } ?? .reason(.other))
         curl_multi_cleanup(multi)

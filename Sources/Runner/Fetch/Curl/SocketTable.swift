@@ -1,27 +1,31 @@
 internal import Glibc
 
-/// By descriptor: whose it is, what epoll knows of it, and whether libcurl still listens.
+/// The sockets of a loop by descriptor: the shard that owns each, the events that epoll has
+/// registered, and whether libcurl still listens.
 struct SocketTable {
     private struct Entry {
-        /// Outlives the entry: shards live as long as their loop.
+        /// Unretained. Shards live as long as their loop, and so longer than the entry.
         var shard: Unmanaged<Shard>?
         var registered: UInt32 = 0
         var isListening = false
-        /// Opened by us. libcurl says when it closes one, but for those that were never connected.
+        /// Whether `EventLoop` opened the socket. libcurl tells when it closes such a socket,
+        /// unless it was never connected.
         var isConnection = false
-        /// The local one; 0 while it is not known.
+        /// The local port; 0 while it is not known.
         var port: UInt16 = 0
-        /// The next connection from the same port, to another server; -1: none.
+        /// The descriptor of the next connection from the same port, to another server; -1 when
+        /// there is none.
         var nextFromPort: Int32 = -1
     }
 
     private var entries = [Entry](repeating: Entry(), count: 256)
-    /// By local port: the first of the connections from it.
+    /// The first connection from each local port.
     private var connections: [UInt16: Int32] = [:]
-    /// Connections whose ports were not asked for yet: they get them when they connect.
+    /// Connections that have not been asked for their local port: a connection gets it when it
+    /// connects.
     private var unbound: [Int32] = []
 
-    /// Who waits for events of `descriptor`; `nil` when nobody does.
+    /// The shard that waits for events of `descriptor`; `nil` when none does.
     func listener(of descriptor: Int32) -> Shard? {
         let entry = entries[Int(descriptor)]
         return entry.isListening ? entry.shard?.takeUnretainedValue() : nil
@@ -29,8 +33,8 @@ struct SocketTable {
 
     func isConnection(_ descriptor: Int32) -> Bool { entries[Int(descriptor)].isConnection }
 
-    /// Those from a local port that libcurl waits for nothing on. Connections to different servers may
-    /// share a port.
+    /// Calls `body` for each connection from a local port on which libcurl waits for nothing.
+    /// Connections to different servers may share a port.
     mutating func forEachIdleConnection(fromPort port: UInt16, _ body: (Int32) -> Void) {
         forEachConnection(fromPort: port) { descriptor, isListening in
             if !isListening { body(descriptor) }
@@ -70,7 +74,7 @@ struct SocketTable {
         unbound.removeAll(keepingCapacity: true)
     }
 
-    /// 0 when it has none.
+    /// The local port of a socket; 0 when it has none.
     private static func localPort(of descriptor: Int32) -> UInt16 {
         // Where the port lies is the same for IPv4 and IPv6.
         var address = sockaddr_in6()
@@ -96,7 +100,10 @@ struct SocketTable {
         entries[Int(other)].nextFromPort = entry.nextFromPort
     }
 
-    /// - Returns: The events epoll was told before; 0 when it does not know the descriptor.
+    /// Notes that a shard listens for events of a descriptor.
+    ///
+    /// - Returns: The events registered with epoll before; 0 when epoll does not know the
+    ///   descriptor.
     mutating func listen(to descriptor: Int32, events: UInt32, _ shard: Shard) -> UInt32 {
         grow(to: descriptor)
         askForPorts()

@@ -1,21 +1,24 @@
 internal import CCrypto
 internal import CCurl
 
-/// TLS sessions of hosts, so that a connection made anew resumes one, which costs a quarter less CPU
-/// on this side and a round trip less on the wire. Used on its loop's thread.
+/// Keeps TLS sessions of hosts, so that a new connection resumes one. That costs a quarter less CPU
+/// on this side, and a round trip less on the wire. Used on its loop's thread.
 ///
-/// libcurl 7.88 keeps some for each handle, of which the first connection of none can make use, and
-/// OpenSSL resumes a TLS 1.3 session once: so they are kept here, and each connection gets a copy.
+/// libcurl 7.88 keeps some sessions for each handle, none of which the handle's first connection
+/// can use, and OpenSSL resumes a TLS 1.3 session only once. So sessions are kept here, and each
+/// connection gets a copy.
 ///
-/// It counts handshakes, too, so that not all workers of a loop make theirs at once: one takes 60 KB,
-/// which stay with the process.
+/// Handshakes are counted, too, so that not all workers of a loop make theirs at once: a handshake
+/// takes 60 KB, which stay with the process.
 final class TLSSessions {
-    /// A host's place. It stays for the loop's life, since connections know its address.
+    /// A place for a host's session. It stays for the loop's life, since connections know its
+    /// address.
     fileprivate final class Place {
-        /// Whose session it is.
+        /// The key of the host that the session is of.
         var key = 0
         var session: OpaquePointer?
-        /// Unsafe, since safe costs two atomic operations a use; it owns its places.
+        /// The sessions that own the place. Unsafe, because a safe reference costs two atomic
+        /// operations a use.
         unowned(unsafe) let sessions: TLSSessions
 
         init(of sessions: TLSSessions) { self.sessions = sessions }
@@ -23,45 +26,47 @@ final class TLSSessions {
         deinit { SSL_SESSION_free(session) }
     }
 
-    /// Somebody who wants to make a connection.
+    /// An object that wants to make a connection.
     protocol Client: AnyObject {
-        /// It may, from now on.
+        /// Tells the client that it may connect from now on.
         ///
         /// - Parameters:
-        ///   - handshake: To be ended by `handshakeEnded`.
-        ///   - key: Of the host it waited for.
-        /// - Returns: Whether it still wants to.
+        ///   - handshake: The number of the handshake, to be ended by `handshakeEnded`.
+        ///   - key: The key of the host that the client waited for.
+        /// - Returns: Whether the client still wants to connect.
         func mayConnect(_ handshake: Int, with key: Int) -> Bool
     }
 
     /// Handshakes with one host.
     private struct Handshakes {
-        /// Their numbers.
+        /// The numbers of the handshakes under way.
         var underWay: Set<Int> = []
-        /// How many there may be.
+        /// The most handshakes that may be under way.
         var limit: Int
-        /// Those who wait for one to end.
+        /// Clients that wait for a handshake to end.
         var waiting: [any Client] = []
-        /// When there may be more of them, if none ends before.
+        /// When more handshakes may be made if none ends before, in µs on the monotonic clock.
         var dueMicros = 0
     }
 
-    /// Hosts whose sessions are kept; others take the place of those that share it.
+    /// The number of places for sessions. Of the hosts that share a place, the last one has it.
     private static let placesMax = 1024
-    /// How long the first connections to a host wait for the very first, whose session they resume.
+    /// The time in µs that the first connections to a host wait for the very first one, so as to
+    /// resume its session.
     private static let headStartMicros = 300_000
-    /// How many handshakes with a host may be under way, while they end. The C floor takes 85 MB with
-    /// 500 at once, 67 MB with 32, in the same CPU time.
+    /// The most handshakes with a host that may be under way, as long as they end. The C floor
+    /// takes 85 MB with 500 at once, 67 MB with 32, in the same CPU time.
     private static let limit = 32
-    /// How long handshakes may take before more are made meanwhile: a host may be far away.
+    /// The time in µs after which more handshakes are made though none has ended: a host may be far
+    /// away.
     private static let patienceMicros = 100_000
 
     private var places: [Place?] = Array(repeating: nil, count: placesMax)
-    /// By host, while any is under way.
+    /// The handshakes with each host, by its key, while any is under way or waited for.
     private var handshakes: [Int: Handshakes] = [:]
-    /// Hosts somebody waits for.
+    /// The keys of hosts that a client waits for.
     private var crowded: Set<Int> = []
-    /// Of these, the ones where a handshake has ended.
+    /// The keys in `crowded` of hosts with which a handshake has ended.
     private var eased: Set<Int> = []
     private var lastHandshake = 0
 
@@ -80,12 +85,14 @@ final class TLSSessions {
     private static let keyIndex = ssl_context_new_index()
     private static let handshakeIndex = ssl_context_new_index()
 
-    /// Has connections of a context resume the host's session, and keep theirs.
+    /// Makes the connections of a context resume the host's session, and keep their own for later
+    /// ones.
     ///
     /// - Parameters:
-    ///   - context: An `SSL_CTX`, of which libcurl makes one a connection.
-    ///   - key: Of the host (`RequestURL.Endpoint.key`).
-    ///   - handshake: The connection's, which ends by itself; `nil` when it is not counted.
+    ///   - context: An `SSL_CTX`; libcurl makes one for each connection.
+    ///   - key: The key of the host (`RequestURL.Endpoint.key`).
+    ///   - handshake: The number of the connection's handshake, which then need not be ended by the
+    ///     caller; `nil` when it is not counted.
     func equip(_ context: UnsafeMutableRawPointer, for key: Int, handshake: Int?) {
         let context = OpaquePointer(context)
         // Unretained: places outlive the connections of their loop.
@@ -142,11 +149,12 @@ final class TLSSessions {
 
     // MARK: - Handshakes
 
-    /// Says whether to connect to a host now. The first does; others wait, for a short while, for its
-    /// session, then for a handshake of those under way to end, and are told.
+    /// Decides whether to connect to a host now. The first client connects. Others wait, at first
+    /// for a short while for its session, then for one of the handshakes under way to end, and are
+    /// told by `mayConnect`.
     ///
-    /// - Returns: The number of the handshake, to be ended by `handshakeEnded`; `nil`: the client
-    ///   waits.
+    /// - Returns: The number of the handshake, to be ended by `handshakeEnded`; `nil` when the
+    ///   client has to wait.
     func beginHandshake(with key: Int, for client: any Client, at now: Now) -> Int? {
         guard var host = handshakes.removeValue(forKey: key) else {
             let place = place(of: key)
@@ -171,7 +179,8 @@ final class TLSSessions {
         return nil
     }
 
-    /// A handshake has ended, or was not needed, or failed; told more than once, it counts once.
+    /// Notes that a handshake has ended, or was not needed, or failed. Repeated calls for one
+    /// handshake count once.
     func handshakeEnded(_ handshake: Int, with key: Int) {
         guard handshakes[key]?.underWay.remove(handshake) != nil else { return }
         if crowded.contains(key) {
@@ -186,7 +195,7 @@ final class TLSSessions {
         crowded.isEmpty ? .max : crowded.compactMap { handshakes[$0]?.dueMicros }.min() ?? 0
     }
 
-    /// Tells those who may connect now.
+    /// Tells the clients that may connect now.
     func handOn(at now: Now) {
         guard !crowded.isEmpty else { return }
         let due = crowded.filter { now.monotonicMicros >= handshakes[$0]?.dueMicros ?? 0 }
@@ -198,7 +207,7 @@ final class TLSSessions {
         eased.removeAll(keepingCapacity: true)
     }
 
-    /// As many as there is room for.
+    /// Tells waiting clients that they may connect, as many as the host's limit has room for.
     private func letGo(_ key: Int, at now: Now) {
         guard var host = handshakes.removeValue(forKey: key) else { return }
         host.limit = max(Self.limit, host.limit)

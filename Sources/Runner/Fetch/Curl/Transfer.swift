@@ -3,64 +3,69 @@ internal import CCurl
 internal import Glibc
 internal import JobStore
 
-/// A worker's requests, one after another. The worker keeps it, so that its handle's options are set
-/// once and its connection stays warm. Used on its loop's thread only.
+/// Makes a worker's requests, one after another. The worker keeps its transfer, so that the
+/// handle's options are set once and the connection stays warm. Used on its loop's thread only.
 ///
-/// A job is one request, or several when it is redirected: each is looked up, sent and judged by
-/// itself.
+/// A job takes one request, or several when it is redirected. Each request is looked up, sent and
+/// judged by itself.
 final class Transfer {
     private var handle = CurlHandle()
     var easy: UnsafeMutableRawPointer { handle.easy }
     private(set) var shard: Shard
-    /// Of its loop's shards.
+    /// The number that tells which of the loop's shards the transfer belongs to.
     private let number: Int
     private var waiting: UnsafeContinuation<Response, Never>?
     private var response = Response()
-    /// What comes of the request under way. libcurl's functions get a pointer to it alone: Swift checks
-    /// each access to a class's property at run time, and each line of a head comes twice, which was
-    /// 4,000 instructions a request. It is used on the loop's thread only.
+    /// The response to the request under way. The functions that libcurl calls get a pointer to
+    /// this value alone. With a pointer to the transfer, Swift would check each access to a class's
+    /// property at run time, and each line of a head comes twice: that took 4,000 instructions a
+    /// request. Used on the loop's thread only.
     private let incoming = UnsafeMutablePointer<IncomingResponse>.allocate(capacity: 1)
-    /// What is kept of the response; `nil` when nothing is.
+    /// The part of the response that is kept; `nil` when nothing is.
     private(set) var capture: Capture?
     private var batch: Batch.ID?
     private var url = RequestURL()
-    /// When the job's first request began, in µs on the monotonic clock; `nil` before and after.
+    /// When the job's first request began, in µs on the monotonic clock; `nil` while no job is
+    /// under way.
     private var startedMicros: Int?
-    /// Since when the request under way waits for a connection.
+    /// When the request under way began to wait for a connection, in µs on the monotonic clock.
     private var connectSinceMicros = 0
-    /// The name that is being looked up.
+    /// The name that is being looked up; `nil` when none is.
     private var lookedUpName: String?
-    /// The handshake it may make, and with whom.
+    /// The handshake that the request may make: its number, and the key of the host.
     private var handshake: (key: Int, number: Int)?
-    /// The host it waits to connect to, while others do.
+    /// The key of the host that the request waits to connect to while others connect; `nil` when it
+    /// does not wait.
     private var heldBackFrom: Int?
-    /// How often the request under way was given to libcurl.
+    /// The number of times that the request under way was given to libcurl.
     private var starts = 0
     private var isSecondTry = false
     private var isHTTPS: Bool?
-    /// The batch of the last response, when it came whole on a connection that was there before: so
-    /// the next one is likely to find it, too.
+    /// The batch of the last response if it came whole on a connection that existed before;
+    /// otherwise `nil`. The next request of the batch is likely to find that connection, too.
     private var warmBatch: Batch.ID?
     /// The batch whose host was seen to speak HTTP/1.1 by HTTPS.
     private var http1Batch: Batch.ID?
-    /// Whether the host asked was seen to.
+    /// Whether the host of the request under way was seen to speak HTTP/1.1 by HTTPS.
     private var speaksHTTP1 = false
     private var attempt = Attempt()
     private var hasCookies = false
 
-    /// What was found out since the request was last given to libcurl.
+    /// Facts that were found out since the request was last given to libcurl.
     private struct Attempt {
-        /// Whether libcurl wanted an address for a request that was to go on a connection there is.
+        /// Whether libcurl asked for an address because it had none for the host, as when a request
+        /// was to go on an existing connection.
         var lacksAddress = false
-        /// Whether its connection speaks HTTP/2.
+        /// Whether the request's connection speaks HTTP/2.
         var isHTTP2 = false
-        /// Whether libcurl was about to send it on a connection that is not its own.
+        /// Whether libcurl was about to send the request on a connection that belongs to another
+        /// request.
         var sharesConnection = false
-        /// `errno` of a socket that could not be made.
+        /// `errno` of a socket that could not be made; 0 when there was none.
         var socketError: Int32 = 0
     }
 
-    /// Where libcurl says what went wrong; at least CURL_ERROR_SIZE bytes.
+    /// The buffer for libcurl's error message; at least CURL_ERROR_SIZE bytes.
     private let message = UnsafeMutablePointer<CChar>.allocate(capacity: Int(CURL_ERROR_SIZE))
 
     private lazy var noteOpenHead: () -> Void = { [unowned self] in shard.loop.noteOpenHead(self) }
@@ -68,13 +73,15 @@ final class Transfer {
     var isInFlight: Bool { waiting != nil && !hasEnded }
     private var hasEnded = false
 
-    /// A request is given to libcurl so often at most; each time but the last it may lack an address.
+    /// The most times that a request is given to libcurl. Each time but the last, it may lack an
+    /// address.
     private static let startsMax = 3
-    /// A handle that holds more of a head than this is made anew: libcurl keeps the lines of a head
-    /// until the next request on it starts.
+    /// The most bytes of a head that a handle may keep; a handle that holds more is made anew.
+    /// libcurl keeps the lines of a head until the handle's next request starts.
     private static let headBytesKept = 64 << 10
 
-    /// - Parameter number: Which of the loop's shards it belongs to.
+    /// - Parameter number: The number that tells which of the loop's shards the transfer belongs
+    ///   to.
     init(loop: EventLoop, number: Int) {
         self.number = number
         shard = loop.shard(number, isHTTPS: false)
@@ -85,7 +92,7 @@ final class Transfer {
         shard.register(self)
     }
 
-    /// Gives the handle and its memory back.
+    /// Frees the handle and the memory of the transfer.
     func close() {
         shard.unregister(self)
         handle.close()
@@ -96,7 +103,7 @@ final class Transfer {
 
     // MARK: - A job's requests
 
-    /// Makes the job's request, and those that redirects lead to. One suspension.
+    /// Makes the job's request, and the requests that redirects lead to. Suspends the worker once.
     func fetch(_ job: Job) async -> Response {
         await withUnsafeContinuation { continuation in
             waiting = continuation
@@ -124,14 +131,14 @@ final class Transfer {
         }
     }
 
-    /// Begins a request for what `url` holds.
+    /// Begins a request for the URL in `url`.
     private func begin(isHTTPS: Bool, expectingConnect: Bool) {
         setScheme(isHTTPS: isHTTPS)
         (starts, isSecondTry) = (0, false)
         start(expectingConnect: expectingConnect)
     }
 
-    /// Gives the request to libcurl, with an address where it will need one.
+    /// Gives the request to libcurl, with an address if libcurl will need one.
     private func start(expectingConnect: Bool) {
         incoming.pointee.reset(keepingIn: capture, headBegins: mayHoldHeadBack ? noteOpenHead : nil)
         attempt = Attempt()
@@ -195,7 +202,7 @@ final class Transfer {
         end(with: response)
     }
 
-    /// What is known so far, with why there is no more.
+    /// The response as far as it is known, with the reason why there is no more of it.
     private func failed(_ failure: Response.Failure) -> Response {
         var failed = response
         failed.failure = failure
@@ -220,7 +227,8 @@ final class Transfer {
     // several times a request, from transfer to transfer and so from cache miss to cache miss.
     // Looking at each transfer when the first may be overdue costs next to nothing.
 
-    /// When it has taken too long, in µs on the monotonic clock; `nil` while nothing is under way.
+    /// When the request has taken too long, in µs on the monotonic clock; `nil` while nothing is
+    /// under way.
     var deadlineMicros: Int? {
         guard let startedMicros else { return nil }
         let settings = shard.loop.settings
@@ -229,7 +237,7 @@ final class Transfer {
         return min(end, connectSinceMicros + settings.connectTimeoutMicros)
     }
 
-    /// Its time is over. libcurl has it no more.
+    /// Ends a request that has taken too long. The caller has taken it back from libcurl.
     func timedOut() {
         if heldBackFrom != nil { return end(with: failed(.reason(.timeout))) }
         guard lookedUpName != nil else { return finished(with: CURLE_OPERATION_TIMEDOUT) }
@@ -238,7 +246,8 @@ final class Transfer {
 
     // MARK: - How it ends
 
-    /// libcurl is done with the request; the handle is out of its multi.
+    /// Ends a request that libcurl is done with, or asks again. The caller has removed the handle
+    /// from its multi handle.
     func finished(with result: CURLcode) {
         endHandshake()
         if isAskedAgain(after: result) { return }
@@ -264,7 +273,9 @@ final class Transfer {
         end()
     }
 
-    /// Asks again at once where libcurl, and no server, is why there is no answer.
+    /// Asks again at once if libcurl, and no server, is the reason why there is no answer.
+    ///
+    /// - Returns: Whether the request was made again.
     private func isAskedAgain(after result: CURLcode) -> Bool {
         if isHeadHeldBack || isHeadMixedUp(result), makeRoomForHead() { return true }
         if attempt.sharesConnection, result == CURLE_ABORTED_BY_CALLBACK {
@@ -281,7 +292,7 @@ final class Transfer {
         return true
     }
 
-    /// Goes on to where the response leads.
+    /// Requests the URL that the response leads to.
     private func follow() {
         let asked = url.text
         let status = response.status
@@ -305,14 +316,15 @@ final class Transfer {
         begin(isHTTPS: endpoint.isHTTPS, expectingConnect: true)
     }
 
-    /// Whether libcurl has more of the head than its buffer took: by HTTP/2 a head comes as a whole.
+    /// Whether libcurl holds more of the head than its buffer took. By HTTP/2 a head comes as a
+    /// whole, so that one that has begun and not ended is a sign of this.
     var isHeadHeldBack: Bool {
         isHTTP2 && mayHoldHeadBack && incoming.pointee.isHeadOpen
     }
 
-    /// Whether libcurl may have taken the second part of a head by HTTP/2 for its beginning, as 7.88
-    /// does when the first part filled the buffer while another stream was being read. It takes that
-    /// for an answer in HTTP/0.9.
+    /// Whether libcurl may have taken the second part of a head by HTTP/2 for the head's beginning.
+    /// libcurl 7.88 does so when the first part filled the buffer while another stream was being
+    /// read, and takes the second part for an answer in HTTP/0.9.
     private func isHeadMixedUp(_ result: CURLcode) -> Bool {
         result == CURLE_UNSUPPORTED_PROTOCOL && isHTTP2 && mayHoldHeadBack
     }
@@ -322,13 +334,14 @@ final class Transfer {
         attempt.isHTTP2 || !AuthorityStore.isUsable && handle.httpVersion == .http2
     }
 
-    /// Asks again with a buffer that the head fits; libcurl does not have the request.
+    /// Asks again with a buffer that the head fits in. The caller has taken the request back from
+    /// libcurl.
     ///
-    /// - Returns: Whether there is such a buffer.
+    /// - Returns: Whether such a buffer is possible.
     func makeRoomForHead() -> Bool {
         guard shard.loop.settings.makeRoomForHeads(beyond: handle.bufferBytes) else { return false }
-        // By HTTP/2 libcurl keeps a handle's buffer while others use its connection: a new handle has
-        // none.
+        // By HTTP/2 libcurl keeps a handle's buffer while others use its connection: a new handle
+        // has none.
         renewHandle()
         setScheme(isHTTPS: true)
         capture?.resetResponse()
@@ -336,7 +349,7 @@ final class Transfer {
         return true
     }
 
-    /// Makes the buffer for the next response as large as this one would have needed.
+    /// Makes the buffer for the next response as large as a response of `response` bytes needs.
     private func fitBuffer(to response: Int) {
         let isHTTPS = isHTTPS ?? false
         let fitting = max(
@@ -377,7 +390,7 @@ final class Transfer {
     /// Gives the next response a capture of its own.
     func renewCapture() { capture = shard.loop.settings.keeping.map { Capture($0.limits) } }
 
-    /// Adds what is known once a response has ended.
+    /// Adds the facts that are known once a response has ended.
     private func complete(_ capture: Capture) {
         capture.isCut = incoming.pointee.isCut
         let started = startedMicros ?? shard.loop.now.monotonicMicros
@@ -389,7 +402,7 @@ final class Transfer {
         }
     }
 
-    /// Comes back through `EventLoop.enqueue`, on this thread.
+    /// Resumes the worker, which comes back through `EventLoop.enqueue`, on this thread.
     func resumeWorker() {
         let waiting = waiting
         self.waiting = nil
@@ -426,31 +439,34 @@ final class Transfer {
         return descriptor
     }
 
-    /// Looks at the connection that the request is about to go on. Only here can nothing come between:
-    /// one action of libcurl's may end a transfer and begin another on its connection.
+    /// Checks the connection that the request is about to be sent on. The check must be made at
+    /// this point, because nothing can come between it and the request: one action of libcurl's may
+    /// end a transfer and begin another on its connection.
     ///
-    /// - What has already come on it is no answer to this request. "A client that receives a response
-    ///   with more bytes than its length MUST NOT process them as a separate response" (RFC 9112, 6.3);
-    ///   libcurl leaves them on the connection and takes them for the next answer, from 8.0 on only
-    ///   where TLS holds them.
-    /// - Without HTTP/2 it must be nobody else's: before 8.10 libcurl puts several requests on one
-    ///   connection once a server has called its reply by HTTP/1.1 one by HTTP/2.
+    /// - Bytes that have already come on the connection are no answer to this request. "A client
+    ///   that receives a response with more bytes than its length MUST NOT process them as a
+    ///   separate response" (RFC 9112, 6.3). libcurl leaves such bytes on the connection and takes
+    ///   them for the next answer, from 8.0 on only when TLS holds them.
+    /// - Without HTTP/2, no other request may be using the connection. Before 8.10, libcurl puts
+    ///   several requests on one connection once a server has called its reply by HTTP/1.1 one by
+    ///   HTTP/2.
     ///
     /// - Returns: Whether the request may be sent.
     private func maySend(fromPort port: UInt16) -> Bool {
         var hasPending = false
         if isHTTPS == true {
-            // Of another TLS library than OpenSSL nothing is known.
+            // Nothing is known of connections of another TLS library than OpenSSL.
             guard AuthorityStore.isUsable else { return true }
             guard let connection = easy_get_ssl(easy), ssl_is_connected(connection) == 1 else {
-                // Another request's, which is about to make it.
+                // Another request is about to make the connection.
                 attempt.sharesConnection = true
                 return false
             }
-            // None was needed.
+            // No handshake was needed.
             if handle.reusedConnection { endHandshake() }
             attempt.isHTTP2 = ssl_speaks_http2(connection) == 1
-            // Others' answers come on it, too, and say whose they are.
+            // Answers to other requests come on the connection, too, and say which request they are
+            // for.
             if attempt.isHTTP2 { return true }
             hasPending = ssl_has_pending(connection) == 1
             if response.redirects == 0 { http1Batch = batch }
@@ -532,7 +548,7 @@ final class Transfer {
         return shard.loop.settings.equip(context)
     }
 
-    /// Asked by libcurl when it has no address for the host.
+    /// Tells libcurl, which has no address for the host, whether it may look for one.
     private func mayResolve() -> Bool {
         // An address stands for itself. A name is never libcurl's to look up: it is asked for again
         // with one of ours.
@@ -554,11 +570,11 @@ extension Transfer: NameClient, TLSSessions.Client {
     }
 
     func mayConnect(_ number: Int, with key: Int) -> Bool {
-        // It may wait for another host by now.
+        // The request may wait for another host by now.
         guard isInFlight, heldBackFrom == key else { return false }
         heldBackFrom = nil
         handshake = (key, number)
-        // What it waited for others does not count.
+        // The time that the request waited for others does not count.
         connectSinceMicros = shard.loop.now.monotonicMicros
         addToShard()
         return handshake != nil

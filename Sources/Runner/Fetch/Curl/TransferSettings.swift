@@ -1,6 +1,6 @@
 internal import CCurl
 
-/// What is the same for all transfers of a loop: options of libcurl, set once a handle.
+/// Settings shared by all transfers of a loop: options of libcurl, set once for each handle.
 ///
 /// Headers and the buffer for URLs are shared, so that they stay in the processor's cache.
 final class TransferSettings {
@@ -10,17 +10,19 @@ final class TransferSettings {
     let cutsLargeBodies: Bool
     let connectTimeoutMicros: Int
     let maxTimeMicros: Int
-    /// Where the URL of a request that is about to start is written.
+    /// The buffer for the URL of a request that is about to start.
     private(set) var urlText = UnsafeMutableBufferPointer<CChar>.allocate(capacity: 256)
-    /// How responses are kept; `nil` while they are dropped. Set before the first transfer is made.
+    /// The settings for keeping responses; `nil` when responses are dropped. Set before the first
+    /// transfer is made.
     var keeping: Keeping?
-    /// What heads are counted in. Set before the first transfer is made.
+    /// The budget in which heads are counted. Set before the first transfer is made.
     var budget = MemoryBudget(limit: .max)
     private let options: FetchOptions
-    /// Shared by all loops; `nil` where certificates are not verified, or not by OpenSSL.
+    /// The certificates to trust, shared by all loops; `nil` when certificates are not verified, or
+    /// not by OpenSSL.
     private let authorities: AuthorityStore?
     private var headers: UnsafeMutablePointer<curl_slist>?
-    /// Of those that are the user's.
+    /// The length in bytes of the user agent, the only header that is the user's.
     private let headerBytes: Int
 
     /// Whether lines of a head come to the write function before libcurl keeps them.
@@ -28,13 +30,13 @@ final class TransferSettings {
     /// Whether responses that lead on to another URL are kept.
     var archivesRedirects: Bool { keeping?.isEncodingKept == true }
 
-    /// What a transfer does with the response for the output.
+    /// The settings for keeping responses for the output.
     struct Keeping {
         let limits: SpoolableBytes.Limits
         let keepsBodies: Bool
-        /// Bodies are to stay compressed as they come.
+        /// Whether bodies stay compressed as they come.
         let isEncodingKept: Bool
-        /// A body could not be put in the temporary file.
+        /// Called when a head or body could not be put in the temporary file.
         let failed: @Sendable (Errno) -> Void
     }
 
@@ -53,7 +55,7 @@ final class TransferSettings {
         headerBytes = options.userAgent.utf8.count
     }
 
-    /// Ends what is set for all transfers. Called before the first is made.
+    /// Completes the headers that all transfers share. Called before the first transfer is made.
     func seal() {
         let encodings = Self.encodings(isKept: keeping?.isEncodingKept ?? false)
         headers = curl_slist_append(headers, "Accept-Encoding: \(encodings)")
@@ -64,45 +66,49 @@ final class TransferSettings {
         urlText.deallocate()
     }
 
-    /// Makes room for that many bytes of URL; what was there is gone.
+    /// Makes room for a URL of `capacity` bytes in `urlText`, whose content may be lost.
     func growURLText(to capacity: Int) {
         guard urlText.count < capacity else { return }
         urlText.deallocate()
         urlText = .allocate(capacity: capacity)
     }
 
-    /// The buffer for a response of so many bytes: a power of two, no smaller than what costs
-    /// nothing, no larger than what makes reading 64 KB bodies as fast as it gets.
+    /// The bytes of the read buffer for a response of `response` bytes: a power of two, or one of
+    /// two limits. The lower limit is the largest buffer that costs nothing. The upper limit makes
+    /// reading 64 KB bodies as fast as it gets.
     static func bufferBytes(for response: Int, isHTTPS: Bool) -> Int {
-        // A TLS record need not fit: libcurl asks for the rest of it. More than one is never read at
-        // once.
+        // A TLS record need not fit: libcurl asks for the rest of it. More than one is never read
+        // at once.
         let (least, most) = isHTTPS ? (2048, 16_384) : (1024, bufferBytesMax)
         guard response > least else { return least }
         guard response < most else { return most }
         return min(most, 1 << (Int.bitWidth - (response - 1).leadingZeroBitCount))
     }
 
-    /// The most a transfer reads into.
+    /// The most bytes of a buffer that `bufferBytes` gives.
     static let bufferBytesMax = 102_400
 
-    /// The buffer to send a request from, whose URL has so many bytes. By HTTPS libcurl allocates it
-    /// for each request, 64 KB if not told, of which a head takes one page, and in time every page;
-    /// so it is the least libcurl takes, unless a request is large: 7.88 does not send what is more
-    /// than two of it.
+    /// The bytes of the buffer that a request is sent from, for a URL of `bytes` bytes.
+    ///
+    /// By HTTPS, libcurl allocates the buffer for each request, with 64 KB by default. A head takes
+    /// one page of it, but in time every page is used. So the buffer has the least size that
+    /// libcurl takes, unless a request is large: libcurl 7.88 does not send a request of more than
+    /// twice the buffer.
     func sendBufferBytes(forURLOf bytes: Int) -> Int {
         // Cookies are 8 KB at most, and what libcurl adds is less than the rest.
         let requestBytes = bytes + headerBytes + 12_288
         return min(max(16_384, (requestBytes + 1) / 2), 2 << 20)
     }
 
-    /// The least a transfer by HTTPS reads into: more than `bufferBytes` once a head came by HTTP/2
-    /// that was larger.
+    /// The least bytes of a read buffer by HTTPS. More than `bufferBytes` gives once a head by
+    /// HTTP/2 was larger than its buffer.
     private(set) var headBytesMin = 0
 
-    /// Makes room for larger heads by HTTP/2. libcurl 7.88 hands over as much of a head as the buffer
-    /// takes, and then forgets that there is more.
+    /// Makes later read buffers larger for heads by HTTP/2. libcurl 7.88 hands over as much of a
+    /// head as the buffer takes, and then forgets that there is more.
     ///
-    /// - Returns: Whether there is any to be made.
+    /// - Parameter bytes: The size of the buffer that was too small.
+    /// - Returns: Whether a larger buffer is possible.
     func makeRoomForHeads(beyond bytes: Int) -> Bool {
         // 100 KB is as much as a line may have; with some to spare for a head of `maxHeadBytes`.
         let larger = bytes < Self.bufferBytesMax ? Self.bufferBytesMax : maxHeadBytes + 16_384
@@ -111,21 +117,25 @@ final class TransferSettings {
         return true
     }
 
-    /// How long libcurl may take to connect, where a connection is to be made: it shares the time among
-    /// the addresses of a name.
+    /// The time in ms that libcurl may take to connect when a new connection is expected. libcurl
+    /// divides it among the addresses of a name.
     var connectMillis: Int { min(connectTimeoutMicros, maxTimeMicros) / 1000 + 1 }
-    /// The same where none is expected: none, as knowing it costs timers, unless that means libcurl's
-    /// own 300 s.
+    /// The time in ms that libcurl may take to connect when no new connection is expected. It is 0,
+    /// for no limit, because a limit costs timers; but where the connect timeout is longer than the
+    /// 300 s of libcurl's own limit, it is `connectMillis`.
     var sentMillis: Int { connectTimeoutMicros > 300_000_000 ? connectMillis : 0 }
 
-    /// What responses are asked to be compressed with.
+    /// The value of Accept-Encoding in requests.
     ///
-    /// - Parameter isKept: Whether they stay so: then as everyone who reads them can decode.
+    /// - Parameter isKept: Whether bodies stay compressed; then only with a coding that every
+    ///   reader can decode.
     static func encodings(isKept: Bool) -> String {
         isKept ? "gzip" : ContentDecoder.accepted
     }
 
-    /// - Parameter easy: A handle that is cleaned up before these settings go.
+    /// Sets the options that all transfers share.
+    ///
+    /// - Parameter easy: A handle that is cleaned up before these settings are freed.
     func apply(to easy: UnsafeMutableRawPointer) {
         // Without it libcurl sets a signal handler around each call; SIGPIPE is ignored by us.
         _ = easy_set_long(easy, CURLOPT_NOSIGNAL, 1)

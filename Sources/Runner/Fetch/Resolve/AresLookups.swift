@@ -1,23 +1,25 @@
 internal import CAres
 internal import Glibc
 
-/// Where names are looked up, as an event loop sees it: sockets to poll for c-ares.
+/// An event loop as lookups see it: polls sockets for c-ares.
 protocol LookupSockets: AnyObject {
-    /// Has `AresLookups.ready` called when the descriptor can be read or written; neither: no more.
+    /// Makes the loop call `AresLookups.ready` when the descriptor can be read or written, as asked
+    /// for. When neither is asked for, the descriptor is watched no more.
     func watch(_ descriptor: Int32, reads: Bool, writes: Bool)
 }
 
-/// Name servers asked by c-ares over an event loop's own epoll: no thread, nothing that blocks.
+/// Asks name servers by c-ares over an event loop's own epoll, with no thread and without blocking.
 ///
-/// c-ares takes servers, search domains and options from `/etc/resolv.conf`. What `/etc/hosts` knows
-/// is not asked for.
+/// c-ares takes servers, search domains and options from `/etc/resolv.conf`. Names in `/etc/hosts`
+/// are not asked for.
 final class AresLookups: NameSource {
-    /// c-ares's own tree of lookups and sockets. Its servers cannot be changed while lookups are
-    /// under way, so a change makes a new one, and the old one goes when its last lookup ends.
+    /// c-ares's own tree of lookups and sockets. The servers of a channel cannot be changed while
+    /// lookups are under way. So a change makes a new channel, and the old one goes when its last
+    /// lookup ends.
     private final class Channel {
         let handle: ares_channel
         var underWay = 0
-        /// Lookups in a row that a server let time out before another answered.
+        /// The number of lookups in a row for which a server timed out before another one answered.
         var lateInRow = 0
         /// The servers in the order they are asked, as `ares_set_servers_ports_csv` takes them.
         let servers: [String]
@@ -30,12 +32,12 @@ final class AresLookups: NameSource {
         deinit { ares_destroy(handle) }
     }
 
-    /// A name that is looked up: for addresses of both families, and where that does not end well or
+    /// The lookup of one name: for addresses of both families, and if that does not end well or
     /// soon, for those of IPv4 alone as well.
     private final class Lookup {
         let name: String
         let startedMicros: Int
-        /// `nil` once it was told.
+        /// Gets the answer; `nil` once it was called.
         private var told: ((NameAnswer, Int) -> Void)?
         var isAskedForIPv4 = false
         var isLate = false
@@ -56,7 +58,7 @@ final class AresLookups: NameSource {
         }
     }
 
-    /// What was asked of c-ares, as its callback gets it back.
+    /// A question that c-ares was asked, in the form that its callback gets back.
     private final class Question {
         let lookup: Lookup
         let family: Int32
@@ -79,28 +81,31 @@ final class AresLookups: NameSource {
     private var retired: [Channel] = []
     private var nextTickMicros = Int.max
     private var underWay = 0
-    /// Lookups that were not late yet when last looked at, in the order they started.
+    /// Lookups that were not late when they were last looked at, in the order they started.
     private var recent: [Lookup] = []
     private var nextLookMicros = 0
     private var stamp = FileStamp()
 
-    /// How long c-ares waits for a server before it asks the next; doubled with each round.
+    /// The time in ms that c-ares waits for a server before it asks the next; doubled with each
+    /// round.
     private static let serverMillis: Int32 = 2000
-    /// Rounds through all servers.
+    /// The number of rounds through all servers.
     private static let rounds: Int32 = 2
-    /// How often timeouts of c-ares are looked at.
+    /// The interval in µs at which timeouts of c-ares are looked at.
     private static let tickMicros = 50_000
-    /// How often the configuration's file is looked at.
+    /// The interval in µs at which the configuration file is looked at.
     private static let lookMicros = 1_000_000
-    /// More than a run has workers: those that nobody waits for any more are among them.
+    /// The most lookups under way: more than a run has workers, because lookups that no client
+    /// waits for any more are counted, too.
     private static let underWayMax = 20_000
-    /// As many addresses of a name are tried.
+    /// The most addresses of a name that are tried.
     private static let addressesMax = 16
-    /// A lookup that takes longer is late.
+    /// The time in µs after which a lookup is late.
     private static let lateMicros = 1_000_000
-    /// So many of them are dealt with at a time: sending takes its time.
+    /// The most late lookups that are dealt with at a time: sending takes its time.
     private static let lateAtOnceMax = 256
-    /// One late answer may be a slow name's, so many in a row are a dead server's.
+    /// The number of late answers in a row that show a dead server: a single one may come from a
+    /// slow name.
     private static let lateInRowMax = 3
 
     /// - Parameters:
@@ -119,7 +124,7 @@ final class AresLookups: NameSource {
 
     private static let initializeLibrary: Void = { _ = ares_library_init(ARES_LIB_INIT_ALL) }()
 
-    /// Whether a text names servers.
+    /// Whether `text` is a list of name servers.
     static func areServers(_ text: String) -> Bool {
         initializeLibrary
         var handle: ares_channel?
@@ -182,8 +187,9 @@ final class AresLookups: NameSource {
         underWay -= 1
         guard !lookup.isTold else { return }
         let isOfBoth = question.family == AF_UNSPEC
-        // Of the two queries of a question for both families c-ares tells the timeouts together. One
-        // that is left behind was sent to a server that refused the other: c-ares sees that once.
+        // Of the two queries of a question for both families c-ares tells the timeouts together.
+        // One that is left behind was sent to a server that refused the other: c-ares sees that
+        // once.
         let dead = isOfBoth ? (timeouts + 1) / 2 : max(timeouts, lookup.isLate ? 1 : 0)
         switch status {
         case ARES_SUCCESS:
@@ -201,7 +207,7 @@ final class AresLookups: NameSource {
         }
     }
 
-    /// Tells that there are no addresses, when nothing more can come.
+    /// Tells that there are no addresses, once no more answers can come.
     private func conclude(_ lookup: Lookup) {
         guard lookup.underWay == 0 else { return }
         lookup.tell(lookup.trouble.map { .trouble($0) } ?? .noSuchName)
@@ -213,8 +219,8 @@ final class AresLookups: NameSource {
         start(lookup, AF_INET)
     }
 
-    /// Some name servers never answer for IPv6, and c-ares waits for both families: such a name
-    /// would take all rounds of timeouts.
+    /// Asks for IPv4 alone for lookups that are late. Some name servers never answer for IPv6, and
+    /// c-ares waits for both families: such a name would take all rounds of timeouts.
     private func askLateOnesForIPv4(atMicros now: Int) {
         let late = Array(
             recent.prefix(Self.lateAtOnceMax).prefix {
@@ -246,10 +252,12 @@ final class AresLookups: NameSource {
 
     // MARK: - Servers
 
-    /// Asks servers that let lookups time out after the others from now on: c-ares 1.18 begins each
-    /// lookup with the first, so that a dead one would cost its timeout each time.
+    /// Puts servers that let several lookups in a row time out behind the others from now on.
+    /// c-ares 1.18 begins each lookup with the first server, so that a dead one would cost its
+    /// timeout each time.
     ///
-    /// - Parameter dead: How many servers let a question time out before another answered.
+    /// - Parameter dead: The number of servers that let a question time out before another one
+    ///   answered.
     private func noteTimeouts(of dead: Int, in channel: Channel) {
         guard dead > 0 else {
             channel.lateInRow = 0
@@ -270,7 +278,7 @@ final class AresLookups: NameSource {
         if current === channel { current = nil }
     }
 
-    /// Starts anew when the configuration is another than it was: a laptop changes its network, a
+    /// Starts anew when the configuration file has changed: a laptop changes its network, a
     /// container its servers.
     private func followConfiguration(atMicros now: Int) {
         guard now >= nextLookMicros else { return }
@@ -339,7 +347,7 @@ final class AresLookups: NameSource {
         return servers
     }
 
-    /// The number behind the last `name:` of the lines of options; `nil` when there is none.
+    /// The number behind the last `name:` in the `options` lines; `nil` when there is none.
     static func option(_ name: String, in configuration: String) -> Int32? {
         var found: Int32?
         for line in configuration.split(whereSeparator: \.isNewline) {
@@ -363,7 +371,7 @@ final class AresLookups: NameSource {
 
     // MARK: - Sockets and time
 
-    /// The descriptor can be read or written.
+    /// Tells c-ares that the descriptor can be read or written.
     func ready(_ descriptor: Int32, reads: Bool, writes: Bool) {
         for channel in channels {
             // One that is not a channel's own is not found there.
@@ -387,7 +395,7 @@ final class AresLookups: NameSource {
         dropEnded()
     }
 
-    /// Ends all lookups; those who wait are told trouble.
+    /// Ends all lookups. Clients that wait are told trouble.
     func close() {
         for channel in channels { ares_cancel(channel.handle) }
         (current, retired) = (nil, [])

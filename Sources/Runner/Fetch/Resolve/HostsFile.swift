@@ -2,10 +2,10 @@ internal import CAres
 internal import Glibc
 internal import Synchronization
 
-/// Names that `/etc/hosts` knows, read once, and again when the file has changed.
+/// The names in `/etc/hosts`, read once, and again when the file has changed.
 ///
 /// c-ares 1.18 reads the file for each lookup, and an event loop stands still meanwhile: for 25 ms
-/// where the file keeps 100,000 names of advertisers away.
+/// if the file lists 100,000 names of advertisers to keep them away.
 final class HostsFile: Sendable {
     static let system = HostsFile(path: "/etc/hosts")
 
@@ -18,17 +18,20 @@ final class HostsFile: Sendable {
     private let path: String
     private let state = Mutex(State())
 
-    /// How often the file is looked at.
+    /// The interval in µs at which the file is looked at.
     private static let lookMicros = 1_000_000
-    /// More of the file is not read.
+    /// The most bytes that are read of the file.
     private static let bytesMax = 64 << 20
-    /// As many addresses of a name are tried.
+    /// The most addresses of a name that are tried.
     private static let addressesMax = 16
 
     init(path: String) { self.path = path }
 
-    /// - Parameter name: In lower case.
-    /// - Returns: As `NameAnswer.addresses` has them; `nil` when the file does not know the name.
+    /// The addresses that the file gives a name.
+    ///
+    /// - Parameter name: The name in lower case.
+    /// - Returns: The addresses in the form of `NameAnswer.addresses`; `nil` when the file does not
+    ///   know the name.
     func addresses(of name: String, atMicros now: Int) -> String? {
         state.withLock { state in
             if now >= state.nextLookMicros {
@@ -59,7 +62,8 @@ final class HostsFile: Sendable {
 
     /// Reads the file's lines: an address, its names, and perhaps a comment after `#`.
     ///
-    /// - Returns: Of each name, in lower case, its addresses in the order of their lines.
+    /// - Returns: The addresses of each name in the order of their lines, by the name in lower
+    ///   case.
     static func names(in bytes: [UInt8]) -> [String: String] {
         var names: [String: String] = [:]
         var counts: [String: Int] = [:]

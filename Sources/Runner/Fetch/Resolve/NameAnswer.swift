@@ -1,16 +1,19 @@
-/// What came of looking a host's name up.
+/// The result of looking a host's name up.
 enum NameAnswer: Equatable, Sendable {
-    /// Its addresses, the one to try first at the front, as libcurl takes them: `1.2.3.4,[::1]`.
+    /// The name's addresses as libcurl takes them, with the one to try first at the front:
+    /// `1.2.3.4,[::1]`.
     case addresses(String)
     /// The name servers say that there is no such name, or that it has no address.
     case noSuchName
-    /// No name server gave an answer that counts; says why.
+    /// No name server gave an answer that counts; the text says why.
     case trouble(String)
 
-    /// The addresses of names that stand for this machine, which are never looked up.
+    /// The addresses of a name that stands for this machine, which is never looked up; `nil` for
+    /// other names.
     ///
     /// > Name resolution APIs and libraries SHOULD recognize localhost names as special and SHOULD
-    /// > always return the IP loopback address. <https://www.rfc-editor.org/rfc/rfc6761#section-6.3>
+    /// > always return the IP loopback address.
+    /// <https://www.rfc-editor.org/rfc/rfc6761#section-6.3>
     static func local(_ name: String) -> NameAnswer? {
         let name = name.hasSuffix(".") ? name.dropLast() : name[...]
         return name == "localhost" || name.hasSuffix(".localhost")
@@ -18,18 +21,19 @@ enum NameAnswer: Equatable, Sendable {
     }
 }
 
-/// Answers that were given, until they are too old. Pure, and bounded.
+/// Keeps answers until they are too old. Pure, and bounded.
 struct AddressBook {
     struct Limits {
-        /// Names kept: at least so many, at most twice that.
+        /// The number of names kept: at least this, at most twice as many.
         var names = 4096
-        /// How long an address counts, whatever its record says: a TTL of 0 would be a lookup a
-        /// connection, one of weeks an address that is gone.
+        /// The time in µs that an address counts is within these bounds, whatever its record says.
+        /// A TTL of 0 would mean a lookup for each connection, and one of weeks an address that is
+        /// gone.
         var ttlMicros = 1_000_000...3_600_000_000
-        /// How long it counts that there is no such name.
+        /// The time in µs that the answer counts that there is no such name.
         var noNameMicros = 10_000_000
-        /// How long trouble counts: for what waits at the same time, not for the next attempt, which
-        /// may come any moment within a second and would be lost.
+        /// The time in µs that trouble counts: for requests that wait at the same time, not for the
+        /// next attempt, which may come at any moment within a second and would be lost.
         var troubleMicros = 100_000
     }
 
@@ -40,7 +44,8 @@ struct AddressBook {
 
     private let limits: Limits
     private var recent: [String: Entry] = [:]
-    /// What was recent until `recent` was full; what is asked for again moves back.
+    /// The entries that were in `recent` when it was last full. A name that is asked for again
+    /// moves back.
     private var earlier: [String: Entry] = [:]
 
     init(limits: Limits = Limits()) { self.limits = limits }
@@ -56,7 +61,8 @@ struct AddressBook {
         return entry.answer
     }
 
-    /// - Parameter ttlSeconds: Of the record that lives shortest; not looked at where there is none.
+    /// - Parameter ttlSeconds: The TTL of the record that lives shortest; ignored when there are no
+    ///   addresses.
     mutating func keep(
         _ answer: NameAnswer, ttlSeconds: Int, for name: String, at now: Now
     ) {

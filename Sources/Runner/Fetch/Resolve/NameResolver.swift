@@ -1,30 +1,31 @@
-/// Who looks names up, for one thread.
+/// Looks names up, for one thread.
 protocol NameSource: AnyObject {
     /// Starts to look a name up; never blocks.
     ///
     /// - Parameter told: Called once, on the thread that asks, with the answer and the TTL of its
-    ///   record in seconds; perhaps before this returns.
+    ///   record in seconds; perhaps before `ask` returns.
     func ask(_ name: String, told: @escaping (NameAnswer, Int) -> Void)
-    /// When it wants `tick` to be called, in µs on the monotonic clock; `.max` when nothing waits.
+    /// When `tick` is to be called, in µs on the monotonic clock; `.max` when it need not be.
     var deadlineMicros: Int { get }
     func tick(at now: Now)
-    /// Ends all lookups, and what they hold.
+    /// Ends all lookups, and frees the memory they hold.
     func close()
 }
 
-/// Somebody who waits for a name's addresses.
+/// An object that waits for a name's addresses.
 protocol NameClient: AnyObject {
     func nameWasAnswered(_ answer: NameAnswer)
 }
 
-/// Addresses for an event loop: remembers answers, and looks a name up once for all who wait for it.
-/// Used on its loop's thread.
+/// Finds addresses for an event loop. Remembers answers, and looks a name up once for all clients
+/// that wait for it. Used on its loop's thread.
 final class NameResolver {
     private let source: any NameSource
     private var book = AddressBook()
-    /// By client, so that thousands who wait for one name can be forgotten one by one.
+    /// The clients that wait for each name, by identity, so that thousands that wait for one name
+    /// can be forgotten one by one.
     private var waiting: [String: [ObjectIdentifier: any NameClient]] = [:]
-    /// Answers that came and were not handed on yet.
+    /// Answers that have come and have not been handed on.
     private var answered: [(name: String, answer: NameAnswer)] = []
     private let now: () -> Now
 
@@ -33,12 +34,12 @@ final class NameResolver {
         self.now = now
     }
 
-    /// What is known of a name; `nil` when it must be asked for.
+    /// The known answer for a name; `nil` when the name must be asked for.
     func answer(for name: String) -> NameAnswer? {
         NameAnswer.local(name) ?? book.answer(for: name, at: now())
     }
 
-    /// Has `client` told, once, from `handOn`.
+    /// Asks for a name. `client` is told once, from `handOn`.
     func ask(_ name: String, for client: any NameClient) {
         let isAsked = waiting[name] != nil
         waiting[name, default: [:]][ObjectIdentifier(client)] = client
@@ -50,13 +51,13 @@ final class NameResolver {
         }
     }
 
-    /// Tells `client` no more. Its lookup goes on, for others.
+    /// Makes sure that `client` is told no more. The lookup goes on, for other clients.
     func forget(_ client: any NameClient, askingFor name: String) {
         waiting[name]?[ObjectIdentifier(client)] = nil
         // Kept though empty: the answer is still to come, and must not be asked for twice.
     }
 
-    /// Hands answers on to those who wait.
+    /// Hands answers on to the clients that wait.
     func handOn() {
         while !answered.isEmpty {
             let batch = answered

@@ -2,19 +2,20 @@ internal import CAres
 internal import Glibc
 internal import Synchronization
 
-/// Names looked up by the system's `getaddrinfo`, for what c-ares does not know (mDNS, LDAP, NIS and
-/// other modules of `nsswitch.conf`). It blocks, so it has threads of its own, for the whole process:
-/// a run that ends does not wait for them.
+/// Looks names up by the system's `getaddrinfo`, for names that c-ares does not know (mDNS, LDAP,
+/// NIS and other modules of `nsswitch.conf`). `getaddrinfo` blocks, so it runs on threads of its
+/// own, which serve the whole process: a run that ends does not wait for them.
 final class SystemLookups: NameSource {
-    /// `getaddrinfo` tells no TTL.
+    /// The TTL of all answers, since `getaddrinfo` tells none.
     private static let ttlSeconds = 60
-    /// More than a run has workers: those that nobody waits for any more are among them.
+    /// The most lookups under way: more than a run has workers, because lookups that no client
+    /// waits for any more are counted, too.
     private static let underWayMax = 20_000
     private let post: @Sendable (@escaping @Sendable () -> Void) -> Void
     private var told: [Int: (NameAnswer, Int) -> Void] = [:]
     private var lastNumber = 0
 
-    /// - Parameter post: Has its argument called on the loop's thread, from any thread.
+    /// - Parameter post: Calls its argument on the loop's thread; may be called from any thread.
     init(post: @escaping @Sendable (@escaping @Sendable () -> Void) -> Void) { self.post = post }
 
     func ask(_ name: String, told: @escaping (NameAnswer, Int) -> Void) {
@@ -74,7 +75,7 @@ final class SystemLookups: NameSource {
     }
 }
 
-/// Threads for calls that may take as long as they like: at most `countMax`, started as needed.
+/// Threads for calls that may take any time: at most `countMax` threads, started as needed.
 private final class LookupThreads: Sendable {
     static let shared = LookupThreads()
     private static let countMax = 32
