@@ -19,9 +19,9 @@ SHORT, LONG = 1_000, 6_000
 
 PARTS = {
     "feed": ["Sources/Runner/Feed/"],
-    "worker": ["Sources/Runner/Work/"],
+    "worker": ["Sources/Runner/Work/", "Sources/Runner/Job/", "Sources/Runner/Support/"],
     "fetch": ["Sources/Runner/Fetch/"],
-    "judge": ["Sources/Runner/Retry/", "Sources/Runner/Politeness/"],
+    "judge": ["Sources/Runner/Decide/"],
     "mark": ["Sources/Runner/Mark/"],
     "commit": ["Sources/JobStore/"],
 }

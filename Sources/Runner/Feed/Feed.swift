@@ -65,7 +65,7 @@ final class Feed: Sendable {
     struct Handout {
         var isClosed = false
         /// Hosts that are out of reach: attempts that fail to reach them are to be given back.
-        var tripped: Set<Lane.ID> = []
+        var tripped: Set<LaneID> = []
     }
 
     /// Appends up to `limit` jobs to `runs`. Never blocks for long; called by loops.
@@ -89,7 +89,7 @@ final class Feed: Sendable {
     /// Feed state returned to a loop after its report.
     struct Standing {
         /// Hosts that are out of reach: attempts that fail to reach them are to be given back.
-        var tripped: Set<Lane.ID> = []
+        var tripped: Set<LaneID> = []
         /// Whether no request is in flight. Then ended jobs need not wait for others before they
         /// are committed.
         var isIdle = false
@@ -137,11 +137,12 @@ final class Feed: Sendable {
 
     /// Requests in flight, for display.
     var inFlight: Int { state.withLock { $0.inFlight } }
-    var troubles: [JobFeed.Trouble] { state.withLock { $0.troubles } }
-    /// The longest-lasting trouble, while there is nothing to do but to wait for its end; `nil`
+    /// Outages at present, the longest-lasting first.
+    var outages: [JobFeed.Outage] { state.withLock { $0.outages } }
+    /// The longest-lasting outage, while there is nothing to do but to wait for its end; `nil`
     /// otherwise.
-    var stall: JobFeed.Trouble? {
-        state.withLock { $0.stalledSinceMicros == nil ? nil : $0.troubles.first }
+    var stall: JobFeed.Outage? {
+        state.withLock { $0.stalledSinceMicros == nil ? nil : $0.outages.first }
     }
     /// The Unix time in µs when the next retry is due; `nil` unless the run does nothing but wait
     /// for that retry.

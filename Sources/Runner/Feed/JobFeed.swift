@@ -36,13 +36,13 @@ struct JobFeed {
     }
 
     let limits: Limits
-    private var lanes: [Lane.ID: Lane] = [:]
+    private var lanes: [LaneID: Lane] = [:]
     /// The lanes, from `orderStart` on, that have ready jobs and hosts in reach, in the order they
     /// came; other lanes may be among them.
-    private var order: [Lane.ID] = []
+    private var order: [LaneID] = []
     private var orderStart = 0
     /// The lanes whose host is out of reach; attempts that could not reach it are given back.
-    private(set) var tripped: Set<Lane.ID> = []
+    private(set) var tripped: Set<LaneID> = []
     /// The earliest time that a host out of reach may be tried again, in µs on the monotonic clock,
     /// perhaps in the past; `.max` when no such host can be tried.
     private var probeMicros = Int.max
@@ -218,7 +218,7 @@ struct JobFeed {
     }
 
     /// Changes a lane, keeps the sums in step, and gives the lane its place in the order.
-    private mutating func withLane(_ id: Lane.ID, _ change: (inout Lane) -> Void) {
+    private mutating func withLane(_ id: LaneID, _ change: (inout Lane) -> Void) {
         guard let index = lanes.index(forKey: id) else {
             preconditionFailure("a lane stays while jobs of it are in flight")
         }
@@ -362,8 +362,8 @@ struct JobFeed {
 
     // MARK: - For showing
 
-    /// Trouble with a host that is out of reach, or with this machine.
-    struct Trouble: Equatable {
+    /// A host that is out of reach, or trouble of this machine.
+    struct Outage: Equatable {
         /// The host; empty for this machine.
         var host = ""
         var sinceMicros: Int
@@ -371,20 +371,20 @@ struct JobFeed {
         var localError: Int32?
     }
 
-    /// The troubles at present, the longest-lasting first.
-    var troubles: [Trouble] {
-        var troubles: [Trouble] = []
+    /// Outages at present, the longest-lasting first.
+    var outages: [Outage] {
+        var outages: [Outage] = []
         if let since = machine.troubledSinceMicros {
-            troubles.append(Trouble(sinceMicros: since, localError: localError))
+            outages.append(Outage(sinceMicros: since, localError: localError))
         }
         for id in tripped {
             guard let lane = lanes[id], let since = lane.breaker.troubledSinceMicros else {
                 continue
             }
-            troubles.append(
-                Trouble(host: lane.host, sinceMicros: since, message: lane.message))
+            outages.append(
+                Outage(host: lane.host, sinceMicros: since, message: lane.message))
         }
-        return troubles.sorted { $0.sinceMicros < $1.sinceMicros }
+        return outages.sorted { $0.sinceMicros < $1.sinceMicros }
     }
 
     /// The wall-clock time in µs when the next retry is due; `nil` unless the run does nothing but

@@ -5,9 +5,6 @@ internal import JobStore
 /// Batches of one host share a lane. A batch whose jobs go to many hosts has a lane of its own,
 /// whose breaker never trips: there a host that is out of reach says nothing about the others.
 struct Lane {
-    /// A number for the scheme, name and port of a host (`RunningBatch.laneID`).
-    typealias ID = Int
-
     let host: String
     private var fresh = RunQueue()
     private var due = RunQueue()
@@ -22,10 +19,6 @@ struct Lane {
     var isQueued = false
     /// The batches whose segments were claimed and which have jobs here.
     private(set) var batches: Set<Batch.ID> = []
-    /// The most returns that may be a job's own trouble. After more of them, the job's next attempt
-    /// counts, however it ends.
-    static let returnsMax = 5
-
     init(host: String) { self.host = host }
 
     var ready: Int { fresh.count + due.count }

@@ -56,7 +56,7 @@ struct ProgressWatch {
             timeLeft: rateNow > 0 ? .seconds(min(Double(counts.left) / rateNow, 1e18)) : nil,
             elapsed: .microseconds(elapsedMicros), inFlight: feed.inFlight,
             residentBytes: MachineLimits.residentBytes,
-            troubles: feed.troubles.map { Trouble($0, at: now) },
+            troubles: feed.outages.map { Trouble($0, at: now) },
             waitingUntilMicros: feed.waitingUntilMicros)
     }
 }
@@ -92,7 +92,7 @@ public struct Trouble: Sendable, Equatable {
         self.duration = duration
     }
 
-    init(_ trouble: JobFeed.Trouble, at now: Now) {
+    init(_ trouble: JobFeed.Outage, at now: Now) {
         let (kind, message): (Kind, String) =
             switch trouble.localError {
             case EMFILE, ENFILE: (.openFiles, "out of open files")

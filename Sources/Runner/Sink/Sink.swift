@@ -87,7 +87,7 @@ public struct Sink: Sendable {
                 software: crawl.fetch.userAgent,
                 renderer: request.renderer(plan.format, keepsBodies: plan.settings.keepsBodies),
                 budget: budget),
-            limits: SpoolableBytes.Limits(budget: budget, spool: Spool(folder: folder)),
+            limits: SpoolableBytes.Limits(budget: budget, spool: Spool { folder.descriptor }),
             request: request)
     }
 }

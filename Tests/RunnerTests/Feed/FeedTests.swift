@@ -70,11 +70,11 @@ import Testing
         // Some time ago, so that the pause is over and the next job is a probe.
         let then = Now(monotonicMicros: Now.read().monotonicMicros - 2_000_000, wallMicros: 0)
         feed.ended(.givenBack([jobs[0]], because: .local(24)), at: then)
-        #expect(feed.troubles.first?.localError == 24)
+        #expect(feed.outages.first?.localError == 24)
         let probe = take(1, of: feed)
         let before = loops.wakeCount
         end([jobs[1]] + probe, of: feed)
-        #expect(feed.troubles.isEmpty && loops.wakeCount > before)
+        #expect(feed.outages.isEmpty && loops.wakeCount > before)
         feed.drain()
         feed.marked([jobs[1].mark(.ok), probe[0].mark(.ok)])
         #expect(try await isStalled == false)

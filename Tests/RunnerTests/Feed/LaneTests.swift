@@ -165,9 +165,9 @@ import Testing
         var feed = feed()
         feed.ended(.unreachable(take(20, of: &feed, atMs: 0)), at: .at(ms: 5))
         feed.ended(.unreachable(take(20, of: &feed, atMs: 6)), at: .at(ms: 7))
-        #expect(feed.troubles.map(\.host) == ["http://h1", "http://h2"])
-        #expect(feed.troubles.map(\.sinceMicros) == [5000, 7000])
-        #expect(feed.troubles.allSatisfy { $0.message == "refused" && $0.localError == nil })
+        #expect(feed.outages.map(\.host) == ["http://h1", "http://h2"])
+        #expect(feed.outages.map(\.sinceMicros) == [5000, 7000])
+        #expect(feed.outages.allSatisfy { $0.message == "refused" && $0.localError == nil })
     }
 
     // MARK: - What is given back
@@ -231,7 +231,7 @@ import Testing
         }
         for _ in 0..<100 { giveBack(afterAnAnswer: false) }
         #expect(job.returns.count == 1 && !job.isLastReturn, "an outage costs nobody an attempt")
-        for _ in 0..<Lane.returnsMax { giveBack(afterAnAnswer: true) }
+        for _ in 0..<Job.returnsMax { giveBack(afterAnAnswer: true) }
         #expect(job.isLastReturn)
     }
 }

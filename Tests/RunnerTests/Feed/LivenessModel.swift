@@ -36,7 +36,7 @@ struct LivenessModel {
 
     private struct Loop {
         var idle: Int
-        var tripped: Set<Lane.ID> = []
+        var tripped: Set<LaneID> = []
     }
 
     static let maxStallMicros = 200_000_000
@@ -316,7 +316,7 @@ struct LivenessModel {
         if jobs[job.id].answersBefore != answersOfHosts[host] { jobs[job.id].returns += 1 }
         jobs[job.id].answersBefore = answersOfHosts[host]
         // One more is for what was answered and not told yet when it came back.
-        try #require(jobs[job.id].returns <= Lane.returnsMax + 2, "it comes back: \(state)")
+        try #require(jobs[job.id].returns <= Job.returnsMax + 2, "it comes back: \(state)")
     }
 
     // MARK: - What must be
@@ -404,7 +404,7 @@ struct LivenessModel {
         return """
             at \(now.monotonicMicros) µs, \(mix.workers) workers, \(mix.loops) loops, \(places), \
             \(feed.ready) ready, \(feed.inFlight) in flight, \(feed.unmarked) unmarked, \
-            \(feed.retrying) retrying, troubles \(feed.troubles), \
+            \(feed.retrying) retrying, outages \(feed.outages), \
             stalled since \(feed.stalledSinceMicros ?? -1)
             """
     }

@@ -11,8 +11,9 @@ struct SinkBench {
 
     init(budget bytes: Int = 1 << 20) throws {
         budget = MemoryBudget(limit: bytes)
+        let output = try OutputFolder(path: folder.path, makes: false)
         limits = SpoolableBytes.Limits(
-            budget: budget, spool: Spool(folder: try OutputFolder(path: folder.path, makes: false)))
+            budget: budget, spool: Spool { output.descriptor })
     }
 
     func capture(

@@ -29,23 +29,23 @@ import Testing
     @Test func finish_opensTheBreaker_whenTheOneHostCannotBeReached() {
         finish(Response(failure: .reason(.connect)), count: Breaker.threshold - 1)
         desk.turnEnds()
-        #expect(feed.troubles.isEmpty)
+        #expect(feed.outages.isEmpty)
         finish(Response(failure: .reason(.dns)), count: 1)
         desk.turnEnds()
-        #expect(!feed.troubles.isEmpty)
+        #expect(!feed.outages.isEmpty)
     }
 
     @Test func finish_countsNothingAgainstTheHost_whenTheBatchHasMany() {
         let batch = RunningBatch(.sample(url: "http://{id}.example/"))
         finish(Response(failure: .reason(.connect)), count: 100, batch)
         desk.turnEnds()
-        #expect(feed.troubles.isEmpty)
+        #expect(feed.outages.isEmpty)
     }
 
     @Test func finish_opensTheBreaker_onTroubleOfThisMachine_andGivesTheJobBack() async throws {
         finish(Response(failure: .local(24)), count: 1)
         desk.turnEnds()
-        #expect(feed.troubles.first?.localError == 24)
+        #expect(feed.outages.first?.localError == 24)
         marker.close()
         try await marker.run()
         #expect(await queue.marks.isEmpty)
@@ -58,7 +58,7 @@ import Testing
             finish(Response(status: 500), count: 1)
             desk.turnEnds()
         }
-        #expect(feed.troubles.isEmpty)
+        #expect(feed.outages.isEmpty)
     }
 
     @Test(arguments: [Outcome.Reason.badURL, .timeout, .other])
@@ -67,10 +67,10 @@ import Testing
         desk.turnEnds()
         finish(Response(failure: .reason(reason)), count: 1)
         desk.turnEnds()
-        #expect(feed.troubles.isEmpty)
+        #expect(feed.outages.isEmpty)
         finish(Response(failure: .reason(.connect)), count: 1)
         desk.turnEnds()
-        #expect(!feed.troubles.isEmpty)
+        #expect(!feed.outages.isEmpty)
     }
 
     private func finish(_ response: Response, count: Int, _ batch: RunningBatch = .sample) {

@@ -17,9 +17,10 @@ final class Spool: Sendable {
     }
 
     private let slots = Mutex(Slots())
-    private let folder: OutputFolder
+    private let folder: @Sendable () -> Int32
 
-    init(folder: OutputFolder) { self.folder = folder }
+    /// - Parameter folder: Returns the descriptor of the folder that the file is made in.
+    init(folder: @escaping @Sendable () -> Int32) { self.folder = folder }
 
     deinit {
         let descriptor = slots.withLock { $0.descriptor }
@@ -31,7 +32,7 @@ final class Spool: Sendable {
     /// - Throws: `Errno` when the file cannot be made.
     func takeSlot() throws(Errno) -> Int {
         try slots.withLock { slots throws(Errno) in
-            if slots.descriptor < 0 { slots.descriptor = try Self.make(in: folder.descriptor) }
+            if slots.descriptor < 0 { slots.descriptor = try Self.make(in: folder()) }
             if let slot = slots.free.popLast() { return slot }
             slots.count += 1
             return slots.count - 1
@@ -91,13 +92,4 @@ final class Spool: Sendable {
         unlinkat(folder, name, 0)
         return named
     }
-}
-
-/// An error number of the system, with the system's text for it.
-struct Errno: Error, Equatable, CustomStringConvertible {
-    let number: Int32
-
-    init(_ number: Int32) { self.number = number }
-
-    var description: String { String(cString: strerror(number)) }
 }

@@ -123,7 +123,7 @@ import Testing
             (.reason(.dns), .dns),
         ] {
             var job = job(1)
-            job.returns.count = UInt32(Lane.returnsMax)
+            job.returns.count = UInt32(Job.returnsMax)
             #expect(verdict(Response(failure: failure), isTripped: true, of: job) == .giveBack)
             job.returns.count += 1
             let verdict = verdict(Response(failure: failure), isTripped: true, of: job)

@@ -17,8 +17,12 @@ struct Job: Sendable {
         var answersBefore: UInt32 = 0
     }
 
+    /// The most returns that may be a job's own trouble. After more of them, the job's next attempt
+    /// counts, however it ends.
+    static let returnsMax = 5
+
     /// Whether the trouble may be the job's own, so that this attempt counts.
-    var isLastReturn: Bool { returns.count > Lane.returnsMax }
+    var isLastReturn: Bool { returns.count > Self.returnsMax }
 
     var id: Int { batch.firstID + position }
 }

@@ -17,7 +17,7 @@ struct TurnReport {
     struct LaneReport {
         /// One of the host's batches.
         let batch: RunningBatch
-        var id: Lane.ID { batch.laneID }
+        var id: LaneID { batch.laneID }
         /// Attempts that ended, whatever became of them.
         fileprivate(set) var ended = 0
         /// Attempts in which the host had a part, however they ended.
@@ -35,7 +35,7 @@ struct TurnReport {
     var isAnswered: Bool { lanes.contains { $0.answered > 0 } }
 
     /// Whether the failures in this turn, without the latest, would trip the breaker of a host.
-    func trips(_ lane: Lane.ID) -> Bool {
+    func trips(_ lane: LaneID) -> Bool {
         lanes.contains {
             $0.id == lane && $0.answered == 0 && $0.unreachable > Breaker.threshold
         }

@@ -1,5 +1,8 @@
 internal import JobStore
 
+/// A number for the scheme, name and port of a host.
+typealias LaneID = Int
+
 /// A batch as a run needs it: its URL in pieces, ready to be written into a buffer.
 final class RunningBatch: Sendable {
     let id: Batch.ID
@@ -18,7 +21,7 @@ final class RunningBatch: Sendable {
     /// template.
     let host: String
     /// The lane that the batch's jobs wait in, the same for all batches of one host.
-    let laneID: Lane.ID
+    let laneID: LaneID
 
     /// The parts of a URL that differ from job to job; a part that does not differ is `nil`.
     struct Target: Equatable {
