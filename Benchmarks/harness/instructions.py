@@ -30,8 +30,9 @@ PARTS = {
 LIMITS = {
     "feed": 200,
     "worker": 500,
-    # Each line of a head is looked at twice: before libcurl keeps it, and after.
-    "fetch": 3_200,
+    # Each line of a head is looked at twice: before libcurl keeps it, and after. With what reads
+    # fields and what counts and keeps a response, which stand in this folder, too: 550.
+    "fetch": 3_800,
     "judge": 60,
     "mark": 40,
     "commit": 500,

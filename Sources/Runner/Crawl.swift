@@ -13,8 +13,9 @@ public struct Crawl: Sendable {
         case finished
         /// `StopSwitch` asked the run to stop; the jobs that are left can be resumed.
         case stopped
-        /// Nothing got through for `CrawlOptions.maxStall`.
-        case stalled
+        /// Nothing got through for `CrawlOptions.maxStall`, for the longest because of this trouble;
+        /// `nil` when none is known.
+        case stalled(Trouble?)
         /// The disk of this folder has less room than `CrawlOptions.diskReserve`.
         case diskReserve(folder: String)
     }
@@ -117,9 +118,10 @@ public struct Crawl: Sendable {
             group.addTask {
                 let isStalled = try await feed.run(
                     maxStallMicros: options.maxStall.microseconds)
+                let trouble = feed.outages.first.map { Trouble($0, at: Now.read()) }
                 feed.drain()  // lets the workers go home
                 if let folder = disk.shortage { return .diskReserve(folder: folder) }
-                return isStalled ? .stalled : stop.isRequested ? .stopped : .finished
+                return isStalled ? .stalled(trouble) : stop.isRequested ? .stopped : .finished
             }
             if let observe {
                 group.addTask {

@@ -197,6 +197,24 @@ import Testing
         try await program.expectVerified()
     }
 
+    /// Each run writes the folder's mark anew, so a copy of two runs ago is not known any more.
+    @Test func aCopyOfTheOutput_isRefused_onceTheQueueWentOn_andTakenAsTheDocsSay() async throws {
+        let origin = try await TestOrigin()
+        try await makeOutput(.jsonl, origin)
+        try await program.finish()
+        try await program.shell("cp -a out copy", []).expectSuccess()
+        for _ in 0..<2 { try await program.finish() }
+        try await program.shell("rm -r out && mv copy out", []).expectSuccess()
+        try await program.expectVerified()
+        let result = try await program.runner("run")
+        result.expectStop(3, "docs/OUTPUT.md")
+        try await program.shell(
+            "sqlite3 runner.db 'SELECT identity FROM sink' >out/.runner", []
+        ).expectSuccess()
+        try await program.finish()
+        try await program.expectVerified()
+    }
+
     @Test func whatAKillLeft_isCutOff_alsoWhenNothingIsLeftToDo() async throws {
         let origin = try await TestOrigin()
         try await makeOutput(.jsonl, origin)

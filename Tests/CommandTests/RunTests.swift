@@ -180,6 +180,8 @@ import Testing
         let result = try await program.runner("run", "--workers", "50", "--max-stall", "2")
         #expect(result.status == 12, "\(result.err)")
         #expect(result.out.hasPrefix("stalled: "))
+        #expect(result.out.contains(" left: http://127.0.0.1:"), "\(result.out)")
+        #expect(result.out.hasSuffix("; run again to resume\n"), "\(result.out)")
         #expect(try await program.status().jobs.failed == 0)
     }
 

@@ -113,7 +113,7 @@ final class OutputFolder: Sendable {
     func othersFolder() -> SinkError {
         SinkError(
             .io,
-            "the output folder \(path) is another queue's, or of a later stage of this one than the copy at hand, and nothing is overwritten; name another folder with --output"
+            "the output folder \(path) is another queue's, or of an earlier or a later stage of this one (one of the two is a copy), and nothing is overwritten; put the right one back, or have this one taken as docs/OUTPUT.md says of copies"
         )
     }
 

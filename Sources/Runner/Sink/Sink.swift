@@ -249,7 +249,7 @@ struct OutputPlan {
             throw SinkError(
                 .io,
                 before == folder.path
-                    ? "the output folder \(before) has lost its file .runner, or is not the one that was written to; put that back"
+                    ? "the output folder \(before) has lost its file .runner, or is not the one that was written to; put that back, or have this one taken as docs/OUTPUT.md says of copies"
                     : "the output of this queue is in \(before); give --output \(before), or move its files to \(folder.path) first, .runner included"
             )
         }

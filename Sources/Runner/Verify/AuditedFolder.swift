@@ -34,10 +34,10 @@ struct AuditedFolder {
     ) async throws(QueueError) {
         guard let folder else { return }
         let complaints = Complaints(about: file.name)
-        if known == nil { report.files += 1 }
         if OutputName(file.name)?.format != file.format {
             complaints.add("is no name of an output file in the format \(file.format)")
         } else if let opened = open(file, in: folder, complaints) {
+            if known == nil { report.files += 1 }
             let known = known ?? OutputFile(id: file.id, name: file.name, format: file.format)
             let bodies = BodyFiles(in: folder, areKept: settings?.keepsBodies ?? true)
             let end = max(known.bytes, min(file.bytes, opened.bytes))

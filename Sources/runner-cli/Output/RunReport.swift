@@ -29,7 +29,11 @@ struct RunReport: Encodable {
             case nil: (.diskFull, .limit, "make room and run again")
             case _ where counts.left == 0: (.finished, counts.failed > 0 ? .someFailed : .done, "")
             case .finished, .stopped: (.stopped, .stopped, resume)
-            case .stalled: (.stalled, .limit, resume)
+            case .stalled(let trouble):
+                (
+                    .stalled, .limit,
+                    trouble.map { "\(Terminal.escaped($0.sentence)); \(resume)" } ?? resume
+                )
             case .diskReserve(let folder):
                 (
                     .diskReserve, .limit,

@@ -49,6 +49,18 @@ import Testing
         #expect(report.bytes == half.count + rest.count)
     }
 
+    /// After the last file was sealed, the next is recorded, and made with its first record.
+    @Test func audit_countsNoFile_thatIsNotMadeYet() async throws {
+        let sample = try await AuditSample(jobs: 10)
+        try await sample.keep([])
+        let file = sample.file(AuditSample.lines(0..<10), records: 10, isSealed: true)
+        let next = OutputFile(id: 2, name: "responses-00002.jsonl", format: "jsonl")
+        try await sample.commit(0..<10, [file, next])
+        let report = try await sample.audit()
+        expect(report)
+        #expect(report.files == 1 && report.records == 10)
+    }
+
     @Test func audit_findsAnyOrderSound() async throws {
         let sample = try await AuditSample(jobs: 140_000)
         try await sample.enqueue(10, first: 139_000)
