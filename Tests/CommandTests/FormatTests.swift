@@ -242,11 +242,11 @@ import Testing
 
     @Test func run_saysWhyItIsPaused() throws {
         let live = QueueCounts.LiveRun(
-            pid: 7, workers: 5, startedAtMicros: 0, requestsPerSecond: 0)
+            pid: 7, workers: 5, startedAtMicros: 0, requestsPerSecond: 4)
         let paused = RunDocument(live, left: 10, trouble: "\u{1B}[2Jno name server answers")
         #expect(
             paused.lines == [
-                "running: process 7, 5 workers, 0/s, no estimate yet",
+                "running: process 7, 5 workers, 4/s, no estimate yet",
                 "paused: \\u{1b}[2Jno name server answers",
             ])
         #expect(try JSON.text(paused).contains(#""trouble":"\u001b[2Jno name server answers""#))

@@ -116,7 +116,10 @@ struct RunDocument: Encodable {
         workers = run.workers
         requestsPerSecond = run.requestsPerSecond
         startedAt = Timestamp.text(run.startedAtMicros)
-        secondsLeft = run.requestsPerSecond > 0 ? Double(left) / run.requestsPerSecond : nil
+        // The rate is that of attempts: while none gets through, it says nothing of the end.
+        secondsLeft =
+            trouble == nil && run.requestsPerSecond > 0
+            ? Double(left) / run.requestsPerSecond : nil
     }
 
     private enum CodingKeys: String, CodingKey {
