@@ -32,6 +32,10 @@ import Testing
     @Test(arguments: [
         (CURLE_RECV_ERROR, "Recv failure: Connection reset by peer"),
         (CURLE_RECV_ERROR, "OpenSSL SSL_read: SSL_ERROR_SYSCALL, errno 104"),
+        (
+            CURLE_RECV_ERROR,
+            "OpenSSL SSL_read: error:80000068:system library::Broken pipe, errno 32"
+        ),
         (CURLE_SSL_CONNECT_ERROR, "OpenSSL SSL_connect: Connection reset by peer"),
         (CURLE_SSL_CONNECT_ERROR, "error:0A000126:SSL routines::unexpected eof while reading"),
     ])
