@@ -36,7 +36,7 @@ let package = Package(
             name: "Migrations", path: "migrations",
             resources: [
                 .embedInCode("v1_initial.sql"), .embedInCode("v2_output.sql"),
-                .embedInCode("v3_totals.sql"),
+                .embedInCode("v3_totals.sql"), .embedInCode("v4_keys.sql"),
             ],
             swiftSettings: strict),
         .target(
@@ -76,18 +76,32 @@ let package = Package(
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             path: "Tests/queue-maker", swiftSettings: strict),
+        .target(
+            name: "StoreConformance", dependencies: ["JobStore", "TestSupport"],
+            path: "Tests/StoreConformance", swiftSettings: strict),
         .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: strict),
         .testTarget(
             name: "JobStoreTests",
-            dependencies: ["JobStore", "Migrations", "TestQueue", "TestSupport"],
+            dependencies: [
+                "JobStore", "Migrations", "StoreConformance", "TestQueue", "TestSupport",
+            ],
             swiftSettings: strict),
+        // What is public is enough to add to the program: without package access.
+        .testTarget(
+            name: "ExtensionTests", dependencies: ["JobStore", "Runner", "StoreConformance"],
+            packageAccess: false, swiftSettings: strict),
         .testTarget(
             name: "RunnerTests",
-            dependencies: ["CCurl", "Runner", "JobStore", "TestServer", "TestSupport"],
+            dependencies: [
+                "CCurl", "Runner", "JobStore", "StoreConformance", "TestServer", "TestSupport",
+            ],
             swiftSettings: strict),
         .testTarget(
             name: "CommandTests",
-            dependencies: ["JobStore", "TestServer", "TestSupport", "runner-cli", "test-origin"],
+            dependencies: [
+                "JobStore", "StoreConformance", "TestServer", "TestSupport", "runner-cli",
+                "test-origin",
+            ],
             swiftSettings: strict),
     ]
 )

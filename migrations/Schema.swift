@@ -8,7 +8,7 @@ public enum Schema {
     public static var scripts: [[UInt8]] {
         [
             PackageResources.v1_initial_sql, PackageResources.v2_output_sql,
-            PackageResources.v3_totals_sql,
+            PackageResources.v3_totals_sql, PackageResources.v4_keys_sql,
         ]
     }
 }

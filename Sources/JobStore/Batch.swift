@@ -1,15 +1,59 @@
-/// The jobs of one `enqueue`: IDs `first..<first + count` and the request they share.
+/// The jobs of one `enqueue`.
+///
+/// A job is named by its batch and its position within the batch; its ID is what people see.
 public struct Batch: Equatable, Sendable {
     /// The number of a batch within its queue; rises with each `enqueue`.
     public typealias ID = Int
 
     public let id: ID
-    public let range: JobRange
-    public let request: RequestTemplate
+    public let source: BatchSource
 
-    public init(id: ID, range: JobRange, request: RequestTemplate) {
+    public init(id: ID, source: BatchSource) {
         self.id = id
-        self.range = range
-        self.request = request
+        self.source = source
+    }
+
+    /// The number of jobs, 1 or more.
+    public var count: Int { source.count }
+
+    /// The IDs of consecutive jobs.
+    ///
+    /// - Parameter positions: Positions within the batch.
+    public func ids(of positions: Range<Int>) -> Range<Int> { source.ids(of: positions) }
+
+    /// The ID of a job.
+    public func id(at position: Int) -> Int { ids(of: position..<position + 1).lowerBound }
+
+    /// The positions of the jobs with some IDs; empty, and at an end of the batch, when the batch
+    /// has none of them.
+    public func positions(of ids: Range<Int>) -> Range<Int> { source.positions(of: ids) }
+}
+
+/// The origin of a batch's jobs and of their requests.
+public enum BatchSource: Equatable, Sendable {
+    /// Consecutive IDs, and the request that the jobs share but for the ID.
+    case range(JobRange, RequestTemplate)
+
+    /// The number of jobs, 1 or more.
+    public var count: Int {
+        switch self {
+        case .range(let range, _): range.count
+        }
+    }
+
+    func ids(of positions: Range<Int>) -> Range<Int> {
+        switch self {
+        case .range(let range, _):
+            range.first + positions.lowerBound..<range.first + positions.upperBound
+        }
+    }
+
+    func positions(of ids: Range<Int>) -> Range<Int> {
+        switch self {
+        case .range(let range, _):
+            let all = range.first..<range.first + range.count
+            let known = ids.clamped(to: all)
+            return known.lowerBound - range.first..<known.upperBound - range.first
+        }
     }
 }

@@ -16,7 +16,7 @@ public struct LedgerPlace: Equatable, Sendable {
 /// The states of some consecutive jobs of a queue.
 public struct LedgerPage: Sendable {
     /// Consecutive jobs of one batch with the same state and outcome.
-    public struct Run: Equatable, Sendable {
+    public struct Span: Equatable, Sendable {
         public let batch: Batch
         /// The positions of the jobs within the batch; half-open, never empty.
         public let positions: Range<Int>
@@ -32,18 +32,16 @@ public struct LedgerPage: Sendable {
             self.outcome = outcome
         }
 
-        /// The IDs of the run's jobs.
-        public var ids: Range<Int> {
-            batch.range.first + positions.lowerBound..<batch.range.first + positions.upperBound
-        }
+        /// The IDs of the span's jobs.
+        public var ids: Range<Int> { batch.ids(of: positions) }
     }
 
-    public let runs: [Run]
+    public let spans: [Span]
     /// The place where the next page begins; `nil` when there is none.
     public let next: LedgerPlace?
 
-    public init(runs: [Run], next: LedgerPlace?) {
-        self.runs = runs
+    public init(spans: [Span], next: LedgerPlace?) {
+        self.spans = spans
         self.next = next
     }
 }

@@ -3,20 +3,21 @@ public struct Mark: Sendable {
     public let batchID: Batch.ID
     /// The position of the job within its batch.
     public let position: Int
-    /// The number of the attempt, counted from 1. From 2 on the job has a row in the table `retry`.
+    /// The number of the attempt, counted from 1. From 2 on, the job is one that waited for a
+    /// retry.
     public let attempt: Int
     public let outcome: Outcome
-    /// The Unix time in µs before which the job is not tried again; it counts only while `outcome`
-    /// is retrying.
-    public let notBeforeMicros: Int
+    /// The time from the commit on for which the job is not tried again, `Retry.waitMax` at most;
+    /// it counts only while `outcome` is retrying.
+    public let wait: Duration
 
     public init(
-        batchID: Batch.ID, position: Int, attempt: Int, outcome: Outcome, notBeforeMicros: Int = 0
+        batchID: Batch.ID, position: Int, attempt: Int, outcome: Outcome, wait: Duration = .zero
     ) {
         self.batchID = batchID
         self.position = position
         self.attempt = attempt
         self.outcome = outcome
-        self.notBeforeMicros = notBeforeMicros
+        self.wait = wait
     }
 }

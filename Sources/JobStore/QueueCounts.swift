@@ -18,20 +18,27 @@ public struct QueueCounts: Sendable, Equatable {
     /// A live runner.
     public struct LiveRun: Sendable, Equatable {
         public let pid: Int
+        /// The name of the runner's machine.
+        public let host: String
         public let workers: Int
+        /// The Unix time in µs when the runner attached.
         public let startedAtMicros: Int
+        /// The time since the runner's last commit.
+        public let heartbeatAge: Duration
         public let requestsPerSecond: Double
         /// The reason no request gets through at present; `nil` when some do, or when the runner
         /// has reported no reason lately.
         public let trouble: String?
 
         public init(
-            pid: Int, workers: Int, startedAtMicros: Int, requestsPerSecond: Double,
-            trouble: String? = nil
+            pid: Int, host: String, workers: Int, startedAtMicros: Int, heartbeatAge: Duration,
+            requestsPerSecond: Double, trouble: String? = nil
         ) {
             self.pid = pid
+            self.host = host
             self.workers = workers
             self.startedAtMicros = startedAtMicros
+            self.heartbeatAge = heartbeatAge
             self.requestsPerSecond = requestsPerSecond
             self.trouble = trouble
         }
@@ -42,22 +49,24 @@ public struct QueueCounts: Sendable, Equatable {
     public let running: Int
     /// The outcomes in the order completed, retrying, failed; the most frequent first within each.
     public let outcomes: [Group]
-    public let run: LiveRun?
-    /// Whether the store could tell if a run is going on. If not, `run` is `nil`, and jobs that a
+    /// The live runners, the latest first.
+    public let runs: [LiveRun]
+    /// Whether the store could tell if a run is going on. If not, `runs` is empty, and jobs that a
     /// runner may hold count as available or retrying.
     public let isRunKnown: Bool
     /// Retrying jobs that a live runner is trying now; they are counted in `running`.
     let retriesRunning: Int
 
     public init(
-        total: Int, running: Int, retriesRunning: Int, outcomes: [Group], run: LiveRun?,
+        total: Int, running: Int, retriesRunning: Int, outcomes: [Group],
+        runs: [LiveRun],
         isRunKnown: Bool = true
     ) {
         self.total = total
         self.running = running
         self.retriesRunning = retriesRunning
         self.outcomes = outcomes
-        self.run = run
+        self.runs = runs
         self.isRunKnown = isRunKnown
     }
 
@@ -68,6 +77,30 @@ public struct QueueCounts: Sendable, Equatable {
     public var available: Int { total - completed - failed - retrying - running }
     /// Jobs without a final outcome.
     public var left: Int { total - completed - failed }
+
+    /// Returns the counts with more jobs finished.
+    ///
+    /// - Parameter finished: The number of jobs for each outcome; jobs that are added to no outcome
+    ///   so far were available or running.
+    public func adding(_ finished: [Outcome: Int]) -> QueueCounts {
+        var groups = outcomes
+        for (outcome, count) in finished where count != 0 {
+            let index = groups.firstIndex {
+                $0.state == outcome.state && $0.label == outcome.label
+            }
+            let before = index.map { groups.remove(at: $0).count } ?? 0
+            groups.append(
+                Group(label: outcome.label, state: outcome.state, count: before + count))
+        }
+        let order = [Outcome.State.completed, .retrying, .failed]
+        groups.sort {
+            let states = [$0, $1].map { order.firstIndex(of: $0.state) ?? 0 }
+            return states[0] != states[1] ? states[0] < states[1] : $0.count > $1.count
+        }
+        return QueueCounts(
+            total: total, running: running, retriesRunning: retriesRunning, outcomes: groups,
+            runs: runs, isRunKnown: isRunKnown)
+    }
 
     private func count(_ state: Outcome.State) -> Int {
         outcomes.reduce(0) { $1.state == state ? $0 + $1.count : $0 }

@@ -4,8 +4,8 @@ public struct QueueError: Error, Sendable, CustomStringConvertible {
     /// exhaustively.
     public struct Code: Hashable, Sendable, CustomStringConvertible {
         private enum Kind: String {
-            case missing, notAQueue, newer, damaged, unreadable, readOnly, full, io, busy, inUse,
-                fenced, tooMany
+            case missing, notAQueue, newer, damaged, unreadable, readOnly, full, io, busy,
+                unreachable, inUse, fenced, tooMany, keyTaken
         }
         private let kind: Kind
         private init(_ kind: Kind) { self.kind = kind }
@@ -29,12 +29,16 @@ public struct QueueError: Error, Sendable, CustomStringConvertible {
         public static let io = Code(.io)
         /// Another process holds the write lock for longer than this one waits.
         public static let busy = Code(.busy)
+        /// The store does not answer at present.
+        public static let unreachable = Code(.unreachable)
         /// A runner already works on the queue.
         public static let inUse = Code(.inUse)
         /// A marked job is not leased to the runner that marks it.
         public static let fenced = Code(.fenced)
         /// The queue would hold more jobs than an `Int` can count.
         public static let tooMany = Code(.tooMany)
+        /// The key of an enqueue belongs to a batch of other jobs.
+        public static let keyTaken = Code(.keyTaken)
 
         public var description: String { kind.rawValue }
     }

@@ -1,3 +1,14 @@
+/// An output folder of a queue, with its files, their numbers and its identity.
+public struct Site: Hashable, Sendable {
+    /// The number of the site within its queue.
+    public let id: Int
+
+    public init(id: Int) { self.id = id }
+
+    /// The site of a queue that has one.
+    public static let only = Site(id: 0)
+}
+
 /// The place and form of a queue's responses, remembered from run to run.
 public struct OutputSettings: Equatable, Sendable {
     /// The folder's absolute path, in which `/./` may mark where the queue's own folder ends.

@@ -1,7 +1,7 @@
-/// A run of at most 4,096 consecutive jobs of one batch, which is leased and read in as a whole.
+/// At most 4,096 consecutive jobs of one batch, which is leased and read in as a whole.
 public struct Segment: Sendable {
     /// The most jobs a segment holds. A mark rewrites one blob of this many bytes at most.
-    public static let maximumCount = 4096
+    public static let countMax = 4096
 
     public let batch: Batch
     /// Positions within the batch that have no outcome yet, rising, as half-open runs.

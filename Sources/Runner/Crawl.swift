@@ -38,34 +38,35 @@ public struct Crawl: Sendable {
     /// Runs until the queue is drained or `stop` says so. To be called once.
     ///
     /// - Parameters:
-    ///   - attachment: The queue's answer when this process attached.
+    ///   - lease: The hold on the queue that this process got when it attached.
     ///   - sink: The output that takes responses; `nil` drops their bodies.
     ///   - observe: Called with the progress of the run about once each `interval`; `nil` when
     ///     nobody looks.
     /// - Throws: `QueueError` when the store fails, `SinkError` when the output does; committed
     ///   work is safe.
     public func run(
-        _ attachment: Attachment, to sink: Sink? = nil, every interval: Duration = .seconds(1),
+        _ lease: any RunnerLease, to sink: Sink? = nil, every interval: Duration = .seconds(1),
         observe: (@Sendable (Progress) async -> Void)?
     ) async throws -> Ending {
         defer { eventLoops.stop() }
         MachineLimits.forgetStartUpCode()
         let patience = Patience(limit: options.maxStall, stop: stop)
         let feed = Feed(
-            queue: queue,
+            lease: lease,
             state: JobFeed(
                 limits: .init(probes: max(1, options.workers / 8)),
-                retrying: attachment.counts.retrying),
+                retrying: lease.attachment.retrying),
             patience: patience, wakeLoops: { eventLoops.wake() })
         let disk = DiskWatch(options.diskReserve)
         if disk.look(), let folder = disk.shortage { return .diskReserve(folder: folder) }
-        let marker = Marker(queue: queue, feed: feed, patience: patience, writer: sink?.writer) {
+        let marker = Marker(lease: lease, feed: feed, patience: patience, writer: sink?.writer) {
             if disk.look(ahead: feed.unmarkedBytes) { feed.drain() }
         }
         let judge = Judge(
             retries: options.retries, backoff: options.backoff,
             longestRetryAfterMicros: min(
-                options.longestRetryAfter.microseconds, Retry.longestWaitMicros))
+                options.longestRetryAfter, Retry.waitMax
+            ).microseconds)
         // Heads take memory, too, where nothing is kept.
         let budget =
             sink?.limits.budget
@@ -126,8 +127,7 @@ public struct Crawl: Sendable {
             if let observe {
                 group.addTask {
                     var watch = ProgressWatch(
-                        queue: queue, feed: feed,
-                        doneAtStart: attachment.counts.completed + attachment.counts.failed)
+                        queue: queue, feed: feed, countsAtStart: lease.attachment.counts)
                     while !Task.isCancelled {
                         try? await Task.sleep(for: interval)
                         if !Task.isCancelled { await observe(try await watch.look()) }

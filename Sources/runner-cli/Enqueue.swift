@@ -47,7 +47,7 @@ struct Enqueue: StatusCommand {
 
     func execute() async throws -> ExitStatus {
         let request = try template()
-        let store = try SQLiteQueue(path: queue.path, access: .create)
+        let store = try openQueue(at: queue.path, makesMissing: true)
         let batch: Batch
         do {
             batch = try await store.enqueue(range, request: request)

@@ -27,7 +27,7 @@ struct Export: StatusCommand {
     @OptionGroup(title: "Only these jobs") var filter: FilterOptions
 
     func execute() async throws -> ExitStatus {
-        let store = try SQLiteQueue(path: queue.path, access: .read)
+        let store = try openLedger(at: queue.path)
         do {
             try await export(store)
         } catch let error as OutputError where error.number == EPIPE {
@@ -42,13 +42,13 @@ struct Export: StatusCommand {
         return .done
     }
 
-    private func export(_ store: SQLiteQueue) async throws {
+    private func export(_ store: any JobLedger) async throws {
         let filter = filter.jobFilter
         var rows = RowWriter(format)
         var place: LedgerPlace? = .start
         while let from = place {
             let page = try await store.page(from: from)
-            for run in page.runs { try rows.write(filter.ids(of: run), of: run) }
+            for span in page.spans { try rows.write(filter.ids(of: span), of: span) }
             place = filter.place(after: page)
         }
         try rows.flush()

@@ -63,7 +63,7 @@ struct Run: StatusCommand {
     }
 
     func execute() async throws -> ExitStatus {
-        let store = try SQLiteQueue(path: queue.path, access: .write)
+        let store = try openQueue(at: queue.path)
         do {
             let status = try await run(store)
             await store.close()
@@ -74,9 +74,9 @@ struct Run: StatusCommand {
         }
     }
 
-    private func run(_ store: SQLiteQueue) async throws -> ExitStatus {
+    private func run(_ store: any JobQueue) async throws -> ExitStatus {
         let stop = StopSwitch()
-        let options = options(attached: try await store.output())
+        let options = options(attached: try await store.output(of: .only))
         let crawl = try Crawl(queue: store, options: options, stop: stop)
         let before = try await store.counts()
         let view = ProgressView(queue: queue.path, isQuiet: quiet)
@@ -86,13 +86,13 @@ struct Run: StatusCommand {
                 ending: ending, counts: try await store.counts(), before: before,
                 elapsed: .now - begin)
         }
-        var isAttached = false
+        var lease: (any RunnerLease)?
         do {
-            let attachment = try await store.attach(
+            let attached = try await store.attach(
                 RunnerDescription(pid: Int(getpid()), workers: workers))
-            isAttached = true
-            let sink = try await Sink.open(outputOptions, for: attachment, in: store, options)
-            view.start(attachment)
+            lease = attached
+            let sink = try await Sink.open(outputOptions, for: attached, options)
+            view.start(attached.attachment)
             for note in sink?.notes ?? [] { view.note(note) }
             if let warning = MachineLimits.portWarning(workers: workers) { view.note(warning) }
             Signals.onStop { [grace] in
@@ -101,16 +101,16 @@ struct Run: StatusCommand {
                 view.stop(within: isSecond ? nil : grace.duration)
             }
             let ending = try await crawl.run(
-                attachment, to: sink, every: view.interval,
+                attached, to: sink, every: view.interval,
                 observe: quiet ? nil : { @Sendable in view.show($0) })
             view.end()
-            try await store.detach()
+            try await attached.detach()
             return try print(await report(ending))
         } catch {
             view.end()
             // The queue is well, or only wants room: nobody need wonder whether a run still holds
             // it.
-            if isAttached, error is SinkError || error.isFullDisk { try? await store.detach() }
+            if error is SinkError || error.isFullDisk { try? await lease?.detach() }
             // The disk may be that of standard output, too: the error that follows says enough.
             if error.isFullDisk { _ = try? print(await report(nil)) }
             throw error

@@ -23,7 +23,7 @@ struct Status: StatusCommand {
     var watch = false
 
     func execute() async throws -> ExitStatus {
-        let store = try SQLiteQueue(path: queue.path, access: .read)
+        let store = try openLedger(at: queue.path)
         do {
             try await show(store)
         } catch {
@@ -34,7 +34,7 @@ struct Status: StatusCommand {
         return .done
     }
 
-    private func show(_ store: SQLiteQueue) async throws {
+    private func show(_ store: any JobLedger) async throws {
         var screen = RedrawnText(to: STDOUT_FILENO)
         while true {
             let counts = try await store.counts()
@@ -46,7 +46,7 @@ struct Status: StatusCommand {
             } else {
                 try Terminal.output(document.lines(of: queue.path).joined(separator: "\n"))
             }
-            guard watch, counts.left > 0 || counts.run != nil else { return }
+            guard watch, counts.left > 0 || !counts.runs.isEmpty else { return }
             try await Task.sleep(for: .seconds(1))
         }
     }

@@ -31,12 +31,10 @@ struct Verify: StatusCommand {
     }
 
     func execute() async throws -> ExitStatus {
-        let store = try SQLiteQueue(path: queue.path, access: .read)
+        let store = try openLedger(at: queue.path)
         let audit: AuditReport
         do {
-            let recorded = try await store.output().settings
-            let folder = output ?? recorded?.place(from: queue.realFolder)
-            audit = try await OutputAudit(ledger: store, folder: folder).run()
+            audit = try await OutputAudit(ledger: store, folders: folders(of: store)).run()
         } catch {
             await store.close()
             throw error
@@ -45,6 +43,18 @@ struct Verify: StatusCommand {
         let report = VerifyReport(audit)
         try Terminal.output(json ? try JSON.text(report) : report.text(of: queue.path))
         return audit.isSound ? .done : .queue
+    }
+}
+
+extension Verify {
+    /// Returns where the output of each site is now.
+    private func folders(of store: any JobLedger) async throws -> [Site: String] {
+        var folders: [Site: String] = [:]
+        for site in try await store.sites() {
+            let recorded = try await store.output(of: site).settings
+            folders[site] = output ?? recorded?.place(from: queue.realFolder)
+        }
+        return folders
     }
 }
 

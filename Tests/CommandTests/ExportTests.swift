@@ -1,5 +1,6 @@
 import Foundation
 import JobStore
+import StoreConformance
 import TestServer
 import TestSupport
 import Testing
@@ -10,14 +11,15 @@ import Testing
 
     private static let ok = Outcome(.completed, status: 200)
 
-    private func store() throws -> SQLiteQueue {
-        try SQLiteQueue(path: program.folder.file("runner.db"), access: .create)
+    private func store() throws -> StoreClient {
+        let path = program.folder.file("runner.db")
+        return StoreClient(to: try openQueue(at: path, makesMissing: true))
     }
 
     /// Batch 1 has IDs 10 to 19: 10 to 12 answered 200, 13 and 14 404, 15 a timeout, 16 waits for a
     /// retry after 503, 17 is being retried, 18 and 19 are with the runner. Of batch 2, IDs 0 to 4,
     /// nobody has begun.
-    private func fill(_ queue: SQLiteQueue, url: String = "http://h/{id}") async throws {
+    private func fill(_ queue: StoreClient, url: String = "http://h/{id}") async throws {
         let request = try RequestTemplate(parsing: url)
         _ = try await queue.enqueue(JobRange(first: 10, count: 10), request: request)
         _ = try await queue.attach(RunnerDescription(pid: 1, workers: 1))
@@ -30,7 +32,7 @@ import Testing
         let marks = outcomes.enumerated().map { position, outcome in
             Mark(
                 batchID: 1, position: position, attempt: 1, outcome: outcome,
-                notBeforeMicros: position == 6 ? 2 : 1)
+                wait: .seconds(position == 6 ? 3600 : 0))
         }
         try await queue.commit(marks, heartbeat: Heartbeat(requestsPerSecond: 1))
         _ = try await queue.claimRetries(dueAt: 1, limit: 1)

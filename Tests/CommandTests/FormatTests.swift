@@ -130,7 +130,7 @@ import Testing
     ) -> Progress {
         Progress(
             counts: QueueCounts(
-                total: total, running: 100, retriesRunning: 0, outcomes: outcomes, run: nil),
+                total: total, running: 100, retriesRunning: 0, outcomes: outcomes, runs: []),
             rateNow: rate, rateAverage: 987.6, timeLeft: timeLeft, elapsed: .seconds(4),
             inFlight: 1000, residentBytes: 31_457_280,
             troubles: trouble.map {
@@ -237,12 +237,13 @@ import Testing
 
 @Suite struct StatusDocumentTests {
     private func counts(outcomes: [QueueCounts.Group] = []) -> QueueCounts {
-        QueueCounts(total: 100, running: 0, retriesRunning: 0, outcomes: outcomes, run: nil)
+        QueueCounts(total: 100, running: 0, retriesRunning: 0, outcomes: outcomes, runs: [])
     }
 
     @Test func run_saysWhyItIsPaused() throws {
         let live = QueueCounts.LiveRun(
-            pid: 7, workers: 5, startedAtMicros: 0, requestsPerSecond: 4)
+            pid: 7, host: "here", workers: 5, startedAtMicros: 0, heartbeatAge: .zero,
+            requestsPerSecond: 4)
         let paused = RunDocument(live, left: 10, trouble: "\u{1B}[2Jno name server answers")
         #expect(
             paused.lines == [

@@ -68,17 +68,17 @@ import Testing
     /// Jobs that are not marked though so many after them are. They are asked for in order and take
     /// alike, so few are held up; those of a commit that was lost are many.
     private func jobsPassedOver(_ program: Program, byMoreThan bound: Int) async throws -> Int {
-        let queue = try SQLiteQueue(path: program.folder.file("runner.db"), access: .read)
-        var runs: [LedgerPage.Run] = []
+        let queue = try openLedger(at: program.folder.file("runner.db"))
+        var spans: [LedgerPage.Span] = []
         var place: LedgerPlace? = .start
         while let from = place {
             let page = try await queue.page(from: from)
-            runs += page.runs
+            spans += page.spans
             place = page.next
         }
         await queue.close()
         var (markedAfter, passedOver) = (0, 0)
-        for run in runs.reversed() {
+        for run in spans.reversed() {
             if run.state == .completed {
                 markedAfter += run.positions.count
             } else if markedAfter > bound {
@@ -164,7 +164,7 @@ import Testing
     }
 
     private func expectSound(_ program: Program) async throws {
-        let queue = try SQLiteQueue(path: program.folder.file("runner.db"), access: .read)
+        let queue = try openLedger(at: program.folder.file("runner.db"))
         let faults = try await queue.verify()
         #expect(faults == [])
         await queue.close()

@@ -104,7 +104,7 @@ extension Program {
     func expectSoundQueue(
         _ comment: String = "", sourceLocation: SourceLocation = #_sourceLocation
     ) async throws {
-        let queue = try SQLiteQueue(path: folder.file("runner.db"), access: .read)
+        let queue = try openLedger(at: folder.file("runner.db"))
         let faults = try await queue.verify()
         await queue.close()
         #expect(faults == [], "\(comment)", sourceLocation: sourceLocation)

@@ -115,8 +115,8 @@ import Testing
 extension Program {
     /// Whether the queue remembers an output by now.
     func hasOutput() async throws -> Bool {
-        let queue = try SQLiteQueue(path: folder.file("runner.db"), access: .read)
-        let output = try await queue.output()
+        let queue = try openLedger(at: folder.file("runner.db"))
+        let output = try await queue.output(of: .only)
         await queue.close()
         return output.settings != nil
     }

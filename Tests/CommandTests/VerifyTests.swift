@@ -1,5 +1,6 @@
 import Foundation
 import JobStore
+import StoreConformance
 import TestSupport
 import Testing
 
@@ -18,7 +19,8 @@ import Testing
 
     /// A queue of ten completed jobs, and a file with these bytes as its output.
     private func makeQueue(_ bytes: [UInt8], records: Int = 10) async throws {
-        let queue = try SQLiteQueue(path: program.folder.file("runner.db"), access: .create)
+        let queue = StoreClient(
+            to: try openQueue(at: program.folder.file("runner.db"), makesMissing: true))
         let request = try RequestTemplate(parsing: "http://127.0.0.1/{id}")
         _ = try await queue.enqueue(JobRange(first: 0, count: 10), request: request)
         _ = try await queue.attach(RunnerDescription(pid: 1, workers: 1))

@@ -1,4 +1,5 @@
 import Glibc
+import StoreConformance
 import TestSupport
 import Testing
 
@@ -21,10 +22,11 @@ import Testing
     }
 
     private mutating func makeFirst() async throws {
-        let queue = try SQLiteQueue(path: path, access: .create)
+        let queue = StoreClient(to: try SQLiteQueue(path: path, access: .create))
         for count in [10_000, 1, 5000] {
             _ = try await queue.enqueue(
-                JobRange(first: 0, count: count), request: JobQueueConformance.request)
+                JobRange(first: 0, count: count),
+                request: try RequestTemplate(parsing: "http://127.0.0.1/{id}"))
         }
         _ = try await queue.attach(RunnerDescription(pid: 1, workers: 1))
         for segment in try await queue.claim(jobs: 13_000) where segment.batch.id < 3 {
@@ -60,7 +62,8 @@ import Testing
         }
         await queue.close()
         // A runner, too, refuses to work on it, or works on what it can.
-        if let runner = try? SQLiteQueue(path: path, access: .write) {
+        if let queue = try? SQLiteQueue(path: path, access: .write) {
+            let runner = StoreClient(to: queue)
             if (try? await runner.attach(RunnerDescription(pid: 2, workers: 1))) != nil {
                 _ = try? await runner.claim(jobs: 20_000)
                 _ = try? await runner.claimRetries(dueAt: .max / 2, limit: 5000)

@@ -10,19 +10,18 @@ import Testing
 @Suite(.serialized) struct ManyBatchesTests {
     private let folder = Folder()
 
-    private func queue(of batches: Int) async throws -> SQLiteQueue {
+    private func queue(of batches: Int) async throws -> (SQLiteQueue, any RunnerLease) {
         let path = folder.file("\(batches).db")
         try await ManyBatches.add(batches, to: path)
         let queue = try SQLiteQueue(path: path, access: .write)
-        _ = try await queue.attach(RunnerDescription(pid: 1, workers: 1))
-        return queue
+        return (queue, try await queue.attach(RunnerDescription(pid: 1, workers: 1)))
     }
 
     /// Each claim is a transaction, which waits for the disk.
     @Test func claim_isMadeForThousandsOfBatches() async throws {
-        let queue = try await queue(of: 10_000)
+        let (queue, lease) = try await queue(of: 10_000)
         var counts: [Int] = []
-        while case let segments = try await queue.claim(jobs: 8192), !segments.isEmpty {
+        while case let segments = try await lease.claim(jobs: 8192).segments, !segments.isEmpty {
             counts.append(segments.count)
         }
         #expect(counts == [4096, 4096, 1808])
@@ -31,9 +30,9 @@ import Testing
 
     @Test func aJobCostsTheSame_howeverManyBatchesThereAre() async throws {
         func processorTime(of batches: Int) async throws -> Double {
-            let queue = try await queue(of: batches)
+            let (queue, lease) = try await queue(of: batches)
             let start = clock()
-            _ = try await ManyBatches.drain(queue)
+            _ = try await ManyBatches.drain(lease)
             let drained = clock()
             #expect(try await queue.counts().left == 0 + batches / 100)
             await queue.close()

@@ -1,50 +1,21 @@
+import StoreConformance
 import TestSupport
 import Testing
 
 @testable import JobStore
 
-/// How jobs stand, read from SQLite: conformance, and what damage is called.
+/// How jobs stand, read from SQLite, and what damage is called.
 @Suite struct SQLiteLedgerTests {
     private let folder = Folder()
     private var path: String { folder.file("runner.db") }
-    private var conformance: JobQueueConformance {
-        let path = path
-        return JobQueueConformance { try SQLiteQueue(path: path, access: .create) }
-    }
-
-    @Test func page_ofAnEmptyQueue_isEmpty() async throws {
-        try await conformance.page_ofAnEmptyQueue_isEmpty()
-    }
-    @Test func page_isOneRun_howeverManyJobsStandAlike() async throws {
-        try await conformance.page_isOneRun_howeverManyJobsStandAlike()
-    }
-    @Test func page_tellsHowEachJobStands() async throws {
-        try await conformance.page_tellsHowEachJobStands()
-    }
-    @Test func page_countsWhatADeadRunnerHeld_asNobodys() async throws {
-        try await conformance.page_countsWhatADeadRunnerHeld_asNobodys()
-    }
-    @Test func page_walksBatchesInOrder() async throws {
-        try await conformance.page_walksBatchesInOrder()
-    }
-    @Test func page_ends_whenJobsDiffer() async throws {
-        try await conformance.page_ends_whenJobsDiffer()
-    }
-    @Test func pages_agreeWithTheCounts() async throws {
-        let seed = testSeed(for: "pages_agreeWithTheCounts")
-        for round in 0..<3 {
-            let path = folder.file("\(round).db")
-            let conformance = JobQueueConformance { try SQLiteQueue(path: path, access: .create) }
-            try await conformance.pages_agreeWithTheCounts(seed: seed &+ UInt64(round))
-        }
-    }
 
     /// 20,000 jobs: 4,096 are completed in a span, as many stand mixed and deflated, as many mixed
     /// and leased to a runner that is gone, the rest is available in a span.
     private func mixed() async throws {
-        let queue = try SQLiteQueue(path: path, access: .create)
+        let queue = StoreClient(to: try SQLiteQueue(path: path, access: .create))
         _ = try await queue.enqueue(
-            JobRange(first: 0, count: 20_000), request: JobQueueConformance.request)
+            JobRange(first: 0, count: 20_000),
+            request: try RequestTemplate(parsing: "http://127.0.0.1/{id}"))
         _ = try await queue.attach(RunnerDescription(pid: 1, workers: 1))
         let (ok, notFound) = (Outcome(.completed, status: 200), Outcome(.failed, status: 404))
         for (index, segment) in try await queue.claim(jobs: 12_288).enumerated() {
@@ -60,18 +31,18 @@ import Testing
     }
 
     /// Reads all pages, beginning at a position of the first batch.
-    private func readAll(from position: Int = 0) async throws -> [LedgerPage.Run] {
+    private func readAll(from position: Int = 0) async throws -> [LedgerPage.Span] {
         let queue = try SQLiteQueue(path: path, access: .read)
         do {
-            var runs: [LedgerPage.Run] = []
+            var spans: [LedgerPage.Span] = []
             var place: LedgerPlace? = LedgerPlace(batchID: 1, position: position)
             while let from = place {
                 let page = try await queue.page(from: from)
-                runs += page.runs
+                spans += page.spans
                 place = page.next
             }
             await queue.close()
-            return runs
+            return spans
         } catch {
             await queue.close()
             throw error
@@ -82,9 +53,9 @@ import Testing
     func page_beginsAnywhere(position: Int) async throws {
         try await mixed()
         var next = position
-        for run in try await readAll(from: position) {
-            #expect(run.positions.lowerBound == next)
-            next = run.positions.upperBound
+        for span in try await readAll(from: position) {
+            #expect(span.positions.lowerBound == next)
+            next = span.positions.upperBound
         }
         #expect(next == 20_000)
     }

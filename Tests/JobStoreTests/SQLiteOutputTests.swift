@@ -1,4 +1,5 @@
 import Migrations
+import StoreConformance
 import TestSupport
 import Testing
 
@@ -8,26 +9,6 @@ import Testing
 @Suite struct SQLiteOutputTests {
     private let folder = Folder()
     private var path: String { folder.file("runner.db") }
-    private var conformance: JobQueueConformance {
-        let path = path
-        return JobQueueConformance { try SQLiteQueue(path: path, access: .create) }
-    }
-
-    @Test func output_isNone_untilOneIsKept() async throws {
-        try await conformance.output_isNone_untilOneIsKept()
-    }
-    @Test func output_isRememberedOverReopening() async throws {
-        try await conformance.output_isRememberedOverReopening()
-    }
-    @Test func keepOutput_countsWhatWasCompletedBefore_once() async throws {
-        try await conformance.keepOutput_countsWhatWasCompletedBefore_once()
-    }
-    @Test func commit_recordsFilesWithItsMarks() async throws {
-        try await conformance.commit_recordsFilesWithItsMarks()
-    }
-    @Test func commit_recordsNoFiles_whenItIsFenced() async throws {
-        try await conformance.commit_recordsNoFiles_whenItIsFenced()
-    }
 
     // MARK: - Migration
 
@@ -56,7 +37,7 @@ import Testing
     @Test(arguments: [SQLiteQueue.Access.write, .create])
     func aQueueOfVersion1_isMigrated(access: SQLiteQueue.Access) async throws {
         try makeFirstVersion()
-        let queue = try SQLiteQueue(path: path, access: access)
+        let queue = StoreClient(to: try SQLiteQueue(path: path, access: access))
         let attachment = try await queue.attach(RunnerDescription(pid: 1, workers: 1))
         #expect(attachment.counts.completed == 40 && attachment.counts.available == 60)
         #expect(attachment.output == QueueOutput(settings: nil, files: [], completedBefore: 0))
@@ -95,11 +76,12 @@ import Testing
         await reader.close()
         #expect(before.total == 105 && before.completed == 42 && before.failed == 3)
 
-        let queue = try SQLiteQueue(path: path, access: .write)
+        let queue = StoreClient(to: try SQLiteQueue(path: path, access: .write))
         #expect(try await queue.counts() == before)
         #expect(try await queue.verify() == [])
         _ = try await queue.enqueue(
-            JobRange(first: 0, count: 10), request: JobQueueConformance.request)
+            JobRange(first: 0, count: 10),
+            request: try RequestTemplate(parsing: "http://127.0.0.1/{id}"))
         #expect(try await queue.counts().total == 115)
         #expect(try await queue.verify() == [])
         await queue.close()
@@ -115,7 +97,7 @@ import Testing
         let queue = try SQLiteQueue(path: path, access: .read)
         #expect(try await queue.counts().completed == 40)
         let page = try await queue.page(from: .start)
-        #expect(page.runs.map(\.positions) == [0..<40, 40..<100])
+        #expect(page.spans.map(\.positions) == [0..<40, 40..<100])
         await queue.close()
         #expect(contents(of: path) == before)
     }

@@ -1,4 +1,6 @@
 import Glibc
+import StoreConformance
+import Synchronization
 import TestSupport
 import Testing
 
@@ -8,87 +10,15 @@ import Testing
 @Suite struct SQLiteQueueTests {
     private let folder = Folder()
     private var path: String { folder.file("runner.db") }
-    private var conformance: JobQueueConformance {
-        let path = path
-        return JobQueueConformance { try SQLiteQueue(path: path, access: .create) }
-    }
 
-    @Test func enqueue_makesAllJobsAvailable() async throws {
-        try await conformance.enqueue_makesAllJobsAvailable()
-    }
-    @Test func claim_cutsSegmentsInOrder_untilNoneIsLeft() async throws {
-        try await conformance.claim_cutsSegmentsInOrder_untilNoneIsLeft()
-    }
-    @Test func claim_leasesAsManySegmentsAsHoldItsJobs() async throws {
-        try await conformance.claim_leasesAsManySegmentsAsHoldItsJobs()
-    }
-    @Test func claim_findsBatchesEnqueuedMeanwhile() async throws {
-        try await conformance.claim_findsBatchesEnqueuedMeanwhile()
-    }
-    @Test func claim_takesManySmallBatchesAtOnce() async throws {
-        try await conformance.claim_takesManySmallBatchesAtOnce()
-    }
-    @Test func claim_leavesSkippedBatchesAlone() async throws {
-        try await conformance.claim_leavesSkippedBatchesAlone()
-    }
-    @Test func commit_takesMarksOfManyBatches() async throws {
-        try await conformance.commit_takesMarksOfManyBatches()
-    }
-    @Test func commit_meltsAFinishedQueueIntoItsTallies() async throws {
-        try await conformance.commit_meltsAFinishedQueueIntoItsTallies()
-    }
-    @Test func commit_keepsMixedOutcomesApart() async throws {
-        try await conformance.commit_keepsMixedOutcomesApart()
-    }
-    @Test func commit_refusesAJobMarkedBefore_andRecordsNothingOfIt() async throws {
-        try await conformance.commit_refusesAJobMarkedBefore_andRecordsNothingOfIt()
-    }
-    @Test func commit_refusesAJobOfNobody() async throws {
-        try await conformance.commit_refusesAJobOfNobody()
-    }
-    @Test func commit_survivesMoreOutcomesThanItKeepsApart() async throws {
-        try await conformance.commit_survivesMoreOutcomesThanItKeepsApart()
-    }
-    @Test func retry_waitsUntilItIsDue_thenCarriesItsAttempts() async throws {
-        try await conformance.retry_waitsUntilItIsDue_thenCarriesItsAttempts()
-    }
-    @Test func retry_survivesARestart() async throws {
-        try await conformance.retry_survivesARestart()
-    }
-    @Test func retry_isDue_whenTheClockWasSetBack() async throws {
-        try await conformance.retry_isDue_whenTheClockWasSetBack()
-    }
-    @Test func retry_waitsAnHour_overARestart() async throws {
-        try await conformance.retry_waitsAnHour_overARestart()
-    }
-    @Test func retry_isDue_whenTheClockWasSetBackByHours() async throws {
-        try await conformance.retry_isDue_whenTheClockWasSetBackByHours()
-    }
-    @Test func retry_marksAreFenced() async throws { try await conformance.retry_marksAreFenced() }
-    @Test func attach_rescuesWhatADeadRunnerHeld() async throws {
-        try await conformance.attach_rescuesWhatADeadRunnerHeld()
-    }
-    @Test func attach_isRefused_whileAnotherRunnerLives() async throws {
-        try await conformance.attach_isRefused_whileAnotherRunnerLives()
-    }
-    @Test func detach_givesEverythingBack() async throws {
-        try await conformance.detach_givesEverythingBack()
-    }
-    @Test func commit_tellsOfTheRunner() async throws {
-        try await conformance.commit_tellsOfTheRunner()
-    }
-    @Test func commit_ofNothing_isAHeartbeat() async throws {
-        try await conformance.commit_ofNothing_isAHeartbeat()
-    }
-    @Test func trouble_endsWithItsRunner() async throws {
-        try await conformance.trouble_endsWithItsRunner()
-    }
-
-    @Test func anyOrderOfVerbs_keepsTheInvariant() async throws {
-        let seed = testSeed(for: "anyOrderOfVerbs_keepsTheInvariant")
-        for round in 0..<6 {
-            unlink(path)
-            try await conformance.anyOrderOfVerbs_keepsTheInvariant(seed: seed &+ UInt64(round))
+    @Test(arguments: StoreCase.all)
+    func conformance(_ storeCase: StoreCase) async throws {
+        let folder = Folder()
+        let stores = Atomic(0)
+        try await storeCase.run { clock in
+            let number = stores.add(1, ordering: .relaxed).newValue
+            let path = folder.file("runner-\(number).db")
+            return { try SQLiteQueue(path: path, access: .create) { clock.unixMicros } }
         }
     }
 
@@ -109,7 +39,7 @@ import Testing
         #expect(counts.total == 20_000 && counts.completed == 2048 && counts.failed == 2048)
         await queue.close()
         _ = try run("sqlite3", path, "DELETE FROM tally; DELETE FROM batch; DELETE FROM span")
-        let reader = try self.queue(.read)
+        let reader = StoreClient(to: try self.queue(.read))
         #expect(try await reader.counts() == counts)
         await reader.close()
     }
@@ -119,10 +49,10 @@ import Testing
     func aHeartbeatThatIsNotOfNow_tellsNothing(ageMicros: Int) async throws {
         let queue = try await filled(10)
         try await queue.commit([], heartbeat: Heartbeat(requestsPerSecond: 5, trouble: "away"))
-        #expect(try await queue.counts().run?.trouble == "away")
+        #expect(try await queue.counts().runs.first?.trouble == "away")
         _ = try run(
             "sqlite3", path, "UPDATE runner SET heartbeat_us = heartbeat_us + \(ageMicros)")
-        let run = try #require(try await queue.counts().run)
+        let run = try #require(try await queue.counts().runs.first)
         #expect(run.requestsPerSecond == 0 && run.trouble == nil && run.workers == 1)
         await queue.close()
     }
@@ -144,7 +74,7 @@ import Testing
             let connection = try Connection(path: path, readOnly: false)
             try connection.execute("PRAGMA ignore_check_constraints = ON; \(sql)")
         }
-        let reader = try self.queue(.read)
+        let reader = StoreClient(to: try self.queue(.read))
         let error = await #expect(throws: QueueError.self) { try await reader.counts() }
         #expect(error?.code == .damaged)
         await reader.close()
@@ -156,10 +86,11 @@ import Testing
         try SQLiteQueue(path: path, access: access)
     }
 
-    private func filled(_ count: Int) async throws -> SQLiteQueue {
-        let queue = try queue()
+    private func filled(_ count: Int) async throws -> StoreClient {
+        let queue = StoreClient(to: try queue())
         _ = try await queue.enqueue(
-            JobRange(first: 0, count: count), request: JobQueueConformance.request)
+            JobRange(first: 0, count: count),
+            request: try RequestTemplate(parsing: "http://127.0.0.1/{id}"))
         _ = try await queue.attach(RunnerDescription(pid: 1, workers: 1))
         return queue
     }
@@ -216,11 +147,12 @@ import Testing
         try await writer.detach()
         await writer.close()
         let before = contents(of: path)
-        let reader = try queue(.read)
+        let reader = StoreClient(to: try queue(.read))
         #expect(try await reader.counts().total == 100)
         await #expect(throws: QueueError.self) {
             try await reader.enqueue(
-                JobRange(first: 0, count: 1), request: JobQueueConformance.request)
+                JobRange(first: 0, count: 1),
+                request: try RequestTemplate(parsing: "http://127.0.0.1/{id}"))
         }
         await reader.close()
         #expect(contents(of: path) == before)
@@ -230,7 +162,7 @@ import Testing
         let writer = try await filled(100)
         let link = folder.file("link.db")
         #expect(symlink(path, link) == 0)
-        let other = try SQLiteQueue(path: link, access: .write)
+        let other = StoreClient(to: try SQLiteQueue(path: link, access: .write))
         let error = await #expect(throws: QueueError.self) {
             try await other.attach(RunnerDescription(pid: 2, workers: 1))
         }
@@ -288,7 +220,7 @@ import Testing
         let first = try await filled(1000)
         let segment = try await first.claim(jobs: 1)[0]
         for _ in 0..<3 {
-            let second = try queue(.write)
+            let second = StoreClient(to: try queue(.write))
             #expect(try await second.counts().total == 1000)
             await second.close()
         }
@@ -396,7 +328,7 @@ import Testing
         ("INSERT INTO tally VALUES (3, 4, 3)", "tallies of no batch: 1"),
         ("INSERT INTO retry VALUES (3, 4, 1, 0, NULL)", "retries outside a segment: 1"),
         (
-            "INSERT INTO batch SELECT 2, kind, 0, 7, url, '', '', NULL, '', 0 FROM batch",
+            "INSERT INTO batch SELECT 2, kind, 0, 7, url, '', '', NULL, '', 0, NULL FROM batch",
             "batch 2: tiled to 0, holds 7"
         ),
     ])
@@ -415,7 +347,7 @@ import Testing
         #expect(try await queue.verify() == [])
         await queue.close()
         _ = try run("sqlite3", path, sql)
-        let reader = try self.queue(.read)
+        let reader = StoreClient(to: try self.queue(.read))
         let faults = try await reader.verify()
         #expect(faults.contains { $0.contains(fault) }, "\(faults)")
         await reader.close()

@@ -22,7 +22,7 @@ extension Batch {
         guard let request = try? RequestTemplate(parsing: url) else {
             preconditionFailure("\(url) is no request template")
         }
-        return Batch(id: id, range: JobRange(first: first, count: count), request: request)
+        return Batch(id: id, source: .range(JobRange(first: first, count: count), request))
     }
 }
 
@@ -42,10 +42,10 @@ extension Job {
         Job(batch: .sample, position: position, attempt: attempt)
     }
 
-    func mark(_ outcome: Outcome, notBeforeMicros: Int = 0) -> Mark {
+    func mark(_ outcome: Outcome, wait: Duration = .zero) -> Mark {
         Mark(
             batchID: batch.id, position: position, attempt: attempt, outcome: outcome,
-            notBeforeMicros: notBeforeMicros)
+            wait: wait)
     }
 }
 
@@ -87,43 +87,34 @@ extension TurnReport {
     }
 }
 
-/// A queue that hands out the segments it was made with and takes any mark.
-actor SampleQueue: JobQueue {
+/// A lease on a queue that hands out the segments it was made with and takes any mark.
+actor SampleLease: RunnerLease {
     private var segments: [Segment]
     private(set) var marks: [Mark] = []
+
+    nonisolated let attachment = Attachment(
+        rescued: 0, mayRepeat: 0, retrying: 0,
+        counts: QueueCounts(total: 0, running: 0, retriesRunning: 0, outcomes: [], runs: []),
+        site: .only, output: QueueOutput(settings: nil, files: [], completedBefore: 0))
 
     init(jobs: Int = 0) {
         segments = jobs == 0 ? [] : [Segment(batch: .sample(), todo: [0..<jobs])]
     }
 
-    func claim(jobs: Int, skipping skipped: Set<Batch.ID>) -> [Segment] {
+    func claim(jobs: Int, skipping skipped: Set<Batch.ID>) -> Claim {
         defer { segments = [] }
-        return segments
+        return Claim(segments: segments, next: segments.isEmpty ? .finished : .now)
     }
 
-    func claimRetries(dueAt nowMicros: Int, limit: Int) -> RetryClaim {
-        RetryClaim(jobs: [], nextDueMicros: nil)
-    }
+    func claimRetries(limit: Int) -> RetryClaim { RetryClaim(jobs: [], nextDue: nil) }
 
     func commit(_ marks: [Mark], _ files: [OutputFile], heartbeat: Heartbeat) {
         self.marks += marks
     }
 
-    func enqueue(_ range: JobRange, request: RequestTemplate) throws(QueueError) -> Batch {
-        throw QueueError(.readOnly, "a sample queue takes no batches")
-    }
-    func attach(_ runner: RunnerDescription) -> Attachment {
-        Attachment(rescued: 0, mayRepeat: 0, counts: counts(), output: output())
-    }
+    func renew(_ heartbeat: Heartbeat) {}
     func detach() {}
-    func counts() -> QueueCounts {
-        QueueCounts(total: 0, running: 0, retriesRunning: 0, outcomes: [], run: nil)
-    }
-    func output() -> QueueOutput { QueueOutput(settings: nil, files: [], completedBefore: 0) }
     func keepOutput(_ settings: OutputSettings, _ files: [OutputFile]) {}
-    func page(from place: LedgerPlace) -> LedgerPage { LedgerPage(runs: [], next: nil) }
-    func verify() -> [String] { [] }
-    func close() {}
 }
 
 extension Patience {

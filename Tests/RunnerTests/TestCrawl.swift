@@ -28,9 +28,9 @@ struct TestCrawl {
                 request: RequestTemplate(parsing: url))
         }
         let crawl = try Crawl(queue: queue, options: options, stop: StopSwitch())
-        let attachment = try await queue.attach(RunnerDescription(pid: 1, workers: options.workers))
-        _ = try await crawl.run(attachment) { _ in }
-        try await queue.detach()
+        let lease = try await queue.attach(RunnerDescription(pid: 1, workers: options.workers))
+        _ = try await crawl.run(lease) { _ in }
+        try await lease.detach()
         let counts = try await queue.counts()
         let faults = try await queue.verify()
         #expect(faults == [])

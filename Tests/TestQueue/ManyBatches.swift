@@ -41,7 +41,7 @@ public enum ManyBatches {
     /// - Parameter jobsPerCommit: As of a run.
     /// - Returns: How long claims and commits took, each in all.
     public static func drain(
-        _ queue: some JobQueue, jobsPerCommit: Int = 5_000
+        _ lease: any RunnerLease, jobsPerCommit: Int = 5_000
     ) async throws -> (claims: Duration, commits: Duration) {
         let clock = ContinuousClock()
         var claims = Duration.zero
@@ -49,7 +49,7 @@ public enum ManyBatches {
         var marks: [Mark] = []
         while true {
             let start = clock.now
-            let segments = try await queue.claim(jobs: 8192)
+            let segments = try await lease.claim(jobs: 8192).segments
             claims += clock.now - start
             for segment in segments {
                 for position in segment.todo.joined() {
@@ -59,7 +59,7 @@ public enum ManyBatches {
             while marks.count >= (segments.isEmpty ? 1 : jobsPerCommit) {
                 let start = clock.now
                 let some = Array(marks.prefix(jobsPerCommit))
-                try await queue.commit(some, heartbeat: Heartbeat(requestsPerSecond: 1))
+                try await lease.commit(some, heartbeat: Heartbeat(requestsPerSecond: 1))
                 commits += clock.now - start
                 marks.removeFirst(some.count)
             }
@@ -68,16 +68,14 @@ public enum ManyBatches {
     }
 
     private static func mark(_ position: Int, _ batch: Batch) -> Mark {
-        let id = batch.range.first + position
+        let id = batch.id(at: position)
         let outcome =
             id % 100 == 1
             ? Outcome(.retrying, status: 503)
             : id % 10 == 2 ? Outcome(.failed, status: 404) : Outcome(.completed, status: 200)
-        var now = timespec()
-        clock_gettime(CLOCK_REALTIME, &now)
         return Mark(
             batchID: batch.id, position: position, attempt: 1, outcome: outcome,
-            notBeforeMicros: (now.tv_sec + 3600) * 1_000_000)
+            wait: .seconds(3600))
     }
 
     struct Failure: Error, CustomStringConvertible {

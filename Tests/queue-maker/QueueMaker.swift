@@ -32,11 +32,11 @@ struct QueueMaker: AsyncParsableCommand {
 
         func run() async throws {
             let queue = try SQLiteQueue(path: path, access: .write)
-            let attachment = try await queue.attach(RunnerDescription(pid: 1, workers: 1))
-            let jobs = attachment.counts.available
+            let lease = try await queue.attach(RunnerDescription(pid: 1, workers: 1))
+            let jobs = lease.attachment.counts.available
             let (claims, commits) = try await ManyBatches.drain(
-                queue, jobsPerCommit: jobsPerCommit)
-            try await queue.detach()
+                lease, jobsPerCommit: jobsPerCommit)
+            try await lease.detach()
             await queue.close()
             let perSecond = Int(Double(jobs) / ((claims + commits) / .seconds(1)))
             print("\(jobs) jobs: claims \(claims), commits \(commits), \(perSecond) jobs/s")

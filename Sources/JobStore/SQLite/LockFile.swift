@@ -17,11 +17,11 @@ struct LockFile: ~Copyable {
     private let path: String
     private let descriptor: Int32
 
-    /// - Throws: `SystemError` when the file cannot be opened or made.
-    init(path: String, readOnly: Bool) throws(SystemError) {
+    /// - Throws: `Errno` when the file cannot be opened or made.
+    init(path: String, readOnly: Bool) throws(Errno) {
         let flags = (readOnly ? O_RDONLY : O_RDWR | O_CREAT) | O_CLOEXEC | O_NOFOLLOW
         let descriptor = open(path, flags, 0o600)
-        guard descriptor >= 0 else { throw SystemError(errno) }
+        guard descriptor >= 0 else { throw Errno(errno) }
         self.path = path
         self.descriptor = descriptor
     }
@@ -31,17 +31,17 @@ struct LockFile: ~Copyable {
     /// Takes a right, waiting up to `patienceMillis`.
     ///
     /// - Returns: Whether this lock file holds the right now.
-    func take(_ right: Right, patienceMillis: Int) throws(SystemError) -> Bool {
+    func take(_ right: Right, patienceMillis: Int) throws(Errno) -> Bool {
         // The kernel knows no timeout for locks; a write transaction lasts about a millisecond.
         var waitedMillis = 0
         while true {
             var lock = request(right, F_WRLCK)
             if fcntl(descriptor, Int32(set_ofd_lock), &lock) == 0 {
-                guard isInPlace else { throw SystemError(ESTALE) }
+                guard isInPlace else { throw Errno(ESTALE) }
                 return true
             }
             guard errno == EAGAIN || errno == EACCES || errno == EINTR else {
-                throw SystemError(errno)
+                throw Errno(errno)
             }
             guard waitedMillis < patienceMillis else { return false }
             usleep(1000)

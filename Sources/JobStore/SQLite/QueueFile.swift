@@ -23,7 +23,7 @@ struct QueueFile {
             guard errno == ENOENT else {
                 throw QueueError(
                     .unreadable,
-                    "the queue \(path) cannot be opened: \(SystemError(errno)); check the path and its permissions"
+                    "the queue \(path) cannot be opened: \(Errno(errno)); check the path and its permissions"
                 )
             }
             guard lstat(path, &status) != 0 else {
@@ -54,7 +54,7 @@ struct QueueFile {
         }
         guard let real = realpath(path, nil) else {
             throw QueueError(
-                .unreadable, "the queue \(path) cannot be opened: \(SystemError(errno))")
+                .unreadable, "the queue \(path) cannot be opened: \(Errno(errno))")
         }
         resolved = String(cString: real)
         free(real)
@@ -101,7 +101,7 @@ struct QueueFile {
     private static let looks = Mutex<[FileID: Int32]>([:])
 
     /// The first 100 bytes of a file; fewer when it is shorter.
-    private static func header(of path: String, _ status: stat) throws(SystemError) -> [UInt8] {
+    private static func header(of path: String, _ status: stat) throws(Errno) -> [UInt8] {
         let id = FileID(device: UInt(status.st_dev), number: UInt(status.st_ino))
         let descriptor = looks.withLock { looks in
             if let known = looks[id] { return known }
@@ -109,10 +109,10 @@ struct QueueFile {
             if descriptor >= 0 { looks[id] = descriptor }
             return descriptor
         }
-        guard descriptor >= 0 else { throw SystemError(errno) }
+        guard descriptor >= 0 else { throw Errno(errno) }
         var bytes = [UInt8](repeating: 0, count: 100)
         let count = pread(descriptor, &bytes, bytes.count, 0)
-        guard count >= 0 else { throw SystemError(errno) }
+        guard count >= 0 else { throw Errno(errno) }
         return Array(bytes[..<count])
     }
 
@@ -154,16 +154,16 @@ struct QueueFile {
             removeDraft(draft)  // of one who was killed
             defer { removeDraft(draft) }
             let descriptor = open(draft, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0o600)
-            guard descriptor >= 0 else { throw SystemError(errno) }
+            guard descriptor >= 0 else { throw Errno(errno) }
             _ = close(descriptor)
             try Migrator.create(at: draft)
-            guard rename(draft, resolved) == 0 else { throw SystemError(errno) }
+            guard rename(draft, resolved) == 0 else { throw Errno(errno) }
             try syncFolder()
         } catch let error as QueueError {
             throw error
         } catch let error as SQLiteError {
             throw error.queueError(at: path)
-        } catch let error as SystemError {
+        } catch let error as Errno {
             throw error.unmakable("the queue \(path)")
         } catch {
             throw QueueError(.io, "the queue \(path) cannot be made: \(error)")
@@ -175,11 +175,11 @@ struct QueueFile {
     }
 
     /// Syncs the folder, which makes a rename in it durable.
-    private func syncFolder() throws(SystemError) {
+    private func syncFolder() throws(Errno) {
         let folder = resolved.lastIndex(of: "/").map { String(resolved[...$0]) } ?? "."
         let descriptor = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
-        guard descriptor >= 0 else { throw SystemError(errno) }
+        guard descriptor >= 0 else { throw Errno(errno) }
         defer { _ = close(descriptor) }
-        guard fsync(descriptor) == 0 else { throw SystemError(errno) }
+        guard fsync(descriptor) == 0 else { throw Errno(errno) }
     }
 }

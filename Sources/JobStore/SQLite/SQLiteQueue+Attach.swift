@@ -1,7 +1,7 @@
 internal import Glibc
 
 extension SQLiteQueue {
-    public func attach(_ runner: RunnerDescription) throws(QueueError) -> Attachment {
+    public func attach(_ runner: RunnerDescription) throws(QueueError) -> any RunnerLease {
         try takeRightToRun(pid: runner.pid)
         do {
             let (rescued, mayRepeat) = try write {
@@ -9,15 +9,19 @@ extension SQLiteQueue {
                 let mayRepeat = try requestsProbablyUnmarked()
                 let rescued = try giveBack()
                 try connection.run("DELETE FROM runner")
-                let now = unixTimeMicros()
+                let now = unixMicros()
                 try connection.run(
                     "INSERT INTO runner (pid, workers, started_at_us, heartbeat_us) VALUES (?, ?, ?, ?)",
                     .int(runner.pid), .int(runner.workers), .int(now), .int(now))
                 runnerID = connection.lastInsertID
                 return (rescued, min(rescued, mayRepeat))
             }
-            return Attachment(
-                rescued: rescued, mayRepeat: mayRepeat, counts: try counts(), output: try output())
+            let counts = try counts()
+            return SQLiteLease(
+                queue: self, runnerID: ourID(),
+                attachment: Attachment(
+                    rescued: rescued, mayRepeat: mayRepeat, retrying: counts.retrying,
+                    counts: counts, site: .only, output: try output(of: .only)))
         } catch {
             runnerID = nil
             lock?.release(.run)
@@ -25,15 +29,28 @@ extension SQLiteQueue {
         }
     }
 
-    public func detach() throws(QueueError) {
+    func detach(_ runner: Int) throws(QueueError) {
+        try check(runner)
         defer {
             runnerID = nil
             lock?.release(.run)
         }
         try write {
             _ = try giveBack()
-            try connection.run("DELETE FROM runner WHERE id = ?", runnerID.map(Value.int) ?? .null)
+            try connection.run("DELETE FROM runner WHERE id = ?", .int(runner))
         }
+    }
+
+    /// - Throws: `.fenced` when the runner is not the one that is attached.
+    func check(_ runner: Int) throws(QueueError) {
+        guard runner == runnerID else { throw fenced("the runner is not attached") }
+    }
+
+    func ourID() -> Int {
+        guard let runnerID else {
+            preconditionFailure("claims and marks are for a runner that has attached")
+        }
+        return runnerID
     }
 
     private func takeRightToRun(pid: Int) throws(QueueError) {
@@ -76,7 +93,7 @@ extension SQLiteQueue {
         while try leased.step() {
             let (batch, first, count) = (leased.int(0), leased.int(1), leased.int(2))
             let todo = leased.int(3)
-            guard first >= 0, 1...Segment.maximumCount ~= count, first <= Int.max - count,
+            guard first >= 0, 1...Segment.countMax ~= count, first <= Int.max - count,
                 0...count ~= todo
             else {
                 throw damaged("batch \(batch) has a segment of \(count) jobs at \(first)")
@@ -93,4 +110,40 @@ extension SQLiteQueue {
         held += try connection.run("UPDATE retry SET runner_id = NULL WHERE runner_id IS NOT NULL")
         return held
     }
+}
+
+/// The hold of this process on a queue in SQLite.
+struct SQLiteLease: RunnerLease {
+    let queue: SQLiteQueue
+    /// The epoch of the runner: its ID in the table `runner`.
+    let runnerID: Int
+    let attachment: Attachment
+
+    func claim(
+        jobs: Int, skipping skipped: Set<Batch.ID>
+    ) async throws(QueueError) -> Claim {
+        try await queue.claim(jobs: jobs, skipping: skipped, for: runnerID)
+    }
+
+    func claimRetries(limit: Int) async throws(QueueError) -> RetryClaim {
+        try await queue.claimRetries(limit: limit, for: runnerID)
+    }
+
+    func keepOutput(
+        _ settings: OutputSettings, _ files: [OutputFile]
+    ) async throws(QueueError) {
+        try await queue.keepOutput(settings, files, for: runnerID)
+    }
+
+    func commit(
+        _ marks: [Mark], _ files: [OutputFile], heartbeat: Heartbeat
+    ) async throws(QueueError) {
+        try await queue.commit(marks, files, heartbeat: heartbeat, for: runnerID)
+    }
+
+    func renew(_ heartbeat: Heartbeat) async throws(QueueError) {
+        try await queue.commit([], [], heartbeat: heartbeat, for: runnerID)
+    }
+
+    func detach() async throws(QueueError) { try await queue.detach(runnerID) }
 }

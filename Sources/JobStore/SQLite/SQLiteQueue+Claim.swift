@@ -1,28 +1,35 @@
 extension SQLiteQueue {
-    public func claim(
-        jobs: Int, skipping skipped: Set<Batch.ID>
-    ) throws(QueueError) -> [Segment] {
+    func claim(
+        jobs: Int, skipping skipped: Set<Batch.ID>, for runner: Int
+    ) throws(QueueError) -> Claim {
+        try check(runner)
         let others = OtherBatches(than: skipped)
         // Looking costs no transaction: at the end of a run there is nothing for seconds on end.
-        guard try read({ try hasAvailable(in: others) }) else { return [] }
+        guard try read({ try hasAvailable(in: others) }) else {
+            // No other runner holds anything: there is none.
+            return Claim(segments: [], next: .finished)
+        }
         return try write {
             var claimed = ClaimedSegments(jobsMin: jobs)
             try claimOpen(in: others, &claimed)
             try claimNew(in: others, &claimed)
-            return claimed.segments
+            return Claim(segments: claimed.segments, next: .now)
         }
     }
 
-    public func claimRetries(dueAt nowMicros: Int, limit: Int) throws(QueueError) -> RetryClaim {
+    func claimRetries(limit: Int, for runner: Int) throws(QueueError) -> RetryClaim {
+        try check(runner)
+        let nowMicros = unixMicros()
+        let aheadMicros = Retry.aheadMax.microseconds
         let due =
-            "runner_id IS NULL AND (not_before_us <= ?1 OR not_before_us > ?1 + \(Retry.maximumWaitMicros))"
+            "runner_id IS NULL AND (not_before_us <= ?1 OR not_before_us > ?1 + \(aheadMicros))"
         // Two looks at the ends of an index: with OR it would be walked while nothing is due.
         let isAnyDue = try read {
             try connection.int(
                 """
                 SELECT (SELECT min(not_before_us) FROM retry WHERE runner_id IS NULL) <= ?1
                     OR (SELECT max(not_before_us) FROM retry WHERE runner_id IS NULL)
-                        > ?1 + \(Retry.maximumWaitMicros)
+                        > ?1 + \(aheadMicros)
                 """, .int(nowMicros)) == 1
         }
         let jobs: [DueRetry] =
@@ -46,7 +53,7 @@ extension SQLiteQueue {
                 return try jobs.map { job in
                     let batch = try batches[job.batch] ?? self.batch(job.batch)
                     batches[job.batch] = batch
-                    guard 0..<batch.range.count ~= job.position, 1..<Int.max ~= job.attempts else {
+                    guard 0..<batch.count ~= job.position, 1..<Int.max ~= job.attempts else {
                         throw damaged(
                             "job \(job.position) of batch \(job.batch) waits after \(job.attempts) attempts"
                         )
@@ -57,7 +64,16 @@ extension SQLiteQueue {
         let next = try read {
             try connection.int("SELECT min(not_before_us) FROM retry WHERE runner_id IS NULL")
         }
-        return RetryClaim(jobs: jobs, nextDueMicros: next.map { max(0, $0) })
+        return RetryClaim(
+            jobs: jobs, nextDue: next.map { Self.wait(until: $0, from: nowMicros) })
+    }
+
+    /// - Returns: The time until a retry is due; none where the retry lies too far ahead, since the
+    ///   clock was set back.
+    private static func wait(until dueMicros: Int, from nowMicros: Int) -> Duration {
+        let (waitMicros, isTooMuch) = dueMicros.subtractingReportingOverflow(nowMicros)
+        let isAhead = isTooMuch || waitMicros > Retry.aheadMax.microseconds
+        return isAhead ? .zero : .microseconds(max(0, waitMicros))
     }
 
     private func hasAvailable(in others: OtherBatches) throws -> Bool {
@@ -80,7 +96,7 @@ extension SQLiteQueue {
         var firsts: [Int] = []
         let open = try connection.prepare(
             """
-            SELECT batch.id, first_id, batch.count, url, batch_id, first, segment.count, outcomes
+            SELECT \(Self.batchColumns), batch_id, first, segment.count, outcomes
             FROM segment LEFT JOIN batch ON batch.id = batch_id
             WHERE todo > 0 AND runner_id IS NULL \(others.condition)
             ORDER BY batch_id, first
@@ -88,8 +104,8 @@ extension SQLiteQueue {
         try open.bind(others.values)
         while !claimed.isEnough, try open.step() {
             let batch = try joinedBatch(in: open, like: claimed.segments.last?.batch)
-            let jobs = try positions(open.int(5), open.int(6), of: batch)
-            let outcomes = open.blob(7)
+            let jobs = try positions(open.int(6), open.int(7), of: batch)
+            let outcomes = open.blob(8)
             let todo = Self.runs(ofZeroIn: outcomes, from: jobs.lowerBound)
             guard outcomes.count == jobs.count, !todo.isEmpty else {
                 throw damaged("jobs \(jobs) of batch \(batch.id) are open, and none is to do")
@@ -110,7 +126,7 @@ extension SQLiteQueue {
         var cuts: [(batch: Batch.ID, span: Range<Int>, count: Int)] = []
         let spans = try connection.prepare(
             """
-            SELECT batch.id, first_id, batch.count, url, batch_id, first, span.count
+            SELECT \(Self.batchColumns), batch_id, first, span.count
             FROM span LEFT JOIN batch ON batch.id = batch_id
             WHERE outcome = 0 \(others.condition)
             ORDER BY batch_id, first
@@ -118,11 +134,11 @@ extension SQLiteQueue {
         try spans.bind(others.values)
         while !claimed.isEnough, try spans.step() {
             let batch = try joinedBatch(in: spans, like: claimed.segments.last?.batch)
-            let span = try positions(spans.int(5), spans.int(6), of: batch)
+            let span = try positions(spans.int(6), spans.int(7), of: batch)
             var end = span.lowerBound
             while !claimed.isEnough && end < span.upperBound {
                 let first = end
-                end = min(span.upperBound, first + Segment.maximumCount)
+                end = min(span.upperBound, first + Segment.countMax)
                 claimed.add(Segment(batch: batch, todo: [first..<end]))
             }
             cuts.append((batch.id, span, end - span.lowerBound))
@@ -150,15 +166,16 @@ extension SQLiteQueue {
         }
     }
 
-    /// Returns the batch that a row was joined with. The first four columns of the row are the
-    /// batch's; the fifth is the batch ID that the join was made by.
+    /// Returns the batch that a row was joined with. The first columns of the row are
+    /// `batchColumns`; the next is the batch ID that the join was made by.
     ///
     /// - Parameter last: The batch of the row before, which is often the same.
     private func joinedBatch(
         in row: borrowing Statement, like last: Batch?
     ) throws(QueueError) -> Batch {
-        if let last, !row.isNull(0), last.id == row.int(4) { return last }
-        guard !row.isNull(0) else { throw unreadable(batch: row.int(4)) }
+        let id = row.int(Self.batchColumnCount)
+        if let last, !row.isNull(0), last.id == id { return last }
+        guard !row.isNull(0) else { throw unreadable(batch: id) }
         return try batch(in: row)
     }
 
@@ -168,18 +185,11 @@ extension SQLiteQueue {
     private func positions(
         _ first: Int, _ count: Int, of batch: Batch
     ) throws(QueueError) -> Range<Int> {
-        guard first >= 0, count >= 1, count <= batch.range.count - first else {
+        guard first >= 0, count >= 1, count <= batch.count - first else {
             throw damaged(
                 "batch \(batch.id) has \(count) jobs at \(first), and it cannot have them")
         }
         return first..<first + count
-    }
-
-    func ourID() -> Int {
-        guard let runnerID else {
-            preconditionFailure("claims and marks are for a runner that has attached")
-        }
-        return runnerID
     }
 
     private static func runs(ofZeroIn outcomes: [UInt8], from first: Int) -> [Range<Int>] {

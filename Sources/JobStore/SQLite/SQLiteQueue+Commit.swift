@@ -1,7 +1,9 @@
 extension SQLiteQueue {
-    public func commit(
-        _ marks: [Mark], _ files: [OutputFile], heartbeat: Heartbeat
+    func commit(
+        _ marks: [Mark], _ files: [OutputFile], heartbeat: Heartbeat, for runner: Int
     ) throws(QueueError) {
+        try check(runner)
+        let nowMicros = unixMicros()
         try write {
             let marks = marks.sorted { ($0.batchID, $0.position) < ($1.batchID, $1.position) }
             var tally = OutcomeCounts()
@@ -10,7 +12,7 @@ extension SQLiteQueue {
             while index < marks.count {
                 var segment = try workingSegment(holding: marks[index])
                 while index < marks.count, segment.holds(marks[index]) {
-                    try apply(marks[index], to: &segment, &tally)
+                    try apply(marks[index], at: nowMicros, to: &segment, &tally)
                     index += 1
                 }
                 try save(segment)
@@ -27,7 +29,7 @@ extension SQLiteQueue {
                 """
                 UPDATE runner SET heartbeat_us = ?, requests_per_s = ?, trouble = ? WHERE id = ?
                 """,
-                .int(unixTimeMicros()), .real(heartbeat.requestsPerSecond),
+                .int(nowMicros), .real(heartbeat.requestsPerSecond),
                 .text(heartbeat.trouble ?? ""), .int(ourID()))
             guard changed == 1 else { throw fenced("its runner is no longer registered") }
         }
@@ -77,7 +79,8 @@ extension SQLiteQueue {
     }
 
     private func apply(
-        _ mark: Mark, to segment: inout WorkingSegment, _ tally: inout OutcomeCounts
+        _ mark: Mark, at nowMicros: Int, to segment: inout WorkingSegment,
+        _ tally: inout OutcomeCounts
     ) throws {
         let offset = mark.position - segment.first
         let old = segment.outcomes[offset]
@@ -94,7 +97,7 @@ extension SQLiteQueue {
             }
             segment.retrying -= 1
         }
-        try moveRetry(mark)
+        try moveRetry(mark, at: nowMicros)
         if mark.outcome.state == .retrying { segment.retrying += 1 }
         segment.outcomes[offset] = new
         tally.add(-1, to: old)
@@ -103,7 +106,7 @@ extension SQLiteQueue {
 
     /// Keeps the row in `retry` in step with the mark, and refuses the mark of a retry when this
     /// runner does not hold the row.
-    private func moveRetry(_ mark: Mark) throws {
+    private func moveRetry(_ mark: Mark, at nowMicros: Int) throws {
         let changed: Int
         switch (mark.outcome.state == .retrying, mark.attempt) {
         case (false, 1):
@@ -111,7 +114,7 @@ extension SQLiteQueue {
         case (true, 1):
             changed = try connection.run(
                 "INSERT INTO retry (batch_id, position, attempts, not_before_us) VALUES (?, ?, 1, ?)",
-                .int(mark.batchID), .int(mark.position), .int(mark.notBeforeMicros))
+                .int(mark.batchID), .int(mark.position), .int(notBefore(mark, nowMicros)))
         case (true, _):
             changed = try connection.run(
                 """
@@ -119,7 +122,7 @@ extension SQLiteQueue {
                 WHERE batch_id = ?1 AND position = ?2 AND runner_id = ?5
                 """,
                 .int(mark.batchID), .int(mark.position), .int(mark.attempt),
-                .int(mark.notBeforeMicros), .int(ourID()))
+                .int(notBefore(mark, nowMicros)), .int(ourID()))
         case (false, _):
             changed = try connection.run(
                 "DELETE FROM retry WHERE batch_id = ? AND position = ? AND runner_id = ?",
@@ -128,6 +131,11 @@ extension SQLiteQueue {
         guard changed == 1 else {
             throw fenced("the retry of job \(mark.position) of batch \(mark.batchID) is not ours")
         }
+    }
+
+    /// The Unix time in µs before which the job of a mark is not tried again.
+    private func notBefore(_ mark: Mark, _ nowMicros: Int) -> Int {
+        nowMicros + min(mark.wait, Retry.waitMax).microseconds
     }
 
     private func save(_ segment: WorkingSegment) throws {
@@ -173,7 +181,7 @@ extension SQLiteQueue {
         }
     }
 
-    private func fenced(_ why: String) -> QueueError {
+    func fenced(_ why: String) -> QueueError {
         QueueError(
             .fenced,
             "a result was refused by the queue \(path): \(why); another runner may have taken over. Nothing is lost: run again"

@@ -7,15 +7,15 @@ extension SQLiteQueue {
         let isLive = isRunLive ?? false
         return try read {
             let total = try jobCount()
-            var run: QueueCounts.LiveRun?
+            var runs: [QueueCounts.LiveRun] = []
             var (held, retriesRunning) = (0, 0)
             if isLive {
-                run = try liveRun()
+                runs = try liveRun().map { [$0] } ?? []
                 // Bounded, so that whatever is in the file adds up to something.
                 held =
                     try connection.int(
                         """
-                        SELECT sum(min(max(todo, 0), \(Segment.maximumCount))) FROM segment
+                        SELECT sum(min(max(todo, 0), \(Segment.countMax))) FROM segment
                         WHERE runner_id IS NOT NULL
                         """) ?? 0
                 retriesRunning =
@@ -24,7 +24,7 @@ extension SQLiteQueue {
             }
             return QueueCounts(
                 total: total, running: held + retriesRunning, retriesRunning: retriesRunning,
-                outcomes: try outcomeGroups(), run: run, isRunKnown: isRunLive != nil)
+                outcomes: try outcomeGroups(), runs: runs, isRunKnown: isRunLive != nil)
         }
     }
 
@@ -46,18 +46,20 @@ extension SQLiteQueue {
         let trouble = try schemaVersion() >= 3 ? "trouble" : "''"
         let statement = try connection.prepare(
             """
-            SELECT pid, workers, started_at_us,
-                heartbeat_us BETWEEN ?1 - 10000000 AND ?1 + 10000000, requests_per_s, \(trouble)
+            SELECT pid, workers, started_at_us, heartbeat_us, requests_per_s, \(trouble)
             FROM runner ORDER BY id DESC LIMIT 1
             """)
+        try statement.bind([])
+        guard try statement.step() else { return nil }
+        let (ageMicros, isTooMuch) = unixMicros().subtractingReportingOverflow(statement.int(3))
         // A rate of more than ten seconds ago is nobody's rate: the run waits for something. One
         // of the future is older than the clock, which was set back.
-        try statement.bind([.int(unixTimeMicros())])
-        guard try statement.step() else { return nil }
-        let isRecent = statement.int(3) == 1
+        let isRecent = !isTooMuch && (-10_000_000...10_000_000).contains(ageMicros)
         let rate = statement.real(4)
         return QueueCounts.LiveRun(
-            pid: statement.int(0), workers: statement.int(1), startedAtMicros: statement.int(2),
+            pid: statement.int(0), host: RunnerDescription.ownHost, workers: statement.int(1),
+            startedAtMicros: statement.int(2),
+            heartbeatAge: .microseconds(isTooMuch ? .max : max(0, ageMicros)),
             requestsPerSecond: isRecent && (0...1e9).contains(rate) ? rate : 0,
             trouble: isRecent && !statement.text(5).isEmpty ? statement.text(5) : nil)
     }

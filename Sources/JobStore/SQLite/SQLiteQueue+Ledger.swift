@@ -7,7 +7,7 @@ extension SQLiteQueue {
 
     private func readPage(from place: LedgerPlace, isLive: Bool) throws -> LedgerPage {
         let batches = try connection.prepare(
-            "SELECT id, first_id, count, url FROM batch WHERE id >= ? ORDER BY id")
+            "SELECT \(Self.batchColumns) FROM batch WHERE id >= ? ORDER BY id")
         try batches.bind([.int(place.batchID)])
         // Both halves come in the order of their keys, so they are merged, not sorted: a page reads
         // no more rows than it holds.
@@ -24,17 +24,17 @@ extension SQLiteQueue {
         while try batches.step() {
             let batch = try batch(in: batches)
             let begin = batch.id == place.batchID ? place.position : 0
-            guard begin < batch.range.count else { continue }
+            guard begin < batch.count else { continue }
             var end = try startOfPiece(holding: begin, in: batch)
             try pieces.bind([.int(batch.id), .int(end)])
-            while end < batch.range.count {
+            while end < batch.count {
                 guard !draft.isFull else {
                     let next = LedgerPlace(batchID: batch.id, position: max(begin, end))
-                    return LedgerPage(runs: draft.runs, next: next)
+                    return LedgerPage(spans: draft.spans, next: next)
                 }
                 let piece = try nextPiece(pieces, in: batch, after: end)
                 end = piece.upperBound
-                let wanted = piece.clamped(to: begin..<batch.range.count)
+                let wanted = piece.clamped(to: begin..<batch.count)
                 if wanted.isEmpty { continue }
                 if pieces.isNull(2) {
                     try unfold(pieces, piece, wanted, of: batch, isLive: isLive, into: &draft)
@@ -44,7 +44,7 @@ extension SQLiteQueue {
                 }
             }
         }
-        return LedgerPage(runs: draft.runs, next: nil)
+        return LedgerPage(spans: draft.spans, next: nil)
     }
 
     /// The start of the last span or segment that begins at `position` or before.
@@ -68,12 +68,12 @@ extension SQLiteQueue {
         _ pieces: borrowing Statement, in batch: Batch, after end: Int
     ) throws -> Range<Int> {
         let hasRow = try pieces.step()
-        let first = hasRow ? pieces.int(0) : batch.range.count
+        let first = hasRow ? pieces.int(0) : batch.count
         guard first <= end else {
             throw damaged("jobs \(end)..<\(first) of batch \(batch.id) are in no span or segment")
         }
         let count = pieces.int(1)
-        guard first == end, count >= 1, count <= batch.range.count - first else {
+        guard first == end, count >= 1, count <= batch.count - first else {
             throw damaged(
                 "batch \(batch.id) has \(count) jobs at \(first), which do not fit their neighbours"
             )
@@ -86,7 +86,7 @@ extension SQLiteQueue {
         _ pieces: borrowing Statement, _ segment: Range<Int>, _ wanted: Range<Int>,
         of batch: Batch, isLive: Bool, into draft: inout PageDraft
     ) throws {
-        guard segment.count <= Segment.maximumCount,
+        guard segment.count <= Segment.countMax,
             let codes = Blob.unpacked(pieces.blob(5), count: segment.count)
         else {
             throw damaged("the outcomes of jobs \(segment) of batch \(batch.id) do not unpack")
@@ -151,30 +151,30 @@ extension SQLiteQueue {
     }
 }
 
-/// The runs of a page while they are gathered; neighbouring runs with the same state and outcome
+/// The spans of a page while they are gathered; neighbouring spans with the same state and outcome
 /// become one.
 private struct PageDraft {
-    private(set) var runs: [LedgerPage.Run] = []
-    /// The number of runs that were added, even if they became one; it bounds the cost of a page.
+    private(set) var spans: [LedgerPage.Span] = []
+    /// The number of spans that were added, even if they became one; it bounds the cost of a page.
     private var added = 0
 
-    /// Whether the page ends after the current span or segment, which adds 4,096 runs at most.
+    /// Whether the page ends after the current span or segment, which adds 4,096 spans at most.
     var isFull: Bool { added >= 4096 }
 
     mutating func add(
         _ batch: Batch, _ positions: Range<Int>, _ state: JobState, _ outcome: Outcome?
     ) {
         added += 1
-        let last = runs.count - 1
-        // Each looked at in place: a copy of a run would count its batch's references.
-        if last >= 0, runs[last].positions.upperBound == positions.lowerBound,
-            runs[last].state == state, runs[last].outcome == outcome,
-            runs[last].batch.id == batch.id
+        let last = spans.count - 1
+        // Each looked at in place: a copy of a span would count its batch's references.
+        if last >= 0, spans[last].positions.upperBound == positions.lowerBound,
+            spans[last].state == state, spans[last].outcome == outcome,
+            spans[last].batch.id == batch.id
         {
-            let positions = runs[last].positions.lowerBound..<positions.upperBound
-            runs[last] = .init(batch: batch, positions: positions, state: state, outcome: outcome)
+            let positions = spans[last].positions.lowerBound..<positions.upperBound
+            spans[last] = .init(batch: batch, positions: positions, state: state, outcome: outcome)
         } else {
-            runs.append(.init(batch: batch, positions: positions, state: state, outcome: outcome))
+            spans.append(.init(batch: batch, positions: positions, state: state, outcome: outcome))
         }
     }
 }

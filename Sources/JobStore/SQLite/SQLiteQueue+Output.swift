@@ -1,5 +1,10 @@
 extension SQLiteQueue {
-    public func output() throws(QueueError) -> QueueOutput { try read { try readOutput() } }
+    public func sites() -> [Site] { [.only] }
+
+    public func output(of site: Site) throws(QueueError) -> QueueOutput {
+        precondition(site == .only, "a queue in SQLite has one site")
+        return try read { try readOutput() }
+    }
 
     func readOutput() throws -> QueueOutput {
         // A queue opened for reading is not migrated.
@@ -38,9 +43,10 @@ extension SQLiteQueue {
         return QueueOutput(settings: settings, files: files, completedBefore: completedBefore)
     }
 
-    public func keepOutput(
-        _ settings: OutputSettings, _ files: [OutputFile]
+    func keepOutput(
+        _ settings: OutputSettings, _ files: [OutputFile], for runner: Int
     ) throws(QueueError) {
+        try check(runner)
         try write {
             // What was completed before stays as it is: the first settings count.
             try connection.run(

@@ -1,5 +1,6 @@
 extension SQLiteQueue {
-    public func verify() throws(QueueError) -> [String] {
+    /// Checks the whole queue in one window: a long look at a file disturbs nobody.
+    public func verify(from place: LedgerPlace) throws(QueueError) -> VerifiedWindow {
         try read {
             var faults = Faults()
             let check = try connection.prepare("PRAGMA integrity_check(20)")
@@ -9,7 +10,7 @@ extension SQLiteQueue {
             }
             try verifyBatches(&faults)
             try verifyLeases(&faults)
-            return faults.sentences
+            return VerifiedWindow(faults: faults.sentences)
         }
     }
 
@@ -110,7 +111,7 @@ extension SQLiteQueue {
     ) throws {
         let jobs = segment.jobs
         // A blob is never longer than what it unpacks to: what is, is not looked at.
-        guard jobs.count <= Segment.maximumCount, walk.pieces.row.byteCount(6) <= jobs.count,
+        guard jobs.count <= Segment.countMax, walk.pieces.row.byteCount(6) <= jobs.count,
             let outcomes = Blob.unpacked(walk.pieces.row.blob(6), count: jobs.count)
         else {
             faults.add("\(name): the outcomes do not unpack")

@@ -33,6 +33,11 @@ public actor SQLiteQueue: JobQueue {
     /// otherwise.
     var runnerID: Int?
     var codes = CodeBook()
+    /// The clock by which retries are due, in Unix time in µs.
+    let unixMicros: @Sendable () -> Int
+
+    nonisolated public var allowsManyRunners: Bool { false }
+    nonisolated public var countsInterval: Duration { .zero }
 
     /// Opens the queue at `path`. Blocks for a few milliseconds, or up to 10 s while the queue is
     /// locked.
@@ -41,6 +46,13 @@ public actor SQLiteQueue: JobQueue {
     ///   `.busy`, `.inUse`, `.full`, `.io`. The file is then as it was before, and at most a lock
     ///   file beside it is new.
     public init(path: String, access: Access) throws(QueueError) {
+        try self.init(path: path, access: access, unixMicros: SystemClock.unixMicros)
+    }
+
+    /// - Parameter unixMicros: The clock by which retries are due, in Unix time in µs.
+    package init(
+        path: String, access: Access, unixMicros: @escaping @Sendable () -> Int
+    ) throws(QueueError) {
         if let number = thread.startFailure {
             throw QueueError(
                 .io,
@@ -84,6 +96,7 @@ public actor SQLiteQueue: JobQueue {
         }
         self.path = path
         self.lock = lock
+        self.unixMicros = unixMicros
         lockPath = file.lockPath
     }
 
@@ -173,11 +186,4 @@ public actor SQLiteQueue: JobQueue {
         default: QueueError(.io, "the queue \(path) gave an error: \(error)")
         }
     }
-}
-
-/// The current Unix time in µs.
-func unixTimeMicros() -> Int {
-    var time = timespec()
-    clock_gettime(CLOCK_REALTIME, &time)
-    return time.tv_sec * 1_000_000 + time.tv_nsec / 1000
 }

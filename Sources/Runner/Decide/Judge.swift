@@ -3,9 +3,9 @@ internal import JobStore
 /// Decides what an attempt's response means for its job. Pure.
 struct Judge: Sendable {
     enum Verdict: Equatable {
-        /// The job is to be marked with this outcome; `notBeforeMicros` (Unix time) counts only
-        /// while the outcome is retrying.
-        case outcome(Outcome, notBeforeMicros: Int)
+        /// The job is to be marked with this outcome; `wait` counts only while the outcome is
+        /// retrying.
+        case outcome(Outcome, wait: Duration)
         /// The job counts as never tried, since the trouble is not the job's.
         case giveBack
     }
@@ -14,7 +14,7 @@ struct Judge: Sendable {
     var retries = 3
     var backoff = Backoff()
     /// The longest `Retry-After` that is honoured, in µs.
-    var longestRetryAfterMicros = Retry.longestWaitMicros
+    var longestRetryAfterMicros = Retry.waitMax.microseconds
 
     /// - Parameter isTripped: Whether the job's host is out of reach at present (`Breaker`); then
     ///   failing to reach the host costs no attempt.
@@ -31,12 +31,12 @@ struct Judge: Sendable {
         case nil:
             let status = UInt16(clamping: response.status)
             if (200..<300).contains(response.status) {
-                return .outcome(Outcome(.completed, status: status), notBeforeMicros: 0)
+                return .outcome(Outcome(.completed, status: status), wait: .zero)
             }
             if Self.isWorthRetrying(response.status) {
                 return retry(Outcome(.retrying, status: status), response, attempt, now, &random)
             }
-            return .outcome(Outcome(.failed, status: status), notBeforeMicros: 0)
+            return .outcome(Outcome(.failed, status: status), wait: .zero)
         case .cancelled, .unkept:
             return .giveBack
         case .local:
@@ -49,11 +49,11 @@ struct Judge: Sendable {
                 return .giveBack
             case .tls, .tooLarge, .redirects, .badURL:
                 // The next attempt would end the same.
-                return .outcome(Outcome(.failed, reason), notBeforeMicros: 0)
+                return .outcome(Outcome(.failed, reason), wait: .zero)
             case .dns
             where response.isNameUnknown && (!job.batch.hasOneHost || response.redirects > 0):
                 // Of one name among many it is an answer.
-                return .outcome(Outcome(.failed, reason), notBeforeMicros: 0)
+                return .outcome(Outcome(.failed, reason), wait: .zero)
             case .dns, .connect:
                 if mayGiveBack { return .giveBack }
                 return retry(Outcome(.retrying, reason), response, attempt, now, &random)
@@ -76,13 +76,13 @@ struct Judge: Sendable {
         _ random: inout some RandomNumberGenerator
     ) -> Verdict {
         guard attempt <= retries else {
-            return .outcome(outcome.becoming(.failed), notBeforeMicros: 0)
+            return .outcome(outcome.becoming(.failed), wait: .zero)
         }
         // libcurl 7.88 reports a date in the past as a negative number.
         let askedMicros = min(max(0, response.retryAfterSeconds), 1 << 32) * 1_000_000
         let waitMicros = max(
             min(askedMicros, longestRetryAfterMicros),
             backoff.waitMicros(afterAttempt: attempt, using: &random))
-        return .outcome(outcome, notBeforeMicros: now.wallMicros + waitMicros)
+        return .outcome(outcome, wait: .microseconds(waitMicros))
     }
 }

@@ -7,16 +7,16 @@ final class Feed: Sendable {
     private let batches = Mutex<[Batch.ID: RunningBatch]>([:])
     private let bell = Doorbell()
     private let wakeLoops: @Sendable () -> Void
-    private let queue: any JobQueue
+    private let lease: any RunnerLease
     private let patience: Patience
 
     /// - Parameter wakeLoops: Called when loops that had too few jobs may ask again; must not
     ///   block.
     init(
-        queue: any JobQueue, state: JobFeed, patience: Patience,
+        lease: any RunnerLease, state: JobFeed, patience: Patience,
         wakeLoops: @escaping @Sendable () -> Void
     ) {
-        self.queue = queue
+        self.lease = lease
         self.patience = patience
         self.state = Mutex(state)
         self.wakeLoops = wakeLoops
@@ -37,17 +37,18 @@ final class Feed: Sendable {
             if let giveUpMicros, now.monotonicMicros >= giveUpMicros { return true }
             switch need {
             case .jobs(let count, let skipped):
-                let segments = try await patience.whileBusy { () async throws(QueueError) in
-                    try await queue.claim(jobs: count, skipping: skipped)
+                let claim = try await patience.whileBusy { () async throws(QueueError) in
+                    try await lease.claim(jobs: count, skipping: skipped)
                 }
                 let after = Now.read()
-                state.withLock { $0.add(segments, running, at: after) }
-                if !segments.isEmpty { wakeLoops() }
+                state.withLock { $0.add(claim, running, at: after) }
+                if !claim.segments.isEmpty { wakeLoops() }
             case .retries(let limit):
                 let claim = try await patience.whileBusy { () async throws(QueueError) in
-                    try await queue.claimRetries(dueAt: now.wallMicros, limit: limit)
+                    try await lease.claimRetries(limit: limit)
                 }
-                state.withLock { $0.add(claim, running) }
+                let after = Now.read()
+                state.withLock { $0.add(claim, running, at: after) }
                 if !claim.jobs.isEmpty { wakeLoops() }
             case .wait(let untilMicros):
                 // A pause that is over lets loops ask again; while it lasts they would ask in vain.
@@ -116,9 +117,11 @@ final class Feed: Sendable {
         return standing
     }
 
+    /// Takes in marks that were committed just now.
     func marked(_ marks: [Mark], bytes: Int = 0) {
+        let now = Now.read()
         let isStarved = state.withLock { state in
-            state.marked(marks, bytes: bytes)
+            state.marked(marks, bytes: bytes, at: now)
             return state.isStarved
         }
         bell.ring()
@@ -135,6 +138,8 @@ final class Feed: Sendable {
     /// Bytes of output that wait for their commit.
     var unmarkedBytes: Int { state.withLock { $0.unmarkedBytes } }
 
+    /// The final outcomes that this run has committed.
+    var committed: [Outcome: Int] { state.withLock(\.committed).totals }
     /// Requests in flight, for display.
     var inFlight: Int { state.withLock { $0.inFlight } }
     /// Outages at present, the longest-lasting first.
@@ -144,9 +149,9 @@ final class Feed: Sendable {
     var stall: JobFeed.Outage? {
         state.withLock { $0.stalledSinceMicros == nil ? nil : $0.outages.first }
     }
-    /// The Unix time in µs when the next retry is due; `nil` unless the run does nothing but wait
-    /// for that retry.
-    var waitingUntilMicros: Int? { state.withLock { $0.waitingUntilWallMicros } }
+    /// The time in µs on the monotonic clock when the next retry is due; `nil` unless the run does
+    /// nothing but wait for that retry.
+    var waitingUntilMicros: Int? { state.withLock { $0.waitingUntilMicros } }
 
     private func running(_ batch: Batch) -> RunningBatch {
         batches.withLock { batches in

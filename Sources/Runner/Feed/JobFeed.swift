@@ -8,7 +8,7 @@ internal import JobStore
 struct JobFeed {
     struct Limits {
         /// Claim when fewer jobs than this are ready.
-        var ready = 2 * Segment.maximumCount
+        var ready = 2 * Segment.countMax
         /// Claim no more while jobs of this many batches wait for hosts that are out of reach.
         var heldBatches = 20_000
         /// The most requests in flight to hosts out of reach, while other hosts have jobs ready.
@@ -21,8 +21,11 @@ struct JobFeed {
         var retrying = 100_000
         /// The time in µs for which an empty queue is not asked again.
         var dryMicros = 1_000_000
-        /// The longest time in µs between two looks at the clock while a retry waits.
-        var longestWaitMicros = 60_000_000
+        /// The longest time in µs for which the queue is not asked for retries while one waits: the
+        /// queue's clock may be set.
+        var retryLookMicros = 60_000_000
+        /// The shortest time in µs after which a queue that said to ask again is asked.
+        var askAgainMicrosMin = 10_000
     }
 
     enum Need: Equatable {
@@ -80,13 +83,27 @@ struct JobFeed {
     private(set) var unmarked = 0
     /// Bytes of output that belong to the attempts in `unmarked`.
     private(set) var unmarkedBytes = 0
-    /// Rows in the table of retries.
+    /// Jobs that wait for a retry which this runner may be handed, those it has leased included.
     private(set) var retrying: Int
-    /// The rows in the table of retries that this run has leased.
+    /// The retries that this run has leased.
     private var retriesHeld = 0
-    private var nextRetryWallMicros: Int?
+    /// The next retry that waits; `nil` when none is known to wait.
+    private var nextRetry: NextRetry?
+    /// The time in µs on the monotonic clock before which the queue, which was found empty, is not
+    /// asked for jobs unless there is nothing else to do.
     private var dryUntilMicros = 0
+    /// The time in µs on the monotonic clock before which the queue said not to ask for jobs.
+    private var askAgainMicros = 0
     private var wasDryWhileIdle = false
+
+    /// A retry that waits; times are in µs on the monotonic clock.
+    private struct NextRetry {
+        var dueMicros: Int
+        /// When the queue is asked, due or not.
+        var lookMicros: Int
+    }
+    /// The final outcomes that this run has committed.
+    private(set) var committed = OutcomeTally()
     /// Whether the claim that was last asked for leaves batches out.
     private var isSkipping = false
     /// Whether the last request for jobs got fewer than it asked for.
@@ -101,7 +118,7 @@ struct JobFeed {
     init(limits: Limits = Limits(), retrying: Int) {
         self.limits = limits
         self.retrying = retrying
-        nextRetryWallMicros = retrying > 0 ? 0 : nil
+        nextRetry = retrying > 0 ? NextRetry(dueMicros: 0, lookMicros: 0) : nil
     }
 
     private var isIdle: Bool { ready == 0 && inFlight == 0 && unmarked == 0 && retrying == 0 }
@@ -121,13 +138,15 @@ struct JobFeed {
         }
         // Whatever else is ready: a retry that is due has waited already.
         if let wait = retryWaitMicros(at: now), wait <= 0 {
-            nextRetryWallMicros = nil  // the claim tells, and marks made meanwhile
-            return .retries(Segment.maximumCount)
+            nextRetry = nil  // the claim tells, and marks made meanwhile
+            return .retries(Segment.countMax)
         }
-        if mayClaim, now.monotonicMicros >= dryUntilMicros || isIdle {
+        if mayClaim, now.monotonicMicros >= askAgainMicros,
+            now.monotonicMicros >= dryUntilMicros || isIdle
+        {
             let skipped = skipped
             isSkipping = !skipped.isEmpty
-            return .jobs(max(limits.ready - open, Segment.maximumCount), skipping: skipped)
+            return .jobs(max(limits.ready - open, Segment.countMax), skipping: skipped)
         }
         return .wait(untilMicros: nextLook(at: now))
     }
@@ -148,27 +167,31 @@ struct JobFeed {
         retrying < limits.retrying && open < limits.ready && held.batches < limits.heldBatches
     }
 
-    /// The time in µs until the next retry is due; `nil` when none waits or too many are due
-    /// already.
+    /// The time in µs until the queue is asked for retries; `nil` when none waits or too many are
+    /// due already.
     private func retryWaitMicros(at now: Now) -> Int? {
-        guard let next = nextRetryWallMicros, retrying > retriesHeld,
-            all.due - held.due < limits.ready
-        else {
+        guard let next = nextRetry, retrying > retriesHeld, all.due - held.due < limits.ready else {
             return nil
         }
-        let wait = next - now.wallMicros
-        // Further ahead than any wait: the wall clock was set back, and the queue counts it as due.
-        return wait > Retry.maximumWaitMicros ? 0 : wait
+        return min(next.dueMicros, next.lookMicros) - now.monotonicMicros
+    }
+
+    /// Takes in that a retry is due after `waitMicros`.
+    private mutating func noteRetry(afterMicros waitMicros: Int, at now: Now) {
+        let dueMicros = now.monotonicMicros + waitMicros
+        guard let next = nextRetry else {
+            nextRetry = NextRetry(
+                dueMicros: dueMicros, lookMicros: now.monotonicMicros + limits.retryLookMicros)
+            return
+        }
+        nextRetry?.dueMicros = min(next.dueMicros, dueMicros)
     }
 
     private func nextLook(at now: Now) -> Int? {
         var next: Int?
         func look(atMicros time: Int) { next = min(next ?? .max, time) }
-        if mayClaim { look(atMicros: max(dryUntilMicros, now.monotonicMicros)) }
-        if let retry = retryWaitMicros(at: now) {
-            // Looked at again in between, since a wall clock may jump.
-            look(atMicros: now.monotonicMicros + min(retry, limits.longestWaitMicros))
-        }
+        if mayClaim { look(atMicros: max(dryUntilMicros, askAgainMicros, now.monotonicMicros)) }
+        if let wait = retryWaitMicros(at: now) { look(atMicros: now.monotonicMicros + wait) }
         // One that is due waits for nothing but a worker that asks.
         if !tripped.isEmpty, probeMicros != .max, probeMicros > now.monotonicMicros {
             look(atMicros: probeMicros)
@@ -184,8 +207,8 @@ struct JobFeed {
         return !tripped.isEmpty && now.monotonicMicros >= probeMicros
     }
 
-    mutating func add(_ segments: [Segment], _ batch: (Batch) -> RunningBatch, at now: Now) {
-        for segment in segments {
+    mutating func add(_ claim: Claim, _ batch: (Batch) -> RunningBatch, at now: Now) {
+        for segment in claim.segments {
             let running = batch(segment.batch)
             for run in segment.todo {
                 let run = JobRun(
@@ -193,12 +216,20 @@ struct JobFeed {
                 withLane(of: running) { $0.add(fresh: run) }
             }
         }
+        let isDry = claim.segments.isEmpty
         // What was left out may have come in reach, and have ended, while the queue was asked.
-        wasDryWhileIdle = segments.isEmpty && isIdle && !isSkipping
-        dryUntilMicros = segments.isEmpty ? now.monotonicMicros + limits.dryMicros : 0
+        wasDryWhileIdle = isDry && claim.next == .finished && isIdle && !isSkipping
+        dryUntilMicros = isDry ? now.monotonicMicros + limits.dryMicros : 0
+        switch claim.next {
+        case .finished: askAgainMicros = 0
+        case .now: askAgainMicros = isDry ? now.monotonicMicros + limits.askAgainMicrosMin : 0
+        case .after(let wait):
+            askAgainMicros =
+                now.monotonicMicros + max(wait.microseconds, limits.askAgainMicrosMin)
+        }
     }
 
-    mutating func add(_ claim: RetryClaim, _ batch: (Batch) -> RunningBatch) {
+    mutating func add(_ claim: RetryClaim, _ batch: (Batch) -> RunningBatch, at now: Now) {
         for retry in claim.jobs {
             let running = batch(retry.batch)
             let run = JobRun(
@@ -206,8 +237,9 @@ struct JobFeed {
             withLane(of: running) { $0.add(due: run) }
         }
         retriesHeld += claim.jobs.count
-        if let next = claim.nextDueMicros {
-            nextRetryWallMicros = min(nextRetryWallMicros ?? .max, next)
+        if let next = claim.nextDue {
+            let least = claim.jobs.isEmpty ? limits.askAgainMicrosMin : 0
+            noteRetry(afterMicros: max(next.microseconds, least), at: now)
         }
     }
 
@@ -330,20 +362,21 @@ struct JobFeed {
         if !machine.isTripped { localError = nil }
     }
 
-    /// Takes in committed marks.
+    /// Takes in marks that were committed just now.
     ///
     /// - Parameter bytes: Bytes of output that belong to the marks.
-    mutating func marked(_ marks: [Mark], bytes: Int = 0) {
+    mutating func marked(_ marks: [Mark], bytes: Int = 0, at now: Now) {
         unmarked -= marks.count
         unmarkedBytes -= bytes
         for mark in marks {
+            committed.add(mark)
             if mark.attempt > 1 {
                 retrying -= 1
                 retriesHeld -= 1
             }
             if mark.outcome.state == .retrying {
                 retrying += 1
-                nextRetryWallMicros = min(nextRetryWallMicros ?? .max, mark.notBeforeMicros)
+                noteRetry(afterMicros: mark.wait.microseconds, at: now)
             }
         }
     }
@@ -387,9 +420,9 @@ struct JobFeed {
         return outages.sorted { $0.sinceMicros < $1.sinceMicros }
     }
 
-    /// The wall-clock time in µs when the next retry is due; `nil` unless the run does nothing but
-    /// wait for that retry.
-    var waitingUntilWallMicros: Int? {
-        ready == 0 && inFlight == 0 && retrying > 0 ? nextRetryWallMicros : nil
+    /// The time in µs on the monotonic clock when the next retry is due; `nil` unless the run does
+    /// nothing but wait for that retry.
+    var waitingUntilMicros: Int? {
+        ready == 0 && inFlight == 0 && retrying > 0 ? nextRetry?.dueMicros : nil
     }
 }

@@ -1,4 +1,5 @@
 internal import Glibc
+internal import JobStore
 
 /// The parts of a response that are kept while it comes: its head and its body.
 ///

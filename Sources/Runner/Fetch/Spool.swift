@@ -1,4 +1,5 @@
 internal import Glibc
+internal import JobStore
 internal import Synchronization
 
 /// A temporary file for heads and bodies that are not to be held in memory. It has no name, so that

@@ -1,4 +1,5 @@
 internal import Glibc
+internal import JobStore
 
 /// The bytes of a body or a head. They are in memory while they are few and the run's budget allows
 /// it, else in the run's spool.

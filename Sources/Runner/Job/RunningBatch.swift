@@ -31,18 +31,21 @@ final class RunningBatch: Sendable {
 
     init(_ batch: Batch) {
         id = batch.id
-        firstID = batch.range.first
-        url = IDText(batch.request.parts.map { Array($0.utf8) })
+        let template: RequestTemplate
+        switch batch.source {
+        case .range(let range, let request): (firstID, template) = (range.first, request)
+        }
+        url = IDText(template.parts.map { Array($0.utf8) })
         jsonURL = IDText(
-            batch.request.parts.map { part in
+            template.parts.map { part in
                 var escaped: [UInt8] = []
                 escaped.append(json: part.utf8)
                 return escaped
             })
-        target = Self.target(batch.request.parts.map { Array($0.utf8) })
-        isHTTPS = batch.request.url.lowercased().hasPrefix("https:")
-        hasOneHost = batch.request.hasOneHost
-        host = batch.request.origin
+        target = Self.target(template.parts.map { Array($0.utf8) })
+        isHTTPS = template.url.lowercased().hasPrefix("https:")
+        hasOneHost = template.hasOneHost
+        host = template.origin
         var hasher = Hasher()
         hasher.combine(host)
         if !hasOneHost { hasher.combine(batch.id) }

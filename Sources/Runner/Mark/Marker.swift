@@ -11,7 +11,7 @@ final class Marker: Sendable {
 
     private let state = Mutex(State())
     private let bell = Doorbell()
-    private let queue: any JobQueue
+    private let lease: any RunnerLease
     private let feed: Feed
     private let patience: Patience
     private let writer: OutputWriter?
@@ -24,10 +24,10 @@ final class Marker: Sendable {
     ///   - writer: The writer of the output; `nil` when nothing is kept.
     ///   - afterCommit: Called after each commit.
     init(
-        queue: any JobQueue, feed: Feed, patience: Patience, writer: OutputWriter? = nil,
+        lease: any RunnerLease, feed: Feed, patience: Patience, writer: OutputWriter? = nil,
         afterCommit: @escaping @Sendable () -> Void = {}
     ) {
-        self.queue = queue
+        self.lease = lease
         self.feed = feed
         self.patience = patience
         self.writer = writer
@@ -93,9 +93,8 @@ final class Marker: Sendable {
         guard let trouble = feed.stall, now.monotonicMicros >= nextBeatMicros else { return }
         nextBeatMicros = now.monotonicMicros + Self.beatMicros
         try await patience.whileBusy { () async throws(QueueError) in
-            try await queue.commit(
-                [],
-                heartbeat: Heartbeat(
+            try await lease.renew(
+                Heartbeat(
                     requestsPerSecond: rate.perSecond(at: now),
                     trouble: Trouble(trouble, at: now).sentence))
         }
@@ -110,7 +109,7 @@ final class Marker: Sendable {
         rate.add(marks.count, at: now)
         let heartbeat = Heartbeat(requestsPerSecond: rate.perSecond(at: now))
         try await patience.whileBusy { () async throws(QueueError) in
-            try await queue.commit(marks, files, heartbeat: heartbeat)
+            try await lease.commit(marks, files, heartbeat: heartbeat)
         }
         feed.marked(marks, bytes: bytes)
     }

@@ -13,7 +13,7 @@ public struct CrawlOptions: Sendable {
     public var fetch = FetchOptions()
     /// The longest `Retry-After` that is honoured. The default is also the longest wait that the
     /// queue allows.
-    public var longestRetryAfter: Duration = .microseconds(Retry.longestWaitMicros)
+    public var longestRetryAfter: Duration = Retry.waitMax
     /// The waits between attempts.
     var backoff = Backoff()
     /// The room to leave free on disks; the run stops before it takes that room.

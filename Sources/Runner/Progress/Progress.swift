@@ -3,7 +3,8 @@ public import JobStore
 
 /// The state of a run at one moment.
 public struct Progress: Sendable {
-    /// The counts of the queue, as committed.
+    /// The counts of the queue, as committed. Between two looks at the queue's totals
+    /// (`JobLedger.countsInterval`), those of the last look and what this run has finished since.
     public let counts: QueueCounts
     /// Jobs finished per second, over the last few seconds (`rateNow`) and since the start
     /// (`rateAverage`).
@@ -30,19 +31,35 @@ struct ProgressWatch {
     private let doneAtStart: Int
     private var lastDone = 0
     private var rate: RateMeter
+    /// The queue's totals when they were asked for last, and what this run had committed then.
+    private var known: (counts: QueueCounts, committed: [Outcome: Int])
+    private var nextAskMicros = 0
 
-    init(queue: any JobQueue, feed: Feed, doneAtStart: Int) {
+    init(queue: any JobQueue, feed: Feed, countsAtStart: QueueCounts) {
         self.queue = queue
         self.feed = feed
-        self.doneAtStart = doneAtStart
+        doneAtStart = countsAtStart.completed + countsAtStart.failed
         lastDone = doneAtStart
+        known = (countsAtStart, [:])
         let now = Now.read()
         startMicros = now.monotonicMicros
+        nextAskMicros = now.monotonicMicros + queue.countsInterval.microseconds
         rate = RateMeter(at: now)
     }
 
+    private mutating func counts() async throws(QueueError) -> QueueCounts {
+        let committed = feed.committed
+        let now = Now.read()
+        guard now.monotonicMicros < nextAskMicros else {
+            nextAskMicros = now.monotonicMicros + queue.countsInterval.microseconds
+            known = (try await queue.counts(), committed)
+            return known.counts
+        }
+        return known.counts.adding(committed.merging(known.committed, uniquingKeysWith: -))
+    }
+
     mutating func look() async throws(QueueError) -> Progress {
-        let counts = try await queue.counts()
+        let counts = try await counts()
         let now = Now.read()
         let done = counts.completed + counts.failed
         rate.add(done - lastDone, at: now)
@@ -57,7 +74,9 @@ struct ProgressWatch {
             elapsed: .microseconds(elapsedMicros), inFlight: feed.inFlight,
             residentBytes: MachineLimits.residentBytes,
             troubles: feed.outages.map { Trouble($0, at: now) },
-            waitingUntilMicros: feed.waitingUntilMicros)
+            waitingUntilMicros: feed.waitingUntilMicros.map {
+                now.wallMicros + $0 - now.monotonicMicros
+            })
     }
 }
 

@@ -1,4 +1,5 @@
 internal import Glibc
+internal import JobStore
 
 /// The folders of the format `files`, from `bodies` on. They are made as needed, and the last few
 /// are kept open.

@@ -49,17 +49,15 @@ public struct Sink: Sendable {
     /// remembers.
     ///
     /// - Parameters:
-    ///   - attachment: The facts that the queue told the run when it attached, those about its
-    ///     output included.
+    ///   - lease: The hold on the queue that this process got when it attached.
     ///   - crawl: The options of the run.
     /// - Returns: `nil` when no output is asked for and the queue remembers none.
     /// - Throws: `SinkError` when the folder is not as the queue knows it; then nothing in the
     ///   folder was changed. `QueueError` when the queue fails.
     public static func open(
-        _ options: OutputOptions, for attachment: Attachment, in queue: any JobQueue,
-        _ crawl: CrawlOptions
+        _ options: OutputOptions, for lease: any RunnerLease, _ crawl: CrawlOptions
     ) async throws -> Sink? {
-        let found = attachment.output
+        let found = lease.attachment.output
         guard options.asksForOutput || found.settings != nil else { return nil }
         var plan = try OutputPlan(
             options, found: found, at: found.settings?.place(from: options.queueFolder))
@@ -67,13 +65,13 @@ public struct Sink: Sendable {
         try plan.settle(in: folder)
         // Recorded before anything is made, so that no kill leaves a file that the queue does not
         // know.
-        try await queue.keepOutput(plan.settings, plan.changed)
+        try await lease.keepOutput(plan.settings, plan.changed)
         try folder.claim(as: plan.settings.identity)
         let current = try plan.isCurrentThere ? folder.open(plan.current) : nil
         var notes = plan.notes
-        if found.settings == nil, attachment.counts.completed > 0 {
+        if found.settings == nil, lease.attachment.counts.completed > 0 {
             notes.append(
-                "\(attachment.counts.completed) jobs were completed before there was an output, and are not in it"
+                "\(lease.attachment.counts.completed) jobs were completed before there was an output, and are not in it"
             )
         }
         let request = RequestHead(

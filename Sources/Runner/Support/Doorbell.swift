@@ -1,3 +1,4 @@
+internal import JobStore
 internal import Synchronization
 
 /// Wakes the one task that waits for something to do. A ring before the task waits is not lost.

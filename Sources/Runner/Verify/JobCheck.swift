@@ -5,7 +5,8 @@ struct JobCheck {
     private let ledger: any JobLedger
     private var completed = SeenJobs()
     private var failed = SeenJobs()
-    private var ranges: [Batch.ID: JobRange] = [:]
+    /// The IDs of the batches that records are about.
+    private var idsOfBatches: [Batch.ID: Range<Int>] = [:]
     /// The reason why the queue does not tell the states of jobs; `nil` when it does. If there is
     /// one, records are only counted.
     private(set) var damage: QueueError?
@@ -74,12 +75,12 @@ struct JobCheck {
     /// Learns the window of a record, then looks at the record again.
     private mutating func lookUp(_ record: JobRecord) async throws(QueueError) -> SeenJobs.Sight {
         // What is of no job must not make windows: there would be no bound on them.
-        guard let range = try await range(of: record.batchID), range.ids.contains(record.id) else {
+        guard let ids = try await ids(of: record.batchID), ids.contains(record.id) else {
             return .wrong
         }
         let window = SeenJobs.WindowID(batchID: record.batchID, holding: record.id)
         let state = record.isCompleted ? JobState.completed : .failed
-        let standing = try await standing(of: window, in: range, for: state)
+        let standing = try await standing(of: window, in: ids, for: state)
         if record.isCompleted {
             completed.learn(window, standing)
         } else {
@@ -103,13 +104,14 @@ struct JobCheck {
         var place: LedgerPlace? = .start
         while let here = place {
             let page = try await ledger.page(from: here)
-            for run in page.runs where run.state == .completed {
-                var id = run.ids.lowerBound
-                while id < run.ids.upperBound {
-                    let window = SeenJobs.WindowID(batchID: run.batch.id, holding: id)
+            for span in page.spans where span.state == .completed {
+                var id = span.ids.lowerBound
+                while id < span.ids.upperBound {
+                    let window = SeenJobs.WindowID(batchID: span.batch.id, holding: id)
                     if !completed.knows(window) {
                         let standing = try await standing(
-                            of: window, in: run.batch.range, for: .completed)
+                            of: window, in: span.batch.ids(of: 0..<span.batch.count),
+                            for: .completed)
                         completed.learn(window, standing)
                     }
                     id = window.ids.upperBound
@@ -123,23 +125,23 @@ struct JobCheck {
 
     /// Reads the states of the jobs of a window.
     private func standing(
-        of window: SeenJobs.WindowID, in range: JobRange, for state: JobState
+        of window: SeenJobs.WindowID, in idsOfBatch: Range<Int>, for state: JobState
     ) async throws(QueueError) -> SeenJobs.Standing {
         var standing = SeenJobs.Standing()
-        let ids = window.ids.clamped(to: range.ids)
+        let ids = window.ids.clamped(to: idsOfBatch)
         var place: LedgerPlace? = LedgerPlace(
-            batchID: window.batchID, position: ids.lowerBound - range.first)
+            batchID: window.batchID, position: ids.lowerBound - idsOfBatch.lowerBound)
         while let here = place {
             let page = try await ledger.page(from: here)
-            for run in page.runs {
-                guard run.batch.id == window.batchID, run.ids.lowerBound < ids.upperBound else {
+            for span in page.spans {
+                guard span.batch.id == window.batchID, span.ids.lowerBound < ids.upperBound else {
                     return standing
                 }
-                let ids = run.ids.clamped(to: ids)
-                if run.state == state {
+                let ids = span.ids.clamped(to: ids)
+                if span.state == state {
                     let first = window.ids.lowerBound
                     standing.members.insert(ids.lowerBound - first..<ids.upperBound - first)
-                } else if run.state != .completed, run.state != .failed {
+                } else if span.state != .completed, span.state != .failed {
                     standing.isFinal = false
                 }
             }
@@ -149,15 +151,12 @@ struct JobCheck {
     }
 
     /// - Returns: `nil` when there is no such batch.
-    private mutating func range(of batchID: Batch.ID) async throws(QueueError) -> JobRange? {
-        if let known = ranges[batchID] { return known }
+    private mutating func ids(of batchID: Batch.ID) async throws(QueueError) -> Range<Int>? {
+        if let known = idsOfBatches[batchID] { return known }
         let page = try await ledger.page(from: LedgerPlace(batchID: batchID, position: 0))
-        guard let batch = page.runs.first?.batch, batch.id == batchID else { return nil }
-        ranges[batchID] = batch.range
-        return batch.range
+        guard let batch = page.spans.first?.batch, batch.id == batchID else { return nil }
+        let ids = batch.ids(of: 0..<batch.count)
+        idsOfBatches[batchID] = ids
+        return ids
     }
-}
-
-extension JobRange {
-    fileprivate var ids: Range<Int> { first..<first + count }
 }

@@ -15,12 +15,21 @@ public import JobStore
 /// - The folder is listed first, and compared with the files that the queue records last.
 public struct OutputAudit: Sendable {
     private let ledger: any JobLedger
-    private let givenFolder: String?
+    private let folders: [Site: String]
 
-    /// - Parameter folder: Where the output is now; `nil` for where the queue has it.
-    public init(ledger: any JobLedger, folder: String?) {
+    /// - Parameter folders: Where the outputs of sites are now; the others are where the queue has
+    ///   them.
+    public init(ledger: any JobLedger, folders: [Site: String] = [:]) {
         self.ledger = ledger
-        givenFolder = folder
+        self.folders = folders
+    }
+
+    /// The output of a site while it is checked.
+    private struct AuditedSite {
+        let site: Site
+        let folder: AuditedFolder
+        /// The output when its files were read first.
+        let first: QueueOutput
     }
 
     /// Checks everything. Memory grows only with jobs whose records are out of order (`SeenJobs`).
@@ -32,37 +41,55 @@ public struct OutputAudit: Sendable {
     public func run() async throws(QueueError) -> AuditReport {
         var report = AuditReport()
         report.blame(.queue, try await ledger.verify(), more: "more faults of the queue")
-        let recorded = try await ledger.output().settings?.folder
-        guard let path = givenFolder ?? recorded else {
+        let sites = try await openSites()
+        guard !sites.isEmpty else {
             report.note("the queue keeps no responses: it was checked alone")
             return report
         }
         report.hasOutput = true
-        let folder = AuditedFolder(path: path)
         var jobs = JobCheck(ledger)
-
-        let first = try await ledger.output()
-        for file in first.files {
-            try await folder.read(file, since: nil, first.settings, &jobs, &report)
+        for site in sites {
+            for file in site.first.files {
+                try await site.folder.read(file, since: nil, site.first.settings, &jobs, &report)
+            }
         }
         try await jobs.learnTheRest()
 
         let counts = try await ledger.counts()
-        let isLive = counts.run != nil || !counts.isRunKnown
-        let last = try await ledger.output()
+        let isLive = !counts.runs.isEmpty || !counts.isRunKnown
         jobs.beginPass()
-        let known = Dictionary(first.files.map { ($0.id, $0) }) { $1 }
-        for file in last.files where file != known[file.id] {
-            try await folder.read(file, since: known[file.id], last.settings, &jobs, &report)
+        var completedBefore = 0
+        for site in sites {
+            let last = try await ledger.output(of: site.site)
+            let known = Dictionary(site.first.files.map { ($0.id, $0) }) { $1 }
+            for file in last.files where file != known[file.id] {
+                try await site.folder.read(
+                    file, since: known[file.id], last.settings, &jobs, &report)
+            }
+            site.folder.close(last, isLive: isLive, &report)
+            completedBefore += last.completedBefore
         }
-        folder.close(last, isLive: isLive, &report)
-        Self.judge(jobs, last, &report)
+        Self.judge(jobs, completedBefore: completedBefore, &report)
         return report
+    }
+
+    /// Lists the folders of all sites, and only then asks what the queue has recorded of each.
+    private func openSites() async throws(QueueError) -> [AuditedSite] {
+        var opened: [AuditedSite] = []
+        for site in try await ledger.sites() {
+            let recorded = try await ledger.output(of: site).settings?.folder
+            guard let path = folders[site] ?? recorded else { continue }
+            let folder = AuditedFolder(path: path)
+            opened.append(
+                AuditedSite(
+                    site: site, folder: folder, first: try await ledger.output(of: site)))
+        }
+        return opened
     }
 
     /// Reports where the records do not agree with the queue.
     private static func judge(
-        _ jobs: JobCheck, _ output: QueueOutput, _ report: inout AuditReport
+        _ jobs: JobCheck, completedBefore before: Int, _ report: inout AuditReport
     ) {
         if let damage = jobs.damage {
             // Most of what follows would be wrong.
@@ -81,7 +108,6 @@ public struct OutputAudit: Sendable {
                 "records of jobs that are not completed, or not failed where they say so (\(wrong.count)): \(wrong.text)"
             )
         }
-        let before = output.completedBefore
         if missing.count > before {
             let excused =
                 before == 0

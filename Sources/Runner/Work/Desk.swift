@@ -34,12 +34,12 @@ final class Desk: EventLoopClient, @unchecked Sendable {
             let verdict = judge.verdict(
                 on: response, of: job, isTripped: isTripped, at: now, using: &random)
             switch verdict {
-            case .outcome(let outcome, let notBeforeMicros):
+            case .outcome(let outcome, let wait):
                 turn.finish()
                 marks.append(
                     Mark(
                         batchID: job.batch.id, position: job.position, attempt: job.attempt,
-                        outcome: outcome, notBeforeMicros: notBeforeMicros))
+                        outcome: outcome, wait: wait))
                 return outcome
             case .giveBack:
                 turn.giveBack(job)

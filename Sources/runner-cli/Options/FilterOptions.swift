@@ -49,30 +49,27 @@ struct JobFilter {
     var outcomes: Set<String>?
     var ids: Range<Int>?
 
-    /// Returns the wanted IDs of a run's jobs; empty when none is wanted.
-    func ids(of run: LedgerPage.Run) -> Range<Int> {
-        let none = run.ids.lowerBound..<run.ids.lowerBound
-        if let states, !states.contains(run.state) { return none }
+    /// Returns the wanted IDs of a span's jobs; empty when none is wanted.
+    func ids(of span: LedgerPage.Span) -> Range<Int> {
+        let none = span.ids.lowerBound..<span.ids.lowerBound
+        if let states, !states.contains(span.state) { return none }
         if let outcomes {
-            guard let outcome = run.outcome, outcomes.contains(outcome.label) else { return none }
+            guard let outcome = span.outcome, outcomes.contains(outcome.label) else { return none }
         }
-        return ids.map { run.ids.clamped(to: $0) } ?? run.ids
+        return ids.map { span.ids.clamped(to: $0) } ?? span.ids
     }
 
     /// Returns the place to read on at after `page`; `nil` at the end. In the batch that `page`
     /// ends in, jobs before the first wanted ID and behind the last are not read through.
     func place(after page: LedgerPage) -> LedgerPlace? {
-        guard let next = page.next, let ids, let batch = page.runs.last?.batch,
+        guard let next = page.next, let ids, let batch = page.spans.last?.batch,
             batch.id == next.batchID
         else { return page.next }
-        let id = batch.range.first + next.position
-        if id < ids.lowerBound {
-            // Past the batch's end, perhaps: then the next batch is meant, as below.
-            return LedgerPlace(batchID: batch.id, position: ids.lowerBound - batch.range.first)
+        let wanted = batch.positions(of: ids)
+        if next.position >= wanted.upperBound {
+            // Past the batch's end: the next batch is meant.
+            return LedgerPlace(batchID: batch.id, position: batch.count)
         }
-        if id >= ids.upperBound {
-            return LedgerPlace(batchID: batch.id, position: batch.range.count)
-        }
-        return next
+        return LedgerPlace(batchID: batch.id, position: max(next.position, wanted.lowerBound))
     }
 }

@@ -8,10 +8,13 @@ enum RowFormat: String, CaseIterable, ExpressibleByArgument {
     /// The text before the first row.
     var header: String { self == .csv ? "id,batch,url,state,outcome\n" : "" }
 
-    /// Returns the pieces of a row of a run's jobs, in UTF-8: those before, between and after the
+    /// Returns the pieces of a row of a span's jobs, in UTF-8: those before, between and after the
     /// IDs.
-    fileprivate func parts(of run: LedgerPage.Run) -> [[UInt8]] {
-        var url = run.batch.request.parts.map { Array($0.utf8) }
+    fileprivate func parts(of span: LedgerPage.Span) -> [[UInt8]] {
+        var url: [[UInt8]] =
+            switch span.batch.source {
+            case .range(_, let request): request.parts.map { Array($0.utf8) }
+            }
         let (beforeID, beforeURL, after): (String, String, String)
         switch self {
         case .csv:
@@ -20,14 +23,14 @@ enum RowFormat: String, CaseIterable, ExpressibleByArgument {
             let isQuoted = url.joined().contains { $0 == UInt8(ascii: ",") || $0 == Self.quote }
             if isQuoted { url = url.map { Self.escaped($0, [Self.quote], with: Self.quote) } }
             let quote = isQuoted ? "\"" : ""
-            (beforeID, beforeURL) = ("", ",\(run.batch.id),\(quote)")
-            after = "\(quote),\(run.state),\(run.outcome?.label ?? "")\n"
+            (beforeID, beforeURL) = ("", ",\(span.batch.id),\(quote)")
+            after = "\(quote),\(span.state),\(span.outcome?.label ?? "")\n"
         case .jsonl:
             // A template holds no control characters; nothing else must be escaped.
             url = url.map { Self.escaped($0, [Self.quote, Self.backslash], with: Self.backslash) }
-            (beforeID, beforeURL) = ("{\"id\":", ",\"batch\":\(run.batch.id),\"url\":\"")
-            let outcome = run.outcome.map { "\"\($0.label)\"" } ?? "null"
-            after = "\",\"state\":\"\(run.state)\",\"outcome\":\(outcome)}\n"
+            (beforeID, beforeURL) = ("{\"id\":", ",\"batch\":\(span.batch.id),\"url\":\"")
+            let outcome = span.outcome.map { "\"\($0.label)\"" } ?? "null"
+            after = "\",\"state\":\"\(span.state)\",\"outcome\":\(outcome)}\n"
         }
         url[0] = Array(beforeURL.utf8) + url[0]
         url[url.count - 1] += after.utf8
@@ -57,8 +60,8 @@ struct JobRow {
     /// The next ID that has one digit more.
     private var longerAt = 0
 
-    init(of run: LedgerPage.Run, _ format: RowFormat) {
-        parts = format.parts(of: run)
+    init(of span: LedgerPage.Span, _ format: RowFormat) {
+        parts = format.parts(of: span)
     }
 
     /// Appends rows until all are written or `buffer` holds `limit` bytes.

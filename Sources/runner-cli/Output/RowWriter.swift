@@ -5,7 +5,7 @@ struct RowWriter {
     /// The number of bytes that are gathered before they are written: two pipes full.
     private static let pieceBytes = 128 << 10
 
-    private struct Standing: Hashable {
+    private struct Kind: Hashable {
         let state: JobState
         let outcome: Outcome?
     }
@@ -14,23 +14,23 @@ struct RowWriter {
     private var buffer: [UInt8]
     private var batchID: Batch.ID?
     /// The rows of the batch's jobs, by state and outcome; a few for each of 255 outcomes at most.
-    private var rows: [Standing: JobRow] = [:]
+    private var rows: [Kind: JobRow] = [:]
 
     init(_ format: RowFormat) {
         self.format = format
         buffer = Array(format.header.utf8)
     }
 
-    /// Writes the rows of some jobs of a run, at the latest when `flush` is called.
-    mutating func write(_ ids: Range<Int>, of run: LedgerPage.Run) throws(OutputError) {
-        if run.batch.id != batchID {
-            batchID = run.batch.id
+    /// Writes the rows of some jobs of a span, at the latest when `flush` is called.
+    mutating func write(_ ids: Range<Int>, of span: LedgerPage.Span) throws(OutputError) {
+        if span.batch.id != batchID {
+            batchID = span.batch.id
             rows = [:]
         }
-        let standing = Standing(state: run.state, outcome: run.outcome)
+        let kind = Kind(state: span.state, outcome: span.outcome)
         var ids = ids
         while !ids.isEmpty {
-            ids = rows[standing, default: JobRow(of: run, format)]
+            ids = rows[kind, default: JobRow(of: span, format)]
                 .append(ids, to: &buffer, limit: Self.pieceBytes)
             if buffer.count >= Self.pieceBytes { try flush() }
         }

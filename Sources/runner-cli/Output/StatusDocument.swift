@@ -10,7 +10,7 @@ struct StatusDocument: Encodable {
     init(_ counts: QueueCounts) {
         jobs = JobsDocument(counts)
         outcomes = counts.outcomes.map(OutcomeDocument.init)
-        run = counts.run.map { RunDocument($0, left: counts.left, trouble: $0.trouble) }
+        run = counts.runs.first.map { RunDocument($0, left: counts.left, trouble: $0.trouble) }
         isRunKnown = counts.isRunKnown
     }
 

@@ -35,11 +35,11 @@ import Testing
         let response = Response(failure: .reason(reason))
         switch reason {
         case .tls, .tooLarge, .redirects, .badURL:
-            #expect(verdict(response) == .outcome(Outcome(.failed, reason), notBeforeMicros: 0))
+            #expect(verdict(response) == .outcome(Outcome(.failed, reason), wait: .zero))
         case .dns, .connect, .timeout, .reset, .badResponse, .other:
             #expect(outcome(response, 3) == Outcome(.retrying, reason))
             let last = verdict(response, attempt: 4)
-            #expect(last == .outcome(Outcome(.failed, reason), notBeforeMicros: 0))
+            #expect(last == .outcome(Outcome(.failed, reason), wait: .zero))
         }
     }
 
@@ -94,17 +94,17 @@ import Testing
     private func wait(_ retryAfterSeconds: Int, _ judge: Judge, seed: UInt64) -> Int? {
         let response = Response(status: 503, retryAfterSeconds: retryAfterSeconds)
         let verdict = verdict(response, judge: judge, seed: seed)
-        guard case .outcome(_, let notBeforeMicros) = verdict else { return nil }
-        return notBeforeMicros - now.wallMicros
+        guard case .outcome(_, let wait) = verdict else { return nil }
+        return wait.microseconds
     }
 
     private func ended(_ state: Outcome.State, _ status: Int) -> Judge.Verdict {
-        .outcome(Outcome(state, status: UInt16(status)), notBeforeMicros: 0)
+        .outcome(Outcome(state, status: UInt16(status)), wait: .zero)
     }
 
     private func outcome(_ response: Response, _ attempt: Int) -> Outcome? {
-        guard case .outcome(let outcome, let notBefore) = verdict(response, attempt: attempt),
-            notBefore >= now.wallMicros
+        guard case .outcome(let outcome, let wait) = verdict(response, attempt: attempt),
+            wait >= .zero
         else { return nil }
         return outcome
     }
@@ -143,7 +143,7 @@ import Testing
         unknown.isNameUnknown = true
         #expect(outcome(unknown, 1) == Outcome(.retrying, .dns))
         let many = RunningBatch(.sample(url: "http://{id}.example/"))
-        let failed = Judge.Verdict.outcome(Outcome(.failed, .dns), notBeforeMicros: 0)
+        let failed = Judge.Verdict.outcome(Outcome(.failed, .dns), wait: .zero)
         #expect(verdict(unknown, of: Job(batch: many, position: 1, attempt: 1)) == failed)
         unknown.redirects = 1
         #expect(verdict(unknown) == failed)

@@ -20,8 +20,8 @@ import Testing
 
     private let loops = Loops()
 
-    private func feed(_ queue: SampleQueue = SampleQueue()) -> Feed {
-        Feed(queue: queue, state: JobFeed(retrying: 0), patience: .none) { [loops] in loops.wake() }
+    private func feed(_ lease: SampleLease = SampleLease()) -> Feed {
+        Feed(lease: lease, state: JobFeed(retrying: 0), patience: .none) { [loops] in loops.wake() }
     }
 
     @Test func run_ends_whenTheQueueIsEmpty() async throws {
@@ -30,7 +30,7 @@ import Testing
     }
 
     @Test func run_wakesLoops_forWhatItClaimed_andEndsOnceItIsMarked() async throws {
-        let feed = feed(SampleQueue(jobs: 3))
+        let feed = feed(SampleLease(jobs: 3))
         async let isStalled = feed.run(maxStallMicros: 900_000_000)
         await loops.bell.wait(untilMicros: nil)
         let jobs = take(10, of: feed)
@@ -41,7 +41,7 @@ import Testing
     }
 
     @Test func run_ends_onceWhatWasInFlightIsMarked_whenDrained() async throws {
-        let feed = feed(SampleQueue(jobs: 100))
+        let feed = feed(SampleLease(jobs: 100))
         async let isStalled = feed.run(maxStallMicros: 900_000_000)
         await loops.bell.wait(untilMicros: nil)
         let jobs = take(5, of: feed)
@@ -54,7 +54,7 @@ import Testing
     }
 
     @Test func run_ends_whenItIsToldOfAStall() async throws {
-        let feed = feed(SampleQueue(jobs: 100))
+        let feed = feed(SampleLease(jobs: 100))
         async let isStalled = feed.run(maxStallMicros: 0)
         await loops.bell.wait(untilMicros: nil)
         feed.ended(
@@ -63,7 +63,7 @@ import Testing
     }
 
     @Test func ended_wakesLoops_whenAnAnswerEndsAPause() async throws {
-        let feed = feed(SampleQueue(jobs: 100))
+        let feed = feed(SampleLease(jobs: 100))
         async let isStalled = feed.run(maxStallMicros: 900_000_000)
         await loops.bell.wait(untilMicros: nil)
         let jobs = take(2, of: feed)

@@ -6,17 +6,26 @@ import JobStore
 extension JobFeed {
     /// A claim that brought these positions.
     mutating func claimed(_ todo: Range<Int>..., at now: Now) {
-        add([Segment(batch: .sample(), todo: todo)], { _ in .sample }, at: now)
+        claimed([Segment(batch: .sample(), todo: todo)], of: .sample, at: now)
     }
 
-    mutating func claimedNothing(at now: Now) { add([], { _ in .sample }, at: now) }
+    mutating func claimed(_ segments: [Segment], of batch: RunningBatch, at now: Now) {
+        add(Claim(segments: segments, next: .now), { _ in batch }, at: now)
+    }
+
+    /// A claim that found nothing.
+    mutating func claimedNothing(_ next: Claim.Next = .finished, at now: Now) {
+        add(Claim(segments: [], next: next), { _ in .sample }, at: now)
+    }
 
     /// A claim of due retries: positions with the attempts made so far.
-    mutating func claimedRetries(_ jobs: [(position: Int, attempts: Int)], next: Int? = nil) {
+    mutating func claimedRetries(
+        _ jobs: [(position: Int, attempts: Int)], next: Duration? = nil, at now: Now = .at(ms: 0)
+    ) {
         let jobs = jobs.map {
             DueRetry(batch: .sample(), position: $0.position, attempts: $0.attempts)
         }
-        add(RetryClaim(jobs: jobs, nextDueMicros: next), { _ in .sample })
+        add(RetryClaim(jobs: jobs, nextDue: next), { _ in .sample }, at: now)
     }
 
     mutating func take(_ limit: Int, at now: Now) -> [Job] {
@@ -35,14 +44,18 @@ extension JobFeed {
         ended(.givenBack(jobs), at: now)
     }
 
-    mutating func marked(_ jobs: [Job], _ outcome: Outcome, notBeforeMicros: Int = 0) {
-        marked(jobs.map { $0.mark(outcome, notBeforeMicros: notBeforeMicros) })
+    mutating func marked(
+        _ jobs: [Job], _ outcome: Outcome, wait: Duration = .zero, at now: Now = .at(ms: 0)
+    ) {
+        marked(jobs.map { $0.mark(outcome, wait: wait) }, at: now)
     }
 
     /// The whole way of a job up to its mark.
-    mutating func finished(_ jobs: [Job], _ outcome: Outcome, notBefore: Int = 0, at now: Now) {
+    mutating func finished(
+        _ jobs: [Job], _ outcome: Outcome, wait: Duration = .zero, at now: Now
+    ) {
         answered(jobs, at: now)
-        marked(jobs, outcome, notBeforeMicros: notBefore)
+        marked(jobs, outcome, wait: wait, at: now)
     }
 }
 

@@ -69,7 +69,7 @@ import Testing
             try #require(feed.inFlight == inFlight.count && feed.unmarked == unmarked.count)
             try #require(feed.retrying == waiting.count + heldRetries.count)
             try #require(
-                feed.ready >= 0 && feed.ready < 2 * Self.limits.ready + Segment.maximumCount)
+                feed.ready >= 0 && feed.ready < 2 * Self.limits.ready + Segment.countMax)
         }
 
         private mutating func pass(upToMicros micros: Int) {
@@ -83,7 +83,11 @@ import Testing
             case .jobs(let count, _):
                 #expect(count >= 1 && feed.retrying < Self.limits.retrying)
                 let segments = (0..<3).compactMap { _ in nextSegment() }
-                feed.add(segments, { _ in .sample }, at: now)
+                if segments.isEmpty {
+                    feed.claimedNothing(at: now)
+                } else {
+                    feed.claimed(segments, of: .sample, at: now)
+                }
             case .retries(let limit):
                 claimRetries(limit)
             case .wait(let untilMicros):
@@ -115,16 +119,18 @@ import Testing
         }
 
         private mutating func claimRetries(_ limit: Int) {
-            let due = waiting.filter { $0.value.dueMicros <= now.wallMicros }
+            let due = waiting.filter { $0.value.dueMicros <= now.monotonicMicros }
                 .sorted { ($0.value.dueMicros, $0.key) < ($1.value.dueMicros, $1.key) }
                 .prefix(min(limit, 10))
             for (position, _) in due {
                 waiting[position] = nil
                 heldRetries.insert(position)
             }
+            let next = waiting.values.map(\.dueMicros).min().map {
+                Duration.microseconds(max(0, $0 - now.monotonicMicros))
+            }
             feed.claimedRetries(
-                due.map { ($0.key, $0.value.attempts) }, next: waiting.values.map(\.dueMicros).min()
-            )
+                due.map { ($0.key, $0.value.attempts) }, next: next, at: now)
         }
 
         private mutating func take() {
@@ -174,7 +180,7 @@ import Testing
         private mutating func failed(_ job: Job) -> Mark {
             guard job.attempt <= 3 else { return job.mark(Outcome(.failed, status: 503)) }
             let waitMicros = Int.random(in: 0...100_000, using: &random)
-            return job.mark(.unavailable, notBeforeMicros: now.wallMicros + waitMicros)
+            return job.mark(.unavailable, wait: .microseconds(waitMicros))
         }
 
         private mutating func mark() {
@@ -182,13 +188,15 @@ import Testing
             for mark in marks {
                 heldRetries.remove(mark.position)
                 if mark.outcome.state == .retrying {
-                    waiting[mark.position] = (mark.attempt, mark.notBeforeMicros)
+                    waiting[mark.position] = (
+                        mark.attempt, now.monotonicMicros + mark.wait.microseconds
+                    )
                 } else {
                     #expect(ended.insert(mark.position).inserted)
                 }
             }
             unmarked.removeFirst(marks.count)
-            feed.marked(Array(marks))
+            feed.marked(Array(marks), at: now)
         }
     }
 }

@@ -26,17 +26,16 @@ import Testing
     @Test mutating func need_claimsNoSegments_atTheRetryLimit() {
         feed.claimed(0..<4, at: start)
         let jobs = feed.take(4, at: start)
-        let dueMicros = Now.at(ms: 5000).wallMicros
-        feed.finished(Array(jobs[..<2]), .unavailable, notBefore: dueMicros, at: start)
+        feed.finished(Array(jobs[..<2]), .unavailable, wait: .milliseconds(5000), at: start)
         #expect(feed.retrying == 2 && feed.need(at: start) == .jobs(8192, skipping: []))
-        feed.finished([jobs[2]], .unavailable, notBefore: dueMicros, at: start)
+        feed.finished([jobs[2]], .unavailable, wait: .milliseconds(5000), at: start)
         #expect(feed.retrying == 3 && waits(feed.need(at: start)))
         feed.finished([jobs[3]], .ok, at: start)
         #expect(waits(feed.need(at: start)))
 
         // One less in the table of retries, and it goes on.
         #expect(feed.need(at: .at(ms: 5000)) == .retries(4096))
-        feed.claimedRetries([(0, 1)], next: dueMicros + 9_000_000)
+        feed.claimedRetries([(0, 1)], next: .seconds(9), at: .at(ms: 5000))
         #expect(waits(feed.need(at: .at(ms: 5000))))
         feed.finished(feed.take(1, at: .at(ms: 5000)), .ok, at: .at(ms: 5000))
         #expect(feed.retrying == 2 && feed.need(at: .at(ms: 5000)) == .jobs(8192, skipping: []))
@@ -53,26 +52,24 @@ import Testing
         #expect(feed.need(at: .at(ms: 1000)) == .jobs(8191, skipping: []))
     }
 
-    @Test mutating func need_claimsRetries_whenTheWallClockSaysTheyAreDue() {
+    @Test mutating func need_claimsRetries_whenTheyAreDue() {
         feed.claimed(0..<1, at: start)
-        let dueMicros = Now.at(ms: 5000).wallMicros
-        feed.finished(feed.take(1, at: start), .unavailable, notBefore: dueMicros, at: start)
+        let wait = Duration.milliseconds(5000)
+        feed.finished(feed.take(1, at: start), .unavailable, wait: wait, at: start)
         feed.claimedNothing(at: start)
         #expect(feed.need(at: .at(ms: 900)) == .wait(untilMicros: 1_000_000))
         feed.claimedNothing(at: .at(ms: 4500))
         #expect(feed.need(at: .at(ms: 4500)) == .wait(untilMicros: 5_000_000))
-        #expect(feed.need(at: .at(ms: 4999)) != .retries(4096))
-        // The wall clock was set; the monotonic one goes its way.
-        #expect(feed.need(at: .at(ms: 5400, wallSetMs: -401)) != .retries(4096))
-        #expect(feed.need(at: .at(ms: 100, wallSetMs: 4900)) == .retries(4096))
+        // The wall clock was set: it has no part in it.
+        #expect(feed.need(at: .at(ms: 4999, wallSetMs: 7000)) != .retries(4096))
+        #expect(feed.need(at: .at(ms: 5000, wallSetMs: -7000)) == .retries(4096))
         // Asked for once: the claim says when to ask again.
         #expect(feed.need(at: .at(ms: 5000)) != .retries(4096))
     }
 
     @Test mutating func need_claimsNoRetriesTwice() {
         feed.claimed(0..<2, at: start)
-        let wallMicros = start.wallMicros
-        feed.finished(feed.take(2, at: start), .unavailable, notBefore: wallMicros, at: start)
+        feed.finished(feed.take(2, at: start), .unavailable, wait: .zero, at: start)
         #expect(feed.need(at: start) == .retries(4096))
         feed.claimedRetries([(0, 1), (1, 1)], next: nil)
         #expect(feed.need(at: start) == .jobs(8190, skipping: []))
@@ -84,7 +81,7 @@ import Testing
         feed.answered(jobs, at: start)
         // Committed and due at once, and claimed before the marker tells of the commit.
         feed.claimedRetries([(0, 1)])
-        feed.marked(jobs, .unavailable, notBeforeMicros: start.wallMicros)
+        feed.marked(jobs, .unavailable, wait: .zero)
         #expect(feed.retrying == 1 && feed.need(at: start) == .jobs(8191, skipping: []))
         feed.finished(feed.take(1, at: start), .ok, at: start)
         feed.claimedNothing(at: start)
@@ -94,7 +91,7 @@ import Testing
     @Test func need_looksAtOnce_forRetriesOfAnEarlierRun() {
         var feed = JobFeed(retrying: 5)
         #expect(feed.need(at: start) == .retries(4096))
-        feed.claimedRetries([(7, 2)], next: Now.at(ms: 100).wallMicros)
+        feed.claimedRetries([(7, 2)], next: .milliseconds(100))
         #expect(feed.need(at: start) == .jobs(8191, skipping: []))
         #expect(feed.need(at: .at(ms: 100)) == .retries(4096))
     }
@@ -124,8 +121,7 @@ import Testing
 
     @Test mutating func need_isNotFinished_whileARetryWaits() {
         feed.claimed(0..<1, at: start)
-        let dueMicros = Now.at(ms: 100).wallMicros
-        feed.finished(feed.take(1, at: start), .unavailable, notBefore: dueMicros, at: start)
+        feed.finished(feed.take(1, at: start), .unavailable, wait: .milliseconds(100), at: start)
         feed.claimedNothing(at: start)
         #expect(waits(feed.need(at: start)))
         feed.claimedRetries([(0, 1)])
@@ -135,29 +131,45 @@ import Testing
         #expect(feed.need(at: .at(ms: 100)) == .finished)
     }
 
-    @Test mutating func need_keepsLooking_whenTheWallClockJumpsBack() {
-        waitForARetry(dueMs: 10_000)
-        for ms in [0, 999, 20_000, 1_000_000] {
-            let need = feed.need(at: .at(ms: ms, wallSetMs: -3_000_000))
-            guard case .wait(let until?) = need else { continue }
-            #expect(until > ms * 1000 && until <= (ms + 1000) * 1000)
-        }
+    /// The queue's clock may be set: an hour's wait may be over at once, by that clock.
+    @Test mutating func need_asksForRetriesEachMinute_whileOneWaits() {
+        waitForARetry(dueMs: 3_600_000)
+        #expect(feed.need(at: .at(ms: 59_999)) != .retries(4096))
+        #expect(feed.need(at: .at(ms: 60_000)) == .retries(4096))
+        feed.claimedRetries([], next: .seconds(3540), at: .at(ms: 60_000))
+        #expect(feed.need(at: .at(ms: 119_999)) != .retries(4096))
+        #expect(feed.need(at: .at(ms: 120_000)) == .retries(4096))
     }
 
-    @Test mutating func need_claimsRetries_whenTheWallClockWasSetBackByMoreThanAnyWait() {
-        waitForARetry(dueMs: 10_000)
-        // The store takes such a row for due (`JobQueue.claimRetries`): it only has to be asked.
-        #expect(feed.need(at: .at(ms: 3_600_000, wallSetMs: -7_400_000)) == .retries(4096))
+    @Test mutating func need_isNotHurried_byAQueueThatSaysAtOnce() {
+        waitForARetry(dueMs: 100)
+        #expect(feed.need(at: .at(ms: 100)) == .retries(4096))
+        feed.claimedRetries([], next: .zero, at: .at(ms: 100))
+        #expect(feed.need(at: .at(ms: 109)) != .retries(4096))
+        #expect(feed.need(at: .at(ms: 110)) == .retries(4096))
+    }
+
+    @Test mutating func need_waits_whileOtherRunnersHoldJobs() {
+        feed.claimedNothing(.after(.seconds(3)), at: start)
+        #expect(feed.need(at: start) == .wait(untilMicros: 3_000_000))
+        #expect(feed.need(at: .at(ms: 3000)) == .jobs(8192, skipping: []))
+        // As if it had said so: no store makes the run spin.
+        for next in [Claim.Next.now, .after(.zero)] {
+            feed.claimedNothing(next, at: .at(ms: 3000))
+            #expect(feed.need(at: .at(ms: 3009)) != .jobs(8192, skipping: []))
+            #expect(feed.need(at: .at(ms: 3010)) != .finished)
+        }
+        feed.claimedNothing(.finished, at: .at(ms: 3010))
+        #expect(feed.need(at: .at(ms: 3010)) == .finished)
     }
 
     @Test mutating func need_claimsARetry_thatWasMarkedWhileRetriesWereClaimed() {
         feed.claimed(0..<2, at: start)
         let jobs = feed.take(2, at: start)
-        feed.finished([jobs[0]], .unavailable, notBefore: start.wallMicros, at: start)
+        feed.finished([jobs[0]], .unavailable, wait: .zero, at: start)
         #expect(feed.need(at: start) == .retries(4096))
         // The queue answers that none waits beside job 0; job 1 is committed before we hear of it.
-        let dueMicros = Now.at(ms: 100).wallMicros
-        feed.finished([jobs[1]], .unavailable, notBefore: dueMicros, at: start)
+        feed.finished([jobs[1]], .unavailable, wait: .milliseconds(100), at: start)
         feed.claimedRetries([(0, 1)], next: nil)
         feed.finished(feed.take(1, at: start), .ok, at: start)
         feed.claimedNothing(at: start)
@@ -168,7 +180,7 @@ import Testing
     @Test mutating func need_claimsDueRetries_thoughEnoughFreshIsReady() {
         feed.claimed(0..<1, at: start)
         let jobs = feed.take(1, at: start)
-        feed.finished(jobs, .unavailable, notBefore: start.wallMicros, at: start)
+        feed.finished(jobs, .unavailable, wait: .zero, at: start)
         feed.claimed(1..<4097, at: start)
         feed.claimed(4097..<8193, at: start)
         #expect(feed.need(at: .at(ms: 10)) == .retries(4096))
@@ -253,8 +265,7 @@ import Testing
         feed.finished([jobs[0]], .ok, at: start)
         feed.finished([jobs[1]], Outcome(.failed, .tls), at: start)
         #expect(feed.retrying == 0)
-        let wallMicros = start.wallMicros
-        feed.finished([jobs[2]], .unavailable, notBefore: wallMicros, at: start)
+        feed.finished([jobs[2]], .unavailable, wait: .zero, at: start)
         for attempt in 2...4 {
             #expect(feed.retrying == 1)
             #expect(feed.need(at: start) == .retries(4096))
@@ -264,7 +275,7 @@ import Testing
             #expect(again.first?.attempt == attempt)
             feed.finished(
                 again, attempt < 4 ? .unavailable : Outcome(.failed, status: 503),
-                notBefore: wallMicros, at: start)
+                wait: .zero, at: start)
         }
         #expect(feed.retrying == 0 && feed.inFlight == 0 && feed.unmarked == 0)
     }
@@ -281,7 +292,7 @@ import Testing
         #expect(feed.inFlight == 0 && feed.need(at: start) == .wait(untilMicros: nil))
         feed.marked([jobs[1]], .ok)
         #expect(feed.need(at: start) == .wait(untilMicros: nil))
-        feed.marked([jobs[2]], .unavailable, notBeforeMicros: .max)
+        feed.marked([jobs[2]], .unavailable, wait: .seconds(3600))
         #expect(feed.need(at: start) == .finished)
     }
 
@@ -295,9 +306,8 @@ import Testing
     /// Has one job wait for its retry and the queue hold nothing else.
     private mutating func waitForARetry(dueMs: Int) {
         feed.claimed(0..<1, at: start)
-        let dueMicros = Now.at(ms: dueMs).wallMicros
-        feed.finished(feed.take(1, at: start), .unavailable, notBefore: dueMicros, at: start)
-        feed.claimedNothing(at: .at(ms: 0))
+        feed.finished(feed.take(1, at: start), .unavailable, wait: .milliseconds(dueMs), at: start)
+        feed.claimedNothing(at: start)
     }
 
     private func waits(_ need: JobFeed.Need) -> Bool {

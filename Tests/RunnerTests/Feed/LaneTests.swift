@@ -15,8 +15,8 @@ import Testing
     {
         var feed = JobFeed(limits: limits, retrying: 0)
         for host in hosts {
-            feed.add(
-                [Segment(batch: .sample(id: host.id, count: 100), todo: [0..<100])], { _ in host },
+            feed.claimed(
+                [Segment(batch: .sample(id: host.id, count: 100), todo: [0..<100])], of: host,
                 at: .at(ms: 0))
         }
         return feed
@@ -64,15 +64,15 @@ import Testing
         }
         var feed = JobFeed(limits: .init(probes: 5), retrying: 0)
         for host in dead {
-            feed.add(
-                [Segment(batch: .sample(id: host.id, count: 30), todo: [0..<30])], { _ in host },
+            feed.claimed(
+                [Segment(batch: .sample(id: host.id, count: 30), todo: [0..<30])], of: host,
                 at: .at(ms: 0))
         }
         for _ in dead { feed.ended(.unreachable(take(20, of: &feed, atMs: 0)), at: .at(ms: 0)) }
         #expect(feed.tripped.count == 50 && feed.ready == 500)
-        feed.add(
+        feed.claimed(
             [Segment(batch: .sample(id: 99, count: 100), todo: [0..<100])],
-            { _ in RunningBatch(.sample(id: 99, url: "http://well/{id}")) }, at: .at(ms: 0))
+            of: RunningBatch(.sample(id: 99, url: "http://well/{id}")), at: .at(ms: 0))
         let first = take(60, of: &feed, atMs: 1000)
         #expect(first.filter { $0.batch.id != 99 }.count == 5 && first.count == 60)
         _ = take(45, of: &feed, atMs: 1000)
@@ -94,16 +94,16 @@ import Testing
         let host = RunningBatch(.sample(id: 1, count: 20, url: "http://h/{id}"))
         var feed = JobFeed(retrying: 0)
         let batch = Batch.sample(id: 1, count: 20)
-        feed.add([Segment(batch: batch, todo: [0..<20])], { _ in host }, at: .at(ms: 0))
+        feed.claimed([Segment(batch: batch, todo: [0..<20])], of: host, at: .at(ms: 0))
         let jobs = take(20, of: &feed, atMs: 0)
         feed.ended(.unreachable(jobs), at: .at(ms: 0))
-        feed.marked(jobs, .unavailable, notBeforeMicros: Now.at(ms: 5000).wallMicros)
+        feed.marked(jobs, .unavailable, wait: .seconds(5))
         // Its pause is over, and there is nothing to try it with.
         #expect(take(10, of: &feed, atMs: 1000).isEmpty)
         feed.add(
             RetryClaim(
-                jobs: [DueRetry(batch: batch, position: 0, attempts: 1)], nextDueMicros: nil),
-            { _ in host })
+                jobs: [DueRetry(batch: batch, position: 0, attempts: 1)], nextDue: nil),
+            { _ in host }, at: .at(ms: 5000))
         #expect(feed.isProbeDue(at: .at(ms: 5000)))
         #expect(take(10, of: &feed, atMs: 5000).map(\.attempt) == [2])
     }
@@ -119,10 +119,10 @@ import Testing
         feed.answered(others, at: .at(ms: 1501))
         feed.marked(Array(repeating: others[0], count: 100), .ok)
         #expect(feed.ready == 0 && feed.inFlight == 0 && feed.unmarked == 0)
-        feed.add([], { _ in Self.hosts[0] }, at: .at(ms: 1502))
+        feed.claimedNothing(at: .at(ms: 1502))
         // There may be more of its batch.
         #expect(feed.need(at: .at(ms: 1502)) == .jobs(8192, skipping: []))
-        feed.add([], { _ in Self.hosts[0] }, at: .at(ms: 1502))
+        feed.claimedNothing(at: .at(ms: 1502))
         #expect(feed.need(at: .at(ms: 1502)) == .finished)
     }
 
@@ -138,7 +138,7 @@ import Testing
         #expect(feed.stalledSinceMicros == nil, "the healthy are on their way")
         feed.answered(healthy, at: .at(ms: 30))
         feed.marked(healthy, .ok)
-        feed.add([], { _ in Self.hosts[0] }, at: .at(ms: 30))
+        feed.claimedNothing(at: .at(ms: 30))
         _ = feed.need(at: .at(ms: 40))
         #expect(feed.stalledSinceMicros == 40_000)
         // Probes of what is out of reach do not end it; an answer does.
@@ -156,7 +156,7 @@ import Testing
         feed.ended(.unreachable(dead), at: .at(ms: 0))
         let healthy = take(100, of: &feed, atMs: 0)
         feed.answered(healthy, at: .at(ms: 0))
-        feed.marked(healthy, .unavailable, notBeforeMicros: Now.at(ms: 60_000).wallMicros)
+        feed.marked(healthy, .unavailable, wait: .seconds(60))
         _ = feed.need(at: .at(ms: 10))
         #expect(feed.stalledSinceMicros == nil, "retries wait in the queue")
     }

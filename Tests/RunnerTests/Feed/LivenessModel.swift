@@ -98,16 +98,17 @@ struct LivenessModel {
             try ended(on: loop, [(job, response)] + othersEnded(on: loop))
         case .claimed(let segments):
             (isClaiming, isRung) = (false, true)
-            feed.add(segments, { mix.batches[$0.id - 1].running }, at: now)
+            let claim = Claim(segments: segments, next: segments.isEmpty ? .finished : .now)
+            feed.add(claim, { mix.batches[$0.id - 1].running }, at: now)
             for segment in segments {
                 for position in segment.todo.joined() {
-                    try move(segment.batch.range.first + position, from: .queued, to: .ready)
+                    try move(segment.batch.id(at: position), from: .queued, to: .ready)
                 }
             }
             if !segments.isEmpty { try wakeLoops() }
         case .claimedRetries(let claim):
             (isClaiming, isRung) = (false, true)
-            feed.add(claim) { mix.batches[$0.id - 1].running }
+            feed.add(claim, { mix.batches[$0.id - 1].running }, at: now)
             if !claim.jobs.isEmpty { try wakeLoops() }
         case .committed(let marks):
             try committed(marks)
@@ -171,9 +172,9 @@ struct LivenessModel {
         var segments: [Segment] = []
         var claimed = 0
         for (index, one) in mix.batches.enumerated() where !skipped.contains(one.batch.id) {
-            while claimed < count, nextPositions[index] < one.batch.range.count {
+            while claimed < count, nextPositions[index] < one.batch.count {
                 let first = nextPositions[index]
-                let end = min(one.batch.range.count, first + mix.segmentMax)
+                let end = min(one.batch.count, first + mix.segmentMax)
                 segments.append(Segment(batch: one.batch, todo: [first..<end]))
                 nextPositions[index] = end
                 claimed += end - first
@@ -192,10 +193,10 @@ struct LivenessModel {
         var due: [DueRetry] = []
         var next: Int?
         for one in mix.batches {
-            for position in 0..<one.batch.range.count {
-                let id = one.batch.range.first + position
+            for position in 0..<one.batch.count {
+                let id = one.batch.id(at: position)
                 guard case .retrying(let dueMicros) = jobs[id].place else { continue }
-                if dueMicros <= now.wallMicros, due.count < limit {
+                if dueMicros <= now.monotonicMicros, due.count < limit {
                     due.append(
                         DueRetry(batch: one.batch, position: position, attempts: jobs[id].charged))
                     jobs[id].place = .ready
@@ -205,14 +206,17 @@ struct LivenessModel {
             }
         }
         schedule(
-            .claimedRetries(RetryClaim(jobs: due, nextDueMicros: next)),
+            .claimedRetries(
+                RetryClaim(
+                    jobs: due,
+                    nextDue: next.map { .microseconds(max(0, $0 - now.monotonicMicros)) })),
             withinMicros: claimMicrosMax)
     }
 
     /// The commit is in the queue already; the feed hears of it now.
     private mutating func committed(_ marks: [Mark]) throws {
         isCommitting = false
-        feed.marked(marks)
+        feed.marked(marks, at: now)
         isRung = true
         if feed.isStarved { try wakeLoops() }
         commit()
@@ -222,9 +226,10 @@ struct LivenessModel {
         guard !isCommitting, !marks.isEmpty else { return }
         isCommitting = true
         for mark in marks {
-            let id = mix.batches[mark.batchID - 1].batch.range.first + mark.position
+            let id = mix.batches[mark.batchID - 1].batch.id(at: mark.position)
             if mark.outcome.state == .retrying {
-                jobs[id].place = .retrying(dueMicros: mark.notBeforeMicros)
+                jobs[id].place = .retrying(
+                    dueMicros: now.monotonicMicros + mark.wait.microseconds)
             } else {
                 jobs[id].place = .final
                 jobs[id].finalMicros = now.monotonicMicros
@@ -283,12 +288,12 @@ struct LivenessModel {
             switch judge.verdict(
                 on: response, of: job, isTripped: isTripped, at: now, using: &random)
             {
-            case .outcome(let outcome, let notBeforeMicros):
+            case .outcome(let outcome, let wait):
                 turn.finish()
                 jobs[job.id].charged += 1
                 jobs[job.id].returns = 0
                 try move(job.id, from: .inFlight, to: .unmarked)
-                marks.append(job.mark(outcome, notBeforeMicros: notBeforeMicros))
+                marks.append(job.mark(outcome, wait: wait))
             case .giveBack:
                 turn.giveBack(job)
                 try move(job.id, from: .inFlight, to: .ready)
@@ -395,7 +400,7 @@ struct LivenessModel {
     }
 
     private func ids(of batch: Batch) -> Range<Int> {
-        batch.range.first..<batch.range.first + batch.range.count
+        batch.ids(of: 0..<batch.count)
     }
 
     private var state: String {

@@ -1,5 +1,6 @@
 import Glibc
 import JobStore
+import StoreConformance
 import TestSupport
 
 @testable import Runner
@@ -7,7 +8,7 @@ import TestSupport
 /// A queue with an output, made by hand.
 final class AuditSample: Sendable {
     let folder = Folder()
-    let queue: SQLiteQueue
+    let queue: StoreClient
     let format: String
 
     var output: String { folder.file("out") }
@@ -15,7 +16,8 @@ final class AuditSample: Sendable {
 
     init(jobs: Int, first: Int = 0, format: String = "jsonl") async throws {
         self.format = format
-        queue = try SQLiteQueue(path: folder.file("runner.db"), access: .create)
+        queue = StoreClient(
+            to: try SQLiteQueue(path: folder.file("runner.db"), access: .create))
         precondition(mkdir(folder.file("out"), 0o700) == 0)
         try await enqueue(jobs, first: first)
         _ = try await queue.attach(RunnerDescription(pid: 1, workers: 1))
@@ -64,7 +66,7 @@ final class AuditSample: Sendable {
         _ segment: Segment, _ completed: Set<Int>, _ failed: Set<Int>, _ files: [OutputFile]
     ) async throws {
         let marks = segment.todo.flatMap { $0 }.compactMap { position -> Mark? in
-            let id = segment.batch.range.first + position
+            let id = segment.batch.id(at: position)
             let outcome =
                 completed.contains(id)
                 ? Outcome.ok : failed.contains(id) ? Outcome(.failed, status: 404) : nil
@@ -78,7 +80,9 @@ final class AuditSample: Sendable {
     /// Ends the run, and checks.
     func audit(folder: String? = nil) async throws -> AuditReport {
         try await queue.detach()
-        return try await OutputAudit(ledger: queue, folder: folder).run()
+        return try await OutputAudit(
+            ledger: queue.queue, folders: folder.map { [.only: $0] } ?? [:]
+        ).run()
     }
 }
 
@@ -185,7 +189,7 @@ struct WARCSample {
 
 /// A queue that something happens to at some of the questions about it.
 actor MovingLedger: JobLedger {
-    private let queue: SQLiteQueue
+    private let queue: any JobQueue
     private var atOutput: [Int: @Sendable () async throws -> Void]
     private let atCounts: @Sendable () async throws -> Void
     private let pageError: QueueError?
@@ -196,7 +200,7 @@ actor MovingLedger: JobLedger {
     ///   - atCounts: What happens before the answer to each question for the counts.
     ///   - pageError: The answer to each question for how jobs stand.
     init(
-        _ queue: SQLiteQueue, atOutput: [Int: @Sendable () async throws -> Void] = [:],
+        _ queue: any JobQueue, atOutput: [Int: @Sendable () async throws -> Void] = [:],
         atCounts: @escaping @Sendable () async throws -> Void = {}, pageError: QueueError? = nil
     ) {
         self.queue = queue
@@ -205,8 +209,11 @@ actor MovingLedger: JobLedger {
         self.pageError = pageError
     }
 
-    func output() async throws(QueueError) -> QueueOutput {
-        let output = try await queue.output()
+    func sites() async throws(QueueError) -> [Site] { try await queue.sites() }
+    nonisolated var countsInterval: Duration { .zero }
+
+    func output(of site: Site) async throws(QueueError) -> QueueOutput {
+        let output = try await queue.output(of: site)
         outputs += 1
         if let happening = atOutput.removeValue(forKey: outputs) { try await happen(happening) }
         return output
@@ -229,6 +236,8 @@ actor MovingLedger: JobLedger {
         if let pageError { throw pageError }
         return try await queue.page(from: place)
     }
-    func verify() async throws(QueueError) -> [String] { try await queue.verify() }
+    func verify(from place: LedgerPlace) async throws(QueueError) -> VerifiedWindow {
+        try await queue.verify(from: place)
+    }
     func close() {}
 }

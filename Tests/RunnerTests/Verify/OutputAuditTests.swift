@@ -1,5 +1,6 @@
 import Glibc
 import JobStore
+import StoreConformance
 import TestSupport
 import Testing
 
@@ -85,7 +86,7 @@ import Testing
         try await sample.keep([OutputFile(id: 1, name: "responses-00001.jsonl", format: "jsonl")])
         expect(try await sample.audit())
         #expect(rmdir(sample.output) == 0)
-        expect(try await OutputAudit(ledger: sample.queue, folder: nil).run())
+        expect(try await OutputAudit(ledger: sample.queue.queue).run())
     }
 
     @Test func audit_leavesWhatWasNeverMarkedAlone() async throws {
@@ -112,7 +113,7 @@ import Testing
         expect(
             try await sample.audit(), faults: "the folder \(sample.output) cannot be opened",
             "completed jobs not found in the output (10): batch 1: 0, 1, 2, 3, 4; and 5 more")
-        expect(try await OutputAudit(ledger: sample.queue, folder: moved).run())
+        expect(try await OutputAudit(ledger: sample.queue.queue, folders: [.only: moved]).run())
     }
 
     @Test func audit_excusesJobsFromBeforeTheOutput() async throws {
@@ -144,7 +145,7 @@ import Testing
         try sql(sample, "UPDATE tally SET count = count + 1")
         let queue = try SQLiteQueue(path: sample.queuePath, access: .read)
         expect(
-            try await OutputAudit(ledger: queue, folder: nil).run(),
+            try await OutputAudit(ledger: queue).run(),
             faults: "tally of outcome 4 says 11, there are 10")
         await queue.close()
     }
@@ -155,7 +156,7 @@ import Testing
         await sample.queue.close()
         try sql(sample, "INSERT INTO span SELECT batch_id, 9, 1, outcome FROM span")
         let queue = try SQLiteQueue(path: sample.queuePath, access: .read)
-        let report = try await OutputAudit(ledger: queue, folder: nil).run()
+        let report = try await OutputAudit(ledger: queue).run()
         #expect(report.faults.contains { $0.description.contains("overlap") })
         #expect(report.faults.allSatisfy { $0.subject == .queue })
         await queue.close()
@@ -166,14 +167,15 @@ import Testing
         write(
             AuditSample.lines(0..<9) + AuditSample.line(9, "y"),
             to: sample.path("responses-00001.jsonl"))
-        let damaged = MovingLedger(sample.queue, pageError: QueueError(.damaged, "it is damaged"))
+        let damaged = MovingLedger(
+            sample.queue.queue, pageError: QueueError(.damaged, "it is damaged"))
         expect(
-            try await OutputAudit(ledger: damaged, folder: nil).run(),
+            try await OutputAudit(ledger: damaged).run(),
             faults: "responses-00001.jsonl is not what was written",
             "jobs were not compared with the output: it is damaged")
-        let locked = MovingLedger(sample.queue, pageError: QueueError(.busy, "it is locked"))
+        let locked = MovingLedger(sample.queue.queue, pageError: QueueError(.busy, "it is locked"))
         let error = await #expect(throws: QueueError.self) {
-            try await OutputAudit(ledger: locked, folder: nil).run()
+            try await OutputAudit(ledger: locked).run()
         }
         #expect(error?.code == .busy)
     }
@@ -387,7 +389,7 @@ import Testing
         try await sample.keep([])
         try await more(0)
         let ledger = MovingLedger(
-            sample.queue,
+            sample.queue.queue,
             atOutput: [
                 1: { try await more(1) }, 2: { try await more(2) },
                 3: {
@@ -395,7 +397,7 @@ import Testing
                     write([], to: sample.path("responses-00002.jsonl"))
                 },
             ], atCounts: { try await more(3) })
-        let report = try await OutputAudit(ledger: ledger, folder: nil).run()
+        let report = try await OutputAudit(ledger: ledger).run()
         expect(report)
         #expect(report.records == 4 * 4096)
         #expect(report.bytes == AuditSample.lines(0..<4 * 4096).count)
@@ -409,7 +411,7 @@ import Testing
         try await sample.commit(
             segments[0], Set(0..<4096), [], [sample.file(first, records: 4096)])
         let ledger = MovingLedger(
-            sample.queue,
+            sample.queue.queue,
             atOutput: [
                 2: {
                     let rest = [100] + Array(4097..<8000) + [8001]
@@ -420,7 +422,7 @@ import Testing
                 }
             ])
         expect(
-            try await OutputAudit(ledger: ledger, folder: nil).run(),
+            try await OutputAudit(ledger: ledger).run(),
             faults: "than one record (1 too many): batch 1: 100",
             "where they say so (1): batch 1: 8001",
             "not found in the output (1): batch 1: 4096")
@@ -429,7 +431,7 @@ import Testing
     @Test func audit_notesANewerFile_whileARunGoesOn() async throws {
         let sample = try await sample(AuditSample.lines(0..<10))
         write([], to: sample.path("responses-00002.jsonl"))
-        let live = try await OutputAudit(ledger: sample.queue, folder: nil).run()
+        let live = try await OutputAudit(ledger: sample.queue.queue).run()
         expect(live)
         #expect(live.notes == ["responses-00002.jsonl is not recorded yet: a run is going on"])
         expect(try await sample.audit(), faults: "responses-00002.jsonl is in the folder")

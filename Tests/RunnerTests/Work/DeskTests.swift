@@ -4,14 +4,14 @@ import Testing
 @testable import Runner
 
 @Suite(.timeLimit(.minutes(1))) struct DeskTests {
-    private let queue = SampleQueue()
+    private let lease = SampleLease()
     private let feed: Feed
     private let marker: Marker
     private let desk: Desk
 
     init() async throws {
-        feed = Feed(queue: queue, state: JobFeed(retrying: 0), patience: .none) {}
-        marker = Marker(queue: queue, feed: feed, patience: .none)
+        feed = Feed(lease: lease, state: JobFeed(retrying: 0), patience: .none) {}
+        marker = Marker(lease: lease, feed: feed, patience: .none)
         desk = Desk(feed: feed, marker: marker, judge: Judge(retries: 3))
     }
 
@@ -21,7 +21,7 @@ import Testing
         desk.turnEnds()
         marker.close()
         try await marker.run()
-        let marks = await queue.marks
+        let marks = await lease.marks
         #expect(marks.map(\.position) == [0, 1, 2])
         #expect(marks.allSatisfy { $0.outcome == .ok && $0.attempt == 1 })
     }
@@ -48,7 +48,7 @@ import Testing
         #expect(feed.outages.first?.localError == 24)
         marker.close()
         try await marker.run()
-        #expect(await queue.marks.isEmpty)
+        #expect(await lease.marks.isEmpty)
     }
 
     @Test func finish_startsTheCountOfFailuresAnew_onAnyStatus() {

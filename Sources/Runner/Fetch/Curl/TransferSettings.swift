@@ -1,4 +1,5 @@
 internal import CCurl
+internal import JobStore
 
 /// Settings shared by all transfers of a loop: options of libcurl, set once for each handle.
 ///

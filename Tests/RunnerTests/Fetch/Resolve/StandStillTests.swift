@@ -74,17 +74,17 @@ import Testing
         options.fetch.nameServers = servers.joined(separator: ",")
         let stop = StopSwitch()
         let crawl = try Crawl(queue: queue, options: options, stop: stop)
-        let attachment = try await queue.attach(RunnerDescription(pid: 1, workers: workers))
+        let lease = try await queue.attach(RunnerDescription(pid: 1, workers: workers))
         let watchdog = Watchdog(crawl.eventLoops.loops)
         let end = Task {
             try? await Task.sleep(for: .seconds(seconds))
             stop.request()
             stop.request()
         }
-        _ = try await crawl.run(attachment, observe: nil)
+        _ = try await crawl.run(lease, observe: nil)
         watchdog.end()
         end.cancel()
-        try await queue.detach()
+        try await lease.detach()
         await queue.close()
         return watchdog
     }

@@ -1,6 +1,6 @@
 import Testing
 
-@testable import Runner
+@testable import JobStore
 
 @Suite struct DurationTests {
     @Test(arguments: [

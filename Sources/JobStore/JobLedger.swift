@@ -1,0 +1,74 @@
+/// Read access to a queue, also while runs work on it.
+public protocol JobLedger: Sendable {
+    /// Returns the number of jobs by state and outcome. These totals are stored, never counted over
+    /// jobs or batches.
+    ///
+    /// - Complexity: O(outcomes + segments leased).
+    func counts() async throws(QueueError) -> QueueCounts
+
+    /// The least time between two calls of `counts` that the store wants from each runner that
+    /// shows them all the time; zero where they cost next to nothing.
+    var countsInterval: Duration { get }
+
+    /// Returns the sites of the queue by rising ID: one for each output folder that runs of the
+    /// queue write to. A queue that lets one runner work at a time has one site.
+    func sites() async throws(QueueError) -> [Site]
+
+    /// Returns where a site keeps responses, and how much of each file counts.
+    func output(of site: Site) async throws(QueueError) -> QueueOutput
+
+    /// Returns the states of jobs in the order the jobs were enqueued, a page at a time.
+    ///
+    /// - Parameter place: The place to begin at. A place in a missing batch, or past the end of a
+    ///   batch, means the start of the next batch.
+    /// - Returns: Spans of jobs with the same state and outcome, with nothing left out between the
+    ///   spans; the last page has no `next`. Each page is one snapshot; the pages together are not.
+    /// - Throws: `.damaged` when a job has no place in the store or an outcome that nothing
+    ///   explains.
+    /// - Complexity: O(spans in the page); memory does not depend on the number of jobs.
+    func page(from place: LedgerPlace) async throws(QueueError) -> LedgerPage
+
+    /// Checks the invariant over a window of the queue.
+    ///
+    /// A store chooses its windows: one for the whole queue where a long look disturbs nobody, or
+    /// many short ones. Each window is one snapshot. The store's data may be anything: an
+    /// impossible value is reported as a fault, too.
+    ///
+    /// - Parameter place: `.start`, or the `next` of the window before.
+    /// - Returns: A sentence for each of the first thousand violations in the window.
+    /// - Complexity: O(batches + spans + segments in the window); memory does not grow with them.
+    func verify(from place: LedgerPlace) async throws(QueueError) -> VerifiedWindow
+
+    /// Closes the store; no method may be called afterwards.
+    func close() async
+}
+
+extension JobLedger {
+    /// Checks the invariant over the whole queue, window by window.
+    ///
+    /// - Returns: A sentence for each violation, those past the thousandth of a window left out;
+    ///   empty when the queue is sound.
+    public func verify() async throws(QueueError) -> [String] {
+        var faults: [String] = []
+        var place: LedgerPlace? = .start
+        while let from = place {
+            let window = try await verify(from: from)
+            faults += window.faults
+            place = window.next
+        }
+        return faults
+    }
+}
+
+/// The violations found in one window of a queue.
+public struct VerifiedWindow: Sendable {
+    /// A sentence for each violation.
+    public let faults: [String]
+    /// The place where the next window begins; `nil` after the last.
+    public let next: LedgerPlace?
+
+    public init(faults: [String], next: LedgerPlace? = nil) {
+        self.faults = faults
+        self.next = next
+    }
+}

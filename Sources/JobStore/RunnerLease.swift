@@ -1,0 +1,167 @@
+internal import Glibc
+
+/// A runner's hold on a queue, from `attach` to `detach`.
+///
+/// Once the runner was taken for dead and its jobs were given to another one, each method throws
+/// `.fenced`.
+public protocol RunnerLease: Sendable {
+    /// The state of the queue as of `attach`.
+    var attachment: Attachment { get }
+
+    /// Leases segments until they hold `jobs` jobs to do: first segments that were begun before,
+    /// then new ones by rising position.
+    ///
+    /// - Parameters:
+    ///   - jobs: 1 or more. The last segment may take the number past `jobs`. A store limits the
+    ///     segments of one claim, so with batches of few jobs the number may stay below `jobs`.
+    ///   - skipped: Batches from which nothing is leased; some thousands at most.
+    /// - Complexity: O(segments returned · log *n* + segments and spans skipped).
+    func claim(
+        jobs: Int, skipping skipped: Set<Batch.ID>
+    ) async throws(QueueError) -> Claim
+
+    /// Leases up to `limit` jobs whose next attempt is due, longest due first. A retry further
+    /// ahead than `Retry.aheadMax` counts as due.
+    func claimRetries(limit: Int) async throws(QueueError) -> RetryClaim
+
+    /// Records where responses of the runner's site go from now on, and the files that take them.
+    func keepOutput(
+        _ settings: OutputSettings, _ files: [OutputFile]
+    ) async throws(QueueError)
+
+    /// Records how attempts ended, how much of the site's output counts, and that the runner is
+    /// alive.
+    ///
+    /// A store throws only when it knows that nothing was recorded, or that the run is over. Where
+    /// an answer can be lost, the store itself finds out what became of the commit.
+    ///
+    /// - Parameter files: The output files that are new or have changed, in the state they already
+    ///   have on disk.
+    /// - Throws: `.fenced` when a job is not leased to this runner; then nothing is recorded.
+    func commit(
+        _ marks: [Mark], _ files: [OutputFile], heartbeat: Heartbeat
+    ) async throws(QueueError)
+
+    /// Records that the runner is alive.
+    func renew(_ heartbeat: Heartbeat) async throws(QueueError)
+
+    /// Gives back all that this runner holds and removes the runner from the queue. Marked jobs
+    /// stay marked.
+    func detach() async throws(QueueError)
+}
+
+extension RunnerLease {
+    /// Claims jobs of any batch.
+    public func claim(jobs: Int) async throws(QueueError) -> Claim {
+        try await claim(jobs: jobs, skipping: [])
+    }
+
+    /// Commits marks of jobs that leave nothing in the output.
+    public func commit(_ marks: [Mark], heartbeat: Heartbeat) async throws(QueueError) {
+        try await commit(marks, [], heartbeat: heartbeat)
+    }
+}
+
+/// The claimed segments, and when to claim again.
+public struct Claim: Sendable {
+    /// The time of the next claim that may find jobs.
+    public enum Next: Equatable, Sendable {
+        /// At once: more may be available.
+        case now
+        /// Nothing is available now, but other runners hold jobs that may come back.
+        case after(Duration)
+        /// Nothing is available, and no other runner holds anything. Jobs may still be enqueued.
+        case finished
+    }
+
+    /// The segments; empty when no job of a batch that may be claimed is available.
+    public let segments: [Segment]
+    public let next: Next
+
+    public init(segments: [Segment], next: Next) {
+        self.segments = segments
+        self.next = next
+    }
+}
+
+/// The claimed retries, and the time until the next retry is due.
+public struct RetryClaim: Sendable {
+    public let jobs: [DueRetry]
+    /// The time until the earliest retry that was not claimed is due; `nil` when none waits.
+    public let nextDue: Duration?
+
+    public init(jobs: [DueRetry], nextDue: Duration?) {
+        self.jobs = jobs
+        self.nextDue = nextDue
+    }
+}
+
+/// The process of a runner, as `status` shows it and as other runners tell it from theirs.
+public struct RunnerDescription: Sendable {
+    public let pid: Int
+    /// Requests in flight at once.
+    public let workers: Int
+    /// The name of the machine.
+    public let host: String
+    /// The identity in the output folder that the run is to write to (`OutputSettings.identity`);
+    /// `nil` when the folder holds none, or there is no output. A store of many sites finds the
+    /// runner's site by it.
+    public let siteIdentity: String?
+
+    /// - Parameter host: `nil` for the name that this machine gives itself.
+    public init(pid: Int, workers: Int, host: String? = nil, siteIdentity: String? = nil) {
+        self.pid = pid
+        self.workers = workers
+        self.host = host ?? Self.ownHost
+        self.siteIdentity = siteIdentity
+    }
+
+    /// The name that this machine gives itself.
+    static var ownHost: String {
+        var name = [CChar](repeating: 0, count: 256)
+        guard gethostname(&name, name.count - 1) == 0 else { return "localhost" }
+        return String(decoding: name.prefix { $0 != 0 }.map(UInt8.init), as: UTF8.self)
+    }
+}
+
+/// The state that a runner reports with each commit.
+public struct Heartbeat: Sendable {
+    public let requestsPerSecond: Double
+    /// The reason no request gets through at present; `nil` when some do.
+    public let trouble: String?
+
+    public init(requestsPerSecond: Double, trouble: String? = nil) {
+        self.requestsPerSecond = requestsPerSecond
+        self.trouble = trouble
+    }
+}
+
+/// The state of the queue that a runner gets when it attaches.
+public struct Attachment: Sendable {
+    /// The number of jobs that dead runners held and had not marked; these jobs can be claimed
+    /// again.
+    public let rescued: Int
+    /// The number of rescued jobs that may have been sent already: an estimate from workers and
+    /// rate.
+    public let mayRepeat: Int
+    /// The number of jobs that wait for a retry which this runner may be handed.
+    public let retrying: Int
+    /// The counts after the rescue.
+    public let counts: QueueCounts
+    /// The site that the runner writes to.
+    public let site: Site
+    /// The output of `site`.
+    public let output: QueueOutput
+
+    public init(
+        rescued: Int, mayRepeat: Int, retrying: Int, counts: QueueCounts, site: Site,
+        output: QueueOutput
+    ) {
+        self.rescued = rescued
+        self.mayRepeat = mayRepeat
+        self.retrying = retrying
+        self.counts = counts
+        self.site = site
+        self.output = output
+    }
+}

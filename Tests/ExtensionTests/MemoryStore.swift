@@ -1,0 +1,437 @@
+import JobStore
+import Synchronization
+
+/// A queue in memory that several runners may work on at a time: a store in one file, as small as a
+/// store can be. It keeps facts of each job that was ever claimed, and walks all of them for most
+/// questions.
+///
+/// Each `MemoryQueue` is a process's connection to it; runners whose connection was closed are dead.
+final class MemoryStore: Sendable {
+    struct State {
+        /// Numbered from 1, in order.
+        var batches: [BatchFacts] = []
+        var keys: [String: Batch.ID] = [:]
+        var runners: [RunnerFacts] = []
+        var sites: [SiteFacts] = []
+        var lastRunnerID = 0
+    }
+
+    struct BatchFacts {
+        let batch: Batch
+        /// The jobs that were claimed at some time; the others are available.
+        var jobs: [Int: JobFacts] = [:]
+    }
+
+    /// What is known of one job.
+    struct JobFacts {
+        var outcome: Outcome?
+        var attempts = 0
+        var dueMicros = 0
+        /// The runner that has the job, dead or alive; `nil` for none.
+        var runner: Int?
+    }
+
+    struct RunnerFacts {
+        let id: Int
+        let description: RunnerDescription
+        let site: Site
+        let startedAtMicros: Int
+        var heartbeatMicros: Int
+        var heartbeat = Heartbeat(requestsPerSecond: 0)
+        /// The connection that the runner attached by.
+        let connection: Int
+    }
+
+    struct SiteFacts {
+        let site: Site
+        var settings: OutputSettings?
+        var files: [OutputFile] = []
+        var completedBefore = 0
+    }
+
+    let state = Mutex(State())
+    /// The store's clock: the Unix time in µs.
+    let unixMicros: @Sendable () -> Int
+    private let connections = Atomic(0)
+
+    init(unixMicros: @escaping @Sendable () -> Int) { self.unixMicros = unixMicros }
+
+    func connect() -> MemoryQueue {
+        MemoryQueue(self, number: connections.add(1, ordering: .relaxed).newValue)
+    }
+}
+
+/// A connection to a `MemoryStore`.
+struct MemoryQueue: JobQueue {
+    private let store: MemoryStore
+    private let number: Int
+
+    init(_ store: MemoryStore, number: Int) {
+        self.store = store
+        self.number = number
+    }
+
+    var allowsManyRunners: Bool { true }
+    /// As of a store that many runners would ask over a network.
+    var countsInterval: Duration { .seconds(30) }
+
+    // MARK: - Looking
+
+    func counts() -> QueueCounts { store.state.withLock { $0.counts(at: store.unixMicros()) } }
+
+    func sites() -> [Site] {
+        store.state.withLock { $0.sites.isEmpty ? [.only] : $0.sites.map(\.site) }
+    }
+
+    func output(of site: Site) -> QueueOutput { store.state.withLock { $0.output(of: site) } }
+
+    /// A page for each batch.
+    func page(from place: LedgerPlace) -> LedgerPage {
+        store.state.withLock { state in
+            let facts = state.batches.first { facts in
+                facts.batch.id > place.batchID
+                    || facts.batch.id == place.batchID && place.position < facts.batch.count
+            }
+            guard let facts else { return LedgerPage(spans: [], next: nil) }
+            let batch = facts.batch
+            var spans: [LedgerPage.Span] = []
+            var end = batch.id == place.batchID ? place.position : 0
+            func add(_ positions: Range<Int>, _ jobState: JobState, _ outcome: Outcome?) {
+                var first = positions.lowerBound
+                if let last = spans.last, last.state == jobState, last.outcome == outcome {
+                    first = last.positions.lowerBound
+                    spans.removeLast()
+                }
+                spans.append(
+                    .init(
+                        batch: batch, positions: first..<positions.upperBound, state: jobState,
+                        outcome: outcome))
+                end = positions.upperBound
+            }
+            for position in facts.jobs.keys.sorted() where position >= end && spans.count < 4096 {
+                if position > end { add(end..<position, .available, nil) }
+                let job = facts.jobs[position]
+                add(position..<position + 1, state.standing(of: job), job?.outcome)
+            }
+            if spans.count < 4096, end < batch.count { add(end..<batch.count, .available, nil) }
+            let next =
+                end < batch.count
+                ? LedgerPlace(batchID: batch.id, position: end)
+                : LedgerPlace(batchID: batch.id + 1, position: 0)
+            let isLast = end == batch.count && batch.id == state.batches.count
+            return LedgerPage(spans: spans, next: isLast ? nil : next)
+        }
+    }
+
+    /// A window for each batch. There is little that could contradict itself.
+    func verify(from place: LedgerPlace) -> VerifiedWindow {
+        store.state.withLock { state in
+            guard let facts = state.batches.first(where: { $0.batch.id >= place.batchID }) else {
+                return VerifiedWindow(faults: [])
+            }
+            let strays = facts.jobs.keys.filter { !(0..<facts.batch.count).contains($0) }
+            return VerifiedWindow(
+                faults: strays.map { "batch \(facts.batch.id) has no job \($0)" },
+                next: LedgerPlace(batchID: facts.batch.id + 1, position: 0))
+        }
+    }
+
+    func close() async { store.state.withLock { $0.bury(connection: number) } }
+
+    // MARK: - Adding
+
+    func enqueue(_ source: BatchSource, key: String?) throws(QueueError) -> Batch {
+        try store.state.withLock { state throws(QueueError) in
+            if let key, let id = state.keys[key] {
+                let known = state.batches[id - 1].batch
+                guard known.source == source else {
+                    throw QueueError(.keyTaken, "the key '\(key)' is taken")
+                }
+                return known
+            }
+            let batch = Batch(id: state.batches.count + 1, source: source)
+            state.batches.append(.init(batch: batch))
+            if let key { state.keys[key] = batch.id }
+            return batch
+        }
+    }
+
+    // MARK: - Working
+
+    func attach(_ runner: RunnerDescription) -> any RunnerLease {
+        let now = store.unixMicros()
+        return store.state.withLock { state in
+            let (rescued, mayRepeat) = state.rescue()
+            state.lastRunnerID += 1
+            let site = state.site(for: runner)
+            state.runners.append(
+                .init(
+                    id: state.lastRunnerID, description: runner, site: site, startedAtMicros: now,
+                    heartbeatMicros: now, connection: number))
+            return MemoryLease(
+                store: store, runner: state.lastRunnerID,
+                attachment: Attachment(
+                    rescued: rescued, mayRepeat: mayRepeat,
+                    retrying: state.batches.reduce(0) { count, facts in
+                        count + facts.jobs.values.count { state.standing(of: $0) == .retrying }
+                    },
+                    counts: state.counts(at: now), site: site, output: state.output(of: site)))
+        }
+    }
+}
+
+/// A runner's hold on a `MemoryStore`.
+struct MemoryLease: RunnerLease {
+    let store: MemoryStore
+    let runner: Int
+    let attachment: Attachment
+
+    /// How long a runner waits that found nothing while others hold jobs.
+    private static let othersWait = Duration.milliseconds(50)
+
+    private func change<Result>(
+        _ body: (inout MemoryStore.State) throws(QueueError) -> Result
+    ) throws(QueueError) -> Result {
+        try store.state.withLock { state throws(QueueError) in
+            guard state.runners.contains(where: { $0.id == runner }) else {
+                throw QueueError(.fenced, "the runner is not attached")
+            }
+            return try body(&state)
+        }
+    }
+
+    func claim(jobs: Int, skipping skipped: Set<Batch.ID>) throws(QueueError) -> Claim {
+        try change { state in
+            _ = state.rescue()
+            var segments: [Segment] = []
+            var left = jobs
+            for (index, facts) in state.batches.enumerated()
+            where !skipped.contains(facts.batch.id) {
+                // A segment is of the jobs at positions of one multiple of its size.
+                for first in stride(from: 0, to: facts.batch.count, by: Segment.countMax) {
+                    guard left > 0 else { break }
+                    let all = first..<min(first + Segment.countMax, facts.batch.count)
+                    let todo = all.filter { state.standing(of: facts.jobs[$0]) == .available }
+                    guard !todo.isEmpty else { continue }
+                    for position in todo {
+                        state.batches[index].jobs[position, default: .init()].runner = runner
+                    }
+                    segments.append(Segment(batch: facts.batch, todo: Self.ranges(of: todo)))
+                    left -= todo.count
+                }
+            }
+            let othersHold = state.batches.contains { facts in
+                facts.jobs.values.contains { $0.runner != nil && $0.runner != runner }
+            }
+            return Claim(
+                segments: segments,
+                next: !segments.isEmpty ? .now : othersHold ? .after(Self.othersWait) : .finished)
+        }
+    }
+
+    private static func micros(_ duration: Duration) -> Int {
+        let (seconds, attoseconds) = duration.components
+        return Int(seconds) * 1_000_000 + Int(attoseconds / 1_000_000_000_000)
+    }
+
+    private static func ranges(of positions: [Int]) -> [Range<Int>] {
+        var ranges: [Range<Int>] = []
+        for position in positions {
+            if let last = ranges.last, last.upperBound == position {
+                ranges[ranges.count - 1] = last.lowerBound..<position + 1
+            } else {
+                ranges.append(position..<position + 1)
+            }
+        }
+        return ranges
+    }
+
+    func claimRetries(limit: Int) throws(QueueError) -> RetryClaim {
+        let now = store.unixMicros()
+        let ahead = now + Self.micros(Retry.aheadMax)
+        return try change { state in
+            var waiting: [(dueMicros: Int, batch: Int, position: Int)] = []
+            for (index, facts) in state.batches.enumerated() {
+                for (position, job) in facts.jobs where state.standing(of: job) == .retrying {
+                    waiting.append((job.dueMicros, index, position))
+                }
+            }
+            waiting.sort {
+                ($0.dueMicros, $0.batch, $0.position) < ($1.dueMicros, $1.batch, $1.position)
+            }
+            let due = waiting.filter { $0.dueMicros <= now || $0.dueMicros > ahead }.prefix(limit)
+            let jobs = due.map { entry in
+                state.batches[entry.batch].jobs[entry.position]?.runner = runner
+                let facts = state.batches[entry.batch]
+                return DueRetry(
+                    batch: facts.batch, position: entry.position,
+                    attempts: facts.jobs[entry.position]?.attempts ?? 1)
+            }
+            let next = waiting.first {
+                state.standing(of: state.batches[$0.batch].jobs[$0.position]) == .retrying
+            }
+            return RetryClaim(
+                jobs: jobs,
+                nextDue: next.map {
+                    $0.dueMicros > ahead ? .zero : .microseconds(max(0, $0.dueMicros - now))
+                })
+        }
+    }
+
+    func keepOutput(_ settings: OutputSettings, _ files: [OutputFile]) throws(QueueError) {
+        try change { state in
+            state.keep(files, at: attachment.site)
+            guard let index = state.sites.firstIndex(where: { $0.site == attachment.site }) else {
+                return
+            }
+            if state.sites[index].settings == nil {
+                state.sites[index].completedBefore = state.counts(at: 0).completed
+            }
+            state.sites[index].settings = settings
+        }
+    }
+
+    func commit(
+        _ marks: [Mark], _ files: [OutputFile], heartbeat: Heartbeat
+    ) throws(QueueError) {
+        let now = store.unixMicros()
+        try change { state throws(QueueError) in
+            for mark in marks {
+                guard state.batches.indices.contains(mark.batchID - 1),
+                    state.batches[mark.batchID - 1].jobs[mark.position]?.runner == runner
+                else {
+                    throw QueueError(
+                        .fenced, "job \(mark.position) of batch \(mark.batchID) is not ours")
+                }
+            }
+            for mark in marks {
+                let wait = min(mark.wait, Retry.waitMax)
+                state.batches[mark.batchID - 1].jobs[mark.position] = .init(
+                    outcome: mark.outcome, attempts: mark.attempt,
+                    dueMicros: now + Self.micros(wait))
+            }
+            state.keep(files, at: attachment.site)
+            state.beat(runner, heartbeat, at: now)
+        }
+    }
+
+    func renew(_ heartbeat: Heartbeat) throws(QueueError) {
+        try commit([], [], heartbeat: heartbeat)
+    }
+
+    func detach() throws(QueueError) {
+        try change { state in
+            state.runners.removeAll { $0.id == runner }
+            _ = state.rescue()
+        }
+    }
+}
+
+extension MemoryStore.State {
+    func standing(of job: MemoryStore.JobFacts?) -> JobState {
+        if let runner = job?.runner, runners.contains(where: { $0.id == runner }) {
+            return .running
+        }
+        return switch job?.outcome?.state {
+        case nil: .available
+        case .retrying: .retrying
+        case .completed: .completed
+        case .failed: .failed
+        }
+    }
+
+    func counts(at now: Int) -> QueueCounts {
+        var groups: [Outcome: Int] = [:]
+        var (running, retriesRunning) = (0, 0)
+        for job in batches.flatMap(\.jobs.values) {
+            if standing(of: job) == .running {
+                running += 1
+                if job.outcome != nil { retriesRunning += 1 }
+            }
+            if let outcome = job.outcome { groups[outcome, default: 0] += 1 }
+        }
+        let empty = QueueCounts(
+            total: batches.reduce(0) { $0 + $1.batch.count }, running: running,
+            retriesRunning: retriesRunning, outcomes: [],
+            runs: runners.reversed().map { runner in
+                .init(
+                    pid: runner.description.pid, host: runner.description.host,
+                    workers: runner.description.workers,
+                    startedAtMicros: runner.startedAtMicros,
+                    heartbeatAge: .microseconds(max(0, now - runner.heartbeatMicros)),
+                    requestsPerSecond: runner.heartbeat.requestsPerSecond,
+                    trouble: runner.heartbeat.trouble)
+            })
+        // Like any store, this one tells only so many outcomes apart.
+        let kept = groups.sorted { $0.value > $1.value }.prefix(250)
+        let others = groups.filter { entry in !kept.contains { $0.key == entry.key } }
+        var counts = empty.adding(Dictionary(uniqueKeysWithValues: kept.map { ($0.key, $0.value) }))
+        for state in Outcome.State.allCases {
+            let count = others.filter { $0.key.state == state }.reduce(0) { $0 + $1.value }
+            if count > 0 { counts = counts.adding([Outcome(state, .other): count]) }
+        }
+        return counts
+    }
+
+    func output(of site: Site) -> QueueOutput {
+        let facts = sites.first { $0.site == site }
+        return QueueOutput(
+            settings: facts?.settings, files: facts?.files ?? [],
+            completedBefore: facts?.completedBefore ?? 0)
+    }
+
+    /// The site whose folder the runner comes with; a new one where it comes with none and the
+    /// others have runners or an output.
+    mutating func site(for runner: RunnerDescription) -> Site {
+        let known = sites.first { facts in
+            let isTheirs = facts.settings.map {
+                [$0.identity, $0.identityBefore].contains(runner.siteIdentity)
+            }
+            return isTheirs ?? !runners.contains { $0.site == facts.site }
+        }
+        // Alone, a runner goes on where the queue's only output is: its folder may have moved.
+        if let known { return known.site }
+        if sites.count == 1, runners.isEmpty { return sites[0].site }
+        let site = Site(id: sites.count)
+        sites.append(.init(site: site))
+        return site
+    }
+
+    mutating func keep(_ files: [OutputFile], at site: Site) {
+        guard let index = sites.firstIndex(where: { $0.site == site }) else { return }
+        for file in files {
+            sites[index].files.removeAll { $0.id == file.id }
+            sites[index].files.append(file)
+        }
+        sites[index].files.sort { $0.id < $1.id }
+    }
+
+    mutating func beat(_ runner: Int, _ heartbeat: Heartbeat, at now: Int) {
+        guard let index = runners.firstIndex(where: { $0.id == runner }) else { return }
+        runners[index].heartbeat = heartbeat
+        runners[index].heartbeatMicros = now
+    }
+
+    /// Removes the runners of a connection that is gone. What they held is rescued when somebody
+    /// asks for jobs.
+    mutating func bury(connection: Int) {
+        runners.removeAll { $0.connection == connection }
+    }
+
+    /// Takes back what dead runners hold.
+    ///
+    /// - Returns: The number of jobs, and how many of them may have been sent.
+    mutating func rescue() -> (rescued: Int, mayRepeat: Int) {
+        let live = Set(runners.map(\.id))
+        var rescued = 0
+        for index in batches.indices {
+            for (position, job) in batches[index].jobs {
+                if let runner = job.runner, !live.contains(runner) {
+                    batches[index].jobs[position]?.runner = nil
+                    rescued += 1
+                }
+            }
+        }
+        return (rescued, rescued)
+    }
+}

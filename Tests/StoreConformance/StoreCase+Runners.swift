@@ -1,0 +1,127 @@
+import JobStore
+import TestSupport
+import Testing
+
+extension StoreCase {
+    static let runners: [StoreCase] = [
+        StoreCase("attach_rescuesWhatADeadRunnerHeld") { store in
+            var queue: StoreClient? = try await store.attached(10_000)
+            let segments = try await queue!.claim(jobs: 8192)
+            try await queue!.commit(store.marks(segments[0], ok) { $0 < 1000 }, heartbeat: beat)
+            await queue!.close()  // without detaching: as a killed process leaves it
+            queue = nil
+
+            let next = try await store.open()
+            let attachment = try await next.attach(RunnerDescription(pid: 2, workers: 10))
+            #expect(attachment.rescued == 2 * 4096 - 1000)
+            #expect(attachment.mayRepeat > 0 && attachment.mayRepeat <= attachment.rescued)
+            #expect(attachment.counts.available == 9000 && attachment.counts.completed == 1000)
+            try await store.expectSound(next)
+            var positions: Set<Int> = []
+            while let segment = try await next.claim(jobs: 1).first {
+                positions.formUnion(segment.todo.flatMap { $0 })
+            }
+            #expect(positions == Set(1000..<10_000))
+            await next.close()
+        },
+        StoreCase("attach_isRefused_whileAnotherRunnerLives_whereThatIsTheRule") { store in
+            let queue = try await store.attached(10)
+            let other = try await store.open()
+            guard !queue.queue.allowsManyRunners else { return }
+            let error = await #expect(throws: QueueError.self) {
+                try await other.attach(RunnerDescription(pid: 2, workers: 1))
+            }
+            #expect(error?.code == .inUse)
+            #expect(error?.description.contains("process 1 ") == true)
+            #expect(try await other.counts().runs.first?.pid == 1)
+            try await queue.detach()
+            _ = try await other.attach(RunnerDescription(pid: 2, workers: 1))
+            await other.close()
+            await queue.close()
+        },
+        StoreCase("detach_givesEverythingBack") { store in
+            let queue = try await store.attached(10_000)
+            let segments = try await queue.claim(jobs: 8192)
+            try await queue.commit(store.marks(segments[1], ok) { $0 < 5000 }, heartbeat: beat)
+            try await queue.detach()
+            let counts = try await queue.counts()
+            #expect(
+                counts.running == 0 && counts.completed == 904 && counts.available == 9096
+                    && counts.runs.isEmpty)
+            try await store.expectSound(queue)
+            let attachment = try await queue.attach(RunnerDescription(pid: 1, workers: 1))
+            #expect(attachment.rescued == 0 && attachment.mayRepeat == 0)
+            await queue.close()
+        },
+        StoreCase("detach_endsTheLease") { store in
+            let queue = try await store.attached(10)
+            let segment = try await queue.claim(jobs: 1)[0]
+            try await queue.detach()
+            await store.expectFenced { _ = try await queue.claim(jobs: 1) }
+            await store.expectFenced { _ = try await queue.claimRetries(dueAt: 0, limit: 1) }
+            await store.expectFenced {
+                try await queue.commit(store.marks(segment, ok), heartbeat: beat)
+            }
+            await store.expectFenced { try await queue.renew(beat) }
+            await store.expectFenced { try await queue.detach() }
+            #expect(try await queue.counts().available == 10)
+            await queue.close()
+        },
+        StoreCase("renew_tellsOfTheRunner_andMarksNothing") { store in
+            let queue = try await store.attached(10)
+            _ = try await queue.claim(jobs: 1)
+            try await queue.renew(Heartbeat(requestsPerSecond: 7, trouble: "away"))
+            store.clock.unixMicros += 2_000_000
+            let counts = try await queue.counts()
+            let run = try #require(counts.runs.first)
+            #expect(run.requestsPerSecond == 7 && run.trouble == "away" && counts.running == 10)
+            #expect(run.heartbeatAge == .seconds(2) && !run.host.isEmpty)
+            await queue.close()
+        },
+        // Two runners share the jobs, see each other, and each waits for what the other holds.
+        StoreCase("attach_takesManyRunners_whereThatIsTheRule") { store in
+            let first = try await store.attached(2 * Segment.countMax)
+            guard first.queue.allowsManyRunners else { return }
+            let second = try await store.open()
+            try await second.attach(RunnerDescription(pid: 2, workers: 20, host: "elsewhere"))
+            let (mine, others) = (
+                try await first.claim(jobs: 1), try await second.claim(jobs: 1)
+            )
+            #expect(mine[0].todo == [0..<4096] && others[0].todo == [4096..<8192])
+            #expect(try await first.counts().runs.map(\.pid) == [2, 1])
+            #expect(try await first.counts().runs.map(\.host).first == "elsewhere")
+            await store.expectFenced {
+                try await first.commit(store.marks(others[0], ok), heartbeat: beat)
+            }
+            try await first.commit(store.marks(mine[0], ok), heartbeat: beat)
+            guard case .after(let wait) = try await first.nextClaim() else {
+                Issue.record("the queue is not finished while another runner holds jobs")
+                return
+            }
+            #expect(wait > .zero)
+            // A dead runner's jobs go to whoever attaches or claims next.
+            await second.close()
+            let third = try await store.open()
+            let attachment = try await third.attach(RunnerDescription(pid: 3, workers: 1))
+            #expect(attachment.rescued == 4096)
+            let rescued = try await third.claim(jobs: 1)
+            #expect(rescued.map(\.todo) == [[4096..<8192]])
+            try await third.commit(store.marks(rescued[0], ok), heartbeat: beat)
+            #expect(try await first.nextClaim() == .finished)
+            try await store.expectSound(first)
+            await third.close()
+            await first.close()
+        },
+        StoreCase("trouble_endsWithItsRunner") { store in
+            let queue = try await store.attached(10)
+            let other = try await store.open()
+            try await queue.commit([], heartbeat: Heartbeat(requestsPerSecond: 0, trouble: "away"))
+            try await queue.detach()
+            #expect(try await other.counts().runs.isEmpty)
+            _ = try await other.attach(RunnerDescription(pid: 2, workers: 1))
+            #expect(try await other.counts().runs.first?.trouble == nil)
+            await other.close()
+            await queue.close()
+        },
+    ]
+}
