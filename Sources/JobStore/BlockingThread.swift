@@ -16,21 +16,12 @@ package final class BlockingThread: SerialExecutor, @unchecked Sendable {
     package init() {
         pthread_mutex_init(mutex, nil)
         pthread_cond_init(condition, nil)
-        var thread = pthread_t()
-        // Retained until the thread ends; `stop` ends it.
-        let me = Unmanaged.passRetained(self).toOpaque()
-        let result = pthread_create(
-            &thread, nil,
-            { me in
-                Unmanaged<BlockingThread>.fromOpaque(me!).takeRetainedValue().work()
-                return nil
-            }, me)
-        guard result == 0 else {
-            startFailure = result
-            Unmanaged<BlockingThread>.fromOpaque(me).release()
-            return
+        do throws(SystemThread.Refusal) {
+            // `stop` ends it.
+            _ = try SystemThread { [self] in work() }
+        } catch {
+            startFailure = error.number
         }
-        pthread_detach(thread)
     }
 
     deinit {

@@ -20,7 +20,7 @@ protocol EventLoopClient: AnyObject, Sendable {
 /// The loop holds several small curl multi handles on one epoll: libcurl 7.88 walks its list of
 /// connections twice a request, so 32 × 32 connections cost far less than 1 × 1,000.
 final class EventLoop: TaskExecutor, @unchecked Sendable {
-    // @unchecked holds because all but `inbox`, `errands`, `flags`, `joinable` and `ownThread`
+    // @unchecked holds because all but `inbox`, `errands`, `flags`, `thread` and `ownThread`
     // belong to the loop's thread.
     private let epoll: Int32
     private let bell: Int32
@@ -44,8 +44,8 @@ final class EventLoop: TaskExecutor, @unchecked Sendable {
     /// The time, read once a turn.
     private(set) var now = Now.read()
 
-    /// The thread that `stop` waits for; 0 before it was started.
-    private let joinable = Atomic<UInt>(0)
+    /// The thread that `stop` waits for; `nil` before it was started.
+    private let thread = Mutex<SystemThread?>(nil)
     /// The loop's thread, set by the thread itself before it runs anything.
     private let ownThread = Atomic<UInt>(0)
     private let inbox = Mutex<[UnownedJob]>([])
@@ -108,23 +108,16 @@ final class EventLoop: TaskExecutor, @unchecked Sendable {
     /// - Throws: When the system gives no thread.
     func start() throws(LimitError) {
         settings.seal()
-        var thread = pthread_t()
-        // Retained until the thread ends.
-        let me = Unmanaged.passRetained(self).toOpaque()
-        let result = pthread_create(
-            &thread, nil,
-            { me in
-                Unmanaged<EventLoop>.fromOpaque(me!).takeRetainedValue().run()
-                return nil
-            }, me)
-        guard result == 0 else {
-            Unmanaged<EventLoop>.fromOpaque(me).release()
-            throw LimitError(
-                description:
-                    "this system gives no thread for an event loop (\(String(cString: strerror(result)))); raise the limit with: ulimit -u"
-            )
+        try thread.withLock { thread throws(LimitError) in
+            do throws(SystemThread.Refusal) {
+                thread = try SystemThread { [self] in run() }
+            } catch {
+                throw LimitError(
+                    description:
+                        "this system gives no thread for an event loop (\(String(cString: strerror(error.number)))); raise the limit with: ulimit -u"
+                )
+            }
         }
-        joinable.store(thread, ordering: .relaxed)
     }
 
     // MARK: - From any thread
@@ -154,10 +147,9 @@ final class EventLoop: TaskExecutor, @unchecked Sendable {
     /// Ends the thread and waits for its end, so that no code of libcurl runs on. All workers must
     /// have ended. To be called once, from another thread.
     func stop() {
-        let thread = joinable.load(ordering: .relaxed)
-        guard thread != 0 else { return }  // never started
+        guard let thread = thread.withLock({ $0.take() }) else { return }  // never started
         raise(.stop)
-        pthread_join(thread, nil)
+        thread.join()
     }
 
     private func raise(_ flag: Flags) {

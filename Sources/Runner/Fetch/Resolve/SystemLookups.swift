@@ -1,5 +1,6 @@
 internal import CAres
 internal import Glibc
+internal import JobStore
 internal import Synchronization
 
 /// Looks names up by the system's `getaddrinfo`, for names that c-ares does not know (mDNS, LDAP,
@@ -95,20 +96,15 @@ private final class LookupThreads: Sendable {
             return true
         }
         guard startsThread else { return }
-        var thread = pthread_t()
-        let result = pthread_create(
-            &thread, nil,
-            { _ in
-                LookupThreads.shared.run()
-                return nil
-            }, nil)
-        if result == 0 {
-            pthread_detach(thread)
-        } else if state.withLock({ state in
-            state.threads -= 1
-            return state.threads == 0
-        }) {
-            run(isThread: false)  // no thread at all: here, late, but done
+        do throws(SystemThread.Refusal) {
+            _ = try SystemThread { [self] in run() }
+        } catch {
+            let isAlone = state.withLock { state in
+                state.threads -= 1
+                return state.threads == 0
+            }
+            // No thread at all: here, late, but done.
+            if isAlone { run(isThread: false) }
         }
     }
 
