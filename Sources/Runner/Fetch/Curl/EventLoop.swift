@@ -209,7 +209,7 @@ final class EventLoop: TaskExecutor, @unchecked Sendable {
     private func endOverdue() {
         let now = now.monotonicMicros
         // A transfer that starts after this look cannot be overdue before then.
-        nextLookMicros = now + min(settings.connectTimeoutMicros, settings.maxTimeMicros)
+        nextLookMicros = now + min(settings.connectTimeoutMicros, settings.timeoutMicros)
         for shard in shards {
             nextLookMicros = min(nextLookMicros, shard.endOverdue(atMicros: now))
         }

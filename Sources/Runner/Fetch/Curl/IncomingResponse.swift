@@ -42,7 +42,7 @@ struct IncomingResponse: ~Copyable {
     init(_ settings: TransferSettings) {
         self.settings = settings
         heldHead = HeldHead(settings.budget)
-        head = ResponseHead(bytesMax: settings.maxHeadBytes)
+        head = ResponseHead(bytesMax: settings.headBytesMax)
     }
 
     /// - Parameter headBegins: Called when a head begins to come.
@@ -95,7 +95,7 @@ struct IncomingResponse: ~Copyable {
     /// A user agent may follow a 301, 302, 303, 307 and 308 by itself (RFC 9110, 15.4). A 300 lets
     /// a person choose; 304, 305 and 306 lead nowhere.
     var leadsOn: Bool {
-        guard hasLocation, settings.maxRedirects > 0 else { return false }
+        guard hasLocation, settings.redirectsMax > 0 else { return false }
         return switch head.status {
         case 301, 302, 303, 307, 308: true
         default: false
@@ -253,12 +253,12 @@ struct IncomingResponse: ~Copyable {
     /// not see unknown or decompressed lengths.
     private mutating func keep(_ bytes: UnsafeRawBufferPointer) -> Bool {
         if leadsOn, !settings.archivesRedirects,
-            bodyBytes + bytes.count > min(Self.redirectBytesMax, settings.maxBodyBytes)
+            bodyBytes + bytes.count > min(Self.redirectBytesMax, settings.bodyBytesMax)
         {
             isAbandoned = true
             return false
         }
-        let room = settings.maxBodyBytes - bodyBytes
+        let room = settings.bodyBytesMax - bodyBytes
         bodyBytes += min(room, bytes.count)
         if bytes.count > room {
             guard settings.cutsLargeBodies else {

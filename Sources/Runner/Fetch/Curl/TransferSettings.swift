@@ -5,12 +5,12 @@ internal import JobStore
 ///
 /// Headers and the buffer for URLs are shared, so that they stay in the processor's cache.
 final class TransferSettings {
-    let maxHeadBytes: Int
-    let maxBodyBytes: Int
-    let maxRedirects: Int
+    let headBytesMax: Int
+    let bodyBytesMax: Int
+    let redirectsMax: Int
     let cutsLargeBodies: Bool
     let connectTimeoutMicros: Int
-    let maxTimeMicros: Int
+    let timeoutMicros: Int
     /// The buffer for the URL of a request that is about to start.
     private(set) var urlText = UnsafeMutableBufferPointer<CChar>.allocate(capacity: 256)
     /// The settings for keeping responses; `nil` when responses are dropped. Set before the first
@@ -44,12 +44,12 @@ final class TransferSettings {
     init(_ options: FetchOptions, authorities: AuthorityStore? = nil) {
         self.options = options
         self.authorities = authorities
-        maxHeadBytes = options.maxHeadBytes
-        maxBodyBytes = options.maxBodyBytes
-        maxRedirects = options.maxRedirects
+        headBytesMax = options.maxHeadBytes
+        bodyBytesMax = options.maxBodyBytes
+        redirectsMax = options.maxRedirects
         cutsLargeBodies = options.cutsLargeBodies
         connectTimeoutMicros = options.connectTimeout.microseconds
-        maxTimeMicros = options.maxTime.microseconds
+        timeoutMicros = options.maxTime.microseconds
         // As headers of our own: libcurl 7.88 formats those it makes itself character by character,
         // twice, which costs 15,000 instructions of the 63,000 a whole request takes without them.
         headers = curl_slist_append(nil, "User-Agent: \(options.userAgent)")
@@ -111,8 +111,8 @@ final class TransferSettings {
     /// - Parameter bytes: The size of the buffer that was too small.
     /// - Returns: Whether a larger buffer is possible.
     func makeRoomForHeads(beyond bytes: Int) -> Bool {
-        // 100 KB is as much as a line may have; with some to spare for a head of `maxHeadBytes`.
-        let larger = bytes < Self.bufferBytesMax ? Self.bufferBytesMax : maxHeadBytes + 16_384
+        // 100 KB is as much as a line may have; with some to spare for a head of `headBytesMax`.
+        let larger = bytes < Self.bufferBytesMax ? Self.bufferBytesMax : headBytesMax + 16_384
         guard larger > bytes else { return false }
         headBytesMin = max(headBytesMin, larger)
         return true
@@ -120,7 +120,7 @@ final class TransferSettings {
 
     /// The time in ms that libcurl may take to connect when a new connection is expected. libcurl
     /// divides it among the addresses of a name.
-    var connectMillis: Int { min(connectTimeoutMicros, maxTimeMicros) / 1000 + 1 }
+    var connectMillis: Int { min(connectTimeoutMicros, timeoutMicros) / 1000 + 1 }
     /// The time in ms that libcurl may take to connect when no new connection is expected. It is 0,
     /// for no limit, because a limit costs timers; but where the connect timeout is longer than the
     /// 300 s of libcurl's own limit, it is `connectMillis`.

@@ -1,0 +1,148 @@
+internal import CCurl
+internal import Glibc
+internal import JobStore
+
+/// The end of a request: it is asked again, leads on to another, or ends its job.
+extension Transfer {
+    /// Ends a request that libcurl is done with, or asks again. The caller has removed the handle
+    /// from its multi handle.
+    func finished(with result: CURLcode) {
+        endHandshake()
+        if isAskedAgain(after: result) { return }
+        response.status = handle.status
+        response.bodyBytes = incoming.pointee.bodyBytes
+        let failure = failure(of: result)
+        if failure == nil, incoming.pointee.leadsOn { return follow() }
+        if let failure {
+            response = failed(failure)
+            response.message = String(cString: message)
+        }
+        if Judge.isWorthRetrying(response.status), let text = easy_get_field(easy, "Retry-After") {
+            response.retryAfterSeconds = RetryAfter.seconds(
+                in: text, atSeconds: shard.loop.now.wallMicros / 1_000_000)
+        }
+        if let capture { complete(capture) }
+        if result == CURLE_OK {
+            fitBuffer(to: response.bodyBytes + min(incoming.pointee.headBytes, 4096))
+            if response.redirects == 0, handle.reusedConnection { warmBatch = job?.batch }
+        }
+        end()
+    }
+
+    /// Adds the facts that are known once a response has ended.
+    private func complete(_ capture: Capture) {
+        capture.isCut = incoming.pointee.isCut
+        let started = job?.startedMicros ?? shard.loop.now.monotonicMicros
+        capture.durationMicros = Now.read().monotonicMicros - started
+        capture.remoteIP = handle.remoteIP
+        capture.httpVersion = handle.httpVersion
+        if response.redirects > 0 || shard.loop.settings.archivesRedirects {
+            capture.setFinalURL(url.text)
+        }
+    }
+
+    private func failure(of result: CURLcode) -> Response.Failure? {
+        if let fault = incoming.pointee.fault { return fault }
+        if result == CURLE_OK || incoming.pointee.isCut || incoming.pointee.isAbandoned {
+            return incoming.pointee.faultAtEnd
+        }
+        var report = CurlFailure.Report(result: result)
+        report.message = String(cString: message)
+        report.systemError = attempt.socketError
+        if result == CURLE_COULDNT_CONNECT && attempt.socketError == 0 {
+            // Only then is it this transfer's: libcurl keeps the last one for the handle's life.
+            report.systemError = Int32(
+                truncatingIfNeeded: easy_get_long(easy, CURLINFO_OS_ERRNO))
+        }
+        report.wasSent = handle.isSent
+        return CurlFailure.meaning(of: report)
+    }
+
+    // MARK: - Asked again
+
+    /// Asks again at once if libcurl, and no server, is the reason why there is no answer.
+    ///
+    /// - Returns: Whether the request was made again.
+    private func isAskedAgain(after result: CURLcode) -> Bool {
+        if isHeadHeldBack || isHeadMixedUp(result), makeRoomForHead() { return true }
+        if attempt.sharesConnection, result == CURLE_ABORTED_BY_CALLBACK {
+            request.speaksHTTP1 = true
+        } else if isStaleConnection(result) {
+            // 7.88 can hand out a pooled connection the server has closed. Nothing came and the
+            // server answers nothing twice.
+            (request.isSecondTry, request.speaksHTTP1) = (true, false)
+            capture?.resetResponse()
+        } else if !attempt.lacksAddress || request.starts >= Request.startsMax {
+            return false
+        }
+        start(expectingConnect: true)
+        return true
+    }
+
+    private func isStaleConnection(_ result: CURLcode) -> Bool {
+        (result == CURLE_GOT_NOTHING || result == CURLE_RECV_ERROR || result == CURLE_SEND_ERROR)
+            && !request.isSecondTry && !shard.loop.isCancelled
+            && handle.reusedConnection && handle.gotNothing
+    }
+
+    // MARK: - Redirects
+
+    /// Requests the URL that the response leads to.
+    private func follow() {
+        let asked = url.text
+        let status = response.status
+        if incoming.pointee.setsCookies { job?.hasCookies = true }
+        guard response.redirects < shard.loop.settings.redirectsMax,
+            let location = easy_get_field(easy, "Location"), url.follow(location) == CURLUE_OK,
+            let endpoint = url.endpoint()
+        else {
+            if let capture { complete(capture) }
+            return end(with: failed(.reason(.redirects)))
+        }
+        response.redirects += 1
+        if let capture {
+            complete(capture)
+            capture.follow(
+                from: asked, status: status, isArchived: shard.loop.settings.archivesRedirects,
+                atMicros: shard.loop.now.wallMicros)
+        }
+        // Whether there is a connection, only libcurl knows; it says when it needs an address.
+        begin(isHTTPS: endpoint.isHTTPS, speaksHTTP1: false, expectingConnect: true)
+    }
+
+    // MARK: - Heads that libcurl holds back
+
+    /// Whether this libcurl may hold back a part of the head.
+    var mayHoldHeadBack: Bool { CurlVersion.holdsHeadsBack && isHTTPS }
+
+    /// Whether libcurl holds more of the head than its buffer took. By HTTP/2 a head comes as a
+    /// whole, so that one that has begun and not ended is a sign of this.
+    var isHeadHeldBack: Bool {
+        isHTTP2 && mayHoldHeadBack && incoming.pointee.isHeadOpen
+    }
+
+    /// Whether libcurl may have taken the second part of a head by HTTP/2 for the head's beginning.
+    /// libcurl 7.88 does so when the first part filled the buffer while another stream was being
+    /// read, and takes the second part for an answer in HTTP/0.9.
+    private func isHeadMixedUp(_ result: CURLcode) -> Bool {
+        result == CURLE_UNSUPPORTED_PROTOCOL && isHTTP2 && mayHoldHeadBack
+    }
+
+    private var isHTTP2: Bool {
+        attempt.isHTTP2 || !AuthorityStore.isUsable && handle.httpVersion == .http2
+    }
+
+    /// Asks again with a buffer that the head fits in. The caller has taken the request back from
+    /// libcurl.
+    ///
+    /// - Returns: Whether such a buffer is possible.
+    func makeRoomForHead() -> Bool {
+        guard shard.loop.settings.makeRoomForHeads(beyond: handle.bufferBytes) else { return false }
+        // By HTTP/2 libcurl keeps a handle's buffer while others use its connection: a new handle
+        // has none.
+        renewHandle(cookies: job?.hasCookies == true ? handle.cookies() : [])
+        capture?.resetResponse()
+        start(expectingConnect: false)
+        return true
+    }
+}

@@ -1,0 +1,125 @@
+internal import CCurl
+internal import JobStore
+
+extension Transfer {
+    /// The step that a job's request is at, with all that belongs to this step alone.
+    ///
+    ///     starting ──▶ lookingUp ──▶ heldBack ──▶ given ──▶ ended
+    ///         ▲                                     │
+    ///         └──── asked again, or redirected ─────┘
+    ///
+    /// Where there is nothing to wait for, a step is skipped: plain requests go from `starting` to
+    /// `given`. Any step can turn into `ended`.
+    enum Stage {
+        /// The request is being set up.
+        case starting
+        /// The name of the URL's host is being looked up.
+        case lookingUp
+        /// The request waits to connect to the host of this key while others connect.
+        case heldBack(key: Int)
+        /// libcurl has the request, with the handshake that it may make.
+        case given(Handshake?)
+        /// The response is known, and the worker is about to resume.
+        case ended
+    }
+
+    /// A handshake that `TLSSessions` counts.
+    struct Handshake {
+        let number: Int
+        /// The key of the host.
+        let key: Int
+    }
+
+    /// Facts about a job. No part of it is counted by references: copies cost nothing.
+    struct JobUnderWay {
+        let worker: UnsafeContinuation<Response, Never>
+        let batch: Batch.ID
+        /// When the first request began, in µs on the monotonic clock.
+        let startedMicros: Int
+        var stage = Stage.starting
+        /// Whether a response that led on has set cookies.
+        var hasCookies = false
+    }
+
+    /// Facts about one request of a job.
+    struct Request {
+        /// Whether the host was seen to speak HTTP/1.1 by HTTPS.
+        var speaksHTTP1 = false
+        /// Whether the request was sent before, on a connection that the server had closed.
+        var isSecondTry = false
+        /// The number of times that the request was given to libcurl.
+        var starts = 0
+
+        /// The most times that a request is given to libcurl. Each time but the last, it may lack
+        /// an address.
+        static let startsMax = 3
+    }
+
+    /// Facts that were found out since the request was last given to libcurl.
+    struct Attempt {
+        /// When the request began to wait for a connection, in µs on the monotonic clock.
+        var connectSinceMicros = 0
+        /// Whether libcurl asked for an address because it had none for the host, as when a request
+        /// was to go on an existing connection.
+        var lacksAddress = false
+        /// Whether the request's connection speaks HTTP/2.
+        var isHTTP2 = false
+        /// Whether libcurl was about to send the request on a connection that belongs to another
+        /// request.
+        var sharesConnection = false
+        /// `errno` of a socket that could not be made; 0 when there was none.
+        var socketError: Int32 = 0
+    }
+
+    /// Whether the job has a request under way.
+    var isInFlight: Bool {
+        switch job?.stage {
+        case .starting, .lookingUp, .heldBack, .given: true
+        case .ended, nil: false
+        }
+    }
+
+    /// Goes on to another stage. The handshake of the stage before ends.
+    func enter(_ stage: Stage) {
+        endHandshake()
+        job?.stage = stage
+    }
+
+    /// Notes that the handshake of the request has ended, or was not needed, or failed.
+    func endHandshake() {
+        guard case .given(let handshake?) = job?.stage else { return }
+        shard.loop.sessions.handshakeEnded(handshake.number, with: handshake.key)
+        job?.stage = .given(nil)
+    }
+
+    // MARK: - How long it takes
+    //
+    // libcurl keeps the timers of all transfers of a multi handle in one tree, and goes through it
+    // several times a request, from transfer to transfer and so from cache miss to cache miss.
+    // Looking at each transfer when the first may be overdue costs next to nothing.
+
+    /// When the request has taken too long, in µs on the monotonic clock; `nil` while nothing is
+    /// under way.
+    var deadlineMicros: Int? {
+        guard let job else { return nil }
+        let settings = shard.loop.settings
+        let end = job.startedMicros + settings.timeoutMicros
+        let connectEnd = attempt.connectSinceMicros + settings.connectTimeoutMicros
+        return switch job.stage {
+        case .starting, .lookingUp: min(end, connectEnd)
+        case .heldBack: end
+        case .given: handle.isSent ? end : min(end, connectEnd)
+        case .ended: nil
+        }
+    }
+
+    /// Ends a request that has taken too long. The caller has taken it back from libcurl.
+    func timedOut() {
+        switch job?.stage {
+        case .lookingUp: fail(of: .trouble("within the connect timeout"))
+        case .heldBack: end(with: failed(.reason(.timeout)))
+        case .starting, .given: finished(with: CURLE_OPERATION_TIMEDOUT)
+        case .ended, nil: break
+        }
+    }
+}
