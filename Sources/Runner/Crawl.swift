@@ -45,7 +45,8 @@ public struct Crawl: Sendable {
     /// - Throws: `QueueError` when the store fails, `SinkError` when the output does; committed
     ///   work is safe.
     public func run(
-        _ lease: any RunnerLease, to sink: Sink? = nil, every interval: Duration = .seconds(1),
+        _ lease: any RunnerLease, to sink: OutputFiles? = nil,
+        every interval: Duration = .seconds(1),
         observe: (@Sendable (Progress) async -> Void)?
     ) async throws -> Ending {
         defer { eventLoops.stop() }
@@ -74,7 +75,7 @@ public struct Crawl: Sendable {
                 maxBytes: OutputOptions.defaultMemoryBytes, workers: options.workers)
         let desks = try eventLoops.loops.map { loop in
             let desk = Desk(
-                feed: feed, marker: marker, judge: judge, recorder: sink?.recorder(),
+                feed: feed, marker: marker, judge: judge, collector: sink?.makeCollector(),
                 memory: MemoryWatch(budget, .ofProcess))
             loop.client = desk
             loop.settings.budget = budget

@@ -91,7 +91,7 @@ struct Run: StatusCommand {
             let attached = try await store.attach(
                 RunnerDescription(pid: Int(getpid()), workers: workers))
             lease = attached
-            let sink = try await Sink.open(outputOptions, for: attached, options)
+            let sink = try await OutputFiles.open(outputOptions, for: attached, options)
             view.start(attached.attachment)
             for note in sink?.notes ?? [] { view.note(note) }
             if let warning = MachineLimits.portWarning(workers: workers) { view.note(warning) }

@@ -5,38 +5,41 @@ internal import JobStore
 ///
 /// A worker's transfer fills a capture, and its loop renders it. A capture that is too large for
 /// the loop goes to the writer instead.
-final class Capture: @unchecked Sendable {
+public final class Capture: @unchecked Sendable {
     // @unchecked holds because one thread has it at a time: it is handed on, never shared.
 
     /// The status line and the fields of the response, with their line ends, as they came.
-    private(set) var head: SpoolableBytes
-    private(set) var body: SpoolableBytes
+    public private(set) var head: SpoolableBytes
+    /// The body, decoded unless its encoding is kept.
+    public private(set) var body: SpoolableBytes
     /// The responses on the way to this one, in order; empty without redirects.
-    private(set) var hops: [Hop] = []
+    public private(set) var hops: [Hop] = []
     /// When the attempt began, as Unix time in µs; if redirects are archived, when the request of
     /// this response did.
-    var startedMicros = 0
+    public internal(set) var startedMicros = 0
     /// The time from the job's first request to the end of this response, in µs.
-    var durationMicros = 0
+    public internal(set) var durationMicros = 0
     /// The server's address as text; empty when nothing was connected.
-    var remoteIP: [UInt8] = []
+    public internal(set) var remoteIP: [UInt8] = []
     /// The URL that the response came from, as libcurl has it. Known after a redirect, and when the
     /// format archives requests.
-    private(set) var finalURL: [UInt8] = []
-    var httpVersion = HTTPVersion.none
+    public private(set) var finalURL: [UInt8] = []
+    /// The version of HTTP that the response came by; `none` when nothing came.
+    public internal(set) var httpVersion = HTTPVersion.none
     /// Whether the body was cut at its limit.
-    var isCut = false
+    public internal(set) var isCut = false
 
     /// A response that led on to another URL.
-    struct Hop: Sendable {
+    public struct Hop: Sendable {
         /// The URL that was asked for, percent-encoded.
-        let url: [UInt8]
-        let status: Int
+        public let url: [UInt8]
+        /// The HTTP status of the response.
+        public let status: Int
         /// The whole response if the format archives it; otherwise `nil`.
-        let response: Capture?
+        public let response: Capture?
     }
 
-    enum HTTPVersion { case none, http10, http11, http2 }
+    public enum HTTPVersion: Sendable { case none, http10, http11, http2 }
 
     private let limits: SpoolableBytes.Limits
 
@@ -47,15 +50,17 @@ final class Capture: @unchecked Sendable {
     }
 
     /// The number of bytes that the capture holds, archived redirects included.
-    var count: Int { hops.reduce(head.count + body.count) { $0 + ($1.response?.count ?? 0) } }
+    public var count: Int {
+        hops.reduce(head.count + body.count) { $0 + ($1.response?.count ?? 0) }
+    }
 
     /// Whether none of the bytes are in the spool.
-    var isInMemory: Bool {
+    public var isInMemory: Bool {
         head.isInMemory && body.isInMemory && hops.allSatisfy { $0.response?.isInMemory ?? true }
     }
 
     /// Whether the response came from another URL than was asked for.
-    var isRedirected: Bool { !hops.isEmpty }
+    public var isRedirected: Bool { !hops.isEmpty }
 
     deinit { reset() }
 

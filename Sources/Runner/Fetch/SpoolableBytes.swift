@@ -3,7 +3,7 @@ internal import JobStore
 
 /// The bytes of a body or a head. They are in memory while they are few and the run's budget allows
 /// it, else in the run's spool.
-struct SpoolableBytes {
+public struct SpoolableBytes {
     /// The budget and the spool, which are the same for all of a run.
     final class Limits: Sendable {
         let budget: MemoryBudget
@@ -29,7 +29,8 @@ struct SpoolableBytes {
     /// The bytes taken from the budget.
     private var taken = 0
     private var spooled: Slots?
-    private(set) var count = 0
+    /// The number of bytes.
+    public private(set) var count = 0
 
     /// Slots of the spool, given back with the last copy of the bytes that uses them.
     private final class Slots {
@@ -42,10 +43,11 @@ struct SpoolableBytes {
 
     init(_ limits: Limits) { self.limits = limits }
 
-    var isInMemory: Bool { spooled == nil }
+    /// Whether none of the bytes are in the temporary file.
+    public var isInMemory: Bool { spooled == nil }
 
-    /// All the bytes; `nil` when some are in the spool.
-    var inMemory: [UInt8]? { spooled == nil ? bytes : nil }
+    /// All the bytes; `nil` when some are in the temporary file.
+    public var inMemory: [UInt8]? { spooled == nil ? bytes : nil }
 
     mutating func reset() {
         limits.budget.giveBack(taken)

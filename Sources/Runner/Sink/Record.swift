@@ -1,36 +1,56 @@
 internal import Glibc
-internal import JobStore
+public import JobStore
 
-/// The facts that the output tells about one job.
-struct Record: Sendable {
+/// The facts about one job that has ended, and its response.
+public struct Record: Sendable {
     let job: Job
-    let outcome: Outcome
-    /// The status of the last response; 0 when none came.
-    let status: Int
+    /// The outcome of the job, completed or failed for good.
+    public let outcome: Outcome
+    /// The HTTP status of the last response; 0 when none came.
+    public let status: Int
     /// The number of bytes of the body that were read, kept or not.
-    let bodyBytes: Int
+    public let bodyBytes: Int
     /// The captured response, which belongs to whoever has the record.
-    let capture: Capture
+    public let capture: Capture
 
-    var isCompleted: Bool { outcome.state == .completed }
-}
+    init(job: Job, outcome: Outcome, status: Int, bodyBytes: Int, capture: Capture) {
+        self.job = job
+        self.outcome = outcome
+        self.status = status
+        self.bodyBytes = bodyBytes
+        self.capture = capture
+    }
 
-/// Writes records in one format. Each thread has its own, since a renderer keeps buffers and the
-/// state of a compressor.
-protocol RecordRenderer: AnyObject {
-    /// Appends a job's record to `bytes`.
-    ///
-    /// - Parameter makeRoom: Called when `bytes` has grown by a piece of the body; may take bytes
-    ///   away from `bytes`.
-    func render(
-        _ record: Record, into bytes: inout [UInt8],
-        makeRoom: (inout [UInt8]) throws(SinkError) -> Void
-    ) throws(SinkError)
+    /// The job's ID; with `batchID` it is unique in a queue.
+    public var id: Int { job.id }
+    /// The `enqueue` that the job came from, counted from 1.
+    public var batchID: Batch.ID { job.batch.id }
+    /// The number of attempts that the job took, from 1.
+    public var attempt: Int { job.attempt }
+    /// Whether the job is completed; otherwise it has failed for good.
+    public var isCompleted: Bool { outcome.state == .completed }
+    /// The method of the request.
+    public var method: String { "GET" }
+
+    /// Appends the URL that was asked for, in UTF-8, as it was queued: with its credentials and
+    /// fragment, if it has any.
+    public func appendURL(to bytes: inout [UInt8]) { job.batch.url.append(job.id, to: &bytes) }
+
+    /// Appends the URL that was asked for as the characters of a JSON string, without the quotes.
+    public func appendJSONURL(to bytes: inout [UInt8]) {
+        job.batch.jsonURL.append(job.id, to: &bytes)
+    }
+
+    /// The name of the body's file, in formats that give each body a file of its own.
+    var bodyName: BodyName { BodyName(batchID: batchID, id: id) }
 }
 
 extension SpoolableBytes {
-    /// All the bytes, read back if they are in the spool.
-    func whole(of record: Record) throws(SinkError) -> [UInt8] {
+    /// Returns all the bytes, read back if they are in the temporary file.
+    ///
+    /// - Parameter record: The record that the bytes belong to, for the error.
+    /// - Throws: `SinkError` when the temporary file cannot be read.
+    public func whole(of record: Record) throws(SinkError) -> [UInt8] {
         if let inMemory { return inMemory }
         var whole: [UInt8] = []
         whole.reserveCapacity(count)
@@ -38,14 +58,20 @@ extension SpoolableBytes {
         return whole
     }
 
-    /// Gives the bytes in pieces; an error of the spool becomes a `SinkError`.
-    func forEachPiece(
+    /// Gives the bytes in pieces. The length of each piece but the last is a multiple of three; no
+    /// piece is given when there are no bytes.
+    ///
+    /// - Parameters:
+    ///   - record: The record that the bytes belong to, for the error.
+    ///   - use: Called with each piece, which is valid during the call only.
+    /// - Throws: `SinkError` when the temporary file cannot be read, or what `use` throws.
+    public func forEachPiece(
         of record: Record, _ use: (UnsafeRawBufferPointer) throws(SinkError) -> Void
     ) throws(SinkError) {
         try forEachPiece(use) { errno in
             SinkError(
                 errno == Errno(ENOSPC) ? .full : .io,
-                "the response of job \(record.job.id) cannot be read back from the output folder's temporary file: \(errno); check the disk and run again: nothing marked is lost"
+                "the response of job \(record.id) cannot be read back from the output folder's temporary file: \(errno); check the disk and run again: nothing marked is lost"
             )
         }
     }

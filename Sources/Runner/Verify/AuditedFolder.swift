@@ -3,6 +3,7 @@ internal import JobStore
 /// An output folder. Compares its files with what the queue has recorded of them.
 struct AuditedFolder {
     private let path: String
+    private let formats: OutputFormats
     /// The opened folder; `nil` when it cannot be read, for the reason in `damage`.
     private let folder: ReadOnlyFolder?
     private let damage: Damage?
@@ -10,11 +11,12 @@ struct AuditedFolder {
     private let names: [String]
 
     /// Lists the folder.
-    init(path: String) {
+    init(path: String, _ formats: OutputFormats) {
         self.path = path
+        self.formats = formats
         do throws(Damage) {
             let folder = try ReadOnlyFolder(path: path)
-            names = try folder.outputNames()
+            names = try folder.names { formats.number(ofFile: $0) != nil }
             self.folder = folder
             damage = nil
         } catch {
@@ -34,33 +36,38 @@ struct AuditedFolder {
     ) async throws(QueueError) {
         guard let folder else { return }
         let complaints = Complaints(about: file.name)
-        if OutputName(file.name)?.format != file.format {
-            complaints.add("is no name of an output file in the format \(file.format)")
-        } else if let opened = open(file, in: folder, complaints) {
+        if let format = format(of: file, complaints),
+            let opened = open(file, in: folder, complaints)
+        {
             if known == nil { report.files += 1 }
             let known = known ?? OutputFile(id: file.id, name: file.name, format: file.format)
-            let bodies = BodyFiles(in: folder, areKept: settings?.keepsBodies ?? true)
+            let bodies = StoredBodies(in: folder)
             let end = max(known.bytes, min(file.bytes, opened.bytes))
             let bytes = CountedBytes(opened, known.bytes..<end, crc32: known.crc32)
-            let reader: any RecordReader =
-                switch file.format {
-                case "jsonl":
-                    JSONLinesReader(
-                        bytes, before: known.records, bodies: nil, complaints: complaints)
-                case "jsonl.gz":
-                    JSONLinesReader(
-                        Gunzip(bytes), before: known.records, bodies: nil, complaints: complaints)
-                case "files":
-                    JSONLinesReader(
-                        bytes, before: known.records, bodies: bodies, complaints: complaints)
-                default: WARCReader(bytes, isFile: known.bytes == 0, complaints: complaints)
-                }
+            let reader = format.makeReader(
+                FileToRead(
+                    bytes: bytes, isFromBeginning: known.bytes == 0, recordsBefore: known.records,
+                    keepsBodies: settings?.keepsBodies ?? true, bodies: bodies,
+                    complaints: complaints))
             let records = try await jobs.take(reader, of: file.name, complaints: complaints)
             compare(file, with: bytes, known.records + records, complaints)
             report.records += records
             report.bytes += bytes.offset - known.bytes + bodies.bytes
         }
         report.blame(.file, complaints.list, more: "more faults of \(file.name)")
+    }
+
+    /// - Returns: `nil` when the file cannot be one of the format.
+    private func format(
+        of file: OutputFile, _ complaints: Complaints
+    ) -> (any OutputFormat)? {
+        guard let format = formats.named(file.format),
+            format.fileNames.number(of: file.name) != nil
+        else {
+            complaints.add("is no name of an output file in the format \(file.format)")
+            return nil
+        }
+        return format
     }
 
     /// - Returns: `nil` when there is nothing to read.
@@ -107,10 +114,10 @@ struct AuditedFolder {
             report.blame(.file, "the folder \(path) \(damage.description)")
         }
         let known = Set(output.files.map(\.name))
-        let newest = output.files.compactMap { OutputName($0.name)?.number }.max() ?? 0
+        let newest = output.files.compactMap { formats.number(ofFile: $0.name) }.max() ?? 0
         var strangers: [String] = []
         for name in names where !known.contains(name) {
-            if isLive, OutputName(name)?.number ?? 0 > newest {
+            if isLive, formats.number(ofFile: name) ?? 0 > newest {
                 report.note("\(name) is not recorded yet: a run is going on")
             } else {
                 strangers.append("\(name) is in the folder, and the queue does not know it")

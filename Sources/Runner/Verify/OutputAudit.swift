@@ -16,12 +16,17 @@ public import JobStore
 public struct OutputAudit: Sendable {
     private let ledger: any JobLedger
     private let folders: [Site: String]
+    private let formats: OutputFormats
 
-    /// - Parameter folders: Where the outputs of sites are now; the others are where the queue has
-    ///   them.
-    public init(ledger: any JobLedger, folders: [Site: String] = [:]) {
+    /// - Parameters:
+    ///   - folders: Where the outputs of sites are now; the others are where the queue has them.
+    ///   - formats: The formats that can be read.
+    public init(
+        ledger: any JobLedger, folders: [Site: String] = [:], formats: OutputFormats = .standard
+    ) {
         self.ledger = ledger
         self.folders = folders
+        self.formats = formats
     }
 
     /// The output of a site while it is checked.
@@ -79,7 +84,7 @@ public struct OutputAudit: Sendable {
         for site in try await ledger.sites() {
             let recorded = try await ledger.output(of: site).settings?.folder
             guard let path = folders[site] ?? recorded else { continue }
-            let folder = AuditedFolder(path: path)
+            let folder = AuditedFolder(path: path, formats)
             opened.append(
                 AuditedSite(
                     site: site, folder: folder, first: try await ledger.output(of: site)))

@@ -48,8 +48,8 @@ final class Desk: EventLoopClient, @unchecked Sendable {
         }
     }
 
-    /// The renderer of records; `nil` when responses are not kept.
-    private let recorder: Recorder?
+    /// Takes records; `nil` when responses are not kept.
+    private let collector: FilesCollector?
     /// The full parts of this turn's marks and records, when these are more than a commit takes
     /// well.
     private var parts: [Handover] = []
@@ -59,13 +59,13 @@ final class Desk: EventLoopClient, @unchecked Sendable {
     private var untold = 0
 
     init(
-        feed: Feed, marker: Marker, judge: Judge, recorder: Recorder? = nil,
+        feed: Feed, marker: Marker, judge: Judge, collector: FilesCollector? = nil,
         memory: MemoryWatch = MemoryWatch(MemoryBudget(limit: .max), MemoryCeiling())
     ) {
         self.feed = feed
         self.marker = marker
         self.judge = judge
-        self.recorder = recorder
+        self.collector = collector
         self.memory = memory
     }
 
@@ -87,18 +87,18 @@ final class Desk: EventLoopClient, @unchecked Sendable {
         _ job: Job, with response: Response, _ capture: Capture? = nil, at now: Now
     ) -> Bool {
         let outcome = books.finish(job, with: response, at: now, judge)
-        guard let recorder, let capture, let outcome, outcome.state != .retrying else {
+        guard let collector, let capture, let outcome, outcome.state != .retrying else {
             return false
         }
-        defer { if recorder.size >= Self.partBytes { endPart() } }
-        return recorder.keep(
+        defer { if collector.size >= Self.partBytes { endPart() } }
+        return collector.collect(
             Record(
                 job: job, outcome: outcome, status: response.status,
                 bodyBytes: response.bodyBytes, capture: capture))
     }
 
     private func endPart() {
-        let deposit = recorder?.take() ?? Deposit()
+        let deposit = collector?.take() ?? Deposit()
         books.turn.outputBytes += deposit.size
         parts.append(Handover(marks: books.marks, deposit: deposit))
         books.marks.removeAll(keepingCapacity: true)
@@ -118,7 +118,7 @@ final class Desk: EventLoopClient, @unchecked Sendable {
         guard !books.turn.isEmpty else { return }
         let now = Now.read()
         if !books.marks.isEmpty { endPart() }
-        recorder?.turnEnds()
+        collector?.turnEnds()
         let standing = feed.ended(books.turn, at: now)
         books.handout.tripped = standing.tripped
         books.turn = TurnReport()

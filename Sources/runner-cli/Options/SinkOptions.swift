@@ -14,9 +14,9 @@ struct SinkOptions: ParsableArguments {
     @Option(
         help: ArgumentHelp(
             "How they are written (default: as the last run did, else jsonl).",
-            valueName: OutputFormat.allCases.map(\.rawValue).joined(separator: "|")),
+            valueName: OutputFormats.standard.names.joined(separator: "|")),
         transform: Self.format)
-    var format: OutputFormat?
+    var format: String?
 
     @Option(
         name: .customLong("rotate-size"),
@@ -46,12 +46,12 @@ struct SinkOptions: ParsableArguments {
             valueName: "bytes"))
     var minFreeDisk: ByteCount?
 
-    private static func format(_ name: String) throws -> OutputFormat {
-        guard let format = OutputFormat(rawValue: name) else {
-            let names = OutputFormat.allCases.map(\.rawValue).joined(separator: ", ")
+    private static func format(_ name: String) throws -> String {
+        guard OutputFormats.standard.named(name) != nil else {
+            let names = OutputFormats.standard.names.joined(separator: ", ")
             throw ValidationError("there is no format '\(name)'; give one of: \(names)")
         }
-        return format
+        return name
     }
 
     func validate() throws {

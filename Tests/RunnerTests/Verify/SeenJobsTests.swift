@@ -133,23 +133,3 @@ import Testing
         #expect(names.count == 5)
     }
 }
-
-@Suite struct OutputNameTests {
-    @Test(arguments: [
-        ("responses-00001.jsonl", "jsonl", 1), ("responses-00012.jsonl.gz", "jsonl.gz", 12),
-        ("responses-123456.warc.gz", "warc", 123_456), ("index.jsonl", "files", 1),
-        ("index-00002.jsonl", "files", 2),
-    ])
-    func name_isRead(_ name: String, format: String, number: Int) {
-        #expect(OutputName(name)?.format == format)
-        #expect(OutputName(name)?.number == number)
-    }
-
-    @Test(arguments: [
-        "", "responses-1.jsonl", "responses-00001.json", "responses-00000.jsonl", "bodies",
-        "../responses-00001.jsonl", "responses-0000/.jsonl", "responses-+0001.jsonl",
-        "index-.jsonl",
-        "responses-00001.jsonl~", "responses-99999999999999999999.jsonl",
-    ])
-    func name_isNotOurs(_ name: String) { #expect(OutputName(name) == nil) }
-}

@@ -29,7 +29,7 @@ final class TransferSettings {
     /// Whether lines of a head come to the write function before libcurl keeps them.
     let checksHeadsAhead = CurlVersion.joinsFirstField
     /// Whether responses that lead on to another URL are kept.
-    var archivesRedirects: Bool { keeping?.isEncodingKept == true }
+    var archivesRedirects: Bool { keeping?.archivesRedirects == true }
 
     /// The settings for keeping responses for the output.
     struct Keeping {
@@ -37,6 +37,7 @@ final class TransferSettings {
         let keepsBodies: Bool
         /// Whether bodies stay compressed as they come.
         let isEncodingKept: Bool
+        let archivesRedirects: Bool
         /// Called when a head or body could not be put in the temporary file.
         let failed: @Sendable (Errno) -> Void
     }

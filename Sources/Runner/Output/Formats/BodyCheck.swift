@@ -1,23 +1,16 @@
 internal import JobStore
 
 /// Checks the bodies that an index of the format `files` tells of.
-final class BodyFiles {
-    private let output: ReadOnlyFolder
+final class BodyCheck {
+    private let bodies: StoredBodies
     /// Whether a line must tell of a body.
     private let areKept: Bool
     private let digest = Digest(.sha256)
-    private let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 18, alignment: 16)
-    /// The folder that was opened last: most bodies are in the same folder as the body before.
-    private var folder: (path: String, folder: ReadOnlyFolder)?
-    /// The number of bytes read so far.
-    private(set) var bytes = 0
 
-    init(in output: ReadOnlyFolder, areKept: Bool) {
-        self.output = output
-        self.areKept = areKept
+    init(_ file: FileToRead) {
+        bodies = file.bodies
+        areKept = file.keepsBodies
     }
-
-    deinit { buffer.deallocate() }
 
     /// Compares the body of a completed job with its line.
     ///
@@ -28,14 +21,12 @@ final class BodyFiles {
             guard areKept else { return }
             throw Damage("does not end with its body's file and sha256")
         }
-        let name = BodyName(batchID: record.batchID, id: record.id)
-        let folderPath = ([OutputFolder.bodies] + name.folders).joined(separator: "/")
-        let path = "\(folderPath)/\(name.file)"
+        let path = StoredBodies.path(of: record)
         guard entry.file.elementsEqual(path.utf8) else {
             throw Damage("names another file than \(path)")
         }
         do throws(Damage) {
-            let file = try folder(at: folderPath).file(String(record.id))
+            let file = try bodies.open(record)
             guard file.bytes == entry.bytes else {
                 throw Damage("is \(file.bytes) bytes long, its line says \(entry.bytes)")
             }
@@ -47,25 +38,10 @@ final class BodyFiles {
         }
     }
 
-    private func folder(at path: String) throws(Damage) -> ReadOnlyFolder {
-        if let folder, folder.path == path { return folder.folder }
-        var last = output
-        for name in path.split(separator: "/") { last = try last.folder(String(name)) }
-        folder = (path, last)
-        return last
-    }
-
     /// The SHA-256 of a file, in hex.
     private func digest(of file: OpenFile) throws(Damage) -> [UInt8] {
         digest.reset()
-        var offset = 0
-        while offset < file.bytes {
-            let count = try file.read(at: offset, into: buffer)
-            if count == 0 { break }
-            digest.update(UnsafeRawBufferPointer(rebasing: buffer[..<count]))
-            offset += count
-        }
-        bytes += offset
+        try bodies.read(file) { self.digest.update($0) }
         var hex: [UInt8] = []
         hex.append(hex: digest.finish())
         return hex

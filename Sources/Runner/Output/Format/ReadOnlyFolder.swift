@@ -1,12 +1,13 @@
 internal import Glibc
 
 /// A fault of a file, as a sentence that goes on after the file's name.
-struct Damage: Error, Equatable {
-    let description: String
+public struct Damage: Error, Equatable {
+    public let description: String
 
     static let missing = Damage("is missing")
 
-    init(_ description: String) { self.description = description }
+    /// - Parameter description: The rest of a sentence that begins with the file's name.
+    public init(_ description: String) { self.description = description }
 
     /// The damage with the reason that the last failed call gave (`errno`).
     static func system(_ what: String) -> Damage {
@@ -56,8 +57,8 @@ final class ReadOnlyFolder {
         }
     }
 
-    /// The names in the folder that look like output files, sorted.
-    func outputNames() throws(Damage) -> [String] {
+    /// The names in the folder that `isWanted` takes, sorted.
+    func names(where isWanted: (String) -> Bool) throws(Damage) -> [String] {
         let copy = openat(descriptor, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC)
         guard copy >= 0, let stream = fdopendir(copy) else {
             throw Damage.system("cannot be listed")
@@ -69,7 +70,7 @@ final class ReadOnlyFolder {
             let name = withUnsafePointer(to: &entry.pointee.d_name) { name in
                 name.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
             }
-            if OutputName(name) != nil { names.append(name) }
+            if isWanted(name) { names.append(name) }
             errno = 0
         }
         guard errno == 0 else { throw Damage.system("cannot be listed") }
@@ -78,10 +79,10 @@ final class ReadOnlyFolder {
 }
 
 /// A regular file that is open for reading.
-final class OpenFile {
+public final class OpenFile {
     private let descriptor: Int32
-    /// The length of the file when it was opened.
-    let bytes: Int
+    /// The length of the file in bytes when it was opened.
+    public let bytes: Int
 
     fileprivate init(owning descriptor: Int32) throws(Damage) {
         self.descriptor = descriptor
@@ -96,8 +97,12 @@ final class OpenFile {
 
     deinit { close(descriptor) }
 
+    /// Reads bytes from `offset` on.
+    ///
     /// - Returns: The number of bytes read: 0 at the end of the file only.
-    func read(at offset: Int, into buffer: UnsafeMutableRawBufferPointer) throws(Damage) -> Int {
+    public func read(
+        at offset: Int, into buffer: UnsafeMutableRawBufferPointer
+    ) throws(Damage) -> Int {
         while true {
             let count = pread(descriptor, buffer.baseAddress, buffer.count, off_t(offset))
             if count >= 0 { return count }

@@ -5,9 +5,9 @@ import Testing
 
 @testable import Runner
 
-@Suite struct JSONRecordTests {
+@Suite struct JSONLinesRendererTests {
     private let bench: SinkBench
-    private let renderer = JSONRecord(keepsBodies: true)
+    private let renderer = JSONLinesRenderer(keepsBodies: true)
 
     init() throws { bench = try SinkBench() }
 
@@ -47,7 +47,7 @@ import Testing
     }
 
     @Test func render_leavesBodiesOut_whenTold() throws {
-        let line = try JSONRecord(keepsBodies: false).text(
+        let line = try JSONLinesRenderer(keepsBodies: false).text(
             of: bench.record(.sample(1), .ok, try bench.capture(body: [65])))
         #expect(line.hasSuffix(#""body_bytes":1}"# + "\n"))
     }
@@ -80,14 +80,15 @@ import Testing
         let job = Job(
             batch: RunningBatch(.sample(id: 3, first: 12_345_000)), position: 678, attempt: 1)
         let capture = try bench.capture(body: Array("abc".utf8))
-        let line = try JSONRecord(keepsBodies: true, isIndex: true).text(
+        let line = try JSONLinesRenderer(keepsBodies: true, isIndex: true).text(
             of: bench.record(job, capture))
         #expect(
             line.hasSuffix(
                 #""body_bytes":3,"file":"bodies/3/12/345/12345678","sha256":"ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"}"#
                     + "\n"))
-        #expect(BodyName(job).folders + [BodyName(job).file] == ["3", "12", "345", "12345678"])
-        #expect(BodyName(batchID: 1, id: 7).folders == ["1", "0", "000"])
+        let name = BodyName(batchID: 3, id: 12_345_678)
+        #expect(name.folder == "bodies/3/12/345" && name.file == "12345678")
+        #expect(BodyName(batchID: 1, id: 7).folder == "bodies/1/0/000")
     }
 }
 

@@ -4,9 +4,6 @@ internal import JobStore
 /// The folder of the output files, by its descriptor: files are written there whatever happens to
 /// its name. A link in the folder is never followed.
 final class OutputFolder: Sendable {
-    /// The folder, within the output folder, in which the format `files` puts bodies.
-    static let bodies = "bodies"
-
     /// The absolute path of the folder, links resolved.
     let path: String
     let descriptor: Int32
@@ -22,7 +19,7 @@ final class OutputFolder: Sendable {
             throw switch error.number {
             case ENOTDIR:
                 SinkError(.io, "\(path) is not a folder; name another with --output")
-            default: Self.failure(path, "it cannot be opened", error)
+            default: SinkError(folder: path, "it cannot be opened", error)
             }
         }
         self.path = String(cString: real)
@@ -40,13 +37,13 @@ final class OutputFolder: Sendable {
         }
         guard result == 0 else {
             if errno == EEXIST { return }
-            throw failure(path, "it cannot be made", Errno(errno))
+            throw SinkError(folder: path, "it cannot be made", Errno(errno))
         }
         // Its name is durable once the folder it is in is synced.
         let parent = Glibc.open(path + "/..", O_RDONLY | O_DIRECTORY | O_CLOEXEC)
         defer { if parent >= 0 { close(parent) } }
         guard parent >= 0, fsync(parent) == 0 else {
-            throw failure(path, "it cannot be made", Errno(errno))
+            throw SinkError(folder: path, "it cannot be made", Errno(errno))
         }
     }
 
@@ -125,8 +122,8 @@ final class OutputFolder: Sendable {
         return nil
     }
 
-    /// The names in the folder that an output's files could have.
-    func claimedNames() throws(SinkError) -> [String] {
+    /// The names in the folder that an output's files could have, in any of the formats, sorted.
+    func claimedNames(_ formats: OutputFormats) throws(SinkError) -> [String] {
         let copy = openat(descriptor, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC)
         guard copy >= 0, let stream = fdopendir(copy) else {
             throw failure("its files cannot be listed", Errno(errno))
@@ -138,7 +135,9 @@ final class OutputFolder: Sendable {
             let name = withUnsafeBytes(of: entry.pointee.d_name) { bytes in
                 String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
             }
-            if name == Self.bodies || OutputName(name) != nil { names.append(name) }
+            if name == BodyName.top || formats.number(ofFile: name) != nil {
+                names.append(name)
+            }
             errno = 0
         }
         guard errno == 0 else { throw failure("its files cannot be listed", Errno(errno)) }
@@ -227,21 +226,6 @@ final class OutputFolder: Sendable {
     }
 
     func failure(_ what: String, _ error: Errno) -> SinkError {
-        Self.failure(path, what, error)
-    }
-
-    private static func failure(_ path: String, _ what: String, _ error: Errno) -> SinkError {
-        switch error.number {
-        case ENOSPC, EDQUOT:
-            SinkError(
-                .full,
-                "no space left in the output folder \(path); make room and run again: nothing marked is lost"
-            )
-        default:
-            SinkError(
-                .io,
-                "the output folder \(path): \(what): \(error); check the disk and its permissions and run again: nothing marked is lost"
-            )
-        }
+        SinkError(folder: path, what, error)
     }
 }

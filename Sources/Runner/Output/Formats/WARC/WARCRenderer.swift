@@ -4,7 +4,7 @@ internal import JobStore
 /// Renders a record as WARC 1.1 has it: a gzip member for the response, and one for its request.
 ///
 /// - SeeAlso: <https://iipc.github.io/warc-specifications/specifications/warc-format/warc-1.1/>
-final class WARCRecord: RecordRenderer {
+final class WARCRenderer: RecordRenderer {
     private let deflater = Deflater(for: .records)
     /// Compresses the records that are not small; made when the first one comes.
     private lazy var streamDeflater = Deflater(for: .streams)
@@ -104,7 +104,7 @@ final class WARCRecord: RecordRenderer {
         into bytes: inout [UInt8]
     ) {
         block.removeAll(keepingCapacity: true)
-        appendRequest(for: target, to: &block)
+        appendRequest(exchange.record.method, for: target, to: &block)
         blockDigest.reset()
         block.withUnsafeBytes { blockDigest.update($0) }
         begin("request", ids.next(), target, exchange.capture)
@@ -122,7 +122,7 @@ final class WARCRecord: RecordRenderer {
         block.append("outcome: ")
         block.append(contentsOf: record.outcome.label.utf8)
         block.append("\r\nattempts: ")
-        block.append(decimal: record.job.attempt)
+        block.append(decimal: record.attempt)
         if record.status > 0 {
             block.append("\r\nstatus: ")
             block.append(decimal: record.status)
@@ -193,11 +193,11 @@ final class WARCRecord: RecordRenderer {
 
     private func appendJob(of record: Record, hop: Int?) {
         header.append("Runner-Batch: ")
-        header.append(decimal: record.job.batch.id)
+        header.append(decimal: record.batchID)
         header.append("\r\nRunner-ID: ")
-        header.append(decimal: record.job.id)
+        header.append(decimal: record.id)
         header.append("\r\nRunner-Attempts: ")
-        header.append(decimal: record.job.attempt)
+        header.append(decimal: record.attempt)
         if let hop {
             header.append("\r\nRunner-Hop: ")
             header.append(decimal: hop)
@@ -205,7 +205,7 @@ final class WARCRecord: RecordRenderer {
         if record.capture.isRedirected && record.isCompleted {
             header.append("\r\nRunner-URL: ")
             var url: [UInt8] = []
-            record.job.batch.url.append(record.job.id, to: &url)
+            record.appendURL(to: &url)
             header.append(contentsOf: Self.withoutCredentials(url))
         }
         header.append("\r\n")
@@ -232,7 +232,7 @@ final class WARCRecord: RecordRenderer {
     /// fragment, which is never sent, and no credentials, which are not to be archived.
     private func target(of record: Record, _ capture: Capture?) -> [UInt8] {
         var url = capture?.finalURL ?? []
-        if url.isEmpty { record.job.batch.url.append(record.job.id, to: &url) }
+        if url.isEmpty { record.appendURL(to: &url) }
         if let fragment = url.firstIndex(of: UInt8(ascii: "#")) { url.removeSubrange(fragment...) }
         return Self.withoutCredentials(url)
     }
@@ -255,10 +255,13 @@ final class WARCRecord: RecordRenderer {
 
     /// Appends the request that libcurl sends for `target`; a test compares it with the request
     /// that a server gets.
-    private func appendRequest(for target: [UInt8], to block: inout [UInt8]) {
+    private func appendRequest(
+        _ method: String, for target: [UInt8], to block: inout [UInt8]
+    ) {
         let start = Self.authorityStart(of: target)
         let end = Self.authorityEnd(of: target, from: start)
-        block.append("GET ")
+        block.append(contentsOf: method.utf8)
+        block.append(" ")
         if end == target.count || target[end] != UInt8(ascii: "/") { block.append("/") }
         block.append(contentsOf: target[end...])
         block.append(" HTTP/1.1\r\nHost: ")

@@ -1,6 +1,6 @@
 internal import JobStore
 
-/// Reads records of the format `jsonl`, and the index of the format `files`.
+/// Reads records that are JSON lines: those of `jsonl`, and the index of `files`.
 ///
 /// The beginning of a line, which says which job it is about, is read strictly:
 /// `{"id":17,"batch":1,"state":"completed",`. So is the line's end, which must be that of a record.
@@ -8,17 +8,20 @@ internal import JobStore
 final class JSONLinesReader: RecordReader {
     private var lines: LineReader
     private let before: Int
-    private let bodies: BodyFiles?
+    private let check: LineCheck?
     private let complaints: Complaints
 
+    /// Checks the line of a completed job further.
+    typealias LineCheck = (UnsafeRawBufferPointer, JobRecord) throws(Damage) -> Void
+
     /// - Parameters:
-    ///   - before: The number of lines that stand before these, for messages.
-    ///   - bodies: The bodies that the lines tell of; `nil` when bodies are in the lines.
-    init(_ source: any ByteSource, before: Int, bodies: BodyFiles?, complaints: Complaints) {
-        lines = LineReader(source)
-        self.before = before
-        self.bodies = bodies
-        self.complaints = complaints
+    ///   - source: The lines; `nil` for the bytes of `file` as they are.
+    ///   - check: Called with each line of a completed job; `nil` when nothing is left to check.
+    init(_ file: FileToRead, lines source: (any ByteSource)? = nil, check: LineCheck? = nil) {
+        lines = LineReader(source ?? file.bytes)
+        before = file.recordsBefore
+        self.check = check
+        complaints = file.complaints
     }
 
     func next() throws(Damage) -> JobRecord? {
@@ -27,9 +30,9 @@ final class JSONLinesReader: RecordReader {
                 complaints.add("line \(before + lines.count): is no record of a job")
                 continue
             }
-            if let bodies, record.isCompleted {
+            if let check, record.isCompleted {
                 do throws(Damage) {
-                    try bodies.check(line, record)
+                    try check(line, record)
                 } catch {
                     complaints.add(
                         "line \(before + lines.count), job \(record.id) of batch \(record.batchID): \(error.description)"
@@ -65,48 +68,5 @@ final class JSONLinesReader: RecordReader {
         var least = UInt8.max
         for byte in UnsafeRawBufferPointer(rebasing: bytes) { least = min(least, byte) }
         return least < 0x20
-    }
-}
-
-/// Takes texts and numbers off the front of bytes.
-struct ByteScanner {
-    private(set) var rest: Slice<UnsafeRawBufferPointer>
-
-    init(_ bytes: UnsafeRawBufferPointer) { rest = bytes[...] }
-
-    /// Takes `text` if it comes next.
-    mutating func take(_ text: StaticString) -> Bool {
-        let count = text.utf8CodeUnitCount
-        guard rest.count >= count else { return false }
-        for offset in 0..<count
-        where rest[rest.startIndex + offset] != text.utf8Start[offset] { return false }
-        rest = rest.dropFirst(count)
-        return true
-    }
-
-    /// Takes a number of decimal digits without sign and leading zeros.
-    mutating func takeNumber() -> Int? {
-        var number = 0
-        var count = 0
-        for byte in rest {
-            guard (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte) else { break }
-            let (tens, isTooMuch) = number.multipliedReportingOverflow(by: 10)
-            let (sum, isOver) = tens.addingReportingOverflow(Int(byte & 0xF))
-            guard !isTooMuch, !isOver, count == 0 || number > 0 else { return nil }
-            number = sum
-            count += 1
-        }
-        guard count > 0 else { return nil }
-        rest = rest.dropFirst(count)
-        return number
-    }
-
-    /// Takes the bytes before the first `byte`, and that byte.
-    ///
-    /// - Returns: The bytes before `byte`; `nil` when it does not come.
-    mutating func take(before byte: UInt8) -> Slice<UnsafeRawBufferPointer>? {
-        guard let end = rest.firstIndex(of: byte) else { return nil }
-        defer { rest = rest[(end + 1)...] }
-        return rest[..<end]
     }
 }

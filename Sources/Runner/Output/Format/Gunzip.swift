@@ -1,51 +1,10 @@
 internal import CZlib
 
-/// A source of bytes that come one after another.
-protocol ByteSource: AnyObject {
-    /// - Returns: The number of bytes put into the buffer: 0 at the end only.
-    func read(into buffer: UnsafeMutableRawBufferPointer) throws(Damage) -> Int
-}
-
-/// The bytes of a file that count, with their checksum.
-final class CountedBytes: ByteSource {
-    private let file: OpenFile
-    private(set) var offset: Int
-    private let end: Int
-    /// The CRC-32 of all bytes up to `offset`.
-    private(set) var crc32: UInt32
-
-    /// - Parameter crc32: The CRC-32 of the bytes before `range`.
-    init(_ file: OpenFile, _ range: Range<Int>, crc32: UInt32) {
-        self.file = file
-        offset = range.lowerBound
-        end = range.upperBound
-        self.crc32 = crc32
-    }
-
-    func read(into buffer: UnsafeMutableRawBufferPointer) throws(Damage) -> Int {
-        let wanted = UnsafeMutableRawBufferPointer(rebasing: buffer.prefix(end - offset))
-        guard wanted.count > 0 else { return 0 }
-        let count = try file.read(at: offset, into: wanted)
-        guard count > 0 else { throw Damage("was cut to \(offset) bytes while it was read") }
-        offset += count
-        let bytes = wanted.baseAddress?.assumingMemoryBound(to: UInt8.self)
-        crc32 = UInt32(crc32_z(UInt(crc32), bytes, count))
-        return count
-    }
-
-    /// Reads the remaining bytes, for the checksum.
-    func readRest() throws(Damage) {
-        let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 18, alignment: 16)
-        defer { buffer.deallocate() }
-        while try read(into: buffer) > 0 {}
-    }
-}
-
 /// Inflates gzip members.
 ///
 /// zlib checks each member's header, its checksum and its length.
 final class Gunzip: ByteSource {
-    private let source: CountedBytes
+    private let source: any ByteSource
     private let input = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 17, alignment: 16)
     // At one address for life: zlib keeps it, and checks it at each call.
     private let stream = UnsafeMutablePointer<z_stream>.allocate(capacity: 1)
@@ -53,7 +12,7 @@ final class Gunzip: ByteSource {
     /// The damage behind the bytes that could be inflated; `nil` while there is none.
     private var damage: Damage?
 
-    init(_ source: CountedBytes) {
+    init(_ source: any ByteSource) {
         self.source = source
         stream.initialize(to: z_stream())
         let result = inflate_init_gzip(stream)

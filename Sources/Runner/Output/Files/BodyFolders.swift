@@ -47,14 +47,13 @@ struct BodyFolders: ~Copyable {
     /// - Returns: The folder that a body's file is in; `nil` when the folder does not exist and is
     ///   not to be made.
     private mutating func leaf(of name: BodyName, makes: Bool) throws(SinkError) -> Int32? {
-        let folders = [OutputFolder.bodies] + name.folders
-        let path = folders.joined(separator: "/")
+        let path = name.folder
         if let known = open.last(where: { $0.path == path }) { return known.descriptor }
         var place = folder.descriptor
-        for (index, part) in folders.enumerated() {
+        for (index, part) in path.split(separator: "/").enumerated() {
             let parent = place
             defer { if index > 0 { close(parent) } }
-            guard let entered = try enter(part, in: place, makes: makes) else { return nil }
+            guard let entered = try enter(String(part), in: place, makes: makes) else { return nil }
             place = entered
         }
         if open.count == Self.openMax { close(open.removeFirst().descriptor) }

@@ -2,7 +2,7 @@ internal import JobStore
 
 /// Renders a record as one line of JSON. docs/OUTPUT.md lists the keys, whose order is part of the
 /// format.
-final class JSONRecord: RecordRenderer {
+final class JSONLinesRenderer: RecordRenderer {
     private let keepsBodies: Bool
     private let isIndex: Bool
 
@@ -31,14 +31,14 @@ final class JSONRecord: RecordRenderer {
     private func appendFacts(
         of record: Record, to bytes: inout [UInt8]
     ) throws(SinkError) {
-        let (job, capture) = (record.job, record.capture)
+        let capture = record.capture
         bytes.append("{\"id\":")
-        bytes.append(decimal: job.id)
+        bytes.append(decimal: record.id)
         bytes.append(",\"batch\":")
-        bytes.append(decimal: job.batch.id)
+        bytes.append(decimal: record.batchID)
         bytes.append(record.isCompleted ? ",\"state\":\"completed\"" : ",\"state\":\"failed\"")
         bytes.append(",\"url\":\"")
-        job.batch.jsonURL.append(job.id, to: &bytes)
+        record.appendJSONURL(to: &bytes)
         if capture.isRedirected {
             bytes.append("\",\"final_url\":\"")
             bytes.append(json: capture.finalURL)
@@ -46,12 +46,14 @@ final class JSONRecord: RecordRenderer {
         } else {
             bytes.append("\"")
         }
-        bytes.append(",\"method\":\"GET\",\"status\":")
+        bytes.append(",\"method\":\"")
+        bytes.append(contentsOf: record.method.utf8)
+        bytes.append("\",\"status\":")
         if record.status > 0 { bytes.append(decimal: record.status) } else { bytes.append("null") }
         bytes.append(",\"outcome\":\"")
         bytes.append(contentsOf: record.outcome.label.utf8)
         bytes.append("\",\"attempts\":")
-        bytes.append(decimal: job.attempt)
+        bytes.append(decimal: record.attempt)
         bytes.append(",\"fetched_at\":\"")
         bytes.append(timeMicros: capture.startedMicros)
         bytes.append("\",\"duration_ms\":")
@@ -120,7 +122,7 @@ final class JSONRecord: RecordRenderer {
 
     private func appendFile(of record: Record, to bytes: inout [UInt8]) throws(SinkError) {
         bytes.append(",\"file\":\"")
-        BodyName(record.job).append(to: &bytes)
+        record.bodyName.appendPath(to: &bytes)
         bytes.append("\",\"sha256\":\"")
         digest.reset()
         try record.capture.body.forEachPiece(of: record) { self.digest.update($0) }
@@ -129,39 +131,4 @@ final class JSONRecord: RecordRenderer {
     }
 
     private lazy var digest = Digest(.sha256)
-}
-
-/// The place of a body's file in the output folder. It is made of numbers only, so that nothing a
-/// server says can name a path.
-struct BodyName: Equatable, Sendable {
-    let batchID: Batch.ID
-    let id: Int
-
-    init(batchID: Batch.ID, id: Int) {
-        self.batchID = batchID
-        self.id = id
-    }
-
-    init(_ job: Job) { self.init(batchID: job.batch.id, id: job.id) }
-
-    /// The folders that the file is in, outermost first, below the folder of all bodies.
-    var folders: [String] {
-        let middle = String(id / 1000 % 1000)
-        return [
-            String(batchID), String(id / 1_000_000),
-            String(repeating: "0", count: 3 - middle.count) + middle,
-        ]
-    }
-    var file: String { String(id) }
-
-    func append(to bytes: inout [UInt8]) {
-        bytes.append("bodies/")
-        bytes.append(decimal: batchID)
-        bytes.append("/")
-        bytes.append(decimal: id / 1_000_000)
-        bytes.append("/")
-        bytes.append(decimal: id / 1000 % 1000, digits: 3)
-        bytes.append("/")
-        bytes.append(decimal: id)
-    }
 }

@@ -1,5 +1,4 @@
 internal import CGlibc
-internal import CZlib
 internal import Glibc
 internal import JobStore
 
@@ -12,13 +11,12 @@ actor OutputWriter {
     }
 
     nonisolated let folder: OutputFolder
-    private let format: OutputFormat
+    private let format: any OutputFormat
     private let settings: OutputSettings
-    private let software: String
     private let budget: MemoryBudget
     /// Renders the records that are too large for a loop.
     private let renderer: any RecordRenderer
-    private let deflater: Deflater?
+    private let encoder: any FileEncoder
     private var bodies: BodyFolders
     /// The file that is written to, in the state that will be recorded.
     private var file: OutputFile
@@ -34,8 +32,8 @@ actor OutputWriter {
     ///     that the queue does not know.
     ///   - opened: The file's descriptor if the file exists; closed by the writer in the end.
     init(
-        _ folder: OutputFolder, _ file: OutputFile, opened: Int32?, _ format: OutputFormat,
-        _ settings: OutputSettings, software: String, renderer: any RecordRenderer,
+        _ folder: OutputFolder, _ file: OutputFile, opened: Int32?,
+        _ format: any OutputFormat, _ settings: OutputSettings, _ rendering: RenderingOptions,
         budget: MemoryBudget
     ) throws(SinkError) {
         if let number = thread.startFailure {
@@ -46,10 +44,9 @@ actor OutputWriter {
         descriptor = opened ?? -1
         self.format = format
         self.settings = settings
-        self.software = software
-        self.renderer = renderer
         self.budget = budget
-        deflater = format == .jsonlGzip ? Deflater(for: .streams) : nil
+        renderer = format.makeRenderer(rendering)
+        encoder = format.makeEncoder(rendering)
         bodies = BodyFolders(in: folder)
     }
 
@@ -76,12 +73,12 @@ actor OutputWriter {
             return []
         }
         if descriptor < 0 { descriptor = try folder.create(file.name) }
-        if file.bytes == 0 { begin() }
+        if file.bytes == 0 { try encoder.begin(file.name, append: append) }
         for deposit in deposits {
-            try append(deposit)
+            try add(deposit)
             budget.giveBack(deposit.memory)
         }
-        if let deflater { deflater.finish(into: &pending) }
+        try encoder.endCommit(append: append)
         try flush()
         file.records += records
         try sync()
@@ -90,16 +87,8 @@ actor OutputWriter {
 
     // MARK: - Files
 
-    /// Writes the record that a file begins with; only WARC has one.
-    private func begin() {
-        guard let renderer = renderer as? WARCRecord else { return }
-        pending.append(
-            contentsOf: renderer.renderFileInfo(
-                name: file.name, software: software, atMicros: Now.read().wallMicros))
-    }
-
     private func sync() throws(SinkError) {
-        if format == .files { try syncBodies() }
+        if format.bodies == .inFiles { try syncBodies() }
         // After a failure the kernel may count as clean what it never wrote: no second try.
         guard fdatasync(descriptor) == 0 else {
             throw folder.failure("\(file.name) cannot be brought to the disk", Errno(errno))
@@ -127,14 +116,14 @@ actor OutputWriter {
         close(descriptor)
         descriptor = -1
         file = OutputFile(
-            id: sealed.id + 1, name: format.name(of: sealed.id + 1, isFirst: false),
-            format: format.rawValue)
+            id: sealed.id + 1,
+            name: format.fileNames.name(of: sealed.id + 1, isFirst: false), format: format.name)
         return [sealed, file]
     }
 
     // MARK: - Bytes
 
-    private func append(_ deposit: Deposit) throws(SinkError) {
+    private func add(_ deposit: Deposit) throws(SinkError) {
         var start = 0
         for body in deposit.bodies {
             let bytes = deposit.bodyBytes[start..<start + body.count]
@@ -145,12 +134,14 @@ actor OutputWriter {
                 }
             }
         }
-        try deposit.bytes.withRawBytes { bytes throws(SinkError) in try self.add(bytes) }
+        try deposit.bytes.withRawBytes { bytes throws(SinkError) in
+            try self.encode(bytes)
+        }
         for record in deposit.large {
-            if format == .files && record.isCompleted { try createBody(of: record) }
+            if format.bodies == .inFiles && record.isCompleted { try createBody(of: record) }
             var bytes: [UInt8] = []
             let makeRoom = { (bytes: inout [UInt8]) throws(SinkError) in
-                try bytes.withRawBytes { part throws(SinkError) in try self.add(part) }
+                try bytes.withRawBytes { part throws(SinkError) in try self.encode(part) }
                 bytes.removeAll(keepingCapacity: true)
             }
             try renderer.render(record, into: &bytes, makeRoom: makeRoom)
@@ -159,7 +150,7 @@ actor OutputWriter {
     }
 
     private func createBody(of record: Record) throws(SinkError) {
-        try bodies.create(BodyName(record.job)) { file throws(SinkError) in
+        try bodies.create(record.bodyName) { file throws(SinkError) in
             var offset = 0
             try record.capture.body.forEachPiece(of: record) { piece throws(SinkError) in
                 try self.write(piece, to: file, at: offset)
@@ -168,14 +159,16 @@ actor OutputWriter {
         }
     }
 
-    private func add(_ bytes: UnsafeRawBufferPointer) throws(SinkError) {
-        if let deflater {
-            deflater.add(bytes, to: &pending)
-        } else if bytes.count >= Self.pendingBytesMax {
+    private func encode(_ records: UnsafeRawBufferPointer) throws(SinkError) {
+        try encoder.add(records, append: append)
+    }
+
+    private func append(_ bytes: UnsafeRawBufferPointer) throws(SinkError) {
+        if bytes.count >= Self.pendingBytesMax {
             try flush()
             return try put(bytes)
         } else {
-            pending.append(contentsOf: bytes)
+            pending.append(raw: bytes)
         }
         if pending.count >= Self.pendingBytesMax { try flush() }
     }
@@ -188,8 +181,9 @@ actor OutputWriter {
 
     private func put(_ bytes: UnsafeRawBufferPointer) throws(SinkError) {
         try write(bytes, to: descriptor, at: file.bytes)
-        let start = bytes.bindMemory(to: UInt8.self).baseAddress
-        file.crc32 = UInt32(crc32_z(UInt(file.crc32), start, bytes.count))
+        var checksum = CRC32(file.crc32)
+        checksum.add(bytes)
+        file.crc32 = checksum.value
         file.bytes += bytes.count
     }
 

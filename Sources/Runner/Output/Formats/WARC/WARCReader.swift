@@ -15,11 +15,10 @@ final class WARCReader: RecordReader {
     /// Where the record being read begins in the file.
     private var begin = 0
 
-    /// - Parameter isFile: Whether this is a file from its beginning.
-    init(_ source: CountedBytes, isFile: Bool, complaints: Complaints) {
-        gunzip = Gunzip(source)
-        isFirst = isFile
-        self.complaints = complaints
+    init(_ file: FileToRead) {
+        gunzip = Gunzip(file.bytes)
+        isFirst = file.isFromBeginning
+        complaints = file.complaints
     }
 
     deinit { buffer.deallocate() }
