@@ -92,9 +92,9 @@ struct VerifyReport: Encodable {
         }
         let subjects = Set(audit.faults.map(\.subject))
         let cures = Self.cures.filter { cure in
-            // Jobs that are missing follow from a file that is damaged.
+            // Jobs that are missing follow from a file that is damaged, or was not read.
             subjects.contains(cure.subject)
-                && !(cure.subject == .jobs && subjects.contains(.file))
+                && !(cure.subject == .jobs && !subjects.isDisjoint(with: [.file, .format]))
         }
         return "not sound: \(queue); \(cures.map(\.what).joined(separator: "; "))"
     }
@@ -105,6 +105,7 @@ struct VerifyReport: Encodable {
             .file,
             "put back the files named, or name the folder they are in with --output; what is lost can be fetched again with a new queue"
         ),
+        (.format, "upgrade runner to one that knows the formats named"),
         (.stranger, "move files the queue does not know out of the folder"),
         (
             .jobs,

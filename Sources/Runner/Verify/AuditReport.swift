@@ -8,6 +8,8 @@ public struct AuditReport: Sendable {
             case queue
             /// A file is not as it was written.
             case file
+            /// A file has a format that is not known, so that its records were not read.
+            case format
             /// A file is not this queue's.
             case stranger
             /// The records in the files do not agree with the jobs of the queue.

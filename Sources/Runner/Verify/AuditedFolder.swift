@@ -36,38 +36,49 @@ struct AuditedFolder {
     ) async throws(QueueError) {
         guard let folder else { return }
         let complaints = Complaints(about: file.name)
-        if let format = format(of: file, complaints),
-            let opened = open(file, in: folder, complaints)
+        let format = formats.named(file.format)
+        if format == nil {
+            report.blame(
+                .format,
+                "\(file.name) has the format '\(file.format)', which this runner does not know; its records were not read"
+            )
+        }
+        if isName(of: file, in: format, complaints), let opened = open(file, in: folder, complaints)
         {
             if known == nil { report.files += 1 }
             let known = known ?? OutputFile(id: file.id, name: file.name, format: file.format)
             let bodies = StoredBodies(in: folder)
             let end = max(known.bytes, min(file.bytes, opened.bytes))
             let bytes = CountedBytes(opened, known.bytes..<end, crc32: known.crc32)
-            let reader = format.makeReader(
-                FileToRead(
-                    bytes: bytes, isFromBeginning: known.bytes == 0, recordsBefore: known.records,
-                    keepsBodies: settings?.keepsBodies ?? true, bodies: bodies,
-                    complaints: complaints))
-            let records = try await jobs.take(reader, of: file.name, complaints: complaints)
-            compare(file, with: bytes, known.records + records, complaints)
-            report.records += records
+            var records: Int?
+            if let format {
+                let reader = format.makeReader(
+                    FileToRead(
+                        bytes: bytes, isFromBeginning: known.bytes == 0,
+                        recordsBefore: known.records, keepsBodies: settings?.keepsBodies ?? true,
+                        bodies: bodies, complaints: complaints))
+                records = try await jobs.take(reader, of: file.name, complaints: complaints)
+            }
+            compare(file, with: bytes, records.map { known.records + $0 }, complaints)
+            report.records += records ?? 0
             report.bytes += bytes.offset - known.bytes + bodies.bytes
         }
         report.blame(.file, complaints.list, more: "more faults of \(file.name)")
     }
 
-    /// - Returns: `nil` when the file cannot be one of the format.
-    private func format(
-        of file: OutputFile, _ complaints: Complaints
-    ) -> (any OutputFormat)? {
-        guard let format = formats.named(file.format),
-            format.fileNames.number(of: file.name) != nil
-        else {
+    /// Checks the name of a file before the file is opened.
+    ///
+    /// - Parameter format: The format of the file; `nil` when it is unknown. Such a file is opened,
+    ///   too, since its length and its checksum need no reader.
+    private func isName(
+        of file: OutputFile, in format: (any OutputFormat)?, _ complaints: Complaints
+    ) -> Bool {
+        let isName =
+            format.map { $0.fileNames.number(of: file.name) != nil } ?? !file.name.contains("/")
+        if !isName {
             complaints.add("is no name of an output file in the format \(file.format)")
-            return nil
         }
-        return format
+        return isName
     }
 
     /// - Returns: `nil` when there is nothing to read.
@@ -90,7 +101,7 @@ struct AuditedFolder {
     }
 
     private func compare(
-        _ file: OutputFile, with bytes: CountedBytes, _ records: Int, _ complaints: Complaints
+        _ file: OutputFile, with bytes: CountedBytes, _ records: Int?, _ complaints: Complaints
     ) {
         do throws(Damage) {
             try bytes.readRest()
@@ -103,7 +114,7 @@ struct AuditedFolder {
         }
         // A record that could not be read is told already, and a wrong number of records follows
         // from it.
-        if records != file.records, complaints.list.isEmpty {
+        if let records, records != file.records, complaints.list.isEmpty {
             complaints.add("holds \(records) records of jobs, \(file.records) were recorded")
         }
     }

@@ -263,6 +263,41 @@ import Testing
             "not found in the output (10)")
     }
 
+    /// A later runner may have written it.
+    @Test func audit_namesAFormatItDoesNotKnow_andChecksTheRest() async throws {
+        for (isChanged, fault) in [(false, "not found in the output (5)"), (true, "checksum")] {
+            let sample = try await AuditSample(jobs: 10)
+            try await sample.keep([])
+            var strange = sample.file([1, 2, 3], id: 1, name: "responses-00001.new", records: 5)
+            strange = OutputFile(
+                id: 1, name: strange.name, format: "new", bytes: 3, crc32: strange.crc32,
+                records: 5, isSealed: true)
+            if isChanged { write([1, 2, 4], to: sample.path(strange.name)) }
+            let lines = AuditSample.lines(isChanged ? 0..<10 : 5..<10)
+            let rest = sample.file(lines, id: 2, records: isChanged ? 10 : 5)
+            try await sample.commit(0..<10, [strange, rest])
+            let report = try await sample.audit()
+            expect(
+                report,
+                faults: "responses-00001.new has the format 'new', which this runner does not know",
+                fault)
+            #expect(report.records == rest.records && report.files == 2)
+        }
+    }
+
+    @Test func audit_opensNoFileOfAnUnknownFormat_outsideOfItsFolder() async throws {
+        let sample = try await AuditSample(jobs: 10)
+        try await sample.keep([])
+        let bytes = AuditSample.lines(0..<10)
+        write(bytes, to: sample.folder.file("file.new"))
+        let strange = OutputFile(
+            id: 1, name: "../file.new", format: "new", bytes: bytes.count, records: 10)
+        try await sample.commit(0..<10, [strange])
+        expect(
+            try await sample.audit(), faults: "has the format 'new'",
+            "../file.new is no name of an output file", "not found in the output (10)")
+    }
+
     // MARK: - Jobs, with checksums that are right
 
     @Test func audit_namesALineDoubled() async throws {
