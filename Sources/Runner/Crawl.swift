@@ -39,13 +39,13 @@ public struct Crawl: Sendable {
     ///
     /// - Parameters:
     ///   - lease: The hold on the queue that this process got when it attached.
-    ///   - sink: The output that takes responses; `nil` drops their bodies.
+    ///   - sink: The sink that takes responses; `nil` drops their bodies.
     ///   - observe: Called with the progress of the run about once each `interval`; `nil` when
     ///     nobody looks.
     /// - Throws: `QueueError` when the store fails, `SinkError` when the output does; committed
     ///   work is safe.
     public func run(
-        _ lease: any RunnerLease, to sink: OutputFiles? = nil,
+        _ lease: any RunnerLease, to sink: (any Sink)? = nil,
         every interval: Duration = .seconds(1),
         observe: (@Sendable (Progress) async -> Void)?
     ) async throws -> Ending {
@@ -60,7 +60,7 @@ public struct Crawl: Sendable {
             patience: patience, wakeLoops: { eventLoops.wake() })
         let disk = DiskWatch(options.diskReserve)
         if disk.look(), let folder = disk.shortage { return .diskReserve(folder: folder) }
-        let marker = Marker(lease: lease, feed: feed, patience: patience, writer: sink?.writer) {
+        let marker = Marker(lease: lease, feed: feed, patience: patience, sink: sink) {
             if disk.look(ahead: feed.unmarkedBytes) { feed.drain() }
         }
         let judge = Judge(
@@ -70,12 +70,13 @@ public struct Crawl: Sendable {
             ).microseconds)
         // Heads take memory, too, where nothing is kept.
         let budget =
-            sink?.limits.budget
+            sink?.storage.budget
             ?? MemoryBudget.make(
-                maxBytes: OutputOptions.defaultMemoryBytes, workers: options.workers)
+                maxBytes: CaptureStorage.defaultMemoryBytes, workers: options.workers)
         let desks = try eventLoops.loops.map { loop in
             let desk = Desk(
                 feed: feed, marker: marker, judge: judge, collector: sink?.makeCollector(),
+                keepsFailures: sink?.needs.contains(.failures) ?? false,
                 memory: MemoryWatch(budget, .ofProcess))
             loop.client = desk
             loop.settings.budget = budget

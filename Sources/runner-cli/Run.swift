@@ -26,7 +26,7 @@ struct Run: StatusCommand {
             """)
 
     @OptionGroup var queue: QueueOptions
-    @OptionGroup(title: "Output") var sinkOptions: SinkOptions
+    @OptionGroup(title: "Output") var outputFlags: OutputFlags
     @OptionGroup(title: "Requests") var requests: RequestOptions
 
     @Option(name: .shortAndLong, parsing: .unconditional, help: "Requests in flight at once.")
@@ -118,7 +118,7 @@ struct Run: StatusCommand {
     }
 
     private var outputOptions: OutputOptions {
-        var options = sinkOptions.outputOptions
+        var options = outputFlags.outputOptions
         options.queueFolder = queue.realFolder
         return options
     }
@@ -135,8 +135,8 @@ struct Run: StatusCommand {
         options.grace = grace.duration
         options.maxStall = maxStall.duration
         options.fetch = requests.fetchOptions
-        let folder = sinkOptions.output ?? output.settings?.place(from: queue.realFolder)
-        options.diskReserve = sinkOptions.diskReserve(
+        let folder = outputFlags.output ?? output.settings?.place(from: queue.realFolder)
+        options.diskReserve = outputFlags.diskReserve(
             in: [queue.folder] + (folder.map { [$0] } ?? []))
         return options
     }

@@ -6,7 +6,8 @@ internal import JobStore
 /// A worker's transfer fills a capture, and its loop renders it. A capture that is too large for
 /// the loop goes to the writer instead.
 public final class Capture: @unchecked Sendable {
-    // @unchecked holds because one thread has it at a time: it is handed on, never shared.
+    // @unchecked holds because one thread has it at a time: it is given away and taken back
+    // (`Transfer.takeCapture`, `Collector.collect`, `Transfer.reuse`), never shared.
 
     /// The status line and the fields of the response, with their line ends, as they came.
     public private(set) var head: SpoolableBytes
@@ -41,12 +42,12 @@ public final class Capture: @unchecked Sendable {
 
     public enum HTTPVersion: Sendable { case none, http10, http11, http2 }
 
-    private let limits: SpoolableBytes.Limits
+    private let storage: CaptureStorage
 
-    init(_ limits: SpoolableBytes.Limits) {
-        self.limits = limits
-        head = SpoolableBytes(limits)
-        body = SpoolableBytes(limits)
+    init(_ storage: CaptureStorage) {
+        self.storage = storage
+        head = SpoolableBytes(storage)
+        body = SpoolableBytes(storage)
     }
 
     /// The number of bytes that the capture holds, archived redirects included.
@@ -89,7 +90,7 @@ public final class Capture: @unchecked Sendable {
     func follow(from url: [UInt8], status: Int, isArchived: Bool, atMicros now: Int) {
         var response: Capture?
         if isArchived {
-            let kept = Capture(limits)
+            let kept = Capture(storage)
             swap(&kept.head, &head)
             swap(&kept.body, &body)
             swap(&kept.remoteIP, &remoteIP)

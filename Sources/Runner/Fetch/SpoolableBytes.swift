@@ -4,23 +4,12 @@ internal import JobStore
 /// The bytes of a body or a head. They are in memory while they are few and the run's budget allows
 /// it, else in the run's spool.
 public struct SpoolableBytes {
-    /// The budget and the spool, which are the same for all of a run.
-    final class Limits: Sendable {
-        let budget: MemoryBudget
-        let spool: Spool
-
-        init(budget: MemoryBudget, spool: Spool) {
-            self.budget = budget
-            self.spool = spool
-        }
-    }
-
     /// The bytes that each head or body may have in memory, whatever is left of the budget.
     static let freeBytes = 4096
     /// The most bytes of a head or body in memory.
     static let memoryBytesMax = 256 << 10
 
-    private let limits: Limits
+    private let storage: CaptureStorage
     /// All the bytes; if some are in the spool, the last ones, gathered so that the spool gets many
     /// at a time.
     private var bytes: [UInt8] = []
@@ -41,7 +30,7 @@ public struct SpoolableBytes {
         deinit { spool.giveBack(numbers) }
     }
 
-    init(_ limits: Limits) { self.limits = limits }
+    init(_ storage: CaptureStorage) { self.storage = storage }
 
     /// Whether none of the bytes are in the temporary file.
     public var isInMemory: Bool { spooled == nil }
@@ -50,7 +39,7 @@ public struct SpoolableBytes {
     public var inMemory: [UInt8]? { spooled == nil ? bytes : nil }
 
     mutating func reset() {
-        limits.budget.giveBack(taken)
+        storage.budget.giveBack(taken)
         if taken > 0 { bytes = [] } else { bytes.removeAll(keepingCapacity: true) }
         spooled = nil
         taken = 0
@@ -65,7 +54,7 @@ public struct SpoolableBytes {
                 count += added.count
                 return
             }
-            spooled = Slots(of: limits.spool)
+            spooled = Slots(of: storage.spool)
             try spoolHeld()
         }
         count += added.count
@@ -81,7 +70,7 @@ public struct SpoolableBytes {
         let held = bytes
         bytes = []
         try held.withRawBytes { held throws(Errno) in try spool(held) }
-        limits.budget.giveBack(taken)
+        storage.budget.giveBack(taken)
         taken = 0
     }
 
@@ -92,7 +81,7 @@ public struct SpoolableBytes {
         }
         guard needed <= Self.memoryBytesMax else { return false }
         let fitting = min(Self.memoryBytesMax, max(needed, 2 * bytes.count))
-        guard limits.budget.take(fitting - taken) else { return false }
+        guard storage.budget.take(fitting - taken) else { return false }
         taken = fitting
         bytes.reserveCapacity(fitting)
         return true
@@ -104,10 +93,10 @@ public struct SpoolableBytes {
         while !rest.isEmpty {
             let offset = spooledCount % Spool.slotBytes
             if spooledCount == slots.numbers.count * Spool.slotBytes {
-                slots.numbers.append(try limits.spool.takeSlot())
+                slots.numbers.append(try storage.spool.takeSlot())
             }
             let piece = rest.prefix(Spool.slotBytes - offset)
-            try limits.spool.write(
+            try storage.spool.write(
                 UnsafeRawBufferPointer(rebasing: piece), to: slots.numbers[slots.numbers.count - 1],
                 at: offset)
             spooledCount += piece.count
@@ -140,7 +129,7 @@ public struct SpoolableBytes {
                 let piece = min(
                     length - done, Spool.slotBytes - offset, spooledCount - place - done)
                 do {
-                    try limits.spool.read(
+                    try storage.spool.read(
                         into: UnsafeMutableRawBufferPointer(
                             rebasing: buffer[done..<done + piece]),
                         from: slots[(place + done) / Spool.slotBytes], at: offset)

@@ -14,23 +14,23 @@ final class Marker: Sendable {
     private let lease: any RunnerLease
     private let feed: Feed
     private let patience: Patience
-    private let writer: OutputWriter?
+    private let sink: (any Sink)?
     private let afterCommit: @Sendable () -> Void
     /// The time in µs between reports of trouble; shorter than the age at which a report is ignored
     /// (`LiveRun.trouble`).
     private static let beatMicros = 4_000_000
 
     /// - Parameters:
-    ///   - writer: The writer of the output; `nil` when nothing is kept.
+    ///   - sink: The sink that keeps records; `nil` when nothing is kept.
     ///   - afterCommit: Called after each commit.
     init(
-        lease: any RunnerLease, feed: Feed, patience: Patience, writer: OutputWriter? = nil,
+        lease: any RunnerLease, feed: Feed, patience: Patience, sink: (any Sink)? = nil,
         afterCommit: @escaping @Sendable () -> Void = {}
     ) {
         self.lease = lease
         self.feed = feed
         self.patience = patience
-        self.writer = writer
+        self.sink = sink
         self.afterCommit = afterCommit
     }
 
@@ -100,17 +100,19 @@ final class Marker: Sendable {
         }
     }
 
-    /// Writes the output, and only then commits the marks: a mark says that its bytes are on disk.
+    /// Writes the records, and only then commits the marks: a mark says that its records are
+    /// durable.
     private func commit(
         _ handovers: [Handover], _ bytes: Int, at now: Now, _ rate: inout RateMeter
     ) async throws {
         let marks = handovers.flatMap(\.marks)
-        let files = try await writer?.write(handovers.map(\.deposit)) ?? []
+        let files = try await sink?.write(handovers.map(\.deposit)) ?? []
         rate.add(marks.count, at: now)
         let heartbeat = Heartbeat(requestsPerSecond: rate.perSecond(at: now))
         try await patience.whileBusy { () async throws(QueueError) in
             try await lease.commit(marks, files, heartbeat: heartbeat)
         }
+        try await sink?.committed()
         feed.marked(marks, bytes: bytes)
     }
 }

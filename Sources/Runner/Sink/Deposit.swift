@@ -1,13 +1,13 @@
 internal import JobStore
 
-/// The output of the jobs that ended on a loop in one turn.
-struct Deposit: Sendable {
-    /// Records, ready to be appended to a file.
-    var bytes: [UInt8] = []
+/// The records of jobs that ended on a loop, on their way to be written.
+public struct Deposit: Sendable {
+    /// Rendered records, one after another.
+    public var bytes: [UInt8]
     /// The number of records in `bytes`.
-    var records = 0
-    /// Records that are too large to be rendered on a loop.
-    var large: [Record] = []
+    public var records: Int
+    /// Records that were not rendered, with their captures: `Sink.write` sees to them.
+    public var whole: [Record]
     /// The names and lengths of bodies that get a file each; their bytes are in `bodyBytes`, one
     /// after another.
     var bodies: [(name: BodyName, count: Int)] = []
@@ -18,8 +18,14 @@ struct Deposit: Sendable {
     /// The bytes of the run's budget that the deposit takes.
     var memory = 0
 
+    public init(bytes: [UInt8] = [], records: Int = 0, whole: [Record] = []) {
+        self.bytes = bytes
+        self.records = records
+        self.whole = whole
+    }
+
     /// About how many bytes the deposit takes on disk.
-    var size: Int {
-        bytes.count + bodyBytes.count + large.reduce(0) { $0 + $1.capture.count }
+    public var size: Int {
+        bytes.count + bodyBytes.count + whole.reduce(0) { $0 + $1.capture.count }
     }
 }

@@ -49,7 +49,9 @@ final class Desk: EventLoopClient, @unchecked Sendable {
     }
 
     /// Takes records; `nil` when responses are not kept.
-    private let collector: FilesCollector?
+    private let collector: (any Collector)?
+    /// Whether the collector takes the records of failed jobs, too.
+    private let keepsFailures: Bool
     /// The full parts of this turn's marks and records, when these are more than a commit takes
     /// well.
     private var parts: [Handover] = []
@@ -59,13 +61,15 @@ final class Desk: EventLoopClient, @unchecked Sendable {
     private var untold = 0
 
     init(
-        feed: Feed, marker: Marker, judge: Judge, collector: FilesCollector? = nil,
+        feed: Feed, marker: Marker, judge: Judge, collector: (any Collector)? = nil,
+        keepsFailures: Bool = false,
         memory: MemoryWatch = MemoryWatch(MemoryBudget(limit: .max), MemoryCeiling())
     ) {
         self.feed = feed
         self.marker = marker
         self.judge = judge
         self.collector = collector
+        self.keepsFailures = keepsFailures
         self.memory = memory
     }
 
@@ -82,19 +86,26 @@ final class Desk: EventLoopClient, @unchecked Sendable {
     /// Judges the result of an attempt and keeps the verdict for the marker.
     ///
     /// - Parameter capture: The part of the response that was kept, when anything is.
-    /// - Returns: Whether the capture is kept on, so that the next response needs another.
+    /// - Returns: The capture when nobody needs it any more; `nil` when it is kept on.
     func finish(
-        _ job: Job, with response: Response, _ capture: Capture? = nil, at now: Now
-    ) -> Bool {
+        _ job: Job, with response: Response, _ capture: consuming Capture? = nil, at now: Now
+    ) -> Capture? {
         let outcome = books.finish(job, with: response, at: now, judge)
-        guard let collector, let capture, let outcome, outcome.state != .retrying else {
-            return false
-        }
+        guard let collector, let outcome, takes(outcome), let capture else { return capture }
         defer { if collector.size >= Self.partBytes { endPart() } }
         return collector.collect(
             Record(
                 job: job, outcome: outcome, status: response.status,
                 bodyBytes: response.bodyBytes, capture: capture))
+    }
+
+    /// Whether the record of a job with this outcome is collected.
+    private func takes(_ outcome: Outcome) -> Bool {
+        switch outcome.state {
+        case .completed: true
+        case .failed: keepsFailures
+        case .retrying: false
+        }
     }
 
     private func endPart() {

@@ -11,9 +11,8 @@ struct Worker {
         let transfer = loop.makeTransfer(inShard: shard)
         while let job = await desk.nextJob() {
             let response = await transfer.fetch(job)
-            if desk.finish(job, with: response, transfer.capture, at: loop.now) {
-                transfer.renewCapture()
-            }
+            let spare = desk.finish(job, with: response, transfer.takeCapture(), at: loop.now)
+            transfer.reuse(spare)
         }
         transfer.close()
         // Now, not when the turn ends: with the last worker gone the marker is told that no more

@@ -46,7 +46,7 @@ import Testing
 
     @Test func head_countsIntoTheBudget_andGoesToTheSpool_asABodyDoes() throws {
         let bench = try SinkBench(budget: 100_000)
-        let capture = Capture(bench.limits)
+        let capture = Capture(bench.storage)
         let line = Array(("X: " + String(repeating: "x", count: 59_995) + "\r\n").utf8)
         try line.withUnsafeBytes { try capture.append(head: $0) }
         #expect(!bench.budget.take(50_000) && capture.isInMemory)

@@ -7,20 +7,20 @@ import TestSupport
 struct SinkBench {
     let folder = Folder()
     let budget: MemoryBudget
-    let limits: SpoolableBytes.Limits
+    let storage: CaptureStorage
 
     init(budget bytes: Int = 1 << 20) throws {
         budget = MemoryBudget(limit: bytes)
         let output = try OutputFolder(path: folder.path, makes: false)
-        limits = SpoolableBytes.Limits(
-            budget: budget, spool: Spool { output.descriptor })
+        storage = CaptureStorage(
+            budget: budget, spool: Spool { output.descriptor }, folder: folder.path)
     }
 
     func capture(
         head: String = "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\n\r\n", body: [UInt8] = [],
         finalURL: String = "", inPiecesOf size: Int = 1000
     ) throws -> Capture {
-        let capture = Capture(limits)
+        let capture = Capture(storage)
         if !finalURL.isEmpty {
             capture.follow(
                 from: Array("http://first/".utf8), status: 302, isArchived: false, atMicros: 0)

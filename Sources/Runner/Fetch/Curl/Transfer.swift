@@ -36,7 +36,7 @@ final class Transfer {
     /// request. Used on the loop's thread only.
     let incoming = UnsafeMutablePointer<IncomingResponse>.allocate(capacity: 1)
     /// The part of the response that is kept; `nil` when nothing is.
-    private(set) var capture: Capture?
+    var capture: Capture?
 
     /// The batch of the last response if it came whole on a connection that existed before;
     /// otherwise `nil`. The next request of the batch is likely to find that connection, too.
@@ -57,7 +57,6 @@ final class Transfer {
         shard = loop.shard(number, isHTTPS: false)
         incoming.initialize(to: IncomingResponse(loop.settings))
         message.initialize(repeating: 0, count: Int(CURL_ERROR_SIZE))
-        renewCapture()
         setUp()
         shard.register(self)
     }
@@ -80,6 +79,7 @@ final class Transfer {
             self.job = JobUnderWay(
                 worker: worker, batch: job.batch.id, startedMicros: now.monotonicMicros)
             response = Response()
+            if capture == nil { capture = shard.loop.settings.keeping.map { Capture($0.storage) } }
             capture?.reset()
             capture?.startedMicros = now.wallMicros
             if shard.loop.isCancelled { return end(with: Response(failure: .cancelled)) }
@@ -190,8 +190,15 @@ final class Transfer {
         worker.resume(returning: response)
     }
 
-    /// Gives the next response a capture of its own.
-    func renewCapture() { capture = shard.loop.settings.keeping.map { Capture($0.limits) } }
+    /// Gives away the part of the last response that was kept; `nil` when nothing is kept.
+    func takeCapture() -> Capture? {
+        defer { capture = nil }
+        return capture
+    }
+
+    /// Takes a capture that nobody needs any more, to be filled with the next response; `nil` when
+    /// there is none, so that a new one is made.
+    func reuse(_ spare: consuming Capture?) { capture = spare }
 
     // MARK: - The handle
 

@@ -29,17 +29,18 @@ final class TransferSettings {
     /// Whether lines of a head come to the write function before libcurl keeps them.
     let checksHeadsAhead = CurlVersion.joinsFirstField
     /// Whether responses that lead on to another URL are kept.
-    var archivesRedirects: Bool { keeping?.archivesRedirects == true }
+    var archivesRedirects: Bool { keeping?.needs.contains(.redirects) == true }
 
     /// The settings for keeping responses for the output.
     struct Keeping {
-        let limits: SpoolableBytes.Limits
-        let keepsBodies: Bool
-        /// Whether bodies stay compressed as they come.
-        let isEncodingKept: Bool
-        let archivesRedirects: Bool
+        let storage: CaptureStorage
+        let needs: ResponseNeeds
         /// Called when a head or body could not be put in the temporary file.
         let failed: @Sendable (Errno) -> Void
+
+        var keepsBodies: Bool { needs.contains(.bodies) }
+        /// Whether bodies stay compressed as they come.
+        var isEncodingKept: Bool { needs.contains(.encoding) }
     }
 
     init(_ options: FetchOptions, authorities: AuthorityStore? = nil) {

@@ -1,5 +1,5 @@
 /// A loop's side of the output: renders the records of jobs that end on the loop.
-final class FilesCollector {
+final class FilesCollector: Collector {
     private let renderer: any RecordRenderer
     private let hasBodyFiles: Bool
     private let keepsFailures: Bool
@@ -26,44 +26,52 @@ final class FilesCollector {
         self.budget = budget
     }
 
-    /// Takes the record of a job that has ended.
-    ///
-    /// - Returns: Whether the collector keeps the capture, so that the transfer needs another.
-    func collect(_ record: Record) -> Bool {
-        if hasBodyFiles && !record.isCompleted {
-            deposit.withoutBody.append(record.bodyName)
-        }
-        guard record.isCompleted || keepsFailures else { return false }
-        let capture = record.capture
-        let body = capture.body
+    func collect(_ record: consuming Record) -> Capture? {
+        if hasBodyFiles && !record.isCompleted { deposit.withoutBody.append(record.bodyName) }
+        guard record.isCompleted || keepsFailures else { return record.capture }
+        let count = record.capture.count
         // Escaped as JSON, a byte can become six.
-        let most = 6 * capture.count
-        guard capture.isInMemory, capture.count <= Self.responseBytesMax,
+        let most = 6 * count
+        guard record.capture.isInMemory, count <= Self.responseBytesMax,
             rendered < Self.renderedMax, budget.take(most)
         else {
-            deposit.large.append(record)
-            size += capture.count
-            return true
+            size += count
+            deposit.whole.append(record)
+            return nil
         }
         defer { budget.giveBack(most) }
-        let before = deposit.bytes.count
-        // Nothing can fail: all of it is in memory.
-        try? renderer.render(record, into: &deposit.bytes) { _ in }
-        var added = deposit.bytes.count - before
-        if hasBodyFiles && record.isCompleted {
-            deposit.bodies.append((record.bodyName, body.count))
-            try? body.forEachPiece(of: record) { deposit.bodyBytes.append(raw: $0) }
-            added += body.count
+        guard let added = render(record) else {
+            size += count
+            deposit.whole.append(record)
+            return nil
         }
         deposit.records += 1
         deposit.memory += added
         size += added
         rendered += added
         budget.force(added)
-        return false
+        return record.capture
     }
 
-    /// The deposit that came together since the last call.
+    /// - Returns: The number of bytes that were added to the deposit; `nil` when the format cannot
+    ///   render the record, which the writer is to find out, since it can tell.
+    private func render(_ record: Record) -> Int? {
+        let before = deposit.bytes.count
+        do throws(SinkError) {
+            try renderer.render(record, into: &deposit.bytes) { _ in }
+        } catch {
+            deposit.bytes.removeSubrange(before...)
+            return nil
+        }
+        let added = deposit.bytes.count - before
+        guard hasBodyFiles && record.isCompleted else { return added }
+        let body = record.capture.body
+        deposit.bodies.append((record.bodyName, body.count))
+        // Nothing can fail: all of it is in memory.
+        try? body.forEachPiece(of: record) { deposit.bodyBytes.append(raw: $0) }
+        return added + body.count
+    }
+
     func take() -> Deposit {
         defer { (deposit, size) = (Deposit(), 0) }
         return deposit

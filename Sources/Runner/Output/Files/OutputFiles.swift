@@ -1,37 +1,35 @@
 internal import Glibc
 public import JobStore
 
-/// A queue's output, opened for a run.
-public struct OutputFiles: Sendable {
+/// The sink that keeps records in the files of a folder: a queue's output, opened for a run.
+public struct OutputFiles: Sink {
     /// Notes for the user on the state in which the output was found, a line each.
     public let notes: [String]
+    /// The settings that the queue remembers from now on.
     public let settings: OutputSettings
-    let format: any OutputFormat
-    let writer: OutputWriter
-    let limits: SpoolableBytes.Limits
+    public let storage: CaptureStorage
+    private let format: any OutputFormat
     private let rendering: RenderingOptions
+    private let writer: OutputWriter
 
-    /// Makes the collector of a loop, which is the loop's side of the output.
-    func makeCollector() -> FilesCollector {
-        FilesCollector(
-            format.makeRenderer(rendering), hasBodyFiles: format.bodies == .inFiles,
-            keepsFailures: settings.keepsFailures, budget: limits.budget)
+    private var hasBodyFiles: Bool { format.bodies == .inFiles }
+
+    public var needs: ResponseNeeds {
+        var needs = format.needs
+        if !settings.keepsBodies { needs.remove(.bodies) }
+        // The body that an attempt nobody marked left of a job that failed is removed.
+        if settings.keepsFailures || hasBodyFiles { needs.insert(.failures) }
+        return needs
     }
 
-    /// The settings by which transfers keep responses for the sink.
-    ///
-    /// - Parameter failed: Called when a head or body could not be kept.
-    func keeping(
-        failed: @escaping @Sendable (SinkError) -> Void
-    ) -> TransferSettings.Keeping {
-        TransferSettings.Keeping(
-            limits: limits,
-            keepsBodies: settings.keepsBodies && format.needs.contains(.bodies),
-            isEncodingKept: format.needs.contains(.encoding),
-            archivesRedirects: format.needs.contains(.redirects)
-        ) { [folder = writer.folder] error in
-            failed(folder.failure("a body cannot be kept in its temporary file", error))
-        }
+    public func makeCollector() -> any Collector {
+        FilesCollector(
+            format.makeRenderer(rendering), hasBodyFiles: hasBodyFiles,
+            keepsFailures: settings.keepsFailures, budget: storage.budget)
+    }
+
+    public func write(_ deposits: [Deposit]) async throws(SinkError) -> [OutputFile] {
+        try await writer.write(deposits)
     }
 
     /// Opens the output that a run is to have: the one asked for, or else the one that the queue
@@ -69,11 +67,12 @@ public struct OutputFiles: Sendable {
                 isKept: plan.format.needs.contains(.encoding)))
         let budget = MemoryBudget.make(maxBytes: options.maxMemoryBytes, workers: crawl.workers)
         return OutputFiles(
-            notes: notes, settings: plan.settings, format: plan.format,
+            notes: notes, settings: plan.settings,
+            storage: CaptureStorage(
+                budget: budget, spool: Spool { folder.descriptor }, folder: folder.path),
+            format: plan.format, rendering: rendering,
             writer: try OutputWriter(
                 folder, plan.current, opened: current, plan.format, plan.settings, rendering,
-                budget: budget),
-            limits: SpoolableBytes.Limits(budget: budget, spool: Spool { folder.descriptor }),
-            rendering: rendering)
+                budget: budget))
     }
 }

@@ -63,7 +63,7 @@ actor OutputWriter {
     /// - Throws: `SinkError` when the disk fails, or the file or the folder was moved or removed.
     ///   Nothing may be written after that: the next run cuts the file to what was recorded.
     func write(_ deposits: [Deposit]) throws(SinkError) -> [OutputFile] {
-        let records = deposits.reduce(0) { $0 + $1.records + $1.large.count }
+        let records = deposits.reduce(0) { $0 + $1.records + $1.whole.count }
         var hasRemoved = false
         for deposit in deposits {
             for name in deposit.withoutBody where try bodies.remove(name) { hasRemoved = true }
@@ -137,7 +137,7 @@ actor OutputWriter {
         try deposit.bytes.withRawBytes { bytes throws(SinkError) in
             try self.encode(bytes)
         }
-        for record in deposit.large {
+        for record in deposit.whole {
             if format.bodies == .inFiles && record.isCompleted { try createBody(of: record) }
             var bytes: [UInt8] = []
             let makeRoom = { (bytes: inout [UInt8]) throws(SinkError) in

@@ -27,7 +27,7 @@ import Testing
     }
 
     @Test func render_writesNull_whereNothingCame_andNoBodyOfAFailure() throws {
-        let capture = Capture(bench.limits)
+        let capture = Capture(bench.storage)
         let line = try renderer.text(
             of: bench.record(.sample(3), Outcome(.failed, .timeout), capture))
         #expect(

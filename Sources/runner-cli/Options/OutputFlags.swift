@@ -3,7 +3,7 @@ import Glibc
 import Runner
 
 /// The options of the output: its place and its form.
-struct SinkOptions: ParsableArguments {
+struct OutputFlags: ParsableArguments {
     @Option(
         name: .shortAndLong,
         help: ArgumentHelp(
@@ -37,7 +37,7 @@ struct SinkOptions: ParsableArguments {
         help: ArgumentHelp(
             "Bodies in memory at once; what goes beyond waits in a temporary file.",
             valueName: "bytes"))
-    var maxMemory = ByteCount(256 << 20)
+    var maxMemory = ByteCount(CaptureStorage.defaultMemoryBytes)
 
     @Option(
         name: .customLong("min-free-disk"),
