@@ -46,7 +46,7 @@ extension RequestTemplate {
 
     /// Splits the text between `://` and the path into user, host and port; brackets belong to the
     /// host.
-    private static func authority(
+    static func authority(
         of url: String
     ) -> (user: Substring?, host: Substring, port: Substring) {
         let start = url.firstRange(of: "://")?.upperBound ?? url.startIndex

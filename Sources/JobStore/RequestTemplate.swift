@@ -1,5 +1,7 @@
 /// The request of a batch's jobs: a URL in which `{id}` or `{}` stands for the job's ID.
 public struct RequestTemplate: Equatable, Sendable {
+    /// The method of the requests.
+    public var method: HTTPMethod { .get }
     /// The URL as it was given.
     public let url: String
     /// The pieces of the URL before, between and after the placeholders; one more than there are
@@ -41,14 +43,6 @@ public struct RequestTemplate: Equatable, Sendable {
     public var hasOneHost: Bool {
         let start = parts[0].firstRange(of: "://")?.upperBound ?? parts[0].startIndex
         return parts[0][start...].contains { $0 == "/" || $0 == "?" || $0 == "#" }
-    }
-
-    /// Scheme, host and port in lower case, without credentials: `https://api.example.com:8443`.
-    public var origin: String {
-        guard let start = url.firstRange(of: "://")?.upperBound else { return url }
-        let authority = url[start...].prefix { $0 != "/" && $0 != "?" && $0 != "#" }
-        let address = authority.lastIndex(of: "@").map { authority[$0...].dropFirst() } ?? authority
-        return (url[..<start] + address).lowercased()
     }
 
     /// The URL of one job.

@@ -26,25 +26,30 @@ extension Batch {
     }
 }
 
-extension RunningBatch {
-    static let sample = RunningBatch(.sample())
+extension HostTable {
+    /// The hosts of all tests.
+    static let sample = HostTable()
 }
 
-extension JobRun {
-    static func sample(_ positions: Range<Int>, attempt: Int = 1) -> JobRun {
-        JobRun(
-            batch: .sample, first: positions.lowerBound, count: positions.count, attempt: attempt)
+extension RequestChunk {
+    static let sample = RequestChunk(.sample(), .sample)
+}
+
+extension JobSpan {
+    static func sample(_ positions: Range<Int>, attempt: Int = 1) -> JobSpan {
+        JobSpan(
+            chunk: .sample, first: positions.lowerBound, count: positions.count, attempt: attempt)
     }
 }
 
 extension Job {
     static func sample(_ position: Int, attempt: Int = 1) -> Job {
-        Job(batch: .sample, position: position, attempt: attempt)
+        Job(chunk: .sample, position: position, attempt: attempt)
     }
 
     func mark(_ outcome: Outcome, wait: Duration = .zero) -> Mark {
         Mark(
-            batchID: batch.id, position: position, attempt: attempt, outcome: outcome,
+            batchID: batchID, position: position, attempt: attempt, outcome: outcome,
             wait: wait)
     }
 }
@@ -68,7 +73,7 @@ extension TurnReport {
     private static func ended(_ jobs: [Job], with response: Response) -> TurnReport {
         var report = TurnReport()
         for job in jobs {
-            report.add(response, of: job.batch)
+            report.add(response, of: job.chunk)
             report.finish()
         }
         return report
@@ -80,7 +85,7 @@ extension TurnReport {
     ) -> TurnReport {
         var report = TurnReport()
         for job in jobs {
-            report.add(Response(failure: failure), of: job.batch)
+            report.add(Response(failure: failure), of: job.chunk)
             report.giveBack(job)
         }
         return report

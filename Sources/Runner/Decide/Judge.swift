@@ -24,7 +24,7 @@ struct Judge: Sendable {
     ) -> Verdict {
         let attempt = job.attempt
         // Where a redirect led is not the job's host: that one has answered.
-        let isHostOut = isTripped && job.batch.hasOneHost && response.redirects == 0
+        let isHostOut = isTripped && job.chunk.hasOneHost && response.redirects == 0
         // Returns are bounded: while the host answers other jobs, the trouble is the job's own.
         let mayGiveBack = isHostOut && !job.isLastReturn
         switch response.failure {
@@ -51,7 +51,7 @@ struct Judge: Sendable {
                 // The next attempt would end the same.
                 return .outcome(Outcome(.failed, reason), wait: .zero)
             case .dns
-            where response.isNameUnknown && (!job.batch.hasOneHost || response.redirects > 0):
+            where response.isNameUnknown && (!job.chunk.hasOneHost || response.redirects > 0):
                 // Of one name among many it is an answer.
                 return .outcome(Outcome(.failed, reason), wait: .zero)
             case .dns, .connect:

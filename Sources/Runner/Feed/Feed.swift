@@ -4,7 +4,8 @@ internal import Synchronization
 /// Drives a `JobFeed`: claims from the queue ahead of need and wakes loops that ran out of jobs.
 final class Feed: Sendable {
     private let state: Mutex<JobFeed>
-    private let batches = Mutex<[Batch.ID: RunningBatch]>([:])
+    private let chunks = Mutex<[Batch.ID: RequestChunk]>([:])
+    private let hosts = HostTable()
     private let bell = Doorbell()
     private let wakeLoops: @Sendable () -> Void
     private let lease: any RunnerLease
@@ -41,14 +42,14 @@ final class Feed: Sendable {
                     try await lease.claim(jobs: count, skipping: skipped)
                 }
                 let after = Now.read()
-                state.withLock { $0.add(claim, running, at: after) }
+                state.withLock { $0.add(claim, chunk, at: after) }
                 if !claim.segments.isEmpty { wakeLoops() }
             case .retries(let limit):
                 let claim = try await patience.whileBusy { () async throws(QueueError) in
                     try await lease.claimRetries(limit: limit)
                 }
                 let after = Now.read()
-                state.withLock { $0.add(claim, running, at: after) }
+                state.withLock { $0.add(claim, chunk, at: after) }
                 if !claim.jobs.isEmpty { wakeLoops() }
             case .wait(let untilMicros):
                 // A pause that is over lets loops ask again; while it lasts they would ask in vain.
@@ -66,18 +67,18 @@ final class Feed: Sendable {
     struct Handout {
         var isClosed = false
         /// Hosts that are out of reach: attempts that fail to reach them are to be given back.
-        var tripped: Set<LaneID> = []
+        var tripped: Set<Host.ID> = []
     }
 
-    /// Appends up to `limit` jobs to `runs`. Never blocks for long; called by loops.
+    /// Appends up to `limit` jobs to `spans`. Never blocks for long; called by loops.
     ///
     /// - Parameter inFlightMax: The number of requests that there is memory for.
     func take(
-        _ limit: Int, into runs: inout RunQueue, at now: Now, inFlightMax: Int = .max
+        _ limit: Int, into spans: inout SpanQueue, at now: Now, inFlightMax: Int = .max
     ) -> Handout {
         let (handout, isLow) = state.withLock { state in
             let before = state.ready
-            _ = state.take(limit, into: &runs, at: now, inFlightMax: inFlightMax)
+            _ = state.take(limit, into: &spans, at: now, inFlightMax: inFlightMax)
             return (
                 Handout(isClosed: state.isDraining, tripped: state.tripped),
                 before >= state.limits.ready && state.ready < state.limits.ready
@@ -90,7 +91,7 @@ final class Feed: Sendable {
     /// Feed state returned to a loop after its report.
     struct Standing {
         /// Hosts that are out of reach: attempts that fail to reach them are to be given back.
-        var tripped: Set<LaneID> = []
+        var tripped: Set<Host.ID> = []
         /// Whether no request is in flight. Then ended jobs need not wait for others before they
         /// are committed.
         var isIdle = false
@@ -153,14 +154,14 @@ final class Feed: Sendable {
     /// nothing but wait for that retry.
     var waitingUntilMicros: Int? { state.withLock { $0.waitingUntilMicros } }
 
-    private func running(_ batch: Batch) -> RunningBatch {
-        batches.withLock { batches in
-            if let known = batches[batch.id] { return known }
+    private func chunk(of batch: Batch) -> RequestChunk {
+        chunks.withLock { chunks in
+            if let known = chunks[batch.id] { return known }
             // Many batches, one at a time: those long done are not kept.
-            if batches.count >= 256 { batches.removeAll() }
-            let running = RunningBatch(batch)
-            batches[batch.id] = running
-            return running
+            if chunks.count >= 256 { chunks.removeAll() }
+            let chunk = RequestChunk(batch, hosts)
+            chunks[batch.id] = chunk
+            return chunk
         }
     }
 }

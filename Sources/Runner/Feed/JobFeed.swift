@@ -39,13 +39,13 @@ struct JobFeed {
     }
 
     let limits: Limits
-    private var lanes: [LaneID: Lane] = [:]
+    private var lanes: [Host.ID: Lane] = [:]
     /// The lanes, from `orderStart` on, that have ready jobs and hosts in reach, in the order they
     /// came; other lanes may be among them.
-    private var order: [LaneID] = []
+    private var order: [Host.ID] = []
     private var orderStart = 0
     /// The lanes whose host is out of reach; attempts that could not reach it are given back.
-    private(set) var tripped: Set<LaneID> = []
+    private(set) var tripped: Set<Host.ID> = []
     /// The earliest time that a host out of reach may be tried again, in µs on the monotonic clock,
     /// perhaps in the past; `.max` when no such host can be tried.
     private var probeMicros = Int.max
@@ -207,13 +207,13 @@ struct JobFeed {
         return !tripped.isEmpty && now.monotonicMicros >= probeMicros
     }
 
-    mutating func add(_ claim: Claim, _ batch: (Batch) -> RunningBatch, at now: Now) {
+    mutating func add(_ claim: Claim, _ prepare: (Batch) -> RequestChunk, at now: Now) {
         for segment in claim.segments {
-            let running = batch(segment.batch)
-            for run in segment.todo {
-                let run = JobRun(
-                    batch: running, first: run.lowerBound, count: run.count, attempt: 1)
-                withLane(of: running) { $0.add(fresh: run) }
+            let chunk = prepare(segment.batch)
+            for positions in segment.todo {
+                let span = JobSpan(
+                    chunk: chunk, first: positions.lowerBound, count: positions.count, attempt: 1)
+                withLane(of: chunk) { $0.add(fresh: span) }
             }
         }
         let isDry = claim.segments.isEmpty
@@ -229,12 +229,12 @@ struct JobFeed {
         }
     }
 
-    mutating func add(_ claim: RetryClaim, _ batch: (Batch) -> RunningBatch, at now: Now) {
+    mutating func add(_ claim: RetryClaim, _ prepare: (Batch) -> RequestChunk, at now: Now) {
         for retry in claim.jobs {
-            let running = batch(retry.batch)
-            let run = JobRun(
-                batch: running, first: retry.position, count: 1, attempt: retry.attempts + 1)
-            withLane(of: running) { $0.add(due: run) }
+            let chunk = prepare(retry.batch)
+            let span = JobSpan(
+                chunk: chunk, first: retry.position, count: 1, attempt: retry.attempts + 1)
+            withLane(of: chunk) { $0.add(due: span) }
         }
         retriesHeld += claim.jobs.count
         if let next = claim.nextDue {
@@ -243,14 +243,14 @@ struct JobFeed {
         }
     }
 
-    /// Changes the lane of a batch, and makes that lane when there is none.
-    private mutating func withLane(of batch: RunningBatch, _ change: (inout Lane) -> Void) {
-        if lanes[batch.laneID] == nil { lanes[batch.laneID] = Lane(host: batch.host) }
-        withLane(batch.laneID, change)
+    /// Changes the lane of a chunk's jobs, and makes that lane when there is none.
+    private mutating func withLane(of chunk: RequestChunk, _ change: (inout Lane) -> Void) {
+        if lanes[chunk.host.id] == nil { lanes[chunk.host.id] = Lane(host: chunk.host) }
+        withLane(chunk.host.id, change)
     }
 
     /// Changes a lane, keeps the sums in step, and gives the lane its place in the order.
-    private mutating func withLane(_ id: LaneID, _ change: (inout Lane) -> Void) {
+    private mutating func withLane(_ id: Host.ID, _ change: (inout Lane) -> Void) {
         guard let index = lanes.index(forKey: id) else {
             preconditionFailure("a lane stays while jobs of it are in flight")
         }
@@ -278,12 +278,12 @@ struct JobFeed {
 
     // MARK: - Handing out
 
-    /// Moves up to `limit` jobs to `runs`, from one host after the other.
+    /// Moves up to `limit` jobs to `spans`, from one host after the other.
     ///
     /// - Parameter inFlightMax: The number of requests that there is memory for.
     /// - Returns: The number of jobs moved.
     mutating func take(
-        _ limit: Int, into runs: inout RunQueue, at now: Now, inFlightMax: Int = .max
+        _ limit: Int, into spans: inout SpanQueue, at now: Now, inFlightMax: Int = .max
     ) -> Int {
         guard !isDraining else { return 0 }
         var allowed = machine.allowed(limit, inFlight: inFlight, at: now)
@@ -291,7 +291,7 @@ struct JobFeed {
         allowed = min(allowed, max(0, inFlightMax - inFlight))
         var taken = 0
         if !machine.isTripped || open == 0 || isHeldNext {
-            taken = probe(allowed, into: &runs, at: now)
+            taken = probe(allowed, into: &spans, at: now)
         }
         // Neither those that are out of reach nor jobs that are the trouble keep the probes of this
         // machine from the others.
@@ -299,7 +299,7 @@ struct JobFeed {
         while taken < allowed, orderStart < order.count {
             let id = order[orderStart]
             if !tripped.contains(id), lanes[id]?.ready ?? 0 > 0 {
-                withLane(id) { taken += $0.take(allowed - taken, into: &runs, at: now) }
+                withLane(id) { taken += $0.take(allowed - taken, into: &spans, at: now) }
             }
             if tripped.contains(id) || lanes[id]?.ready ?? 0 == 0 { dropFirst() }
         }
@@ -308,14 +308,14 @@ struct JobFeed {
     }
 
     /// Hands out jobs of hosts that are out of reach, where it is time to try these hosts again.
-    private mutating func probe(_ limit: Int, into runs: inout RunQueue, at now: Now) -> Int {
+    private mutating func probe(_ limit: Int, into spans: inout SpanQueue, at now: Now) -> Int {
         guard now.monotonicMicros >= probeMicros, limit > 0 else { return 0 }
         probeMicros = .max
         var taken = 0
         for id in tripped {
             // While others can go on, they are not to be held up by what is not likely to answer.
             let room = open > 0 ? max(0, limits.probes - held.inFlight) : .max
-            withLane(id) { taken += $0.take(min(limit - taken, room), into: &runs, at: now) }
+            withLane(id) { taken += $0.take(min(limit - taken, room), into: &spans, at: now) }
         }
         return taken
     }
@@ -339,12 +339,12 @@ struct JobFeed {
     mutating func ended(_ turn: TurnReport, at now: Now) {
         unmarked += turn.finished
         unmarkedBytes += turn.outputBytes
-        for report in turn.lanes { withLane(of: report.batch) { $0.ended(report, at: now) } }
-        for report in turn.lanes { answers &+= UInt32(truncatingIfNeeded: report.answered) }
+        for report in turn.hosts { withLane(of: report.chunk) { $0.ended(report, at: now) } }
+        for report in turn.hosts { answers &+= UInt32(truncatingIfNeeded: report.answered) }
         for job in turn.givenBack where !isDraining {
             // Where its host is in reach, this machine could not: any answer shows that it can.
-            let answers = tripped.contains(job.batch.laneID) ? nil : answers
-            withLane(of: job.batch) { $0.giveBack(job, answersOfAll: answers) }
+            let answers = tripped.contains(job.chunk.host.id) ? nil : answers
+            withLane(of: job.chunk) { $0.giveBack(job, answersOfAll: answers) }
         }
         if turn.localError != nil {
             machine.failed(1, at: now)
@@ -352,7 +352,7 @@ struct JobFeed {
             // It may be the trouble of some jobs alone, and these may be all that is left of their
             // host: the next to be tried are others.
             if orderStart < order.count,
-                turn.givenBack.contains(where: { $0.batch.laneID == order[orderStart] })
+                turn.givenBack.contains(where: { $0.chunk.host.id == order[orderStart] })
             {
                 dropFirst()
             }
@@ -415,7 +415,7 @@ struct JobFeed {
                 continue
             }
             outages.append(
-                Outage(host: lane.host, sinceMicros: since, message: lane.message))
+                Outage(host: lane.host.key.text, sinceMicros: since, message: lane.message))
         }
         return outages.sorted { $0.sinceMicros < $1.sinceMicros }
     }

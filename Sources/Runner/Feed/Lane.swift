@@ -5,9 +5,9 @@ internal import JobStore
 /// Batches of one host share a lane. A batch whose jobs go to many hosts has a lane of its own,
 /// whose breaker never trips: there a host that is out of reach says nothing about the others.
 struct Lane {
-    let host: String
-    private var fresh = RunQueue()
-    private var due = RunQueue()
+    let host: Host
+    private var fresh = SpanQueue()
+    private var due = SpanQueue()
     var breaker = Breaker()
     /// Jobs that were handed out and whose attempts have not ended.
     private(set) var inFlight = 0
@@ -19,7 +19,8 @@ struct Lane {
     var isQueued = false
     /// The batches whose segments were claimed and which have jobs here.
     private(set) var batches: Set<Batch.ID> = []
-    init(host: String) { self.host = host }
+
+    init(host: Host) { self.host = host }
 
     var ready: Int { fresh.count + due.count }
     var dueCount: Int { due.count }
@@ -33,22 +34,22 @@ struct Lane {
         return ready > 0 && inFlight < Breaker.probes ? 0 : nil
     }
 
-    mutating func add(fresh run: JobRun) {
-        fresh.append(run)
-        batches.insert(run.batch.id)
+    mutating func add(fresh span: JobSpan) {
+        fresh.append(span)
+        batches.insert(span.chunk.batch.id)
     }
 
-    mutating func add(due run: JobRun) { due.append(run) }
+    mutating func add(due span: JobSpan) { due.append(span) }
 
-    /// Moves up to `limit` jobs to `runs`, retries first.
+    /// Moves up to `limit` jobs to `spans`, retries first.
     ///
     /// - Returns: The number of jobs moved.
-    mutating func take(_ limit: Int, into runs: inout RunQueue, at now: Now) -> Int {
+    mutating func take(_ limit: Int, into spans: inout SpanQueue, at now: Now) -> Int {
         let allowed = breaker.allowed(limit, inFlight: inFlight, at: now)
         var taken = 0
-        while taken < allowed, let run = due.take(allowed - taken) ?? fresh.take(allowed - taken) {
-            taken += run.count
-            runs.append(run)
+        while taken < allowed, let span = due.take(allowed - taken) ?? fresh.take(allowed - taken) {
+            taken += span.count
+            spans.append(span)
         }
         if fresh.count == 0 { batches.removeAll(keepingCapacity: true) }
         inFlight += taken
@@ -56,7 +57,7 @@ struct Lane {
     }
 
     /// Takes in the report of the lane's ended attempts.
-    mutating func ended(_ report: TurnReport.LaneReport, at now: Now) {
+    mutating func ended(_ report: TurnReport.HostReport, at now: Now) {
         inFlight -= report.ended
         answers &+= UInt32(truncatingIfNeeded: report.answered)
         if !report.message.isEmpty { message = report.message }
@@ -80,8 +81,8 @@ struct Lane {
         if returns.count == 0 || answers != returns.answersBefore { returns.count += 1 }
         returns.answersBefore = answers
         add(
-            fresh: JobRun(
-                batch: job.batch, first: job.position, count: 1, attempt: job.attempt,
+            fresh: JobSpan(
+                chunk: job.chunk, first: job.position, count: 1, attempt: job.attempt,
                 returns: returns))
     }
 }

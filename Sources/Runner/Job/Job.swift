@@ -2,7 +2,7 @@ internal import JobStore
 
 /// One request to make: a position of a batch, and the number of the attempt.
 struct Job: Sendable {
-    let batch: RunningBatch
+    let chunk: RequestChunk
     let position: Int
     /// The number of the attempt, counted from 1.
     let attempt: Int
@@ -24,32 +24,35 @@ struct Job: Sendable {
     /// Whether the trouble may be the job's own, so that this attempt counts.
     var isLastReturn: Bool { returns.count > Self.returnsMax }
 
-    var id: Int { batch.firstID + position }
+    var batchID: Batch.ID { chunk.batch.id }
+    var request: JobRequest { chunk.request(at: position) }
+    /// The job's ID, which people see.
+    var id: Int { request.id }
 }
 
 /// Consecutive jobs of a batch, all at the same attempt, as feed and loops pass them on.
-struct JobRun: Sendable {
-    let batch: RunningBatch
+struct JobSpan: Sendable {
+    let chunk: RequestChunk
     /// The position of the first job left.
     private(set) var first: Int
     private(set) var count: Int
     let attempt: Int
-    /// The returns of the run's one job, when that job was given back.
+    /// The returns of the span's one job, when that job was given back.
     var returns = Job.Returns()
 
     /// Takes up to `limit` jobs off the front.
-    mutating func split(_ limit: Int) -> JobRun {
+    mutating func split(_ limit: Int) -> JobSpan {
         let taken = min(limit, count)
-        let run = JobRun(
-            batch: batch, first: first, count: taken, attempt: attempt, returns: returns)
+        let span = JobSpan(
+            chunk: chunk, first: first, count: taken, attempt: attempt, returns: returns)
         first += taken
         count -= taken
-        return run
+        return span
     }
 
     /// - Precondition: `count` is 1 or more.
     mutating func popFirst() -> Job {
-        let job = Job(batch: batch, position: first, attempt: attempt, returns: returns)
+        let job = Job(chunk: chunk, position: first, attempt: attempt, returns: returns)
         first += 1
         count -= 1
         return job

@@ -1,4 +1,5 @@
 internal import Glibc
+internal import JobStore
 
 extension CaptureStorage {
     /// Makes the storage of a run.

@@ -24,21 +24,21 @@ public struct Record: Sendable {
     /// The job's ID; with `batchID` it is unique in a queue.
     public var id: Int { job.id }
     /// The `enqueue` that the job came from, counted from 1.
-    public var batchID: Batch.ID { job.batch.id }
+    public var batchID: Batch.ID { job.batchID }
     /// The number of attempts that the job took, from 1.
     public var attempt: Int { job.attempt }
     /// Whether the job is completed; otherwise it has failed for good.
     public var isCompleted: Bool { outcome.state == .completed }
     /// The method of the request.
-    public var method: String { "GET" }
+    public var method: String { job.request.method.rawValue }
 
     /// Appends the URL that was asked for, in UTF-8, as it was queued: with its credentials and
     /// fragment, if it has any.
-    public func appendURL(to bytes: inout [UInt8]) { job.batch.url.append(job.id, to: &bytes) }
+    public func appendURL(to bytes: inout [UInt8]) { job.request.appendURL(to: &bytes) }
 
     /// Appends the URL that was asked for as the characters of a JSON string, without the quotes.
     public func appendJSONURL(to bytes: inout [UInt8]) {
-        job.batch.jsonURL.append(job.id, to: &bytes)
+        job.request.appendJSONURL(to: &bytes)
     }
 
     /// The name of the body's file, in formats that give each body a file of its own.

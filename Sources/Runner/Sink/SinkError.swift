@@ -1,4 +1,5 @@
 internal import Glibc
+internal import JobStore
 
 /// The reason why records cannot be kept: one line that names the thing and the cure.
 public struct SinkError: Error, Sendable, CustomStringConvertible {

@@ -17,7 +17,7 @@ final class Desk: EventLoopClient, @unchecked Sendable {
     private var idle: [UnsafeContinuation<Job?, Never>] = []
 
     private struct Books {
-        var ready = RunQueue()
+        var ready = SpanQueue()
         var handout = Feed.Handout()
         var marks: [Mark] = []
         var turn = TurnReport()
@@ -27,9 +27,9 @@ final class Desk: EventLoopClient, @unchecked Sendable {
         mutating func finish(
             _ job: Job, with response: Response, at now: Now, _ judge: Judge
         ) -> Outcome? {
-            turn.add(response, of: job.batch)
+            turn.add(response, of: job.chunk)
             // The breaker hears of it when the turn ends; until then a whole turn must not fail.
-            let lane = job.batch.laneID
+            let lane = job.chunk.host.id
             let isTripped = handout.tripped.contains(lane) || turn.trips(lane)
             let verdict = judge.verdict(
                 on: response, of: job, isTripped: isTripped, at: now, using: &random)
@@ -38,7 +38,7 @@ final class Desk: EventLoopClient, @unchecked Sendable {
                 turn.finish()
                 marks.append(
                     Mark(
-                        batchID: job.batch.id, position: job.position, attempt: job.attempt,
+                        batchID: job.batchID, position: job.position, attempt: job.attempt,
                         outcome: outcome, wait: wait))
                 return outcome
             case .giveBack:

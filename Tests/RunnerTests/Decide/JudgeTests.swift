@@ -142,9 +142,9 @@ import Testing
         var unknown = Response(failure: .reason(.dns))
         unknown.isNameUnknown = true
         #expect(outcome(unknown, 1) == Outcome(.retrying, .dns))
-        let many = RunningBatch(.sample(url: "http://{id}.example/"))
+        let many = RequestChunk(.sample(url: "http://{id}.example/"), .sample)
         let failed = Judge.Verdict.outcome(Outcome(.failed, .dns), wait: .zero)
-        #expect(verdict(unknown, of: Job(batch: many, position: 1, attempt: 1)) == failed)
+        #expect(verdict(unknown, of: Job(chunk: many, position: 1, attempt: 1)) == failed)
         unknown.redirects = 1
         #expect(verdict(unknown) == failed)
     }

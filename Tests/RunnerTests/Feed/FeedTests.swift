@@ -46,7 +46,7 @@ import Testing
         await loops.bell.wait(untilMicros: nil)
         let jobs = take(5, of: feed)
         feed.drain()
-        var runs = RunQueue()
+        var runs = SpanQueue()
         #expect(feed.take(1, into: &runs, at: Now.read()).isClosed && runs.count == 0)
         end(jobs, of: feed)
         feed.marked(jobs.map { $0.mark(.ok) })
@@ -81,7 +81,7 @@ import Testing
     }
 
     private func take(_ limit: Int, of feed: Feed) -> [Job] {
-        var runs = RunQueue()
+        var runs = SpanQueue()
         _ = feed.take(limit, into: &runs, at: Now.read())
         return runs.popAll()
     }

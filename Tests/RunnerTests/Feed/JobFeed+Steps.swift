@@ -9,7 +9,7 @@ extension JobFeed {
         claimed([Segment(batch: .sample(), todo: todo)], of: .sample, at: now)
     }
 
-    mutating func claimed(_ segments: [Segment], of batch: RunningBatch, at now: Now) {
+    mutating func claimed(_ segments: [Segment], of batch: RequestChunk, at now: Now) {
         add(Claim(segments: segments, next: .now), { _ in batch }, at: now)
     }
 
@@ -29,7 +29,7 @@ extension JobFeed {
     }
 
     mutating func take(_ limit: Int, at now: Now) -> [Job] {
-        var runs = RunQueue()
+        var runs = SpanQueue()
         let count = take(limit, into: &runs, at: now)
         precondition(count == runs.count, "take tells how many jobs it gave")
         return runs.popAll()
@@ -59,7 +59,7 @@ extension JobFeed {
     }
 }
 
-extension RunQueue {
+extension SpanQueue {
     mutating func popAll() -> [Job] {
         var jobs: [Job] = []
         while let job = popFirst() { jobs.append(job) }

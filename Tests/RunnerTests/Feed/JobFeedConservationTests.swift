@@ -160,18 +160,18 @@ import Testing
             case 0, 1:
                 let failure: Response.Failure =
                     Bool.random(using: &random) ? .local(24) : .cancelled
-                turn.add(Response(failure: failure), of: job.batch)
+                turn.add(Response(failure: failure), of: job.chunk)
                 turn.giveBack(job)
                 attempts[job.position] -= 1
                 return
             case 2, 3, 4:
-                turn.add(Response(failure: .reason(.connect)), of: job.batch)
+                turn.add(Response(failure: .reason(.connect)), of: job.chunk)
                 unmarked.append(failed(job))
             case 5, 6:
-                turn.add(Response(status: 503), of: job.batch)
+                turn.add(Response(status: 503), of: job.chunk)
                 unmarked.append(failed(job))
             default:
-                turn.add(Response(status: 200), of: job.batch)
+                turn.add(Response(status: 200), of: job.chunk)
                 unmarked.append(job.mark(.ok))
             }
             turn.finish()

@@ -213,7 +213,7 @@ import Testing
 
     @Test mutating func take_handsOutNoMore_thanThereIsMemoryFor() {
         feed.claimed(0..<10, at: start)
-        var runs = RunQueue()
+        var runs = SpanQueue()
         #expect(feed.take(8, into: &runs, at: start, inFlightMax: 3) == 3 && feed.isStarved)
         #expect(feed.take(8, into: &runs, at: start, inFlightMax: 1) == 0)
         #expect(feed.take(8, into: &runs, at: start, inFlightMax: 5) == 2)

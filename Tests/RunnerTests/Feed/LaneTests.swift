@@ -7,16 +7,16 @@ import Testing
 /// Hosts that are out of reach, beside others that are not.
 @Suite struct LaneTests {
     private static let hosts = (1...3).map {
-        RunningBatch(.sample(id: $0, count: 100, url: "http://h\($0)/{id}"))
+        RequestChunk(.sample(id: $0, count: 100, url: "http://h\($0)/{id}"), .sample)
     }
 
     /// A feed that claimed all of some hosts' batches.
-    private func feed(_ hosts: [RunningBatch] = hosts, limits: JobFeed.Limits = .init()) -> JobFeed
+    private func feed(_ hosts: [RequestChunk] = hosts, limits: JobFeed.Limits = .init()) -> JobFeed
     {
         var feed = JobFeed(limits: limits, retrying: 0)
         for host in hosts {
             feed.claimed(
-                [Segment(batch: .sample(id: host.id, count: 100), todo: [0..<100])], of: host,
+                [Segment(batch: .sample(id: host.batch.id, count: 100), todo: [0..<100])], of: host,
                 at: .at(ms: 0))
         }
         return feed
@@ -29,14 +29,14 @@ import Testing
     @Test func aHostOutOfReach_waits_andTheOthersGoOn() {
         var feed = feed()
         let dead = take(20, of: &feed, atMs: 0)
-        #expect(dead.allSatisfy { $0.batch.id == 1 })
+        #expect(dead.allSatisfy { $0.batchID == 1 })
         feed.ended(.unreachable(dead), at: .at(ms: 0))
-        #expect(feed.tripped == [Self.hosts[0].laneID] && feed.ready == 280)
+        #expect(feed.tripped == [Self.hosts[0].host.id] && feed.ready == 280)
         // Its own are not handed out until its pause is over; then a few are, before the others.
-        #expect(take(10, of: &feed, atMs: 999).allSatisfy { $0.batch.id == 2 })
+        #expect(take(10, of: &feed, atMs: 999).allSatisfy { $0.batchID == 2 })
         let probes = take(10, of: &feed, atMs: 1000)
-        #expect(probes.filter { $0.batch.id == 1 }.count == Breaker.probes)
-        #expect(take(200, of: &feed, atMs: 1000).allSatisfy { $0.batch.id != 1 })
+        #expect(probes.filter { $0.batchID == 1 }.count == Breaker.probes)
+        #expect(take(200, of: &feed, atMs: 1000).allSatisfy { $0.batchID != 1 })
         // One answer, and all of them are.
         feed.answered(probes, at: .at(ms: 1010))
         #expect(feed.tripped.isEmpty)
@@ -50,31 +50,33 @@ import Testing
     }
 
     @Test func batchesOfOneHost_shareItsLane_andPortsDoNot() {
-        let lane = { (url: String) in RunningBatch(.sample(id: 9, url: url)).laneID }
-        #expect(lane("http://h/{id}") == lane("HTTP://u:p@H/x/{id}?y"))
-        #expect(lane("http://h/{id}") != lane("https://h/{id}"))
-        #expect(lane("http://h/{id}") != lane("http://h:8080/{id}"))
-        let many = (1...2).map { RunningBatch(.sample(id: $0, url: "http://{id}.h/")).laneID }
-        #expect(many[0] != many[1])
+        let hosts = HostTable()
+        let chunk = { (url: String) in RequestChunk(.sample(id: 9, url: url), hosts) }
+        let first = chunk("http://h/{id}")
+        #expect(first.host === chunk("HTTP://u:p@H:80/x/{id}?y").host)
+        #expect(first.host.id != chunk("https://h/{id}").host.id)
+        #expect(first.host.id != chunk("http://h:8080/{id}").host.id)
+        let many = (1...2).map { _ in chunk("http://{id}.h/") }
+        #expect(many[0].host.id != many[1].host.id)
     }
 
     @Test func probes_areFew_whileOthersHaveWork() {
         let dead = (1...50).map {
-            RunningBatch(.sample(id: $0, count: 30, url: "http://d\($0)/{id}"))
+            RequestChunk(.sample(id: $0, count: 30, url: "http://d\($0)/{id}"), .sample)
         }
         var feed = JobFeed(limits: .init(probes: 5), retrying: 0)
         for host in dead {
             feed.claimed(
-                [Segment(batch: .sample(id: host.id, count: 30), todo: [0..<30])], of: host,
+                [Segment(batch: .sample(id: host.batch.id, count: 30), todo: [0..<30])], of: host,
                 at: .at(ms: 0))
         }
         for _ in dead { feed.ended(.unreachable(take(20, of: &feed, atMs: 0)), at: .at(ms: 0)) }
         #expect(feed.tripped.count == 50 && feed.ready == 500)
         feed.claimed(
             [Segment(batch: .sample(id: 99, count: 100), todo: [0..<100])],
-            of: RunningBatch(.sample(id: 99, url: "http://well/{id}")), at: .at(ms: 0))
+            of: RequestChunk(.sample(id: 99, url: "http://well/{id}"), .sample), at: .at(ms: 0))
         let first = take(60, of: &feed, atMs: 1000)
-        #expect(first.filter { $0.batch.id != 99 }.count == 5 && first.count == 60)
+        #expect(first.filter { $0.batchID != 99 }.count == 5 && first.count == 60)
         _ = take(45, of: &feed, atMs: 1000)
         // With nothing else to do, all that may be tried are.
         #expect(take(1000, of: &feed, atMs: 1200).count == 50 * 4 - 5)
@@ -87,11 +89,11 @@ import Testing
         #expect(feed.need(at: .at(ms: 10)) == .wait(untilMicros: 1_000_000))
         #expect(!feed.isProbeDue(at: .at(ms: 999)) && feed.isProbeDue(at: .at(ms: 1000)))
         #expect(feed.need(at: .at(ms: 1000)) == .wait(untilMicros: nil))
-        #expect(take(1, of: &feed, atMs: 5000).map(\.batch.id) == [1])
+        #expect(take(1, of: &feed, atMs: 5000).map(\.batchID) == [1])
     }
 
     @Test func aRetryThatComesDue_probesAHost_ofWhichNothingElseIsReady() {
-        let host = RunningBatch(.sample(id: 1, count: 20, url: "http://h/{id}"))
+        let host = RequestChunk(.sample(id: 1, count: 20, url: "http://h/{id}"), .sample)
         var feed = JobFeed(retrying: 0)
         let batch = Batch.sample(id: 1, count: 20)
         feed.claimed([Segment(batch: batch, todo: [0..<20])], of: host, at: .at(ms: 0))
@@ -188,9 +190,9 @@ import Testing
         feed.answered(jobs, at: .at(ms: 0))
         // Six jobs are all that is left of the first host, more than are tried at a time.
         let poison = take(4, of: &feed, atMs: 0)
-        #expect(poison.map(\.batch.id) == [1, 1, 1, 1])
+        #expect(poison.map(\.batchID) == [1, 1, 1, 1])
         feed.ended(.givenBack(poison, because: .local(12)), at: .at(ms: 0))
-        #expect(take(100, of: &feed, atMs: 1000).map(\.batch.id) == [2, 2, 2, 2])
+        #expect(take(100, of: &feed, atMs: 1000).map(\.batchID) == [2, 2, 2, 2])
     }
 
     @Test func whetherThisMachineGoesOn_isTriedWithHostsInReach() {
@@ -198,7 +200,7 @@ import Testing
         feed.ended(.unreachable(take(20, of: &feed, atMs: 0)), at: .at(ms: 0))
         feed.ended(.givenBack(take(1, of: &feed, atMs: 0), because: .local(24)), at: .at(ms: 0))
         let probes = take(100, of: &feed, atMs: 1000)
-        #expect(probes.map(\.batch.id) == [2, 2, 2, 2])
+        #expect(probes.map(\.batchID) == [2, 2, 2, 2])
         // Those who ask before these are told to have ended get nothing, and are to ask again.
         #expect(take(4, of: &feed, atMs: 1010).isEmpty && !feed.isProbeDue(at: .at(ms: 1010)))
         feed.ended(.givenBack(probes), at: .at(ms: 1010))
@@ -209,23 +211,23 @@ import Testing
         var feed = feed(Array(Self.hosts[..<2]))
         feed.ended(.unreachable(take(20, of: &feed, atMs: 0)), at: .at(ms: 0))
         let probes = take(4, of: &feed, atMs: 1000)
-        #expect(probes.map(\.batch.id) == [1, 1, 1, 1])
+        #expect(probes.map(\.batchID) == [1, 1, 1, 1])
         feed.ended(.givenBack(probes, because: .local(12)), at: .at(ms: 1000))
-        #expect(take(4, of: &feed, atMs: 2000).map(\.batch.id) == [2, 2, 2, 2])
+        #expect(take(4, of: &feed, atMs: 2000).map(\.batchID) == [2, 2, 2, 2])
     }
 
     @Test func returns_countOnly_whenOthersWereAnsweredMeanwhile() throws {
         var feed = feed([Self.hosts[0]])
-        var lane = Lane(host: "h")
+        var lane = Lane(host: HostTable.sample.host(HostKey(of: "http://h/")))
         var job = try #require(take(1, of: &feed, atMs: 0).first)
         func giveBack(afterAnAnswer: Bool) {
             if afterAnAnswer {
                 var turn = TurnReport()
-                turn.add(Response(status: 200), of: job.batch)
-                for report in turn.lanes { lane.ended(report, at: .at(ms: 0)) }
+                turn.add(Response(status: 200), of: job.chunk)
+                for report in turn.hosts { lane.ended(report, at: .at(ms: 0)) }
             }
             lane.giveBack(job)
-            var runs = RunQueue()
+            var runs = SpanQueue()
             _ = lane.take(1, into: &runs, at: .at(ms: 0))
             job = runs.popFirst() ?? job
         }

@@ -34,7 +34,7 @@ struct LivenessMix {
 
     struct OneBatch {
         let batch: Batch
-        let running: RunningBatch
+        let running: RequestChunk
         /// `nil`: each job has a host of its own.
         let host: Int?
         let oddity: Oddity
@@ -113,7 +113,7 @@ struct LivenessMix {
             }
         batches.append(
             OneBatch(
-                batch: batch, running: RunningBatch(batch), host: isOfMany ? nil : host,
+                batch: batch, running: RequestChunk(batch, .sample), host: isOfMany ? nil : host,
                 oddity: oddity,
                 oddStep: oddity == .local ? [20, 50].randomElement(using: &random)! : 5))
         jobCount += count
@@ -127,7 +127,7 @@ struct LivenessMix {
     func response(
         to job: Job, atMicros start: Int, using random: inout SeededGenerator
     ) -> (Response, micros: Int) {
-        let batch = batches[job.batch.id - 1]
+        let batch = batches[job.batchID - 1]
         let isOdd = isOdd(job.position, of: batch)
         if isOdd, batch.oddity == .local { return (Response(failure: .local(12)), 500) }
         var micros = Int.random(in: 1...answerMicrosMax, using: &random)

@@ -36,7 +36,7 @@ struct LivenessModel {
 
     private struct Loop {
         var idle: Int
-        var tripped: Set<LaneID> = []
+        var tripped: Set<Host.ID> = []
     }
 
     static let maxStallMicros = 200_000_000
@@ -248,7 +248,7 @@ struct LivenessModel {
     }
 
     private mutating func take(_ limit: Int, on loop: Int) throws {
-        var runs = RunQueue()
+        var runs = SpanQueue()
         let (before, limits) = (feed.ready, feed.limits)
         _ = feed.take(limit, into: &runs, at: now)
         loops[loop].tripped = feed.tripped
@@ -282,8 +282,8 @@ struct LivenessModel {
         try take(ended.count, on: loop)
         var turn = TurnReport()
         for (job, response) in ended {
-            turn.add(response, of: job.batch)
-            let lane = job.batch.laneID
+            turn.add(response, of: job.chunk)
+            let lane = job.chunk.host.id
             let isTripped = loops[loop].tripped.contains(lane) || turn.trips(lane)
             switch judge.verdict(
                 on: response, of: job, isTripped: isTripped, at: now, using: &random)
@@ -299,7 +299,7 @@ struct LivenessModel {
                 try move(job.id, from: .inFlight, to: .ready)
                 try noteReturn(of: job)
             }
-            if let host = mix.batches[job.batch.id - 1].host,
+            if let host = mix.batches[job.batchID - 1].host,
                 response.failure == nil || response.redirects > 0
             {
                 answersOfHosts[host] += 1
@@ -317,7 +317,7 @@ struct LivenessModel {
     }
 
     private mutating func noteReturn(of job: Job) throws {
-        guard let host = mix.batches[job.batch.id - 1].host else { return }
+        guard let host = mix.batches[job.batchID - 1].host else { return }
         if jobs[job.id].answersBefore != answersOfHosts[host] { jobs[job.id].returns += 1 }
         jobs[job.id].answersBefore = answersOfHosts[host]
         // One more is for what was answered and not told yet when it came back.
@@ -345,7 +345,7 @@ struct LivenessModel {
     private func checkStall() throws {
         guard let since = feed.stalledSinceMicros, feed.localError == nil else { return }
         let hasBeenStalled = now.monotonicMicros - since > 3_000_000
-        for one in mix.batches where !feed.tripped.contains(one.running.laneID) {
+        for one in mix.batches where !feed.tripped.contains(one.running.host.id) {
             for job in jobs[ids(of: one.batch)] {
                 let canBeDone =
                     switch job.place {

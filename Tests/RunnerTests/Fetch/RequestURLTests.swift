@@ -20,11 +20,11 @@ import Testing
         "HTTP://EXAMPLE/{id}", "http://h//{id}//", "http://h/{id}#{id}",
     ])
     func set_givesWhatLibcurlMakesOfTheWholeURL(template: String) throws {
-        let batch = RunningBatch(.sample(url: template))
+        let batch = RequestChunk(.sample(url: template), .sample)
         let settings = TransferSettings(FetchOptions())
         var url = RequestURL()
         for position in [0, 7, 10, 123_456, 5] {
-            let job = Job(batch: batch, position: position, attempt: 1)
+            let job = Job(chunk: batch, position: position, attempt: 1)
             let result = url.set(to: job, settings)
             #expect(result == CURLUE_OK)
             #expect(try parts(of: url.handle) == parts(ofText: whole(template, position)))
@@ -34,14 +34,14 @@ import Testing
     @Test func set_followsAJobOfAnotherBatch_andBack() throws {
         let templates = ["http://one/{id}?a={id}", "https://two:444/{id}", "http://{id}.three/"]
         let batches = templates.enumerated().map {
-            RunningBatch(.sample(id: $0.offset + 1, url: $0.element))
+            RequestChunk(.sample(id: $0.offset + 1, url: $0.element), .sample)
         }
         let settings = TransferSettings(FetchOptions())
         var url = RequestURL()
         for step in 0..<30 {
             let which = [0, 0, 1, 2, 2, 0, 1, 1, 2, 1][step % 10]
             let result = url.set(
-                to: Job(batch: batches[which], position: step, attempt: 1), settings)
+                to: Job(chunk: batches[which], position: step, attempt: 1), settings)
             #expect(result == CURLUE_OK)
             let text = whole(templates[which], step)
             #expect(try parts(of: url.handle) == parts(ofText: text), "\(text)")
@@ -51,11 +51,11 @@ import Testing
     @Test func set_fails_whenLibcurlTakesItForNoURL_andRecovers() throws {
         let settings = TransferSettings(FetchOptions())
         var url = RequestURL()
-        let good = RunningBatch(.sample(id: 1, url: "http://h/{id}"))
-        let bad = RunningBatch(.sample(id: 2, url: "http://h:{id}/"))
+        let good = RequestChunk(.sample(id: 1, url: "http://h/{id}"), .sample)
+        let bad = RequestChunk(.sample(id: 2, url: "http://h:{id}/"), .sample)
         let jobs = [(good, 1), (bad, 99_999), (bad, 80), (good, 2)]
         let areSet = jobs.map { batch, position in
-            url.set(to: Job(batch: batch, position: position, attempt: 1), settings) == CURLUE_OK
+            url.set(to: Job(chunk: batch, position: position, attempt: 1), settings) == CURLUE_OK
         }
         #expect(areSet == [true, false, true, true])
         #expect(try parts(of: url.handle) == parts(ofText: "http://h/2"))
@@ -70,7 +70,8 @@ import Testing
         let settings = TransferSettings(FetchOptions())
         for position in 0..<2 {
             let job = Job(
-                batch: RunningBatch(.sample(url: template)), position: position, attempt: 1)
+                chunk: RequestChunk(.sample(url: template), .sample), position: position, attempt: 1
+            )
             _ = url.set(to: job, settings)
             #expect(url.scope == scope)
         }
@@ -111,11 +112,11 @@ import Testing
     }
 
     @Test func set_afterARedirect_isTheWholeURLAgain() {
-        let batch = RunningBatch(.sample(url: "http://h/{id}"))
+        let batch = RequestChunk(.sample(url: "http://h/{id}"), .sample)
         let settings = TransferSettings(FetchOptions())
         var url = RequestURL()
         for position in 0..<3 {
-            let job = Job(batch: batch, position: position, attempt: 1)
+            let job = Job(chunk: batch, position: position, attempt: 1)
             #expect(url.set(to: job, settings) == CURLUE_OK)
             #expect(String(decoding: url.text, as: UTF8.self) == "http://h/\(position)")
             #expect(url.endpoint()?.name == "h")
@@ -159,9 +160,9 @@ import Testing
     }
 
     private func set(_ url: inout RequestURL, _ text: String) -> CURLUcode {
-        let batch = RunningBatch(.sample(url: text + "#{id}"))
+        let batch = RequestChunk(.sample(url: text + "#{id}"), .sample)
         return url.set(
-            to: Job(batch: batch, position: 0, attempt: 1), TransferSettings(FetchOptions()))
+            to: Job(chunk: batch, position: 0, attempt: 1), TransferSettings(FetchOptions()))
     }
 
     private func whole(_ template: String, _ id: Int) -> String {

@@ -36,7 +36,7 @@ import Testing
     }
 
     @Test func finish_countsNothingAgainstTheHost_whenTheBatchHasMany() {
-        let batch = RunningBatch(.sample(url: "http://{id}.example/"))
+        let batch = RequestChunk(.sample(url: "http://{id}.example/"), .sample)
         finish(Response(failure: .reason(.connect)), count: 100, batch)
         desk.turnEnds()
         #expect(feed.outages.isEmpty)
@@ -73,9 +73,9 @@ import Testing
         #expect(!feed.outages.isEmpty)
     }
 
-    private func finish(_ response: Response, count: Int, _ batch: RunningBatch = .sample) {
+    private func finish(_ response: Response, count: Int, _ batch: RequestChunk = .sample) {
         for position in 0..<count {
-            let job = Job(batch: batch, position: position, attempt: 1)
+            let job = Job(chunk: batch, position: position, attempt: 1)
             _ = desk.finish(job, with: response, at: .at(ms: 0))
         }
     }

@@ -32,12 +32,13 @@ struct RequestURL: ~Copyable {
     ///
     /// - Returns: `CURLUE_OK`, or the reason why libcurl does not take the text for a URL.
     mutating func set(to job: Job, _ settings: TransferSettings) -> CURLUcode {
-        settings.growURLText(to: job.batch.url.capacity)  // no part is longer
-        bytesMax = 3 * job.batch.url.capacity
-        guard job.batch.id == batch, let target = job.batch.target else {
-            var result = set(CURLUPART_URL, job.batch.url, job.id, settings)
+        let chunk = job.chunk
+        settings.growURLText(to: chunk.url.capacity)  // no part is longer
+        bytesMax = 3 * chunk.url.capacity
+        guard chunk.batch.id == batch, let target = chunk.target else {
+            var result = set(CURLUPART_URL, chunk.url, job.id, settings)
             if result == CURLUE_OK { result = encodeHost() }
-            batch = result == CURLUE_OK ? job.batch.id : nil
+            batch = result == CURLUE_OK ? chunk.batch.id : nil
             knownEndpoint = nil
             scope = zone()
             return result

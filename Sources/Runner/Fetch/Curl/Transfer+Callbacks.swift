@@ -123,7 +123,7 @@ extension Transfer {
             // for.
             if attempt.isHTTP2 { return true }
             hasPending = ssl_has_pending(connection) == 1
-            if response.redirects == 0 { http1Batch = job?.batch }
+            if response.redirects == 0 { http1Host = job?.host }
         } else if !CurlVersion.answersWithExcess {
             return true
         }

@@ -24,7 +24,7 @@ extension Transfer {
         if let capture { complete(capture) }
         if result == CURLE_OK {
             fitBuffer(to: response.bodyBytes + min(incoming.pointee.headBytes, 4096))
-            if response.redirects == 0, handle.reusedConnection { warmBatch = job?.batch }
+            if response.redirects == 0, handle.reusedConnection { warmHost = job?.host }
         }
         end()
     }
@@ -68,8 +68,8 @@ extension Transfer {
         if attempt.sharesConnection, result == CURLE_ABORTED_BY_CALLBACK {
             request.speaksHTTP1 = true
         } else if isStaleConnection(result) {
-            // 7.88 can hand out a pooled connection the server has closed. Nothing came and the
-            // server answers nothing twice.
+            // 7.88 can hand out a pooled connection the server has closed. Nothing came back, but
+            // the server may have acted on the request: only what may come twice is sent again.
             (request.isSecondTry, request.speaksHTTP1) = (true, false)
             capture?.resetResponse()
         } else if !attempt.lacksAddress || request.starts >= Request.startsMax {
@@ -81,7 +81,7 @@ extension Transfer {
 
     private func isStaleConnection(_ result: CURLcode) -> Bool {
         (result == CURLE_GOT_NOTHING || result == CURLE_RECV_ERROR || result == CURLE_SEND_ERROR)
-            && !request.isSecondTry && !shard.loop.isCancelled
+            && !request.isSecondTry && !shard.loop.isCancelled && job?.isIdempotent == true
             && handle.reusedConnection && handle.gotNothing
     }
 

@@ -33,7 +33,10 @@ extension Transfer {
     /// Facts about a job. No part of it is counted by references: copies cost nothing.
     struct JobUnderWay {
         let worker: UnsafeContinuation<Response, Never>
-        let batch: Batch.ID
+        /// The host of the first request.
+        let host: Host.ID
+        /// Whether the request may be sent again where the first may have been received.
+        let isIdempotent: Bool
         /// When the first request began, in µs on the monotonic clock.
         let startedMicros: Int
         var stage = Stage.starting

@@ -38,11 +38,11 @@ final class Transfer {
     /// The part of the response that is kept; `nil` when nothing is.
     var capture: Capture?
 
-    /// The batch of the last response if it came whole on a connection that existed before;
-    /// otherwise `nil`. The next request of the batch is likely to find that connection, too.
-    var warmBatch: Batch.ID?
-    /// The batch whose host was seen to speak HTTP/1.1 by HTTPS.
-    var http1Batch: Batch.ID?
+    /// The host of the last response if it came whole on a connection that existed before;
+    /// otherwise `nil`. The next request to the host is likely to find that connection, too.
+    var warmHost: Host.ID?
+    /// The host that was seen to speak HTTP/1.1 by HTTPS.
+    var http1Host: Host.ID?
 
     private lazy var noteOpenHead: () -> Void = { [unowned self] in shard.loop.noteOpenHead(self) }
 
@@ -77,19 +77,22 @@ final class Transfer {
         await withUnsafeContinuation { worker in
             let now = shard.loop.now
             self.job = JobUnderWay(
-                worker: worker, batch: job.batch.id, startedMicros: now.monotonicMicros)
+                worker: worker, host: job.chunk.host.id,
+                isIdempotent: job.chunk.method.isIdempotent,
+                startedMicros: now.monotonicMicros)
             response = Response()
             if capture == nil { capture = shard.loop.settings.keeping.map { Capture($0.storage) } }
             capture?.reset()
             capture?.startedMicros = now.wallMicros
             if shard.loop.isCancelled { return end(with: Response(failure: .cancelled)) }
             if let failure = setURL(job) { return end(with: Response(failure: failure)) }
-            let isWarm = job.batch.id == warmBatch && job.batch.hasOneHost
-            warmBatch = nil
+            let host = job.chunk.host.id
+            let isWarm = host == warmHost && job.chunk.hasOneHost
+            warmHost = nil
             // A new connection may speak another version.
-            let speaksHTTP1 = isWarm && job.batch.id == http1Batch
+            let speaksHTTP1 = isWarm && host == http1Host
             begin(
-                isHTTPS: job.batch.isHTTPS, speaksHTTP1: speaksHTTP1, expectingConnect: !isWarm)
+                isHTTPS: job.chunk.isHTTPS, speaksHTTP1: speaksHTTP1, expectingConnect: !isWarm)
         }
     }
 

@@ -78,7 +78,8 @@ import Testing
 
     @Test func index_namesTheFileByIDAlone_withItsDigest() throws {
         let job = Job(
-            batch: RunningBatch(.sample(id: 3, first: 12_345_000)), position: 678, attempt: 1)
+            chunk: RequestChunk(.sample(id: 3, first: 12_345_000), .sample), position: 678,
+            attempt: 1)
         let capture = try bench.capture(body: Array("abc".utf8))
         let line = try JSONLinesRenderer(keepsBodies: true, isIndex: true).text(
             of: bench.record(job, capture))
