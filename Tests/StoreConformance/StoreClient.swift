@@ -13,7 +13,8 @@ public final class StoreClient: @unchecked Sendable {
         self.clock = clock
     }
 
-    private var lease: any RunnerLease {
+    /// The lease of the runner.
+    public var lease: any RunnerLease {
         guard let held else { preconditionFailure("the case has attached a runner") }
         return held
     }

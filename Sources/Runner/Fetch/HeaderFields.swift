@@ -1,19 +1,19 @@
 internal import Glibc
 
 /// The fields of a response's header, one after another, read from the bytes as they came.
-struct HeaderFields: Sequence, IteratorProtocol {
+public struct HeaderFields: Sequence, IteratorProtocol {
     private var lines: HeaderLines
 
     /// A field, valid as long as the head's bytes.
-    struct Field {
-        let name: UnsafeRawBufferPointer
+    public struct Field {
+        public let name: UnsafeRawBufferPointer
         /// The value without the white space around it.
-        let value: UnsafeRawBufferPointer
+        public let value: UnsafeRawBufferPointer
         /// The lines that continue the value; nearly always none.
         fileprivate(set) var folded = HeaderLines(UnsafeRawBufferPointer(start: nil, count: 0))
 
         /// Gives the value in pieces; a folded value gets a space where its lines met.
-        func forEachPiece(_ use: (UnsafeRawBufferPointer) -> Void) {
+        public func forEachPiece(_ use: (UnsafeRawBufferPointer) -> Void) {
             use(value)
             for line in folded {
                 withUnsafeBytes(of: UInt8(ascii: " ")) { use($0) }
@@ -23,12 +23,12 @@ struct HeaderFields: Sequence, IteratorProtocol {
     }
 
     /// - Parameter head: The status line and the lines after it, each with its line end.
-    init(_ head: UnsafeRawBufferPointer) {
+    public init(_ head: UnsafeRawBufferPointer) {
         lines = HeaderLines(head)
         _ = lines.next()
     }
 
-    mutating func next() -> Field? {
+    public mutating func next() -> Field? {
         guard let line = lines.next() else { return nil }
         // A line that is no field (libcurl lets it pass) has a name only.
         let colon = line.offset(of: UInt8(ascii: ":")) ?? line.count

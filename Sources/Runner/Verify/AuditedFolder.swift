@@ -4,6 +4,8 @@ internal import JobStore
 struct AuditedFolder {
     private let path: String
     private let formats: OutputFormats
+    private let site: Site
+    private let ledger: any JobLedger
     /// The opened folder; `nil` when it cannot be read, for the reason in `damage`.
     private let folder: ReadOnlyFolder?
     private let damage: Damage?
@@ -11,9 +13,11 @@ struct AuditedFolder {
     private let names: [String]
 
     /// Lists the folder.
-    init(path: String, _ formats: OutputFormats) {
+    init(path: String, _ formats: OutputFormats, of site: Site, in ledger: any JobLedger) {
         self.path = path
         self.formats = formats
+        self.site = site
+        self.ledger = ledger
         do throws(Damage) {
             let folder = try ReadOnlyFolder(path: path)
             names = try folder.names { formats.number(ofFile: $0) != nil }
@@ -30,12 +34,15 @@ struct AuditedFolder {
     ///
     /// - Parameter known: The record of the file when it was read last, of which only the bytes
     ///   behind are read; `nil` to read from the beginning.
+    /// - Returns: The record of the file that was read: a newer one if the file was sealed
+    ///   meanwhile, and got other bytes.
     func read(
         _ file: OutputFile, since known: OutputFile?, _ settings: OutputSettings?,
         _ jobs: inout JobCheck, _ report: inout AuditReport
-    ) async throws(QueueError) {
-        guard let folder else { return }
+    ) async throws(QueueError) -> OutputFile {
+        guard let folder else { return file }
         let complaints = Complaints(about: file.name)
+        defer { report.blame(.file, complaints.list, more: "more faults of \(file.name)") }
         let format = formats.named(file.format)
         if format == nil {
             report.blame(
@@ -43,27 +50,47 @@ struct AuditedFolder {
                 "\(file.name) has the format '\(file.format)', which this runner does not know; its records were not read"
             )
         }
-        if isName(of: file, in: format, complaints), let opened = open(file, in: folder, complaints)
-        {
-            if known == nil { report.files += 1 }
-            let known = known ?? OutputFile(id: file.id, name: file.name, format: file.format)
-            let bodies = StoredBodies(in: folder)
-            let end = max(known.bytes, min(file.bytes, opened.bytes))
-            let bytes = CountedBytes(opened, known.bytes..<end, crc32: known.crc32)
-            var records: Int?
-            if let format {
-                let reader = format.makeReader(
-                    FileToRead(
-                        bytes: bytes, isFromBeginning: known.bytes == 0,
-                        recordsBefore: known.records, keepsBodies: settings?.keepsBodies ?? true,
-                        bodies: bodies, complaints: complaints))
-                records = try await jobs.take(reader, of: file.name, complaints: complaints)
-            }
-            compare(file, with: bytes, records.map { known.records + $0 }, complaints)
-            report.records += records ?? 0
-            report.bytes += bytes.offset - known.bytes + bodies.bytes
+        guard isName(of: file, in: format, complaints) else { return file }
+        let (file, opened) = try await open(file, in: folder, format, complaints)
+        guard let opened else { return file }
+        checkLength(of: opened, file, complaints)
+        if known == nil { report.files += 1 }
+        let part = part(of: file, format, since: known)
+        let bodies = StoredBodies(in: folder)
+        let end = max(part.start.bytes, min(file.bytes, opened.bytes))
+        let bytes = CountedBytes(opened, part.start.bytes..<end, crc32: part.start.crc32)
+        var records: Int?
+        if let format {
+            let reader = format.makeReader(
+                FileToRead(
+                    bytes: bytes, isFromBeginning: part.start.bytes == 0, isSealed: file.isSealed,
+                    recordsBefore: part.start.records, keepsBodies: settings?.keepsBodies ?? true,
+                    bodies: bodies, complaints: complaints))
+            records = try await jobs.take(
+                reader, skipping: part.seen, of: file.name, complaints: complaints)
         }
-        report.blame(.file, complaints.list, more: "more faults of \(file.name)")
+        compare(file, with: bytes, records.map { part.start.records + $0 }, complaints)
+        report.records += (records ?? 0) - part.seen
+        report.bytes += bytes.offset - part.start.bytes + bodies.bytes
+        return file
+    }
+
+    /// The part of a file that is to be read.
+    private struct Part {
+        /// The record of the file up to where reading begins.
+        let start: OutputFile
+        /// The number of records in the part that were seen before.
+        var seen = 0
+    }
+
+    private func part(
+        of file: OutputFile, _ format: (any OutputFormat)?, since known: OutputFile?
+    ) -> Part {
+        let beginning = OutputFile(id: file.id, name: file.name, format: file.format)
+        guard let known else { return Part(start: beginning) }
+        guard format?.sealing == .rewrite, file.isSealed else { return Part(start: known) }
+        // Other bytes, with the same records in the same order.
+        return Part(start: beginning, seen: known.records)
     }
 
     /// Checks the name of a file before the file is opened.
@@ -81,22 +108,52 @@ struct AuditedFolder {
         return isName
     }
 
-    /// - Returns: `nil` when there is nothing to read.
+    /// Opens a file.
+    ///
+    /// If the file gets other bytes when it is sealed, a run may seal it between two looks:
+    /// - Where the queue still says afterwards that the file is not sealed, what was opened holds
+    ///   the old bytes, since the new ones take their place later.
+    /// - Where the queue says that it is, the new bytes are in the draft, or in the file.
+    ///
+    /// - Returns: The record of the file that was opened; `nil` instead of the file when there is
+    ///   nothing to read.
+    private func open(
+        _ file: OutputFile, in folder: ReadOnlyFolder, _ format: (any OutputFormat)?,
+        _ complaints: Complaints
+    ) async throws(QueueError) -> (OutputFile, OpenFile?) {
+        guard format?.sealing == .rewrite else { return (file, open(file, in: folder, complaints)) }
+        var file = file
+        if !file.isSealed {
+            let opened = try? folder.file(file.name)
+            let now = try await ledger.output(of: site).files.first { $0.id == file.id }
+            guard let now, now.isSealed else {
+                return (file, opened ?? open(file, in: folder, complaints))
+            }
+            file = now
+        }
+        if let draft = try? folder.file(file.draftName) { return (file, draft) }
+        return (file, open(file, in: folder, complaints))
+    }
+
     private func open(
         _ file: OutputFile, in folder: ReadOnlyFolder, _ complaints: Complaints
     ) -> OpenFile? {
         do throws(Damage) {
-            let opened = try folder.file(file.name)
-            if opened.bytes < file.bytes {
-                complaints.add("is \(opened.bytes) bytes long, \(file.bytes) were recorded")
-            } else if opened.bytes > file.bytes, file.isSealed {
-                complaints.add("was sealed at \(file.bytes) bytes and is \(opened.bytes) long")
-            }
-            return opened
+            return try folder.file(file.name)
         } catch {
             // A file is recorded before it is made: a kill in between leaves one that is missing.
             if file.bytes > 0 || error != .missing { complaints.add(error.description) }
             return nil
+        }
+    }
+
+    private func checkLength(
+        of opened: OpenFile, _ file: OutputFile, _ complaints: Complaints
+    ) {
+        if opened.bytes < file.bytes {
+            complaints.add("is \(opened.bytes) bytes long, \(file.bytes) were recorded")
+        } else if opened.bytes > file.bytes, file.isSealed {
+            complaints.add("was sealed at \(file.bytes) bytes and is \(opened.bytes) long")
         }
     }
 

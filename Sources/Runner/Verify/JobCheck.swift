@@ -28,13 +28,16 @@ struct JobCheck {
 
     /// Takes all records of a file.
     ///
+    /// - Parameter seen: The number of records at the beginning that were taken before, and are
+    ///   only counted.
     /// - Returns: The number of records; the `Damage` that ended them early goes to `complaints`.
     mutating func take(
-        _ reader: any RecordReader, of file: String, complaints: Complaints
+        _ reader: any RecordReader, skipping seen: Int, of file: String, complaints: Complaints
     ) async throws(QueueError) -> Int {
         var count = 0
         while let record = Self.next(of: reader, complaints) {
             count += 1
+            guard count > seen else { continue }
             switch try await sight(of: record) {
             case .first: break
             case .again: doubled.add(record.id, of: record.batchID, in: file)

@@ -53,9 +53,11 @@ public struct OutputAudit: Sendable {
         }
         report.hasOutput = true
         var jobs = JobCheck(ledger)
+        var known: [Site: [Int: OutputFile]] = [:]
         for site in sites {
             for file in site.first.files {
-                try await site.folder.read(file, since: nil, site.first.settings, &jobs, &report)
+                known[site.site, default: [:]][file.id] = try await site.folder.read(
+                    file, since: nil, site.first.settings, &jobs, &report)
             }
         }
         try await jobs.learnTheRest()
@@ -66,9 +68,9 @@ public struct OutputAudit: Sendable {
         var completedBefore = 0
         for site in sites {
             let last = try await ledger.output(of: site.site)
-            let known = Dictionary(site.first.files.map { ($0.id, $0) }) { $1 }
+            let known = known[site.site] ?? [:]
             for file in last.files where file != known[file.id] {
-                try await site.folder.read(
+                _ = try await site.folder.read(
                     file, since: known[file.id], last.settings, &jobs, &report)
             }
             site.folder.close(last, isLive: isLive, &report)
@@ -84,7 +86,7 @@ public struct OutputAudit: Sendable {
         for site in try await ledger.sites() {
             let recorded = try await ledger.output(of: site).settings?.folder
             guard let path = folders[site] ?? recorded else { continue }
-            let folder = AuditedFolder(path: path, formats)
+            let folder = AuditedFolder(path: path, formats, of: site, in: ledger)
             opened.append(
                 AuditedSite(
                     site: site, folder: folder, first: try await ledger.output(of: site)))

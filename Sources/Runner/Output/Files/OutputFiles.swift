@@ -32,6 +32,8 @@ public struct OutputFiles: Sink {
         try await writer.write(deposits)
     }
 
+    public func committed() async throws(SinkError) { try await writer.committed() }
+
     /// Opens the output that a run is to have: the one asked for, or else the one that the queue
     /// remembers.
     ///
@@ -50,29 +52,31 @@ public struct OutputFiles: Sink {
             options, found: found, at: found.settings?.place(from: options.queueFolder))
         let folder = try plan.openFolder()
         try plan.settle(in: folder)
+        let rendering = RenderingOptions(
+            keepsBodies: plan.settings.keepsBodies, userAgent: crawl.fetch.userAgent,
+            acceptEncoding: TransferSettings.encodings(
+                isKept: plan.format.needs.contains(.encoding)))
+        let budget = MemoryBudget.make(maxBytes: options.maxMemoryBytes, workers: crawl.workers)
+        let writer = try OutputWriter(
+            folder, plan.current, plan.format, plan.settings, rendering, budget: budget)
+        let changed = try await writer.seal(plan.changed, of: options.formats)
         // Recorded before anything is made, so that no kill leaves a file that the queue does not
         // know.
-        try await lease.keepOutput(plan.settings, plan.changed)
+        try await lease.keepOutput(plan.settings, changed)
         try folder.claim(as: plan.settings.identity)
-        let current = try plan.isCurrentThere ? folder.open(plan.current) : nil
+        try await writer.committed()
+        if plan.isCurrentThere { try await writer.resume() }
         var notes = plan.notes
         if found.settings == nil, lease.attachment.counts.completed > 0 {
             notes.append(
                 "\(lease.attachment.counts.completed) jobs were completed before there was an output, and are not in it"
             )
         }
-        let rendering = RenderingOptions(
-            keepsBodies: plan.settings.keepsBodies, userAgent: crawl.fetch.userAgent,
-            acceptEncoding: TransferSettings.encodings(
-                isKept: plan.format.needs.contains(.encoding)))
-        let budget = MemoryBudget.make(maxBytes: options.maxMemoryBytes, workers: crawl.workers)
         return OutputFiles(
             notes: notes, settings: plan.settings,
             storage: CaptureStorage(
                 budget: budget, spool: Spool { folder.descriptor }, folder: folder.path),
             format: plan.format, rendering: rendering,
-            writer: try OutputWriter(
-                folder, plan.current, opened: current, plan.format, plan.settings, rendering,
-                budget: budget))
+            writer: writer)
     }
 }

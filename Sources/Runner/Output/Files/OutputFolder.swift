@@ -97,7 +97,7 @@ final class OutputFolder: Sendable {
         let file = try create(draft)
         defer { close(file) }
         let text = Array((identity + "\n").utf8)
-        guard write(file, text, text.count) == text.count, fsync(file) == 0,
+        guard Glibc.write(file, text, text.count) == text.count, fsync(file) == 0,
             renameat(descriptor, draft, descriptor, Self.identityName) == 0,
             fsync(descriptor) == 0
         else {
@@ -122,26 +122,36 @@ final class OutputFolder: Sendable {
         return nil
     }
 
-    /// The names in the folder that an output's files could have, in any of the formats, sorted.
-    func claimedNames(_ formats: OutputFormats) throws(SinkError) -> [String] {
+    /// The names in a folder that belong to an output, or could.
+    struct Names {
+        /// The names that an output's files could have, in any of the formats, sorted.
+        var claimed: [String] = []
+        /// The names of drafts.
+        var drafts: Set<String> = []
+    }
+
+    func names(_ formats: OutputFormats) throws(SinkError) -> Names {
         let copy = openat(descriptor, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC)
         guard copy >= 0, let stream = fdopendir(copy) else {
             throw failure("its files cannot be listed", Errno(errno))
         }
         defer { closedir(stream) }
-        var names: [String] = []
+        var names = Names()
         errno = 0
         while let entry = readdir(stream) {
             let name = withUnsafeBytes(of: entry.pointee.d_name) { bytes in
                 String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
             }
             if name == BodyName.top || formats.number(ofFile: name) != nil {
-                names.append(name)
+                names.claimed.append(name)
+            } else if name.hasSuffix(OutputFile.draftEnding) {
+                names.drafts.insert(name)
             }
             errno = 0
         }
         guard errno == 0 else { throw failure("its files cannot be listed", Errno(errno)) }
-        return names.sorted()
+        names.claimed.sort()
+        return names
     }
 
     /// Makes a new file; a file that exists is never opened.
@@ -175,6 +185,45 @@ final class OutputFolder: Sendable {
         return opened
     }
 
+    /// Opens one of the queue's files for reading.
+    func openToRead(_ file: OutputFile) throws(SinkError) -> OpenFile {
+        let opened = openat(descriptor, file.name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC)
+        guard opened >= 0 else {
+            throw failure("\(file.name) cannot be opened", Errno(errno))
+        }
+        do throws(Damage) {
+            return try OpenFile(owning: opened)
+        } catch {
+            throw SinkError(.io, "\(file.name) in the output folder \(path) \(error.description)")
+        }
+    }
+
+    /// Puts a file's draft, which is on the disk, in the place of the file.
+    func putDraft(inPlaceOf file: OutputFile) throws(SinkError) {
+        guard renameat(descriptor, file.draftName, descriptor, file.name) == 0,
+            fsync(descriptor) == 0
+        else {
+            throw failure(
+                "\(file.draftName) cannot be renamed to \(file.name)", Errno(errno))
+        }
+    }
+
+    /// Writes bytes to an open file.
+    func write(
+        _ bytes: UnsafeRawBufferPointer, to file: Int32, at offset: Int
+    ) throws(SinkError) {
+        var done = 0
+        while done < bytes.count {
+            let count = pwrite(
+                file, bytes.baseAddress! + done, bytes.count - done, off_t(offset + done))
+            if count < 0 && errno == EINTR { continue }
+            guard count > 0 else {
+                throw failure("writing failed", Errno(count < 0 ? errno : ENOSPC))
+            }
+            done += count
+        }
+    }
+
     /// Removes one of the queue's files that holds nothing that counts.
     func remove(_ name: String) throws(SinkError) {
         guard unlinkat(descriptor, name, 0) == 0 || errno == ENOENT else {
@@ -185,21 +234,24 @@ final class OutputFolder: Sendable {
     /// Checks whether one of the queue's files is as the queue knows it, as far as its length
     /// tells.
     ///
+    /// - Parameter isDrafted: Whether the file's draft is yet to take its place: then that is
+    ///   checked.
     /// - Returns: Whether the file exists at all.
     /// - Throws: `SinkError` when the file is not regular, is too short, or is sealed and too long.
-    func check(_ file: OutputFile) throws(SinkError) -> Bool {
-        guard let status = try status(of: file.name) else { return false }
+    func check(_ file: OutputFile, isDrafted: Bool) throws(SinkError) -> Bool {
+        let name = isDrafted ? file.draftName : file.name
+        guard let status = try status(of: name) else { return false }
         guard status.st_mode & S_IFMT == S_IFREG else {
             throw SinkError(
                 .io,
-                "\(file.name) in the output folder \(path) is not a regular file; something took its place: put the file back"
+                "\(name) in the output folder \(path) is not a regular file; something took its place: put the file back"
             )
         }
         let bytes = Int(status.st_size)
         guard bytes >= file.bytes, !file.isSealed || bytes == file.bytes else {
             throw SinkError(
                 .io,
-                "\(file.name) in the output folder \(path) has \(bytes) bytes where \(file.bytes) were written; put back the file as it was"
+                "\(name) in the output folder \(path) has \(bytes) bytes where \(file.bytes) were written; put back the file as it was"
             )
         }
         return true

@@ -130,18 +130,21 @@ struct OutputPlan {
         return try OutputFolder(path: settings.folder, makes: false)
     }
 
-    /// Compares the folder with what the queue knows, and takes its real path. Bytes that a kill
-    /// left in files that are sealed now are cut off once everything is found to be in order.
+    /// Compares the folder with what the queue knows, and takes its real path. Once everything is
+    /// found to be in order, drafts are put in the place of their files or removed, and bytes that
+    /// a kill left in files that are sealed now are cut off.
     mutating func settle(in folder: OutputFolder) throws(SinkError) {
         try settleOwner(of: folder)
         settings.folder = OutputPlace.kept(folder.path, queueFolder: queueFolder)
         let known = Set(found.files.map(\.name))
         let hasBodies = found.files.contains { formats.named($0.format)?.bodies == .inFiles }
-        for name in try folder.claimedNames(formats) where !known.contains(name) {
+        let names = try folder.names(formats)
+        for name in names.claimed where !known.contains(name) {
             if name != BodyName.top || !hasBodies { throw folder.unknown(name) }
         }
         for file in found.files {
-            let isThere = try folder.check(file)
+            let isDrafted = file.isSealed && names.drafts.contains(file.draftName)
+            let isThere = try folder.check(file, isDrafted: isDrafted)
             if file == current { isCurrentThere = isThere }
             guard !isThere, file.bytes > 0 else { continue }
             guard file.isSealed else {
@@ -152,6 +155,13 @@ struct OutputPlan {
             }
             notes.append(
                 "\(file.name) is no longer in the output folder, with \(file.records) records")
+        }
+        for file in found.files where names.drafts.contains(file.draftName) {
+            if file.isSealed {
+                try folder.putDraft(inPlaceOf: file)
+            } else {
+                try folder.remove(file.draftName)
+            }
         }
         for file in changed where file.isSealed {
             // The file is sealed now: bytes that a kill left behind those that count are cut off.
@@ -190,6 +200,6 @@ struct OutputPlan {
             )
         }
         // Nobody's, and nothing counts yet: what is there was not written by this queue.
-        if let name = try folder.claimedNames(formats).first { throw folder.unknown(name) }
+        if let name = try folder.names(formats).claimed.first { throw folder.unknown(name) }
     }
 }

@@ -13,6 +13,7 @@ actor OutputWriter {
     nonisolated let folder: OutputFolder
     private let format: any OutputFormat
     private let settings: OutputSettings
+    private let rendering: RenderingOptions
     private let budget: MemoryBudget
     /// Renders the records that are too large for a loop.
     private let renderer: any RecordRenderer
@@ -20,39 +21,55 @@ actor OutputWriter {
     private var bodies: BodyFolders
     /// The file that is written to, in the state that will be recorded.
     private var file: OutputFile
-    /// The descriptor of `file`; -1 when the file is yet to be made, which is when the first record
+    /// Appends to `file`; `nil` when the file is yet to be made, which is when the first record
     /// comes. A file that exists in its place is never opened.
-    private var descriptor: Int32
-    /// The bytes to be written next.
-    private var pending: [UInt8] = []
-    private static let pendingBytesMax = 256 << 10
+    private var appender: FileAppender?
+    private var sealer: FileSealer
 
-    /// - Parameters:
-    ///   - file: The file to write to. The queue knows it already, so that no kill can leave a file
-    ///     that the queue does not know.
-    ///   - opened: The file's descriptor if the file exists; closed by the writer in the end.
+    /// - Parameter file: The file to write to. The queue knows it by the time of the first record,
+    ///   so that no kill can leave a file that the queue does not know.
     init(
-        _ folder: OutputFolder, _ file: OutputFile, opened: Int32?,
-        _ format: any OutputFormat, _ settings: OutputSettings, _ rendering: RenderingOptions,
-        budget: MemoryBudget
+        _ folder: OutputFolder, _ file: OutputFile, _ format: any OutputFormat,
+        _ settings: OutputSettings, _ rendering: RenderingOptions, budget: MemoryBudget
     ) throws(SinkError) {
         if let number = thread.startFailure {
             throw folder.failure("this system gives no thread for the output", Errno(number))
         }
         self.folder = folder
         self.file = file
-        descriptor = opened ?? -1
         self.format = format
         self.settings = settings
+        self.rendering = rendering
         self.budget = budget
         renderer = format.makeRenderer(rendering)
         encoder = format.makeEncoder(rendering)
         bodies = BodyFolders(in: folder)
+        sealer = FileSealer(in: folder)
     }
 
-    deinit {
-        if descriptor >= 0 { close(descriptor) }
-        thread.stop()
+    deinit { thread.stop() }
+
+    /// Seals files that earlier runs left open.
+    ///
+    /// - Returns: All of `files`, as they are to be recorded before `committed`.
+    func seal(
+        _ files: [OutputFile], of formats: OutputFormats
+    ) throws(SinkError) -> [OutputFile] {
+        var sealed: [OutputFile] = []
+        for file in files {
+            guard file.isSealed, let format = formats.named(file.format) else {
+                sealed.append(file)
+                continue
+            }
+            let encoder = format.makeEncoder(rendering)
+            sealed.append(try sealer.seal(file, format.sealing, by: encoder))
+        }
+        return sealed
+    }
+
+    /// Goes on with the file to write to, which exists. Bytes that were never marked are cut off.
+    func resume() throws(SinkError) {
+        appender = FileAppender(owning: try folder.open(file), file, in: folder)
     }
 
     /// Writes deposits.
@@ -72,33 +89,31 @@ actor OutputWriter {
             if hasRemoved { try syncBodies() }
             return []
         }
-        if descriptor < 0 { descriptor = try folder.create(file.name) }
-        if file.bytes == 0 { try encoder.begin(file.name, append: append) }
+        let appender = try openFile()
+        if file.bytes == 0 { try encoder.begin(file.name, append: appender.append) }
         for deposit in deposits {
-            try add(deposit)
+            try add(deposit, to: appender)
             budget.giveBack(deposit.memory)
         }
-        try encoder.endCommit(append: append)
-        try flush()
+        try encoder.endCommit(append: appender.append)
+        try appender.flush()
+        (file.bytes, file.crc32) = (appender.bytes, appender.crc32)
         file.records += records
-        try sync()
-        return next()
+        if format.bodies == .inFiles { try syncBodies() }
+        try appender.sync()
+        return try next()
     }
+
+    /// Told that the queue has recorded the files that `write` or `seal` returned.
+    func committed() throws(SinkError) { try sealer.settle() }
 
     // MARK: - Files
 
-    private func sync() throws(SinkError) {
-        if format.bodies == .inFiles { try syncBodies() }
-        // After a failure the kernel may count as clean what it never wrote: no second try.
-        guard fdatasync(descriptor) == 0 else {
-            throw folder.failure("\(file.name) cannot be brought to the disk", Errno(errno))
-        }
-        guard folder.isInPlace(descriptor, file.name) else {
-            throw SinkError(
-                .io,
-                "\(file.name) or the output folder \(folder.path) was moved or removed while in use; put it back and run again"
-            )
-        }
+    private func openFile() throws(SinkError) -> FileAppender {
+        if let appender { return appender }
+        let made = FileAppender(owning: try folder.create(file.name), file, in: folder)
+        appender = made
+        return made
     }
 
     /// Brings all files of bodies to the disk at once, with their folders.
@@ -109,39 +124,38 @@ actor OutputWriter {
     }
 
     /// Returns the file as it is now. A full file is sealed, and the next one is returned after it.
-    private func next() -> [OutputFile] {
+    private func next() throws(SinkError) -> [OutputFile] {
         guard file.bytes >= settings.rotateBytes else { return [file] }
-        file.isSealed = true
-        let sealed = file
-        close(descriptor)
-        descriptor = -1
+        appender = nil
+        let sealed = try sealer.seal(file, format.sealing, by: encoder)
         file = OutputFile(
             id: sealed.id + 1,
             name: format.fileNames.name(of: sealed.id + 1, isFirst: false), format: format.name)
         return [sealed, file]
     }
 
-    // MARK: - Bytes
+    // MARK: - Records
 
-    private func add(_ deposit: Deposit) throws(SinkError) {
+    private func add(_ deposit: Deposit, to appender: FileAppender) throws(SinkError) {
         var start = 0
         for body in deposit.bodies {
             let bytes = deposit.bodyBytes[start..<start + body.count]
             start += body.count
             try bodies.create(body.name) { file throws(SinkError) in
                 try bytes.withRawBytes { bytes throws(SinkError) in
-                    try self.write(bytes, to: file, at: 0)
+                    try self.folder.write(bytes, to: file, at: 0)
                 }
             }
         }
-        try deposit.bytes.withRawBytes { bytes throws(SinkError) in
-            try self.encode(bytes)
+        let encode = { (records: UnsafeRawBufferPointer) throws(SinkError) in
+            try self.encoder.add(records, append: appender.append)
         }
+        try deposit.bytes.withRawBytes(encode)
         for record in deposit.whole {
             if format.bodies == .inFiles && record.isCompleted { try createBody(of: record) }
             var bytes: [UInt8] = []
             let makeRoom = { (bytes: inout [UInt8]) throws(SinkError) in
-                try bytes.withRawBytes { part throws(SinkError) in try self.encode(part) }
+                try bytes.withRawBytes(encode)
                 bytes.removeAll(keepingCapacity: true)
             }
             try renderer.render(record, into: &bytes, makeRoom: makeRoom)
@@ -153,52 +167,9 @@ actor OutputWriter {
         try bodies.create(record.bodyName) { file throws(SinkError) in
             var offset = 0
             try record.capture.body.forEachPiece(of: record) { piece throws(SinkError) in
-                try self.write(piece, to: file, at: offset)
+                try self.folder.write(piece, to: file, at: offset)
                 offset += piece.count
             }
-        }
-    }
-
-    private func encode(_ records: UnsafeRawBufferPointer) throws(SinkError) {
-        try encoder.add(records, append: append)
-    }
-
-    private func append(_ bytes: UnsafeRawBufferPointer) throws(SinkError) {
-        if bytes.count >= Self.pendingBytesMax {
-            try flush()
-            return try put(bytes)
-        } else {
-            pending.append(raw: bytes)
-        }
-        if pending.count >= Self.pendingBytesMax { try flush() }
-    }
-
-    private func flush() throws(SinkError) {
-        guard !pending.isEmpty else { return }
-        try pending.withRawBytes { bytes throws(SinkError) in try self.put(bytes) }
-        pending.removeAll(keepingCapacity: pending.capacity <= 2 * Self.pendingBytesMax)
-    }
-
-    private func put(_ bytes: UnsafeRawBufferPointer) throws(SinkError) {
-        try write(bytes, to: descriptor, at: file.bytes)
-        var checksum = CRC32(file.crc32)
-        checksum.add(bytes)
-        file.crc32 = checksum.value
-        file.bytes += bytes.count
-    }
-
-    private func write(
-        _ bytes: UnsafeRawBufferPointer, to file: Int32, at offset: Int
-    ) throws(SinkError) {
-        var done = 0
-        while done < bytes.count {
-            let count = pwrite(
-                file, bytes.baseAddress! + done, bytes.count - done, off_t(offset + done))
-            if count < 0 && errno == EINTR { continue }
-            guard count > 0 else {
-                throw folder.failure("writing failed", Errno(count < 0 ? errno : ENOSPC))
-            }
-            done += count
         }
     }
 }

@@ -18,6 +18,15 @@ public protocol FileEncoder: AnyObject {
 
     /// Ends a commit: all that was added is appended. By default nothing more is appended.
     func endCommit(append: Append) throws(SinkError)
+
+    /// Seals a file as the format's `sealing` says, if that is not `.nothing`. Called between two
+    /// commits, also for files that other runs wrote.
+    ///
+    /// The longer it takes, the longer no job is marked.
+    ///
+    /// - Parameter append: Appends to the file, if it gets a footer, or else to the bytes that take
+    ///   the place of the file's.
+    func seal(_ file: borrowing FileToSeal, append: Append) throws(SinkError)
 }
 
 extension FileEncoder {
@@ -28,6 +37,8 @@ extension FileEncoder {
     }
 
     public func endCommit(append: Append) throws(SinkError) {}
+
+    public func seal(_ file: borrowing FileToSeal, append: Append) throws(SinkError) {}
 }
 
 /// The encoder of formats whose files hold the rendered records as they are.

@@ -16,6 +16,10 @@ public protocol OutputFormat: Sendable {
     /// The place of bodies.
     var bodies: BodyPlacement { get }
 
+    /// The change of a file's bytes when the file is sealed; by default nothing. If there is one,
+    /// the encoder makes it.
+    var sealing: Sealing { get }
+
     /// Makes a renderer of records: one for each loop, and one for the thread that writes.
     func makeRenderer(_ options: RenderingOptions) -> any RecordRenderer
 
@@ -27,6 +31,8 @@ public protocol OutputFormat: Sendable {
 }
 
 extension OutputFormat {
+    public var sealing: Sealing { .nothing }
+
     public func makeEncoder(_ options: RenderingOptions) -> any FileEncoder { PlainEncoder() }
 }
 

@@ -84,7 +84,7 @@ public final class OpenFile {
     /// The length of the file in bytes when it was opened.
     public let bytes: Int
 
-    fileprivate init(owning descriptor: Int32) throws(Damage) {
+    init(owning descriptor: Int32) throws(Damage) {
         self.descriptor = descriptor
         var status = stat()
         guard fstat(descriptor, &status) == 0 else {

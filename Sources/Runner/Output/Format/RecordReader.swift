@@ -30,6 +30,8 @@ public struct FileToRead {
     public let bytes: any ByteSource
     /// Whether `bytes` begins with the file.
     public let isFromBeginning: Bool
+    /// Whether the file is sealed: `bytes` reaches to what seals it.
+    public let isSealed: Bool
     /// The number of records that stand before `bytes`.
     public let recordsBefore: Int
     /// Whether bodies are kept: a completed job's record must have a body then, if the format has
