@@ -138,6 +138,7 @@ extension Transfer {
     /// - Returns: Whether such a buffer is possible.
     func makeRoomForHead() -> Bool {
         guard shard.loop.settings.makeRoomForHeads(beyond: handle.bufferBytes) else { return false }
+        endHandshake()
         // By HTTP/2 libcurl keeps a handle's buffer while others use its connection: a new handle
         // has none.
         renewHandle(cookies: job?.hasCookies == true ? handle.cookies() : [])

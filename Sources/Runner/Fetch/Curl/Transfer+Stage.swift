@@ -82,15 +82,10 @@ extension Transfer {
         }
     }
 
-    /// Goes on to another stage. The handshake of the stage before ends.
-    func enter(_ stage: Stage) {
-        endHandshake()
-        job?.stage = stage
-    }
-
     /// Notes that the handshake of the request has ended, or was not needed, or failed.
     func endHandshake() {
-        guard case .given(let handshake?) = job?.stage else { return }
+        // Only by HTTPS there is one.
+        guard isHTTPS, case .given(let handshake?) = job?.stage else { return }
         shard.loop.sessions.handshakeEnded(handshake.number, with: handshake.key)
         job?.stage = .given(nil)
     }

@@ -8,7 +8,7 @@ extension Transfer: NameClient, TLSSessions.Client {
         if let answer = shard.loop.resolver.answer(for: endpoint.name) {
             return take(answer, for: endpoint)
         }
-        enter(.lookingUp)
+        job?.stage = .lookingUp
         shard.loop.resolver.ask(endpoint.name, for: self)
     }
 
@@ -43,12 +43,15 @@ extension Transfer: NameClient, TLSSessions.Client {
     /// Gives the request to libcurl to make a connection; by HTTPS, once there is room for another
     /// handshake with the host.
     func connect(to endpoint: RequestURL.Endpoint) {
-        guard isHTTPS else { return give() }
+        guard isHTTPS else { return give(nil) }
         let key = endpoint.key
         guard
             let number = shard.loop.sessions.beginHandshake(
                 with: key, for: self, at: shard.loop.now)
-        else { return enter(.heldBack(key: key)) }
+        else {
+            job?.stage = .heldBack(key: key)
+            return
+        }
         give(Handshake(number: number, key: key))
     }
 

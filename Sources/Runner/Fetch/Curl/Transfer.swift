@@ -127,17 +127,9 @@ final class Transfer {
 
     /// Begins an attempt: gives the request to libcurl, with an address if libcurl will need one.
     func start(expectingConnect: Bool) {
-        enter(.starting)
+        job?.stage = .starting
         incoming.pointee.reset(keepingIn: capture, headBegins: mayHoldHeadBack ? noteOpenHead : nil)
         attempt = Attempt(connectSinceMicros: shard.loop.now.monotonicMicros)
-        setOptions(expectingConnect: expectingConnect)
-        guard expectingConnect, let endpoint = url.endpoint() else { return give() }
-        if endpoint.isAddress { return connect(to: endpoint) }
-        lookUp(endpoint)
-    }
-
-    /// Sets the options that differ from request to request.
-    private func setOptions(expectingConnect: Bool) {
         let settings = shard.loop.settings
         handle.setScope(url.scope)
         handle.setFresh(request.isSecondTry)
@@ -145,14 +137,17 @@ final class Transfer {
         handle.setSendBuffer(bytes: settings.sendBufferBytes(forURLOf: url.bytesMax))
         handle.limitConnecting(
             toMillis: expectingConnect ? settings.connectMillis : settings.sentMillis)
+        guard expectingConnect, let endpoint = url.endpoint() else { return give(nil) }
+        if endpoint.isAddress { return connect(to: endpoint) }
+        lookUp(endpoint)
     }
 
     /// Gives the request to libcurl, which ends it by `finished`.
     ///
     /// - Parameter handshake: The handshake that the request may make; `nil` when none is expected,
     ///   or none is counted.
-    func give(_ handshake: Handshake? = nil) {
-        enter(.given(handshake))
+    func give(_ handshake: Handshake?) {
+        job?.stage = .given(handshake)
         request.starts += 1
         if !shard.add(self) { end(with: failed(.reason(.other))) }
     }
@@ -167,10 +162,13 @@ final class Transfer {
 
     /// Ends the job with the response as it is.
     func end() {
-        if case .lookingUp = job?.stage, let name = url.endpoint()?.name {
-            shard.loop.resolver.forget(self, askingFor: name)
+        switch job?.stage {
+        case .lookingUp:
+            if let name = url.endpoint()?.name { shard.loop.resolver.forget(self, askingFor: name) }
+        case .given(_?): endHandshake()
+        case .starting, .heldBack, .given(nil), .ended, nil: break
         }
-        enter(.ended)
+        job?.stage = .ended
         incoming.pointee.end()
         // Jobs share no cookies.
         if incoming.pointee.setsCookies || job?.hasCookies == true { handle.dropCookies() }
