@@ -127,13 +127,22 @@ private protocol DecodingStream: AnyObject {
 private final class ZlibStream: DecodingStream {
     // Not moved: zlib keeps a pointer back to it.
     private let stream = UnsafeMutablePointer<z_stream>.allocate(capacity: 1)
-    private(set) var hasEnded = false
+    private var member = Member.open
     private var isRaw = false
     private var isAtStart = true
-    /// Whether a member has ended and the first byte of another one has come.
-    private var mayBegin = false
-    /// Whether a member has ended and something else than a member has come.
-    private var isOver = false
+
+    private enum Member {
+        /// A member is being decoded.
+        case open
+        /// A member has ended, and nothing has come after it.
+        case ended
+        /// A member has ended, and the first byte of another one has come.
+        case begun
+        /// A member has ended, and something else than a member has come.
+        case last
+    }
+
+    var hasEnded: Bool { member != .open }
 
     init() {
         stream.initialize(to: z_stream())
@@ -164,7 +173,7 @@ private final class ZlibStream: DecodingStream {
         switch result {
         case Z_OK, Z_BUF_ERROR: break
         case Z_STREAM_END:
-            hasEnded = true
+            member = .ended
             if count == 0 && !input.isEmpty { return try decode(&input, into: output) }
         case Z_DATA_ERROR where isAtStart && count == 0:
             // No header: what many servers send as `deflate`.
@@ -187,18 +196,18 @@ private final class ZlibStream: DecodingStream {
         with input: inout UnsafeRawBufferPointer
     ) throws(ContentDecoder.Broken) -> Bool {
         let magic: [UInt8] = [0x1F, 0x8B]
-        let expected = magic[(mayBegin ? 1 : 0)...]
-        guard !isRaw, !isOver, !input.isEmpty else { return false }
+        let expected = magic[(member == .begun ? 1 : 0)...]
+        guard !isRaw, member != .last, !input.isEmpty else { return false }
         guard input.prefix(2).starts(with: expected.prefix(input.count)) else {
-            isOver = true
+            member = .last
             return false
         }
         if input.count < expected.count {
-            mayBegin = true
+            member = .begun
             return false
         }
         inflateReset(stream)
-        if mayBegin {
+        if member == .begun {
             // The first byte came before, and was not kept.
             var first = magic[0]
             stream.pointee.avail_out = 0
@@ -211,7 +220,7 @@ private final class ZlibStream: DecodingStream {
                 throw ContentDecoder.Broken()
             }
         }
-        (hasEnded, mayBegin) = (false, false)
+        member = .open
         return true
     }
 }

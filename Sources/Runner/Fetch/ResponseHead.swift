@@ -26,15 +26,27 @@ struct ResponseHead {
     /// The most bytes of all lines together, those of 1xx responses and trailers included.
     let bytesMax: Int
     private(set) var bytes = 0
-    /// Whether the empty line of the final head has come.
-    private(set) var isWhole = false
     /// The status of the last status line; 0 before the first one.
     private(set) var status = 0
-    private var expectsStatus = true
-    /// Whether a head has begun with its status line and has not ended.
-    var isOpen: Bool { !expectsStatus && !isWhole }
-    private var isAfterStatus = false
+    private var place = Place.beforeStatus
     private var isAmidLine = false
+
+    /// The last thing that has come.
+    private enum Place {
+        /// Nothing, or the end of an interim head: a status line is to come.
+        case beforeStatus
+        /// A status line.
+        case afterStatus
+        /// A field.
+        case amidFields
+        /// The empty line of the final head.
+        case whole
+    }
+
+    /// Whether the empty line of the final head has come.
+    var isWhole: Bool { place == .whole }
+    /// Whether a head has begun with its status line and has not ended.
+    var isOpen: Bool { place == .afterStatus || place == .amidFields }
 
     init(bytesMax: Int) { self.bytesMax = bytesMax }
 
@@ -46,7 +58,9 @@ struct ResponseHead {
         guard let first = piece.first, let last = piece.last else { return }
         bytes += piece.count
         guard bytes <= bytesMax else { throw .tooLarge }
-        if isAfterStatus, !isAmidLine, first == UInt8(ascii: " ") || first == UInt8(ascii: "\t") {
+        if place == .afterStatus, !isAmidLine,
+            first == UInt8(ascii: " ") || first == UInt8(ascii: "\t")
+        {
             throw .foldedFirst
         }
         isAmidLine = last != UInt8(ascii: "\n")
@@ -54,20 +68,21 @@ struct ResponseHead {
 
     /// Takes a whole line, which `check` has passed.
     mutating func take(_ line: UnsafeRawBufferPointer) throws(Refusal) -> Line {
-        if isWhole { return .trailer }
-        if expectsStatus {
+        switch place {
+        case .whole: return .trailer
+        case .beforeStatus:
             status = try Self.status(in: line)
-            (expectsStatus, isAfterStatus) = (false, true)
+            place = .afterStatus
             return .status
+        case .afterStatus, .amidFields: place = .amidFields
         }
-        isAfterStatus = false
         guard line.first == UInt8(ascii: "\r") || line.first == UInt8(ascii: "\n") else {
             return .field
         }
         // > A client MUST be able to parse one or more 1xx responses received prior to a final
         // > response. (RFC 9110, 15.2) libcurl takes a 101 nobody asked for as final.
-        expectsStatus = (100..<200).contains(status) && status != 101
-        isWhole = !expectsStatus
+        let isInterim = (100..<200).contains(status) && status != 101
+        place = isInterim ? .beforeStatus : .whole
         return .end
     }
 
