@@ -42,7 +42,7 @@ final class TLSSessions {
         /// The numbers of the handshakes under way.
         var underWay: Set<Int> = []
         /// The most handshakes that may be under way.
-        var limit: Int
+        var underWayMax: Int
         /// Clients that wait for a handshake to end.
         var waiting: [any Client] = []
         /// When more handshakes may be made if none ends before, in µs on the monotonic clock.
@@ -56,7 +56,7 @@ final class TLSSessions {
     private static let headStartMicros = 300_000
     /// The most handshakes with a host that may be under way, as long as they end. The C floor
     /// takes 85 MB with 500 at once, 67 MB with 32, in the same CPU time.
-    private static let limit = 32
+    private static let underWayMax = 32
     /// The time in µs after which more handshakes are made though none has ended: a host may be far
     /// away.
     private static let patienceMicros = 100_000
@@ -132,7 +132,7 @@ final class TLSSessions {
             let handshake = SSL_CTX_get_ex_data(context, handshakeIndex)
         else { return }
         // By TLS 1.3 a session comes after the handshake, and others wait for the host's first.
-        let isFirst = place.sessions.handshakes[key]?.limit == 1
+        let isFirst = place.sessions.handshakes[key]?.underWayMax == 1
         if isFirst, place.key != key || place.session == nil { return }
         // Once: later messages end one, too.
         SSL_CTX_set_ex_data(context, handshakeIndex, nil)
@@ -161,17 +161,17 @@ final class TLSSessions {
             let isKnown = place.key == key && place.session != nil
             lastHandshake += 1
             handshakes[key] = Handshakes(
-                underWay: [lastHandshake], limit: isKnown ? Self.limit : 1)
+                underWay: [lastHandshake], underWayMax: isKnown ? Self.underWayMax : 1)
             return lastHandshake
         }
         defer { handshakes[key] = host }
-        if host.underWay.count < host.limit && host.waiting.isEmpty {
+        if host.underWay.count < host.underWayMax && host.waiting.isEmpty {
             lastHandshake += 1
             host.underWay.insert(lastHandshake)
             return lastHandshake
         }
         if host.waiting.isEmpty {
-            let patience = host.limit == 1 ? Self.headStartMicros : Self.patienceMicros
+            let patience = host.underWayMax == 1 ? Self.headStartMicros : Self.patienceMicros
             host.dueMicros = now.monotonicMicros + patience
             crowded.insert(key)
         }
@@ -200,8 +200,8 @@ final class TLSSessions {
         guard !crowded.isEmpty else { return }
         let due = crowded.filter { now.monotonicMicros >= handshakes[$0]?.dueMicros ?? 0 }
         for key in due.subtracting(eased) {
-            let limit = handshakes[key]?.limit ?? 0
-            handshakes[key]?.limit = max(Self.limit, 2 * limit)
+            let before = handshakes[key]?.underWayMax ?? 0
+            handshakes[key]?.underWayMax = max(Self.underWayMax, 2 * before)
         }
         for key in eased.union(due) { letGo(key, at: now) }
         eased.removeAll(keepingCapacity: true)
@@ -210,10 +210,10 @@ final class TLSSessions {
     /// Tells waiting clients that they may connect, as many as the host's limit has room for.
     private func letGo(_ key: Int, at now: Now) {
         guard var host = handshakes.removeValue(forKey: key) else { return }
-        host.limit = max(Self.limit, host.limit)
+        host.underWayMax = max(Self.underWayMax, host.underWayMax)
         host.dueMicros = now.monotonicMicros + Self.patienceMicros
         var next = 0
-        while next < host.waiting.count && host.underWay.count < host.limit {
+        while next < host.waiting.count && host.underWay.count < host.underWayMax {
             lastHandshake += 1
             if host.waiting[next].mayConnect(lastHandshake, with: key) {
                 host.underWay.insert(lastHandshake)

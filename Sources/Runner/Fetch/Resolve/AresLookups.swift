@@ -98,8 +98,6 @@ final class AresLookups: NameSource {
     /// The most lookups under way: more than a run has workers, because lookups that no client
     /// waits for any more are counted, too.
     private static let underWayMax = 20_000
-    /// The most addresses of a name that are tried.
-    private static let addressesMax = 16
     /// The time in µs after which a lookup is late.
     private static let lateMicros = 1_000_000
     /// The most late lookups that are dealt with at a time: sending takes its time.
@@ -240,7 +238,7 @@ final class AresLookups: NameSource {
         var ttl = Int.max
         var next = result?.pointee.nodes
         withUnsafeTemporaryAllocation(of: CChar.self, capacity: 48) { text in
-            while let node = next, texts.count < addressesMax {
+            while let node = next, texts.count < NameAnswer.addressesMax {
                 next = node.pointee.ai_next
                 ttl = min(ttl, Int(node.pointee.ai_ttl))
                 guard ares_address_text(node, text.baseAddress) != 0 else { continue }

@@ -22,8 +22,6 @@ final class HostsFile: Sendable {
     private static let lookMicros = 1_000_000
     /// The most bytes that are read of the file.
     private static let bytesMax = 64 << 20
-    /// The most addresses of a name that are tried.
-    private static let addressesMax = 16
 
     init(path: String) { self.path = path }
 
@@ -81,7 +79,7 @@ final class HostsFile: Sendable {
                     names[name] = address
                     continue
                 }
-                guard counts[name, default: 1] < addressesMax else { continue }
+                guard counts[name, default: 1] < NameAnswer.addressesMax else { continue }
                 counts[name, default: 1] += 1
                 names[name] = known + "," + address
             }

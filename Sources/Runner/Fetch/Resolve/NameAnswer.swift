@@ -8,6 +8,9 @@ enum NameAnswer: Equatable, Sendable {
     /// No name server gave an answer that counts; the text says why.
     case trouble(String)
 
+    /// The most addresses of a name that are tried.
+    static let addressesMax = 16
+
     /// The addresses of a name that stands for this machine, which is never looked up; `nil` for
     /// other names.
     ///

@@ -60,7 +60,7 @@ final class SystemLookups: NameSource {
         }
         var texts: [String] = []
         var next = first
-        while let node = next?.pointee, texts.count < 16 {
+        while let node = next?.pointee, texts.count < NameAnswer.addressesMax {
             next = node.ai_next
             withUnsafeTemporaryAllocation(of: CChar.self, capacity: Int(NI_MAXHOST)) { text in
                 guard
