@@ -88,7 +88,8 @@ let package = Package(
             swiftSettings: strict),
         // What is public is enough to add to the program: without package access.
         .testTarget(
-            name: "ExtensionTests", dependencies: ["JobStore", "Runner", "StoreConformance"],
+            name: "ExtensionTests",
+            dependencies: ["JobStore", "Runner", "StoreConformance", "TestServer", "TestSupport"],
             packageAccess: false, swiftSettings: strict),
         .testTarget(
             name: "RunnerTests",

@@ -1,11 +1,14 @@
+internal import Glibc
 public import JobStore
-internal import Synchronization
 
 /// A whole run: drains a queue with a fixed pool of workers.
 ///
-///     feed ──jobs──▶ workers on event loops ──ended──▶ marker ──▶ queue
+///     let queue = try openQueue(at: "runner.db")
+///     let crawl = try Crawl(queue: queue, options: CrawlOptions())
+///     let ending = try await crawl.run(to: .files(OutputOptions()))
+///     await queue.close()
 ///
-/// Lifetimes are task groups: when `run` returns or throws, nothing of the run lives on.
+/// When `run` returns or throws, nothing of the run lives on.
 public struct Crawl: Sendable {
     /// The reason that a run ended.
     public enum Ending: Sendable {
@@ -20,139 +23,118 @@ public struct Crawl: Sendable {
         case diskReserve(folder: String)
     }
 
+    /// The place where responses go.
+    public enum Destination: Sendable {
+        /// The files that the options ask for, or those that the queue remembers. Where there are
+        /// neither, bodies are dropped.
+        case files(OutputOptions)
+        /// A sink of one's own. The queue must not remember files: they would lack what the run
+        /// completes.
+        case sink(any Sink)
+    }
+
     let queue: any JobQueue
     let options: CrawlOptions
     let stop: StopSwitch
-    let eventLoops: EventLoops
 
+    /// - Parameters:
+    ///   - queue: A queue that is open, and stays open until the run has ended.
+    ///   - stop: Asks the run to stop, from any thread.
     /// - Throws: `LimitError` when this machine does not allow so many workers; nothing was touched
     ///   then.
-    public init(queue: any JobQueue, options: CrawlOptions, stop: StopSwitch) throws {
+    public init(
+        queue: any JobQueue, options: CrawlOptions, stop: StopSwitch = StopSwitch()
+    ) throws {
         precondition(options.workers >= 1, "a run has at least one worker")
         self.queue = queue
         self.options = options
         self.stop = stop
-        eventLoops = try EventLoops(options)
+        try EventLoops.checkLimits(options)
     }
 
-    /// Runs until the queue is drained or `stop` says so. To be called once.
+    /// Attaches to the queue, opens the output, runs until the queue is drained or `stop` says so,
+    /// and detaches.
+    ///
+    /// - Throws: `QueueError` when the store fails, `SinkError` when the output does, `LimitError`
+    ///   when this machine gives no thread; committed work is safe. After a fault of the output, or
+    ///   on a full disk, the queue is left as after any run; after another fault of the store, it
+    ///   is left as after a kill. The next run resumes in both cases.
+    public func run(
+        to destination: Destination = .files(OutputOptions()),
+        observer: (any CrawlObserver)? = nil
+    ) async throws -> Ending {
+        let lease = try await queue.attach(try await description(for: destination))
+        do {
+            let ending = try await run(lease, to: destination, observer)
+            try await lease.detach()
+            return ending
+        } catch {
+            if Self.leavesQueueWell(error) { try? await lease.detach() }
+            throw error
+        }
+    }
+
+    private func run(
+        _ lease: any RunnerLease, to destination: Destination, _ observer: (any CrawlObserver)?
+    ) async throws -> Ending {
+        switch destination {
+        case .files(let output):
+            let files = try await OutputFiles.open(output, for: lease, options)
+            defer { files?.close() }
+            observer?.began(lease.attachment, notes: files?.notes ?? [])
+            return try await supervise(try wire(lease, files), observer)
+        case .sink(let sink):
+            try checkIsOnly(lease.attachment.output)
+            observer?.began(lease.attachment, notes: [])
+            return try await supervise(try wire(lease, sink), observer)
+        }
+    }
+
+    /// Whether the queue can be written to, or only wants room: then nobody need wonder afterwards
+    /// whether a run still holds it.
+    private static func leavesQueueWell(_ error: any Error) -> Bool {
+        switch error {
+        case let error as QueueError: error.code == .full
+        default: true
+        }
+    }
+
+    private func description(
+        for destination: Destination
+    ) async throws -> RunnerDescription {
+        var identity: String?
+        switch destination {
+        case .files(let output):
+            identity = try await OutputFiles.identity(
+                of: output, at: try await queue.sites(), in: queue)
+        case .sink: break
+        }
+        return RunnerDescription(
+            pid: Int(getpid()), workers: options.workers, siteIdentity: identity)
+    }
+
+    private func checkIsOnly(_ output: QueueOutput) throws(SinkError) {
+        guard let settings = output.settings else { return }
+        throw SinkError(
+            .usage,
+            "the queue keeps its responses in \(settings.folder), and a run to another sink would leave them out there"
+        )
+    }
+}
+
+/// Sees a run from outside.
+public protocol CrawlObserver: Sendable {
+    /// The time between two calls of `progressed`; `nil` when it is not to be called.
+    var interval: Duration? { get }
+
+    /// Told once that the run begins.
     ///
     /// - Parameters:
-    ///   - lease: The hold on the queue that this process got when it attached.
-    ///   - sink: The sink that takes responses; `nil` drops their bodies.
-    ///   - observe: Called with the progress of the run about once each `interval`; `nil` when
-    ///     nobody looks.
-    /// - Throws: `QueueError` when the store fails, `SinkError` when the output does; committed
-    ///   work is safe.
-    public func run(
-        _ lease: any RunnerLease, to sink: (any Sink)? = nil,
-        every interval: Duration = .seconds(1),
-        observe: (@Sendable (Progress) async -> Void)?
-    ) async throws -> Ending {
-        defer { eventLoops.stop() }
-        MachineLimits.forgetStartUpCode()
-        let patience = Patience(limit: options.maxStall, stop: stop)
-        let feed = Feed(
-            lease: lease,
-            state: JobFeed(
-                limits: .init(probes: max(1, options.workers / 8)),
-                retrying: lease.attachment.retrying),
-            patience: patience, wakeLoops: { eventLoops.wake() })
-        let disk = DiskWatch(options.diskReserve)
-        if disk.look(), let folder = disk.shortage { return .diskReserve(folder: folder) }
-        let marker = Marker(lease: lease, feed: feed, patience: patience, sink: sink) {
-            if disk.look(ahead: feed.unmarkedBytes) { feed.drain() }
-        }
-        let judge = Judge(
-            retries: options.retries, backoff: options.backoff,
-            longestRetryAfterMicros: min(
-                options.longestRetryAfter, Retry.waitMax
-            ).microseconds)
-        // Heads take memory, too, where nothing is kept.
-        let budget =
-            sink?.storage.budget
-            ?? MemoryBudget.make(
-                maxBytes: CaptureStorage.defaultMemoryBytes, workers: options.workers)
-        let desks = try eventLoops.loops.map { loop in
-            let desk = Desk(
-                feed: feed, marker: marker, judge: judge, collector: sink?.makeCollector(),
-                keepsFailures: sink?.needs.contains(.failures) ?? false,
-                memory: MemoryWatch(budget, .ofProcess))
-            loop.client = desk
-            loop.settings.budget = budget
-            loop.settings.keeping = sink?.keeping {
-                marker.fail($0)
-                feed.drain()  // or what cannot be kept is fetched again and again until the end
-            }
-            try loop.start()
-            return desk
-        }
-        let grace = options.grace
-        let graceEnds = Mutex<Task<Void, any Error>?>(nil)
-        stop.connect(
-            drain: {
-                feed.drain()
-                // Not a child: the run must not wait for it.
-                let task = Task {
-                    try await Task.sleep(for: grace)
-                    eventLoops.cancelTransfers()
-                }
-                graceEnds.withLock { $0 = task }
-            },
-            cancel: {
-                feed.drain()
-                eventLoops.cancelTransfers()
-            })
-        defer {
-            stop.disconnect()
-            graceEnds.withLock { $0?.cancel() }
-        }
+    ///   - attachment: The state of the queue.
+    ///   - notes: The state in which the output was found, as far as it is worth a word; a line
+    ///     each.
+    func began(_ attachment: Attachment, notes: [String])
 
-        return try await withThrowingTaskGroup(of: Ending?.self) { group in
-            group.addTask {
-                await eventLoops.work(desks)
-                marker.close()
-                return nil
-            }
-            group.addTask {
-                try await marker.run()
-                return nil
-            }
-            group.addTask {
-                let isStalled = try await feed.run(
-                    maxStallMicros: options.maxStall.microseconds)
-                let trouble = feed.outages.first.map { Trouble($0, at: Now.read()) }
-                feed.drain()  // lets the workers go home
-                if let folder = disk.shortage { return .diskReserve(folder: folder) }
-                return isStalled ? .stalled(trouble) : stop.isRequested ? .stopped : .finished
-            }
-            if let observe {
-                group.addTask {
-                    var watch = ProgressWatch(
-                        queue: queue, feed: feed, countsAtStart: lease.attachment.counts)
-                    while !Task.isCancelled {
-                        try? await Task.sleep(for: interval)
-                        if !Task.isCancelled { await observe(try await watch.look()) }
-                    }
-                    return nil
-                }
-            }
-            do {
-                var ending = Ending.finished
-                for _ in 0..<3 {  // all but the observer
-                    if let ended = try await group.next() ?? nil { ending = ended }
-                }
-                group.cancelAll()
-                return ending
-            } catch {
-                // The store failed: nothing that ends from now on can be recorded.
-                group.cancelAll()
-                feed.drain()
-                eventLoops.cancelTransfers()
-                marker.close()
-                while await group.nextResult() != nil {}
-                throw error
-            }
-        }
-    }
+    /// Told of the progress, about once each `interval`.
+    func progressed(_ progress: Progress) async
 }

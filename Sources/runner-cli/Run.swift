@@ -80,37 +80,20 @@ struct Run: StatusCommand {
         let crawl = try Crawl(queue: store, options: options, stop: stop)
         let before = try await store.counts()
         let view = ProgressView(queue: queue.path, isQuiet: quiet)
+        let observer = RunObserver(
+            view: view, stop: stop, workers: workers, grace: grace.duration, isQuiet: quiet)
         let begin = ContinuousClock.now
         func report(_ ending: Crawl.Ending?) async throws -> RunReport {
             RunReport(
                 ending: ending, counts: try await store.counts(), before: before,
                 elapsed: .now - begin)
         }
-        var lease: (any RunnerLease)?
         do {
-            let attached = try await store.attach(
-                RunnerDescription(pid: Int(getpid()), workers: workers))
-            lease = attached
-            let sink = try await OutputFiles.open(outputOptions, for: attached, options)
-            view.start(attached.attachment)
-            for note in sink?.notes ?? [] { view.note(note) }
-            if let warning = MachineLimits.portWarning(workers: workers) { view.note(warning) }
-            Signals.onStop { [grace] in
-                let isSecond = stop.isRequested
-                stop.request()  // before a word: nobody may be reading what we say
-                view.stop(within: isSecond ? nil : grace.duration)
-            }
-            let ending = try await crawl.run(
-                attached, to: sink, every: view.interval,
-                observe: quiet ? nil : { @Sendable in view.show($0) })
+            let ending = try await crawl.run(to: .files(outputOptions), observer: observer)
             view.end()
-            try await attached.detach()
             return try print(await report(ending))
         } catch {
             view.end()
-            // The queue is well, or only wants room: nobody need wonder whether a run still holds
-            // it.
-            if error is SinkError || error.isFullDisk { try? await lease?.detach() }
             // The disk may be that of standard output, too: the error that follows says enough.
             if error.isFullDisk { _ = try? print(await report(nil)) }
             throw error
@@ -140,6 +123,30 @@ struct Run: StatusCommand {
             in: [queue.folder] + (folder.map { [$0] } ?? []))
         return options
     }
+}
+
+/// Shows a run, and lets signals stop it once it has begun.
+private struct RunObserver: CrawlObserver {
+    let view: ProgressView
+    let stop: StopSwitch
+    let workers: Int
+    let grace: Duration
+    let isQuiet: Bool
+
+    var interval: Duration? { isQuiet ? nil : view.interval }
+
+    func began(_ attachment: Attachment, notes: [String]) {
+        view.start(attachment)
+        for note in notes { view.note(note) }
+        if let warning = MachineLimits.portWarning(workers: workers) { view.note(warning) }
+        Signals.onStop {
+            let isSecond = stop.isRequested
+            stop.request()  // before a word: nobody may be reading what we say
+            view.stop(within: isSecond ? nil : grace)
+        }
+    }
+
+    func progressed(_ progress: Progress) { view.show(progress) }
 }
 
 extension Error {

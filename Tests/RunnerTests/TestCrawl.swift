@@ -27,10 +27,7 @@ struct TestCrawl {
                 JobRange(first: first + index * count, count: count),
                 request: RequestTemplate(parsing: url))
         }
-        let crawl = try Crawl(queue: queue, options: options, stop: StopSwitch())
-        let lease = try await queue.attach(RunnerDescription(pid: 1, workers: options.workers))
-        _ = try await crawl.run(lease) { _ in }
-        try await lease.detach()
+        _ = try await Crawl(queue: queue, options: options).run()
         let counts = try await queue.counts()
         let faults = try await queue.verify()
         #expect(faults == [])

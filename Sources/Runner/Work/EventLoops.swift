@@ -1,30 +1,49 @@
 internal import Glibc
 
-/// The event loops of a run, with its workers spread over them.
+/// The event loops of a run, each with its desk, and the workers spread over them.
 struct EventLoops: Sendable {
     let loops: [EventLoop]
+    private let desks: [Desk]
     private let shardsPerLoop: Int
     private let workers: Int
 
-    /// - Throws: `LimitError` when this machine does not allow so many workers.
-    init(_ options: CrawlOptions) throws {
-        let count = min(max(1, options.loops ?? MachineLimits.cores), options.workers)
-        let workersPerLoop = (options.workers - 1) / count + 1
-        shardsPerLoop = Self.shards(forWorkers: workersPerLoop)
-        try MachineLimits.allow(workers: options.workers) { workers in
-            count * Self.shards(forWorkers: (workers - 1) / count + 1)
-        }
+    /// - Parameters:
+    ///   - keeping: The settings for keeping responses; `nil` when responses are dropped.
+    ///   - budget: The budget in which heads are counted.
+    ///   - makeDesk: Makes the desk of a loop.
+    /// - Throws: `LimitError` when this machine gives no loop.
+    init(
+        _ options: CrawlOptions, _ keeping: TransferSettings.Keeping?, _ budget: MemoryBudget,
+        makeDesk: () -> Desk
+    ) throws {
+        let count = Self.count(options)
+        shardsPerLoop = Self.shards(forWorkers: (options.workers - 1) / count + 1)
         let authorities =
             options.fetch.isInsecure ? nil : AuthorityStore(file: options.fetch.caFile)
         var loops: [EventLoop] = []
+        var desks: [Desk] = []
         for _ in 0..<count {
-            loops.append(
-                try EventLoop(
-                    shards: shardsPerLoop, options.fetch,
-                    authorities: authorities))
+            let desk = makeDesk()
+            let settings = TransferSettings(
+                options.fetch, authorities: authorities, keeping: keeping, budget: budget)
+            loops.append(try EventLoop(shards: shardsPerLoop, settings, client: desk))
+            desks.append(desk)
         }
         workers = options.workers
         self.loops = loops
+        self.desks = desks
+    }
+
+    /// - Throws: `LimitError` when this machine does not allow so many workers.
+    static func checkLimits(_ options: CrawlOptions) throws {
+        let count = count(options)
+        try MachineLimits.allow(workers: options.workers) { workers in
+            count * shards(forWorkers: (workers - 1) / count + 1)
+        }
+    }
+
+    private static func count(_ options: CrawlOptions) -> Int {
+        min(max(1, options.loops ?? MachineLimits.cores), options.workers)
     }
 
     /// The number of shards for a loop's workers: one for about 32 connections, since libcurl looks
@@ -32,12 +51,14 @@ struct EventLoops: Sendable {
     /// since one takes 44 KB.
     private static func shards(forWorkers workers: Int) -> Int { min(64, (workers - 1) / 32 + 1) }
 
+    /// - Throws: `LimitError` when the system gives no thread.
+    func start() throws { for loop in loops { try loop.start() } }
     func wake() { for loop in loops { loop.wake() } }
     func cancelTransfers() { for loop in loops { loop.cancelTransfers() } }
     func stop() { for loop in loops { loop.stop() } }
 
     /// Runs all workers, each on one loop for life, until their work is over.
-    func work(_ desks: [Desk]) async {
+    func work() async {
         await withDiscardingTaskGroup { group in
             for number in 0..<workers {
                 let place = number % loops.count

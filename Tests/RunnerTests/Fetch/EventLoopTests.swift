@@ -117,8 +117,7 @@ import Testing
     }
 
     private func startedLoop(_ client: Client? = nil) throws -> EventLoop {
-        let loop = try EventLoop(shards: 2)
-        loop.client = client
+        let loop = try EventLoop(shards: 2, client: client)
         try loop.start()
         return loop
     }

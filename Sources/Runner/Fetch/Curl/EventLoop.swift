@@ -49,7 +49,7 @@ final class EventLoop: TaskExecutor, @unchecked Sendable {
     /// Transfers by HTTPS with a head that began to come in this turn, if libcurl is one that may
     /// hold back a part of it.
     var openHeads: [Transfer] = []
-    weak var client: (any EventLoopClient)?
+    let client: (any EventLoopClient)?
     /// The time, read once a turn.
     var now = Now.read()
 
@@ -69,11 +69,12 @@ final class EventLoop: TaskExecutor, @unchecked Sendable {
 
     /// - Throws: When the kernel gives no epoll or eventfd.
     init(
-        shards count: Int, _ options: FetchOptions = FetchOptions(),
-        authorities: AuthorityStore? = nil
+        shards count: Int, _ settings: TransferSettings = TransferSettings(FetchOptions()),
+        client: (any EventLoopClient)? = nil
     ) throws(LimitError) {
         Self.initializeCurl
-        settings = TransferSettings(options, authorities: authorities)
+        self.settings = settings
+        self.client = client
         epoll = epoll_create1(Int32(EPOLL_CLOEXEC))
         bell = eventfd(0, Int32(EFD_NONBLOCK | EFD_CLOEXEC))
         guard epoll >= 0, bell >= 0,
@@ -87,7 +88,7 @@ final class EventLoop: TaskExecutor, @unchecked Sendable {
         for _ in 0..<count {
             shards.append(Shard(loop: self))
         }
-        resolver = NameResolver(source(options)) { [unowned self] in now }
+        resolver = NameResolver(source(settings.options)) { [unowned self] in now }
     }
 
     private func source(_ options: FetchOptions) -> any NameSource {
@@ -112,7 +113,6 @@ final class EventLoop: TaskExecutor, @unchecked Sendable {
     ///
     /// - Throws: When the system gives no thread.
     func start() throws(LimitError) {
-        settings.seal()
         try thread.withLock { thread throws(LimitError) in
             do throws(SystemThread.Refusal) {
                 thread = try SystemThread { [self] in run() }

@@ -13,12 +13,11 @@ final class TransferSettings {
     let timeoutMicros: Int
     /// The buffer for the URL of a request that is about to start.
     private(set) var urlText = UnsafeMutableBufferPointer<CChar>.allocate(capacity: 256)
-    /// The settings for keeping responses; `nil` when responses are dropped. Set before the first
-    /// transfer is made.
-    var keeping: Keeping?
-    /// The budget in which heads are counted. Set before the first transfer is made.
-    var budget = MemoryBudget(limit: .max)
-    private let options: FetchOptions
+    /// The settings for keeping responses; `nil` when responses are dropped.
+    let keeping: Keeping?
+    /// The budget in which heads are counted.
+    let budget: MemoryBudget
+    let options: FetchOptions
     /// The certificates to trust, shared by all loops; `nil` when certificates are not verified, or
     /// not by OpenSSL.
     private let authorities: AuthorityStore?
@@ -43,9 +42,17 @@ final class TransferSettings {
         var isEncodingKept: Bool { needs.contains(.encoding) }
     }
 
-    init(_ options: FetchOptions, authorities: AuthorityStore? = nil) {
+    /// - Parameters:
+    ///   - keeping: The settings for keeping responses; `nil` when responses are dropped.
+    ///   - budget: The budget in which heads are counted.
+    init(
+        _ options: FetchOptions, authorities: AuthorityStore? = nil, keeping: Keeping? = nil,
+        budget: MemoryBudget = MemoryBudget(limit: .max)
+    ) {
         self.options = options
         self.authorities = authorities
+        self.keeping = keeping
+        self.budget = budget
         headBytesMax = options.maxHeadBytes
         bodyBytesMax = options.maxBodyBytes
         redirectsMax = options.maxRedirects
@@ -56,10 +63,6 @@ final class TransferSettings {
         // twice, which costs 15,000 instructions of the 63,000 a whole request takes without them.
         headers = curl_slist_append(nil, "User-Agent: \(options.userAgent)")
         headerBytes = options.userAgent.utf8.count
-    }
-
-    /// Completes the headers that all transfers share. Called before the first transfer is made.
-    func seal() {
         let encodings = Self.encodings(isKept: keeping?.isEncodingKept ?? false)
         headers = curl_slist_append(headers, "Accept-Encoding: \(encodings)")
     }

@@ -32,7 +32,26 @@ public struct OutputFiles: Sink {
         try await writer.write(deposits)
     }
 
+    /// Lets other runs write to the folder. Nothing may be written any more.
+    func close() { writer.folder.unlock() }
+
     public func committed() async throws(SinkError) { try await writer.committed() }
+
+    /// Returns the identity in the folder that a run would write to; `nil` when there is none, or
+    /// no such folder.
+    ///
+    /// - Parameter sites: The sites of the queue.
+    static func identity(
+        of options: OutputOptions, at sites: [Site], in queue: any JobQueue
+    ) async throws(QueueError) -> String? {
+        var path = options.folder
+        if path == nil, sites.count == 1 {
+            let settings = try await queue.output(of: sites[0]).settings
+            path = settings?.place(from: options.queueFolder)
+        }
+        guard let path, let folder = try? OutputFolder(path: path, makes: false) else { return nil }
+        return (try? folder.identity()) ?? nil
+    }
 
     /// Opens the output that a run is to have: the one asked for, or else the one that the queue
     /// remembers.

@@ -88,6 +88,9 @@ final class OutputFolder: Sendable {
         }
     }
 
+    /// Lets other runs in again, though somebody may still refer to this object.
+    func unlock() { _ = flock(descriptor, LOCK_UN) }
+
     /// Writes the identity of a queue into the folder, which must be locked.
     func claim(as identity: String) throws(SinkError) {
         // The identity is written to a file beside, which is then renamed: no moment shows half of

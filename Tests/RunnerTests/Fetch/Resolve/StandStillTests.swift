@@ -75,13 +75,14 @@ import Testing
         let stop = StopSwitch()
         let crawl = try Crawl(queue: queue, options: options, stop: stop)
         let lease = try await queue.attach(RunnerDescription(pid: 1, workers: workers))
-        let watchdog = Watchdog(crawl.eventLoops.loops)
+        let parts = try crawl.wire(lease, nil)
+        let watchdog = Watchdog(parts.loops.loops)
         let end = Task {
             try? await Task.sleep(for: .seconds(seconds))
             stop.request()
             stop.request()
         }
-        _ = try await crawl.run(lease, observe: nil)
+        _ = try await crawl.supervise(parts, nil)
         watchdog.end()
         end.cancel()
         try await lease.detach()

@@ -63,10 +63,10 @@ import Testing
             let bench = try await SealingBench(sealing)
             try await bench.write(rotateBytes: 1 << 20)
             let ledger = MovingLedger(
-                bench.queue,
+                bench.queue.queue,
                 atOutput: [question: { try await bench.write(rotateBytes: 1, until: kill) }])
             let report = try await OutputAudit(
-                ledger: ledger, folder: nil, formats: bench.formats
+                ledger: ledger, formats: bench.formats
             ).run()
             #expect(report.isSound, "\(report.faults)")
             #expect(report.notes == [])
@@ -85,7 +85,7 @@ import Testing
     @Test func anAddedFormat_isKnownByItsName() async throws {
         let bench = try await SealingBench(.footer)
         try await bench.write(rotateBytes: 1)
-        let report = try await OutputAudit(ledger: bench.queue, folder: nil).run()
+        let report = try await OutputAudit(ledger: bench.queue.queue).run()
         #expect(report.faults.first?.description.contains("the format 'footed', which") == true)
         let error = await #expect(throws: SinkError.self) {
             try await bench.open(rotateBytes: 1, as: nil, formats: .standard)

@@ -1,0 +1,168 @@
+internal import JobStore
+internal import Synchronization
+
+/// The parts of a run, which work beside each other:
+///
+///     feed ──jobs──▶ workers on event loops ──ended──▶ marker ──▶ queue
+///
+/// Lifetimes are task groups.
+extension Crawl {
+    /// The parts of a run.
+    struct Parts: Sendable {
+        let attachment: Attachment
+        let feed: Feed
+        let marker: Marker
+        let loops: EventLoops
+        let disk: DiskWatch
+        fileprivate let bells: LoopBells
+    }
+
+    /// Makes the parts of a run and connects them.
+    func wire(_ lease: any RunnerLease, _ sink: (any Sink)?) throws -> Parts {
+        let patience = Patience(limit: options.maxStall, stop: stop)
+        let bells = LoopBells()
+        let feed = Feed(
+            lease: lease,
+            state: JobFeed(
+                limits: .init(probes: max(1, options.workers / 8)),
+                retrying: lease.attachment.retrying),
+            patience: patience, wakeLoops: { bells.ring() })
+        let disk = DiskWatch(options.diskReserve)
+        let marker = Marker(lease: lease, feed: feed, patience: patience, sink: sink) {
+            if disk.look(ahead: feed.unmarkedBytes) { feed.drain() }
+        }
+        let judge = Judge(
+            retries: options.retries, backoff: options.backoff,
+            longestRetryAfterMicros: min(options.longestRetryAfter, Retry.waitMax).microseconds)
+        // Heads take memory, too, where nothing is kept.
+        let budget =
+            sink?.storage.budget
+            ?? MemoryBudget.make(
+                maxBytes: CaptureStorage.defaultMemoryBytes, workers: options.workers)
+        let keeping = sink?.keeping {
+            marker.fail($0)
+            feed.drain()  // or what cannot be kept is fetched again and again until the end
+        }
+        let loops = try EventLoops(options, keeping, budget) {
+            Desk(
+                feed: feed, marker: marker, judge: judge, collector: sink?.makeCollector(),
+                keepsFailures: sink?.needs.contains(.failures) ?? false,
+                memory: MemoryWatch(budget, .ofProcess))
+        }
+        bells.connect(loops)
+        return Parts(
+            attachment: lease.attachment, feed: feed, marker: marker, loops: loops, disk: disk,
+            bells: bells)
+    }
+
+    /// Runs the parts until the work is over, or one of them fails.
+    func supervise(_ parts: Parts, _ observer: (any CrawlObserver)?) async throws -> Ending {
+        defer { parts.bells.disconnect() }
+        if parts.disk.look(), let folder = parts.disk.shortage {
+            return .diskReserve(folder: folder)
+        }
+        defer { parts.loops.stop() }
+        try parts.loops.start()
+        let grace = GracePeriod(options.grace) { parts.loops.cancelTransfers() }
+        stop.connect(
+            drain: {
+                parts.feed.drain()
+                grace.begin()
+            },
+            cancel: {
+                parts.feed.drain()
+                parts.loops.cancelTransfers()
+            })
+        defer {
+            stop.disconnect()
+            grace.end()
+        }
+        return try await withThrowingTaskGroup(of: Ending?.self) { group in
+            group.addTask {
+                await parts.loops.work()
+                parts.marker.close()
+                return nil
+            }
+            group.addTask {
+                try await parts.marker.run()
+                return nil
+            }
+            group.addTask { try await feed(parts) }
+            if let observer, let interval = observer.interval {
+                group.addTask {
+                    try await watch(parts, observer, every: interval)
+                    return nil
+                }
+            }
+            do {
+                var ending = Ending.finished
+                for _ in 0..<3 {  // all but the observer
+                    if let ended = try await group.next() ?? nil { ending = ended }
+                }
+                group.cancelAll()
+                return ending
+            } catch {
+                // The store failed: nothing that ends from now on can be recorded.
+                group.cancelAll()
+                parts.feed.drain()
+                parts.loops.cancelTransfers()
+                parts.marker.close()
+                while await group.nextResult() != nil {}
+                throw error
+            }
+        }
+    }
+
+    private func feed(_ parts: Parts) async throws -> Ending {
+        let isStalled = try await parts.feed.run(maxStallMicros: options.maxStall.microseconds)
+        let trouble = parts.feed.outages.first.map { Trouble($0, at: Now.read()) }
+        parts.feed.drain()  // lets the workers go home
+        if let folder = parts.disk.shortage { return .diskReserve(folder: folder) }
+        return isStalled ? .stalled(trouble) : stop.isRequested ? .stopped : .finished
+    }
+
+    private func watch(
+        _ parts: Parts, _ observer: any CrawlObserver, every interval: Duration
+    ) async throws {
+        var watch = ProgressWatch(
+            queue: queue, feed: parts.feed, countsAtStart: parts.attachment.counts)
+        while !Task.isCancelled {
+            try? await Task.sleep(for: interval)
+            if !Task.isCancelled { await observer.progressed(try await watch.look()) }
+        }
+    }
+}
+
+/// The loops that the feed wakes; none before they are made, and none once the run is over, or the
+/// parts would keep each other for ever.
+private final class LoopBells: Sendable {
+    private let loops = Mutex<EventLoops?>(nil)
+
+    func connect(_ made: EventLoops) { loops.withLock { $0 = made } }
+    func disconnect() { loops.withLock { $0 = nil } }
+    func ring() { loops.withLock(\.self)?.wake() }
+}
+
+/// The time that requests in flight get to end once a drain was asked for.
+private final class GracePeriod: Sendable {
+    private let length: Duration
+    private let isOver: @Sendable () -> Void
+    private let task = Mutex<Task<Void, any Error>?>(nil)
+
+    /// - Parameter isOver: Called when the period has passed.
+    init(_ length: Duration, isOver: @escaping @Sendable () -> Void) {
+        self.length = length
+        self.isOver = isOver
+    }
+
+    func begin() {
+        // Not a child: the run must not wait for it.
+        let task = Task { [length, isOver] in
+            try await Task.sleep(for: length)
+            isOver()
+        }
+        self.task.withLock { $0 = task }
+    }
+
+    func end() { task.withLock { $0?.cancel() } }
+}
