@@ -81,7 +81,8 @@ final class Transfer {
                 isIdempotent: job.chunk.method.isIdempotent,
                 startedMicros: now.monotonicMicros)
             response = Response()
-            if capture == nil { capture = shard.loop.settings.keeping.map { Capture($0.storage) } }
+            let capture = self.capture ?? shard.loop.settings.keeping.map { Capture($0.storage) }
+            self.capture = capture
             capture?.reset()
             capture?.startedMicros = now.wallMicros
             if shard.loop.isCancelled { return end(with: Response(failure: .cancelled)) }
@@ -192,10 +193,7 @@ final class Transfer {
     }
 
     /// Gives away the part of the last response that was kept; `nil` when nothing is kept.
-    func takeCapture() -> Capture? {
-        defer { capture = nil }
-        return capture
-    }
+    func takeCapture() -> Capture? { capture.take() }
 
     /// Takes a capture that nobody needs any more, to be filled with the next response; `nil` when
     /// there is none, so that a new one is made.
