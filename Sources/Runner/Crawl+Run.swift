@@ -33,7 +33,7 @@ extension Crawl {
         }
         let judge = Judge(
             retries: options.retries, backoff: options.backoff,
-            longestRetryAfterMicros: min(options.longestRetryAfter, Retry.waitMax).microseconds)
+            retryAfterMicrosMax: min(options.longestRetryAfter, Retry.waitMax).microseconds)
         // Heads take memory, too, where nothing is kept.
         let budget =
             sink?.storage.budget
@@ -114,7 +114,7 @@ extension Crawl {
     }
 
     private func feed(_ parts: Parts) async throws -> Ending {
-        let isStalled = try await parts.feed.run(maxStallMicros: options.maxStall.microseconds)
+        let isStalled = try await parts.feed.run(stallMicrosMax: options.maxStall.microseconds)
         let trouble = parts.feed.outages.first.map { Trouble($0, at: Now.read()) }
         parts.feed.drain()  // lets the workers go home
         if let folder = parts.disk.shortage { return .diskReserve(folder: folder) }

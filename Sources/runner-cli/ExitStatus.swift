@@ -4,7 +4,7 @@ import JobStore
 import Runner
 
 /// The exit status of the program; the numbers are a contract (docs/CLI.md).
-enum ExitStatus: Int32 {
+enum ExitStatus: Int32, Error {
     case done = 0
     case someFailed = 1
     case usage = 2
@@ -16,6 +16,8 @@ enum ExitStatus: Int32 {
     /// Reports an error in one line, and returns the exit status for it.
     static func of(_ error: any Error) -> ExitStatus {
         switch error {
+        case let status as ExitStatus:
+            return status
         case let error as QueueError:
             Terminal.complain(error.description)
             return switch error.code {

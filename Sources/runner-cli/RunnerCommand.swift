@@ -67,8 +67,11 @@ enum Main {
             }
             try URLList.refuse(in: arguments)
             var command = try RunnerCommand.parseAsRoot(arguments)
-            if var command = command as? any StatusCommand { return try await command.execute() }
-            try command.run()
+            if var command = command as? any AsyncParsableCommand {
+                try await command.run()
+            } else {
+                try command.run()
+            }
             return .done
         } catch {
             return ExitStatus.of(error)
@@ -76,11 +79,12 @@ enum Main {
     }
 }
 
-/// A command that returns an exit status.
+/// A command that ends with an exit status, which its `run` throws: the parser knows commands as
+/// what returns nothing.
 protocol StatusCommand: AsyncParsableCommand {
     mutating func execute() async throws -> ExitStatus
 }
 
 extension StatusCommand {
-    mutating func run() async throws { _ = try await execute() }
+    mutating func run() async throws { throw try await execute() }
 }

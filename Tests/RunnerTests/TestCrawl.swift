@@ -13,7 +13,7 @@ struct TestCrawl {
     init() {
         options.workers = 20
         options.retries = 2
-        options.backoff = Backoff(baseMicros: 1000, longestMicros: 5000)
+        options.backoff = Backoff(baseMicros: 1000, waitMicrosMax: 5000)
         options.fetch.connectTimeout = .seconds(2)
         // What is healthy must not time out on a slow machine.
         options.fetch.maxTime = .seconds(1)

@@ -10,14 +10,14 @@
 /// - SeeAlso: <https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/>
 struct Backoff: Sendable {
     var baseMicros = 1_000_000
-    var longestMicros = 60_000_000
+    var waitMicrosMax = 60_000_000
 
     func waitMicros(afterAttempt attempt: Int, using random: inout some RandomNumberGenerator)
         -> Int
     {
         let doublings = min(max(attempt, 1) - 1, 62)
-        let isLongest = baseMicros > longestMicros >> doublings
-        let ceiling = isLongest ? longestMicros : baseMicros << doublings
+        let isLongest = baseMicros > waitMicrosMax >> doublings
+        let ceiling = isLongest ? waitMicrosMax : baseMicros << doublings
         return Int.random(in: 0...ceiling, using: &random)
     }
 }

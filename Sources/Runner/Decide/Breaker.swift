@@ -19,8 +19,8 @@ struct Breaker {
     /// Failures of a host in a row before it is out of reach.
     static let threshold = 20
     static let probes = 4
-    static let shortestPauseMicros = 1_000_000
-    static let longestPauseMicros = 60_000_000
+    static let pauseMicrosMin = 1_000_000
+    static let pauseMicrosMax = 60_000_000
 
     /// The number of failures in a row before a pause; 1 for this machine, where a single failure
     /// tells.
@@ -59,7 +59,7 @@ struct Breaker {
         if case .open(let until, _) = state {
             // A straggler's: what was sent before says nothing of now. But where one of several
             // probes failed and others are answered, the next pause is a short one again.
-            state = .open(untilMicros: until, pauseMicros: Self.shortestPauseMicros / 2)
+            state = .open(untilMicros: until, pauseMicros: Self.pauseMicrosMin / 2)
             return
         }
         state = .closed(failures: 0)
@@ -73,10 +73,10 @@ struct Breaker {
             if failures + count < threshold {
                 state = .closed(failures: failures + count)
             } else {
-                open(pauseMicros: Self.shortestPauseMicros, now)
+                open(pauseMicros: Self.pauseMicrosMin, now)
             }
         case .probing(let pause):
-            open(pauseMicros: min(2 * pause, Self.longestPauseMicros), now)
+            open(pauseMicros: min(2 * pause, Self.pauseMicrosMax), now)
         case .open:
             break  // stragglers of before
         }

@@ -14,7 +14,7 @@ struct Judge: Sendable {
     var retries = 3
     var backoff = Backoff()
     /// The longest `Retry-After` that is honoured, in µs.
-    var longestRetryAfterMicros = Retry.waitMax.microseconds
+    var retryAfterMicrosMax = Retry.waitMax.microseconds
 
     /// - Parameter isTripped: Whether the job's host is out of reach at present (`Breaker`); then
     ///   failing to reach the host costs no attempt.
@@ -81,7 +81,7 @@ struct Judge: Sendable {
         // libcurl 7.88 reports a date in the past as a negative number.
         let askedMicros = min(max(0, response.retryAfterSeconds), 1 << 32) * 1_000_000
         let waitMicros = max(
-            min(askedMicros, longestRetryAfterMicros),
+            min(askedMicros, retryAfterMicrosMax),
             backoff.waitMicros(afterAttempt: attempt, using: &random))
         return .outcome(outcome, wait: .microseconds(waitMicros))
     }

@@ -25,16 +25,16 @@ final class Feed: Sendable {
 
     /// Claims until nothing is left to fetch, or until drained.
     ///
-    /// - Parameter maxStallMicros: The time in µs for which the run may have nothing to do but wait
+    /// - Parameter stallMicrosMax: The time in µs for which the run may have nothing to do but wait
     ///   for hosts out of reach, or for this machine.
     /// - Returns: Whether the run ended because of a stall.
-    func run(maxStallMicros: Int) async throws(QueueError) -> Bool {
+    func run(stallMicrosMax: Int) async throws(QueueError) -> Bool {
         while !Task.isCancelled {
             let now = Now.read()
             let (need, stalledSinceMicros, isProbeDue) = state.withLock {
                 ($0.need(at: now), $0.stalledSinceMicros, $0.isProbeDue(at: now))
             }
-            let giveUpMicros = stalledSinceMicros.map { $0 + maxStallMicros }
+            let giveUpMicros = stalledSinceMicros.map { $0 + stallMicrosMax }
             if let giveUpMicros, now.monotonicMicros >= giveUpMicros { return true }
             switch need {
             case .jobs(let count, let skipped):
@@ -89,7 +89,7 @@ final class Feed: Sendable {
     }
 
     /// Feed state returned to a loop after its report.
-    struct Standing {
+    struct FeedState {
         /// Hosts that are out of reach: attempts that fail to reach them are to be given back.
         var tripped: Set<Host.ID> = []
         /// Whether no request is in flight. Then ended jobs need not wait for others before they
@@ -99,23 +99,23 @@ final class Feed: Sendable {
 
     /// Takes in the report of what ended on a loop in a turn.
     @discardableResult
-    func ended(_ turn: TurnReport, at now: Now) -> Standing {
-        let (standing, ring, mayGoOn) = state.withLock { state in
+    func ended(_ turn: TurnReport, at now: Now) -> FeedState {
+        let (feedState, ring, mayGoOn) = state.withLock { state in
             let before = (state.tripped, state.localError)
             state.ended(turn, at: now)
-            let standing = Standing(tripped: state.tripped, isIdle: state.inFlight == 0)
-            let isChanged = standing.tripped != before.0 || state.localError != before.1
+            let feedState = FeedState(tripped: state.tripped, isIdle: state.inFlight == 0)
+            let isChanged = feedState.tripped != before.0 || state.localError != before.1
             return (
-                standing, standing.isIdle || !turn.givenBack.isEmpty || isChanged,
-                !before.0.isSubset(of: standing.tripped)
+                feedState, feedState.isIdle || !turn.givenBack.isEmpty || isChanged,
+                !before.0.isSubset(of: feedState.tripped)
                     || before.1 != nil && state.localError == nil
                     // Given back for want of memory, which is there now.
-                    || state.isStarved && standing.isIdle && !turn.givenBack.isEmpty
+                    || state.isStarved && feedState.isIdle && !turn.givenBack.isEmpty
             )
         }
         if ring { bell.ring() }
         if mayGoOn { wakeLoops() }
-        return standing
+        return feedState
     }
 
     /// Takes in marks that were committed just now.

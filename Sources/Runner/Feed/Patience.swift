@@ -13,7 +13,7 @@ struct Patience: Sendable {
     let stop: StopSwitch
     /// The pauses: 50 ms at most after the first refusal, then twice as long each time, up to a
     /// second.
-    var pauses = Backoff(baseMicros: 50_000, longestMicros: 1_000_000)
+    var pauses = Backoff(baseMicros: 50_000, waitMicrosMax: 1_000_000)
 
     func whileBusy<Result>(
         _ body: () async throws(QueueError) -> Result

@@ -2,7 +2,7 @@ internal import Synchronization
 
 /// Counts the bytes of bodies, heads and records that a run holds in memory, over all its loops.
 final class MemoryBudget: Sendable {
-    private let limit: Int
+    private let bytesMax: Int
     private let used = Atomic<Int>(0)
     /// The most bytes that the heads of a recent response took.
     private let headBytes = Atomic<Int>(0)
@@ -10,14 +10,14 @@ final class MemoryBudget: Sendable {
     /// Whether the process has next to nothing left of what it is allowed.
     private let isCritical = Atomic<Bool>(false)
 
-    /// - Parameter limit: The size of the budget in bytes.
-    init(limit: Int) { self.limit = limit }
+    /// - Parameter bytesMax: The size of the budget in bytes.
+    init(bytesMax: Int) { self.bytesMax = bytesMax }
 
     /// Takes `bytes` if that many are left.
     func take(_ bytes: Int) -> Bool {
         let (old, _) = used.add(bytes, ordering: .relaxed)
         // Heads cannot wait in a file: where they are large, half is theirs.
-        let limit = headBytes.load(ordering: .relaxed) > 0 ? limit / 2 : limit
+        let limit = headBytes.load(ordering: .relaxed) > 0 ? bytesMax / 2 : bytesMax
         guard old + bytes > limit || isCritical.load(ordering: .relaxed) else { return true }
         used.subtract(bytes, ordering: .relaxed)
         return false
@@ -28,7 +28,7 @@ final class MemoryBudget: Sendable {
 
     /// Whether nothing is left.
     var isExhausted: Bool {
-        used.load(ordering: .relaxed) >= limit || isCritical.load(ordering: .relaxed)
+        used.load(ordering: .relaxed) >= bytesMax || isCritical.load(ordering: .relaxed)
     }
 
     func giveBack(_ bytes: Int) { used.subtract(bytes, ordering: .relaxed) }
@@ -64,7 +64,7 @@ final class MemoryBudget: Sendable {
     var inFlightMax: Int {
         guard !isExhausted else { return 1 }
         let bytes = headBytes.load(ordering: .relaxed)
-        return bytes > 0 ? max(1, limit / 2 / bytes) : .max
+        return bytes > 0 ? max(1, bytesMax / 2 / bytes) : .max
     }
 }
 

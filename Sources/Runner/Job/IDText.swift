@@ -15,9 +15,9 @@ struct IDText: Sendable, Equatable {
     }
 
     /// The bytes that the longest text needs, its closing NUL included.
-    var capacity: Int { bytes.count + places.count * Self.longestID + 1 }
+    var capacity: Int { bytes.count + places.count * Self.digitsMax + 1 }
     /// The number of digits of `UInt64.max`.
-    private static let longestID = 20
+    private static let digitsMax = 20
 
     /// Writes the text of one ID, closed by a NUL.
     ///

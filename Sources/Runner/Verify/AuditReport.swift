@@ -37,16 +37,16 @@ public struct AuditReport: Sendable {
 
     /// The most faults that are told of the queue, and of files that are not its own. Faults of
     /// files and jobs have limits of their own.
-    private static let limit = 20
+    private static let faultsMax = 20
 
     mutating func blame(_ subject: Fault.Subject, _ description: String) {
         faults.append(Fault(subject: subject, description: description))
     }
 
     mutating func blame(_ subject: Fault.Subject, _ descriptions: [String], more: String) {
-        for description in descriptions.prefix(Self.limit) { blame(subject, description) }
-        if descriptions.count > Self.limit {
-            blame(subject, "\(descriptions.count - Self.limit) \(more)")
+        for description in descriptions.prefix(Self.faultsMax) { blame(subject, description) }
+        if descriptions.count > Self.faultsMax {
+            blame(subject, "\(descriptions.count - Self.faultsMax) \(more)")
         }
     }
 

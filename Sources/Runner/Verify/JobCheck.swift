@@ -83,11 +83,11 @@ struct JobCheck {
         }
         let window = SeenJobs.WindowID(batchID: record.batchID, holding: record.id)
         let state = record.isCompleted ? JobState.completed : .failed
-        let standing = try await standing(of: window, in: ids, for: state)
+        let contents = try await contents(of: window, in: ids, for: state)
         if record.isCompleted {
-            completed.learn(window, standing)
+            completed.learn(window, contents)
         } else {
-            failed.learn(window, standing)
+            failed.learn(window, contents)
         }
         return see(record)
     }
@@ -112,10 +112,10 @@ struct JobCheck {
                 while id < span.ids.upperBound {
                     let window = SeenJobs.WindowID(batchID: span.batch.id, holding: id)
                     if !completed.knows(window) {
-                        let standing = try await standing(
+                        let contents = try await contents(
                             of: window, in: span.batch.ids(of: 0..<span.batch.count),
                             for: .completed)
-                        completed.learn(window, standing)
+                        completed.learn(window, contents)
                     }
                     id = window.ids.upperBound
                 }
@@ -127,10 +127,10 @@ struct JobCheck {
     // MARK: - What the queue says
 
     /// Reads the states of the jobs of a window.
-    private func standing(
+    private func contents(
         of window: SeenJobs.WindowID, in idsOfBatch: Range<Int>, for state: JobState
-    ) async throws(QueueError) -> SeenJobs.Standing {
-        var standing = SeenJobs.Standing()
+    ) async throws(QueueError) -> SeenJobs.Contents {
+        var contents = SeenJobs.Contents()
         let ids = window.ids.clamped(to: idsOfBatch)
         var place: LedgerPlace? = LedgerPlace(
             batchID: window.batchID, position: ids.lowerBound - idsOfBatch.lowerBound)
@@ -138,19 +138,19 @@ struct JobCheck {
             let page = try await ledger.page(from: here)
             for span in page.spans {
                 guard span.batch.id == window.batchID, span.ids.lowerBound < ids.upperBound else {
-                    return standing
+                    return contents
                 }
                 let ids = span.ids.clamped(to: ids)
                 if span.state == state {
                     let first = window.ids.lowerBound
-                    standing.members.insert(ids.lowerBound - first..<ids.upperBound - first)
+                    contents.members.insert(ids.lowerBound - first..<ids.upperBound - first)
                 } else if span.state != .completed, span.state != .failed {
-                    standing.isFinal = false
+                    contents.isFinal = false
                 }
             }
             place = page.next
         }
-        return standing
+        return contents
     }
 
     /// - Returns: `nil` when there is no such batch.

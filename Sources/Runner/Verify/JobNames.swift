@@ -3,7 +3,7 @@ internal import JobStore
 /// Jobs to be reported: the first few by ID, the rest by their number.
 struct JobNames {
     /// The most jobs that are named.
-    static let limit = 5
+    static let namesMax = 5
 
     private struct Place: Equatable {
         let batchID: Batch.ID
@@ -17,7 +17,7 @@ struct JobNames {
     mutating func add(_ id: Int, of batchID: Batch.ID, in file: String? = nil) {
         count += 1
         let place = Place(batchID: batchID, file: file)
-        guard names.count < Self.limit, !names.contains(where: { $0 == (place, id) }) else {
+        guard names.count < Self.namesMax, !names.contains(where: { $0 == (place, id) }) else {
             return
         }
         names.append((place, id))

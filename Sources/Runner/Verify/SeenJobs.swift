@@ -43,7 +43,7 @@ struct SeenJobs {
     }
 
     /// The states of the jobs of a window, read after the length of the output was read.
-    struct Standing {
+    struct Contents {
         /// The jobs in the state, by their ID less the window's first ID.
         var members = JobBits()
         /// Whether no job will ever come to the state or leave it.
@@ -108,14 +108,14 @@ struct SeenJobs {
     }
 
     /// Learns a window, or the jobs that came to the state since it was learnt.
-    mutating func learn(_ id: WindowID, _ standing: Standing) {
+    mutating func learn(_ id: WindowID, _ contents: Contents) {
         let known = windows[id]
         // What is known and not among the others was seen, or is awaited already.
-        let new = known.map { $0.others?.intersection(standing.members) } ?? standing.members
+        let new = known.map { $0.others?.intersection(contents.members) } ?? contents.members
         var window = Window(
             due: known?.due, late: known?.late,
-            others: standing.members.count == JobBits.capacity ? nil : standing.members.inverted,
-            isFinal: standing.isFinal, pass: pass)
+            others: contents.members.count == JobBits.capacity ? nil : contents.members.inverted,
+            isFinal: contents.isFinal, pass: pass)
         if pass == 0, known == nil {
             window.due = new
         } else if let new {
@@ -131,7 +131,7 @@ struct SeenJobs {
         var names = JobNames()
         for (id, window) in windows.sorted(by: { $0.key < $1.key }) {
             guard let due = window.due else { continue }
-            let named = due.first(JobNames.limit)
+            let named = due.first(JobNames.namesMax)
             for offset in named { names.add(id.ids.lowerBound + offset, of: id.batchID) }
             names.addUnnamed(due.count - named.count)
         }

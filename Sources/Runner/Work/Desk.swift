@@ -63,7 +63,7 @@ final class Desk: EventLoopClient, @unchecked Sendable {
     init(
         feed: Feed, marker: Marker, judge: Judge, collector: (any Collector)? = nil,
         keepsFailures: Bool = false,
-        memory: MemoryWatch = MemoryWatch(MemoryBudget(limit: .max), MemoryCeiling())
+        memory: MemoryWatch = MemoryWatch(MemoryBudget(bytesMax: .max), MemoryCeiling())
     ) {
         self.feed = feed
         self.marker = marker
@@ -130,11 +130,11 @@ final class Desk: EventLoopClient, @unchecked Sendable {
         let now = Now.read()
         if !books.marks.isEmpty { endPart() }
         collector?.turnEnds()
-        let standing = feed.ended(books.turn, at: now)
-        books.handout.tripped = standing.tripped
+        let feedState = feed.ended(books.turn, at: now)
+        books.handout.tripped = feedState.tripped
         books.turn = TurnReport()
         for index in parts.indices {
-            let isLast = standing.isIdle && index == parts.count - 1
+            let isLast = feedState.isIdle && index == parts.count - 1
             marker.add(parts[index], at: now, isLast: isLast)
         }
         parts.removeAll(keepingCapacity: true)

@@ -74,12 +74,12 @@ import Testing
         (3601, 3_600_000_000), (1 << 32, 3_600_000_000), (Int.max, 3_600_000_000),
     ])
     func verdict_waitsAsAsked_upToTheCap(retryAfterSeconds: Int, waitMicros: Int) {
-        let judge = Judge(backoff: Backoff(baseMicros: 0, longestMicros: 0))
+        let judge = Judge(backoff: Backoff(baseMicros: 0, waitMicrosMax: 0))
         #expect(wait(retryAfterSeconds, judge, seed: 1) == waitMicros)
     }
 
     @Test func verdict_waitsTheLongerOfBackoffAndRetryAfter() {
-        let backoff = Backoff(baseMicros: 4_000_000, longestMicros: 4_000_000)
+        let backoff = Backoff(baseMicros: 4_000_000, waitMicrosMax: 4_000_000)
         var (longer, asked) = (0, 0)
         for seed in 0..<200 as Range<UInt64> {
             var random = SeededGenerator(seed: seed)

@@ -25,13 +25,13 @@ import Testing
     }
 
     @Test func run_ends_whenTheQueueIsEmpty() async throws {
-        #expect(try await feed().run(maxStallMicros: 900_000_000) == false)
+        #expect(try await feed().run(stallMicrosMax: 900_000_000) == false)
         #expect(loops.wakeCount == 0)
     }
 
     @Test func run_wakesLoops_forWhatItClaimed_andEndsOnceItIsMarked() async throws {
         let feed = feed(SampleLease(jobs: 3))
-        async let isStalled = feed.run(maxStallMicros: 900_000_000)
+        async let isStalled = feed.run(stallMicrosMax: 900_000_000)
         await loops.bell.wait(untilMicros: nil)
         let jobs = take(10, of: feed)
         #expect(jobs.map(\.position) == [0, 1, 2] && feed.inFlight == 3)
@@ -42,7 +42,7 @@ import Testing
 
     @Test func run_ends_onceWhatWasInFlightIsMarked_whenDrained() async throws {
         let feed = feed(SampleLease(jobs: 100))
-        async let isStalled = feed.run(maxStallMicros: 900_000_000)
+        async let isStalled = feed.run(stallMicrosMax: 900_000_000)
         await loops.bell.wait(untilMicros: nil)
         let jobs = take(5, of: feed)
         feed.drain()
@@ -55,7 +55,7 @@ import Testing
 
     @Test func run_ends_whenItIsToldOfAStall() async throws {
         let feed = feed(SampleLease(jobs: 100))
-        async let isStalled = feed.run(maxStallMicros: 0)
+        async let isStalled = feed.run(stallMicrosMax: 0)
         await loops.bell.wait(untilMicros: nil)
         feed.ended(
             .givenBack(take(1, of: feed), because: .local(24)), at: Now.read())
@@ -64,7 +64,7 @@ import Testing
 
     @Test func ended_wakesLoops_whenAnAnswerEndsAPause() async throws {
         let feed = feed(SampleLease(jobs: 100))
-        async let isStalled = feed.run(maxStallMicros: 900_000_000)
+        async let isStalled = feed.run(stallMicrosMax: 900_000_000)
         await loops.bell.wait(untilMicros: nil)
         let jobs = take(2, of: feed)
         // Some time ago, so that the pause is over and the next job is a probe.

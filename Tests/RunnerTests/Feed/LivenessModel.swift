@@ -39,7 +39,7 @@ struct LivenessModel {
         var tripped: Set<Host.ID> = []
     }
 
-    static let maxStallMicros = 200_000_000
+    static let stallMicrosMax = 200_000_000
     private static let commitMicros = 100_000
 
     let mix: LivenessMix
@@ -126,7 +126,7 @@ struct LivenessModel {
         isRung = false
         let need = feed.need(at: now)
         try checkStall()
-        let giveUpMicros = feed.stalledSinceMicros.map { $0 + Self.maxStallMicros }
+        let giveUpMicros = feed.stalledSinceMicros.map { $0 + Self.stallMicrosMax }
         if let giveUpMicros, now.monotonicMicros >= giveUpMicros { return .stalled }
         switch need {
         case .jobs(let count, let skipped):

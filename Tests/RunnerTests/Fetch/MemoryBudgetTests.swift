@@ -10,7 +10,7 @@ import Testing
     }
 
     @Test func inFlightMax_followsTheLargestHead_andForgetsIt() {
-        let budget = MemoryBudget(limit: 1000)
+        let budget = MemoryBudget(bytesMax: 1000)
         #expect(budget.inFlightMax == .max)
         budget.noteHead(bytes: 100, isWhole: true)
         #expect(budget.inFlightMax == 5)
@@ -22,13 +22,13 @@ import Testing
     }
 
     @Test func take_leavesHalfToHeads_whereTheyAreLarge() {
-        let budget = MemoryBudget(limit: 1000)
+        let budget = MemoryBudget(bytesMax: 1000)
         budget.noteHead(bytes: 100, isWhole: true)
         #expect(!budget.take(501) && budget.take(500))
     }
 
     @Test func nothingIsTaken_andOneRequestGoesOn_whileItIsCritical() {
-        let budget = MemoryBudget(limit: 1000)
+        let budget = MemoryBudget(bytesMax: 1000)
         budget.setCritical(true)
         #expect(!budget.take(1) && budget.isExhausted && budget.inFlightMax == 1)
         budget.setCritical(false)
@@ -36,7 +36,7 @@ import Testing
     }
 
     @Test func aHead_isCounted_andGivenBack() {
-        let budget = MemoryBudget(limit: 1 << 20)
+        let budget = MemoryBudget(bytesMax: 1 << 20)
         var head = HeldHead(budget)
         #expect(add(10_000, to: &head))
         #expect(head.bytes == 1_000_000 && !budget.take(100_000))
@@ -46,7 +46,7 @@ import Testing
     }
 
     @Test func beyondTheBudget_oneHeadGoesOn_andOthersWhenItIsDone() {
-        let budget = MemoryBudget(limit: 200_000)
+        let budget = MemoryBudget(bytesMax: 200_000)
         var heads = [HeldHead(budget), HeldHead(budget), HeldHead(budget)]
         // What any may hold.
         for index in heads.indices {
@@ -80,7 +80,7 @@ import Testing
     @Test func watch_tellsTheBudget_whenNextToNothingIsLeft() throws {
         let used = try #require(MachineLimits.pages)
         #expect(used.virtual > used.resident && used.resident > 0)
-        let budget = MemoryBudget(limit: 1000)
+        let budget = MemoryBudget(bytesMax: 1000)
         let ceiling = MemoryCeiling(resident: used.resident + (1 << 20))
         var watch = MemoryWatch(budget, ceiling)
         let now = Now.read()

@@ -10,7 +10,7 @@ struct SinkBench {
     let storage: CaptureStorage
 
     init(budget bytes: Int = 1 << 20) throws {
-        budget = MemoryBudget(limit: bytes)
+        budget = MemoryBudget(bytesMax: bytes)
         let output = try OutputFolder(path: folder.path, makes: false)
         storage = CaptureStorage(
             budget: budget, spool: Spool { output.descriptor }, folder: folder.path)

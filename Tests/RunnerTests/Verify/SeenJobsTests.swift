@@ -6,46 +6,46 @@ import Testing
 @Suite struct SeenJobsTests {
     private let window = SeenJobs.WindowID(batchID: 1, holding: 0)
 
-    private func standing(_ members: Range<Int>..., isFinal: Bool = true) -> SeenJobs.Standing {
-        var standing = SeenJobs.Standing()
-        for range in members { standing.members.insert(range) }
-        standing.isFinal = isFinal
-        return standing
+    private func contents(_ members: Range<Int>..., isFinal: Bool = true) -> SeenJobs.Contents {
+        var contents = SeenJobs.Contents()
+        for range in members { contents.members.insert(range) }
+        contents.isFinal = isFinal
+        return contents
     }
 
-    private func taught(_ standing: SeenJobs.Standing) -> SeenJobs {
+    private func taught(_ contents: SeenJobs.Contents) -> SeenJobs {
         var seen = SeenJobs()
-        seen.learn(window, standing)
+        seen.learn(window, contents)
         return seen
     }
 
     @Test func see_asksForAWindowItDoesNotKnow() {
-        var seen = taught(standing(0..<10))
+        var seen = taught(contents(0..<10))
         let sights = [seen.see(0, of: 2), seen.see(65536, of: 1), seen.see(0, of: 1)]
         #expect(sights == [.unknown, .unknown, .first])
     }
 
     @Test func see_tellsTheFirstFromTheNext() {
-        var seen = taught(standing(0..<10))
+        var seen = taught(contents(0..<10))
         let sights = [seen.see(3, of: 1), seen.see(4, of: 1), seen.see(3, of: 1)]
         #expect(sights == [.first, .first, .again])
     }
 
     @Test func see_findsWhatIsNotInTheState() {
-        var seen = taught(standing(0..<10, 20..<30))
+        var seen = taught(contents(0..<10, 20..<30))
         let sights = [seen.see(10, of: 1), seen.see(20, of: 1), seen.see(30, of: 1)]
         #expect(sights == [.wrong, .first, .wrong])
     }
 
     @Test(arguments: [65536, 65535, 1])
     func see_tellsTheNext_whenAllWereSeen(count: Int) {
-        var seen = taught(standing(0..<count))
+        var seen = taught(contents(0..<count))
         let first = (0..<count).allSatisfy { seen.see($0, of: 1) == .first }
         #expect(first)
         #expect(seen.missing().count == 0)
         var again = seen.see(0, of: 1)
         if again == .unknown {  // it shrank, and must be taught again
-            seen.learn(window, standing(0..<count))
+            seen.learn(window, contents(0..<count))
             again = seen.see(0, of: 1)
         }
         #expect(again == .again)
@@ -58,22 +58,22 @@ import Testing
 
     @Test func missing_namesTheFirstFew_inOrder() {
         var seen = SeenJobs()
-        seen.learn(SeenJobs.WindowID(batchID: 2, holding: 5), standing(5..<6))
-        seen.learn(SeenJobs.WindowID(batchID: 1, holding: 65536), standing(0..<2))
-        seen.learn(window, standing(0..<100))
+        seen.learn(SeenJobs.WindowID(batchID: 2, holding: 5), contents(5..<6))
+        seen.learn(SeenJobs.WindowID(batchID: 1, holding: 65536), contents(0..<2))
+        seen.learn(window, contents(0..<100))
         for id in 0..<97 { _ = seen.see(id, of: 1) }
         #expect(seen.missing().count == 6)
         #expect(seen.missing().text == "batch 1: 97, 98, 99, 65536, 65537; and 1 more")
     }
 
     @Test func learn_takesWhatCameSince_inALaterPass() {
-        var seen = taught(standing(0..<10, isFinal: false))
+        var seen = taught(contents(0..<10, isFinal: false))
         var sights = [seen.see(3, of: 1), seen.see(12, of: 1)]
         #expect(sights == [.first, .wrong])
         seen.beginPass()
         sights = [seen.see(3, of: 1), seen.see(12, of: 1)]
         #expect(sights == [.again, .unknown])
-        seen.learn(window, standing(0..<13, isFinal: false))
+        seen.learn(window, contents(0..<13, isFinal: false))
         sights = [
             seen.see(12, of: 1), seen.see(12, of: 1), seen.see(3, of: 1), seen.see(13, of: 1),
         ]
@@ -100,12 +100,12 @@ import Testing
             var sight = seen.see(id, of: 1)
             if sight == .unknown {
                 let window = SeenJobs.WindowID(batchID: 1, holding: id)
-                var standing = SeenJobs.Standing()
+                var contents = SeenJobs.Contents()
                 for id in window.ids where isMember(id) {
                     let offset = id - window.ids.lowerBound
-                    standing.members.insert(offset..<offset + 1)
+                    contents.members.insert(offset..<offset + 1)
                 }
-                seen.learn(window, standing)
+                seen.learn(window, contents)
                 sight = seen.see(id, of: 1)
             }
             let expected: SeenJobs.Sight =

@@ -7,9 +7,9 @@ extension MemoryBudget {
         // libcurl's own buffers are part of what bodies take.
         let buffers = workers * TransferSettings.bufferBytesMax
         let wanted = max(maxBytes - buffers, maxBytes / 4)
-        guard let left = MemoryCeiling.ofProcess.left else { return MemoryBudget(limit: wanted) }
+        guard let left = MemoryCeiling.ofProcess.left else { return MemoryBudget(bytesMax: wanted) }
         // What the workers themselves take, and half for what lies between.
-        return MemoryBudget(limit: min(wanted, max(1 << 20, (left - workers * workerBytes) / 2)))
+        return MemoryBudget(bytesMax: min(wanted, max(1 << 20, (left - workers * workerBytes) / 2)))
     }
 
     /// The bytes of a worker's handle, task, connection and buffers, without what these grow to.

@@ -47,7 +47,7 @@ final class TransferSettings {
     ///   - budget: The budget in which heads are counted.
     init(
         _ options: FetchOptions, authorities: AuthorityStore? = nil, keeping: Keeping? = nil,
-        budget: MemoryBudget = MemoryBudget(limit: .max)
+        budget: MemoryBudget = MemoryBudget(bytesMax: .max)
     ) {
         self.options = options
         self.authorities = authorities

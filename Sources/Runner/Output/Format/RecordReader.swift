@@ -45,7 +45,7 @@ public struct FileToRead {
 
 /// The faults of one file: the first few are told, the rest counted.
 public final class Complaints {
-    private static let limit = 5
+    private static let toldMax = 5
 
     private let file: String
     private var told: [String] = []
@@ -57,7 +57,7 @@ public final class Complaints {
     ///
     /// - Parameter complaint: The rest of a sentence that begins with the file's name.
     public func add(_ complaint: String) {
-        if told.count < Self.limit { told.append("\(file) \(complaint)") } else { more += 1 }
+        if told.count < Self.toldMax { told.append("\(file) \(complaint)") } else { more += 1 }
     }
 
     var list: [String] { more == 0 ? told : told + ["\(file) has \(more) more faults"] }

@@ -62,7 +62,7 @@ import Testing
         crawl.options.fetch.connectTimeout = .milliseconds(700)
         // Mostly longer than the 0.1 s trouble counts: of three waits, one at least, so that at least
         // two attempts ask.
-        crawl.options.backoff = Backoff(baseMicros: 1_200_000, longestMicros: 1_200_000)
+        crawl.options.backoff = Backoff(baseMicros: 1_200_000, waitMicrosMax: 1_200_000)
         crawl.options.retries = 3
         let counts = try await crawl.fetch(["http://\(labels).k{id}.test:1/{id}"], count: 3)
         #expect(counts.failed == 3)
