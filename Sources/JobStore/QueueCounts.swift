@@ -74,9 +74,9 @@ public struct QueueCounts: Sendable, Equatable {
     public var failed: Int { count(.failed) }
     /// Jobs that wait for their next attempt.
     public var retrying: Int { count(.retrying) - retriesRunning }
-    public var available: Int { total - completed - failed - retrying - running }
+    public var available: Int { max(0, total - completed - failed - retrying - running) }
     /// Jobs without a final outcome.
-    public var left: Int { total - completed - failed }
+    public var left: Int { max(0, total - completed - failed) }
 
     /// Returns the counts with more jobs finished.
     ///

@@ -46,8 +46,12 @@ public protocol RunnerLease: Sendable {
     func renew(_ heartbeat: Heartbeat) async throws(QueueError)
 
     /// Gives back all that this runner holds and removes the runner from the queue. Marked jobs
-    /// stay marked.
+    /// stay marked. Whether it throws or not, the lease has ended.
     func detach() async throws(QueueError)
+
+    /// Ends the lease without a word to the queue, as a kill does: for a queue that had better not
+    /// be written to. The next runner to attach takes back what this one held.
+    func abandon() async
 }
 
 extension RunnerLease {

@@ -61,6 +61,7 @@ extension Crawl {
         if parts.disk.look(), let folder = parts.disk.shortage {
             return .diskReserve(folder: folder)
         }
+        MachineLimits.forgetStartUpCode()
         defer { parts.loops.stop() }
         try parts.loops.start()
         let grace = GracePeriod(options.grace) { parts.loops.cancelTransfers() }
@@ -118,7 +119,8 @@ extension Crawl {
         let trouble = parts.feed.outages.first.map { Trouble($0, at: Now.read()) }
         parts.feed.drain()  // lets the workers go home
         if let folder = parts.disk.shortage { return .diskReserve(folder: folder) }
-        return isStalled ? .stalled(trouble) : stop.isRequested ? .stopped : .finished
+        if isStalled { return .stalled(trouble) }
+        return stop.isRequested || Task.isCancelled ? .stopped : .finished
     }
 
     private func watch(
@@ -147,7 +149,11 @@ private final class LoopBells: Sendable {
 private final class GracePeriod: Sendable {
     private let length: Duration
     private let isOver: @Sendable () -> Void
-    private let task = Mutex<Task<Void, any Error>?>(nil)
+    private struct State {
+        var task: Task<Void, any Error>?
+        var hasEnded = false
+    }
+    private let state = Mutex(State())
 
     /// - Parameter isOver: Called when the period has passed.
     init(_ length: Duration, isOver: @escaping @Sendable () -> Void) {
@@ -155,14 +161,22 @@ private final class GracePeriod: Sendable {
         self.isOver = isOver
     }
 
+    /// Begins the period, unless the run has ended meanwhile.
     func begin() {
-        // Not a child: the run must not wait for it.
-        let task = Task { [length, isOver] in
-            try await Task.sleep(for: length)
-            isOver()
+        state.withLock { state in
+            guard !state.hasEnded else { return }
+            // Not a child: the run must not wait for it.
+            state.task = Task { [length, isOver] in
+                try await Task.sleep(for: length)
+                isOver()
+            }
         }
-        self.task.withLock { $0 = task }
     }
 
-    func end() { task.withLock { $0?.cancel() } }
+    func end() {
+        state.withLock { state in
+            state.hasEnded = true
+            state.task?.cancel()
+        }
+    }
 }

@@ -8,7 +8,7 @@ public import JobStore
 ///     let ending = try await crawl.run(to: .files(OutputOptions()))
 ///     await queue.close()
 ///
-/// When `run` returns or throws, nothing of the run lives on.
+/// When `run` returns or throws, nothing of the run lives on, and the queue can be run again.
 public struct Crawl: Sendable {
     /// The reason that a run ended.
     public enum Ending: Sendable {
@@ -69,7 +69,11 @@ public struct Crawl: Sendable {
             try await lease.detach()
             return ending
         } catch {
-            if Self.leavesQueueWell(error) { try? await lease.detach() }
+            if Self.leavesQueueWell(error) {
+                try? await lease.detach()
+            } else {
+                await lease.abandon()
+            }
             throw error
         }
     }

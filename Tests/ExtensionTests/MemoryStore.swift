@@ -319,6 +319,10 @@ struct MemoryLease: RunnerLease {
         try commit([], [], heartbeat: heartbeat)
     }
 
+    func abandon() {
+        store.state.withLock { state in state.runners.removeAll { $0.id == runner } }
+    }
+
     func detach() throws(QueueError) {
         try change { state in
             state.runners.removeAll { $0.id == runner }

@@ -119,6 +119,7 @@ actor SampleLease: RunnerLease {
 
     func renew(_ heartbeat: Heartbeat) {}
     func detach() {}
+    func abandon() {}
     func keepOutput(_ settings: OutputSettings, _ files: [OutputFile]) {}
 }
 

@@ -53,6 +53,34 @@ extension StoreCase {
             #expect(attachment.rescued == 0 && attachment.mayRepeat == 0)
             await queue.close()
         },
+        StoreCase("abandon_leavesWhatAKillLeaves") { store in
+            let queue = try await store.attached(10_000)
+            _ = try await queue.claim(jobs: 1)
+            await queue.abandon()
+            await store.expectFenced { try await queue.renew(beat) }
+            #expect(try await queue.counts().runs.isEmpty)
+            // By the same connection, or another.
+            let again = try await queue.attach(RunnerDescription(pid: 1, workers: 1))
+            #expect(again.rescued == 4096)
+            await queue.abandon()
+            let other = try await store.open()
+            let next = try await other.attach(RunnerDescription(pid: 2, workers: 1))
+            #expect(next.rescued == 0 && next.counts.available == 10_000)
+            await other.close()
+            await queue.close()
+        },
+        // As two runs of one process would.
+        StoreCase("attach_isRefused_toAConnectionThatHasARunner_whereOneIsTheRule") { store in
+            let queue = try await store.attached(10)
+            guard !queue.queue.allowsManyRunners else { return }
+            let segment = try await queue.claim(jobs: 1)[0]
+            let error = await #expect(throws: QueueError.self) {
+                try await queue.queue.attach(RunnerDescription(pid: 1, workers: 1))
+            }
+            #expect(error?.code == .inUse)
+            try await queue.commit(store.marks(segment, ok), heartbeat: beat)
+            await queue.close()
+        },
         StoreCase("detach_endsTheLease") { store in
             let queue = try await store.attached(10)
             let segment = try await queue.claim(jobs: 1)[0]

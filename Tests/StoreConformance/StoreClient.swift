@@ -80,4 +80,6 @@ public final class StoreClient: @unchecked Sendable {
     public func renew(_ heartbeat: Heartbeat) async throws { try await lease.renew(heartbeat) }
 
     public func detach() async throws { try await lease.detach() }
+
+    public func abandon() async { await lease.abandon() }
 }

@@ -2,6 +2,8 @@ internal import Glibc
 
 extension SQLiteQueue {
     public func attach(_ runner: RunnerDescription) throws(QueueError) -> any RunnerLease {
+        // The kernel gives a lock twice to one descriptor.
+        guard runnerID == nil else { throw inUse(by: "this process") }
         try takeRightToRun(pid: runner.pid)
         do {
             let (rescued, mayRepeat) = try write {
@@ -41,6 +43,12 @@ extension SQLiteQueue {
         }
     }
 
+    func abandon(_ runner: Int) {
+        guard runner == runnerID else { return }
+        runnerID = nil
+        lock?.release(.run)
+    }
+
     /// - Throws: `.fenced` when the runner is not the one that is attached.
     func check(_ runner: Int) throws(QueueError) {
         guard runner == runnerID else { throw fenced("the runner is not attached") }
@@ -61,13 +69,15 @@ extension SQLiteQueue {
             throw error.untakable(path)
         }
         guard isOurs else {
-            let holder = lock?.readHolder().map { "process \($0)" } ?? "another process"
-            throw QueueError(
-                .inUse,
-                "\(holder) runs the queue \(path) already; wait for it, or stop it with Ctrl-C or kill"
-            )
+            throw inUse(by: lock?.readHolder().map { "process \($0)" } ?? "another process")
         }
         lock?.writeHolder(pid: pid)
+    }
+
+    private func inUse(by holder: String) -> QueueError {
+        QueueError(
+            .inUse,
+            "\(holder) runs the queue \(path) already; wait for it, or stop it with Ctrl-C or kill")
     }
 
     /// Estimates the number of requests that dead runners made and did not mark: the requests in
@@ -146,4 +156,5 @@ struct SQLiteLease: RunnerLease {
     }
 
     func detach() async throws(QueueError) { try await queue.detach(runnerID) }
+    func abandon() async { await queue.abandon(runnerID) }
 }

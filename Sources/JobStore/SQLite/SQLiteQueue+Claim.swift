@@ -64,8 +64,9 @@ extension SQLiteQueue {
         let next = try read {
             try connection.int("SELECT min(not_before_us) FROM retry WHERE runner_id IS NULL")
         }
+        // Not as of the time above: another writer may have kept us waiting since.
         return RetryClaim(
-            jobs: jobs, nextDue: next.map { Self.wait(until: $0, from: nowMicros) })
+            jobs: jobs, nextDue: next.map { Self.wait(until: $0, from: unixMicros()) })
     }
 
     /// - Returns: The time until a retry is due; none where the retry lies too far ahead, since the

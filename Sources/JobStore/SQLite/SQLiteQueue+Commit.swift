@@ -3,8 +3,9 @@ extension SQLiteQueue {
         _ marks: [Mark], _ files: [OutputFile], heartbeat: Heartbeat, for runner: Int
     ) throws(QueueError) {
         try check(runner)
-        let nowMicros = unixMicros()
         try write {
+            // Only now: another writer may have kept us waiting.
+            let nowMicros = unixMicros()
             let marks = marks.sorted { ($0.batchID, $0.position) < ($1.batchID, $1.position) }
             var tally = OutcomeCounts()
             var total = OutcomeCounts()

@@ -20,7 +20,7 @@ public actor SQLiteQueue: JobQueue {
 
     /// The path as the user named it, for messages.
     nonisolated let path: String
-    nonisolated let thread = BlockingThread()
+    nonisolated let thread: BlockingThread
     nonisolated public var unownedExecutor: UnownedSerialExecutor {
         thread.asUnownedSerialExecutor()
     }
@@ -53,12 +53,6 @@ public actor SQLiteQueue: JobQueue {
     package init(
         path: String, access: Access, unixMicros: @escaping @Sendable () -> Int
     ) throws(QueueError) {
-        if let number = thread.startFailure {
-            throw QueueError(
-                .io,
-                "this system gives no thread for the queue (\(String(cString: strerror(number)))); raise the limit with: ulimit -u"
-            )
-        }
         let file = try QueueFile(path: path)
         let lock = try file.openLock(access)
         var isNew = false
@@ -85,6 +79,14 @@ public actor SQLiteQueue: JobQueue {
                 try connection.execute(
                     "PRAGMA synchronous = FULL; PRAGMA journal_size_limit = 16777216")
                 if !isNew { try Migrator.migrate(connection, under: lock!, path: path) }
+            }
+            // Last, since what throws leaves no thread behind.
+            thread = BlockingThread()
+            if let number = thread.startFailure {
+                throw QueueError(
+                    .io,
+                    "this system gives no thread for the queue (\(String(cString: strerror(number)))); raise the limit with: ulimit -u"
+                )
             }
             self.connection = connection
         } catch let error as SQLiteError {

@@ -190,7 +190,9 @@ struct JobFeed {
     private func nextLook(at now: Now) -> Int? {
         var next: Int?
         func look(atMicros time: Int) { next = min(next ?? .max, time) }
-        if mayClaim { look(atMicros: max(dryUntilMicros, askAgainMicros, now.monotonicMicros)) }
+        if mayClaim {
+            look(atMicros: max(isIdle ? 0 : dryUntilMicros, askAgainMicros, now.monotonicMicros))
+        }
         if let wait = retryWaitMicros(at: now) { look(atMicros: now.monotonicMicros + wait) }
         // One that is due waits for nothing but a worker that asks.
         if !tripped.isEmpty, probeMicros != .max, probeMicros > now.monotonicMicros {
@@ -245,8 +247,8 @@ struct JobFeed {
 
     /// Changes the lane of a chunk's jobs, and makes that lane when there is none.
     private mutating func withLane(of chunk: RequestChunk, _ change: (inout Lane) -> Void) {
-        if lanes[chunk.host.id] == nil { lanes[chunk.host.id] = Lane(host: chunk.host) }
-        withLane(chunk.host.id, change)
+        if lanes[chunk.hostID] == nil { lanes[chunk.hostID] = Lane(host: chunk.host) }
+        withLane(chunk.hostID, change)
     }
 
     /// Changes a lane, keeps the sums in step, and gives the lane its place in the order.
@@ -343,7 +345,7 @@ struct JobFeed {
         for report in turn.hosts { answers &+= UInt32(truncatingIfNeeded: report.answered) }
         for job in turn.givenBack where !isDraining {
             // Where its host is in reach, this machine could not: any answer shows that it can.
-            let answers = tripped.contains(job.chunk.host.id) ? nil : answers
+            let answers = tripped.contains(job.chunk.hostID) ? nil : answers
             withLane(of: job.chunk) { $0.giveBack(job, answersOfAll: answers) }
         }
         if turn.localError != nil {
@@ -352,7 +354,7 @@ struct JobFeed {
             // It may be the trouble of some jobs alone, and these may be all that is left of their
             // host: the next to be tried are others.
             if orderStart < order.count,
-                turn.givenBack.contains(where: { $0.chunk.host.id == order[orderStart] })
+                turn.givenBack.contains(where: { $0.chunk.hostID == order[orderStart] })
             {
                 dropFirst()
             }
@@ -366,10 +368,10 @@ struct JobFeed {
     ///
     /// - Parameter bytes: Bytes of output that belong to the marks.
     mutating func marked(_ marks: [Mark], bytes: Int = 0, at now: Now) {
+        committed.add(marks)
         unmarked -= marks.count
         unmarkedBytes -= bytes
         for mark in marks {
-            committed.add(mark)
             if mark.attempt > 1 {
                 retrying -= 1
                 retriesHeld -= 1

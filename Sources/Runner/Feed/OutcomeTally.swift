@@ -3,29 +3,21 @@ internal import JobStore
 /// The final outcomes that a run has committed, counted. Pure.
 struct OutcomeTally {
     private var counts: [Outcome: Int] = [:]
-    /// The outcome of the last mark with the number of marks in a row that had it, since most
-    /// outcomes are the same as the one before.
-    private var last: (outcome: Outcome, count: Int)?
 
-    mutating func add(_ mark: Mark) {
-        guard mark.outcome.state != .retrying else { return }
-        if last?.outcome == mark.outcome {
-            last?.count += 1
-        } else {
-            flush()
-            last = (mark.outcome, 1)
+    mutating func add(_ marks: [Mark]) {
+        // Most outcomes are the same as the one before: these are counted without the table.
+        var (last, count) = (Outcome?.none, 0)
+        for mark in marks where mark.outcome.state != .retrying {
+            if let last, last != mark.outcome {
+                counts[last, default: 0] += count
+                count = 0
+            }
+            last = mark.outcome
+            count += 1
         }
-    }
-
-    private mutating func flush() {
-        if let last { counts[last.outcome, default: 0] += last.count }
-        last = nil
+        if let last { counts[last, default: 0] += count }
     }
 
     /// The number of jobs for each outcome.
-    var totals: [Outcome: Int] {
-        var tally = self
-        tally.flush()
-        return tally.counts
-    }
+    var totals: [Outcome: Int] { counts }
 }

@@ -17,7 +17,8 @@ struct TurnReport {
     struct HostReport {
         /// Some of the host's requests.
         let chunk: RequestChunk
-        var id: Host.ID { chunk.host.id }
+        /// The number of the host.
+        let id: Host.ID
         /// Attempts that ended, whatever became of them.
         fileprivate(set) var ended = 0
         /// Attempts in which the host had a part, however they ended.
@@ -67,8 +68,8 @@ struct TurnReport {
     mutating func giveBack(_ job: Job) { givenBack.append(job) }
 
     private mutating func index(of chunk: RequestChunk) -> Int {
-        if let index = hosts.firstIndex(where: { $0.id == chunk.host.id }) { return index }
-        hosts.append(HostReport(chunk: chunk))
+        if let index = hosts.firstIndex(where: { $0.id == chunk.hostID }) { return index }
+        hosts.append(HostReport(chunk: chunk, id: chunk.hostID))
         return hosts.count - 1
     }
 }

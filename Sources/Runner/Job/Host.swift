@@ -22,8 +22,14 @@ final class HostTable: Sendable {
         weak var host: Host?
     }
 
+    private enum Name: Hashable {
+        case host(HostKey)
+        /// The hosts of a batch whose jobs have one each.
+        case hosts(of: Batch.ID)
+    }
+
     private struct State {
-        var hosts: [HostKey: Entry] = [:]
+        var hosts: [Name: Entry] = [:]
         var lastID = 0
         /// The number of entries at which those of hosts that are gone are dropped.
         var countMax = 256
@@ -32,24 +38,23 @@ final class HostTable: Sendable {
     private let state = Mutex(State())
 
     /// Returns the host of a key: the same object as long as anyone refers to it.
-    func host(_ key: HostKey) -> Host {
+    func host(_ key: HostKey) -> Host { host(.host(key), key) }
+
+    /// Returns the host that stands for those of a batch whose jobs have one each: the same object
+    /// as long as anyone refers to it.
+    func standIn(for batch: Batch.ID, _ key: HostKey) -> Host { host(.hosts(of: batch), key) }
+
+    private func host(_ name: Name, _ key: HostKey) -> Host {
         state.withLock { state in
-            if let known = state.hosts[key]?.host { return known }
+            if let known = state.hosts[name]?.host { return known }
             if state.hosts.count >= state.countMax {
                 state.hosts = state.hosts.filter { $0.value.host != nil }
                 state.countMax = max(256, 2 * state.hosts.count)
             }
-            let host = Self.newHost(key, &state)
-            state.hosts[key] = Entry(host: host)
+            state.lastID += 1
+            let host = Host(id: state.lastID, key: key)
+            state.hosts[name] = Entry(host: host)
             return host
         }
-    }
-
-    /// Makes a host that stands for many: those of a batch whose jobs have a host each.
-    func standIn(_ key: HostKey) -> Host { state.withLock { Self.newHost(key, &$0) } }
-
-    private static func newHost(_ key: HostKey, _ state: inout State) -> Host {
-        state.lastID += 1
-        return Host(id: state.lastID, key: key)
     }
 }

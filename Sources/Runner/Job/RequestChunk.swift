@@ -8,6 +8,8 @@ final class RequestChunk: Sendable {
     let batch: Batch
     /// The host of all jobs; where each has its own (`hasOneHost`), one that stands for all.
     let host: Host
+    /// The number of `host`, which is asked for several times a request.
+    let hostID: Host.ID
     /// Whether all jobs go to one host, so that connections that fail are the host's trouble.
     let hasOneHost: Bool
     let url: IDText
@@ -19,6 +21,8 @@ final class RequestChunk: Sendable {
     let target: Target?
     let isHTTPS: Bool
     let method: HTTPMethod
+    /// Whether a request may be sent twice (`HTTPMethod.isIdempotent`).
+    let isIdempotent: Bool
     private let template: RequestTemplate
     private let firstID: Int
 
@@ -44,10 +48,12 @@ final class RequestChunk: Sendable {
             })
         target = Self.target(parts)
         method = template.method
+        isIdempotent = method.isIdempotent
         hasOneHost = template.hasOneHost
         let key = hasOneHost ? HostKey(of: template.url(for: firstID)) : HostKey(of: template.url)
         isHTTPS = key.isHTTPS
-        host = hasOneHost ? hosts.host(key) : hosts.standIn(key)
+        host = hasOneHost ? hosts.host(key) : hosts.standIn(for: batch.id, key)
+        hostID = host.id
     }
 
     /// The request of a job.

@@ -48,14 +48,16 @@ struct ProgressWatch {
     }
 
     private mutating func counts() async throws(QueueError) -> QueueCounts {
-        let committed = feed.committed
         let now = Now.read()
         guard now.monotonicMicros < nextAskMicros else {
             nextAskMicros = now.monotonicMicros + queue.countsInterval.microseconds
-            known = (try await queue.counts(), committed)
-            return known.counts
+            let counts = try await queue.counts()
+            // What is committed meanwhile may be missing until the next look, but is never counted
+            // twice.
+            known = (counts, feed.committed)
+            return counts
         }
-        return known.counts.adding(committed.merging(known.committed, uniquingKeysWith: -))
+        return known.counts.adding(feed.committed.merging(known.committed, uniquingKeysWith: -))
     }
 
     mutating func look() async throws(QueueError) -> Progress {

@@ -83,9 +83,12 @@ public enum MachineLimits {
         signal(SIGXFSZ, SIG_IGN)
     }
 
-    /// Drops all code from memory, once starting up is over: 5 of a process's 20 MB are code that a
-    /// run has no more use for (options, help, the start of TLS libraries). Code that the run uses
-    /// comes back from the page cache. Breakpoints that a debugger set before are lost.
+    /// Drops all code from memory, once starting up is over: some of it a run has no more use for
+    /// (options, help, the start of TLS libraries). Code that the run uses comes back from the page
+    /// cache. Breakpoints that a debugger set before are lost.
+    ///
+    /// At the end of a run of 6,000,000 jobs with 1,000 workers, a process takes 36 MB with this
+    /// and 42 MB without it.
     static func forgetStartUpCode() {
         _ = iterate_loaded_objects(
             { object, _, _ in

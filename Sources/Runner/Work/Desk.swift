@@ -29,7 +29,7 @@ final class Desk: EventLoopClient, @unchecked Sendable {
         ) -> Outcome? {
             turn.add(response, of: job.chunk)
             // The breaker hears of it when the turn ends; until then a whole turn must not fail.
-            let lane = job.chunk.host.id
+            let lane = job.chunk.hostID
             let isTripped = handout.tripped.contains(lane) || turn.trips(lane)
             let verdict = judge.verdict(
                 on: response, of: job, isTripped: isTripped, at: now, using: &random)

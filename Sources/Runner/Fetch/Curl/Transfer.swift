@@ -77,8 +77,8 @@ final class Transfer {
         await withUnsafeContinuation { worker in
             let now = shard.loop.now
             self.job = JobUnderWay(
-                worker: worker, host: job.chunk.host.id,
-                isIdempotent: job.chunk.method.isIdempotent,
+                worker: worker, host: job.chunk.hostID,
+                isIdempotent: job.chunk.isIdempotent,
                 startedMicros: now.monotonicMicros)
             response = Response()
             let capture = self.capture ?? shard.loop.settings.keeping.map { Capture($0.storage) }
@@ -87,7 +87,7 @@ final class Transfer {
             capture?.startedMicros = now.wallMicros
             if shard.loop.isCancelled { return end(with: Response(failure: .cancelled)) }
             if let failure = setURL(job) { return end(with: Response(failure: failure)) }
-            let host = job.chunk.host.id
+            let host = job.chunk.hostID
             let isWarm = host == warmHost && job.chunk.hasOneHost
             warmHost = nil
             // A new connection may speak another version.

@@ -70,7 +70,19 @@ public struct OutputFiles: Sink {
         var plan = try OutputPlan(
             options, found: found, at: found.settings?.place(from: options.queueFolder))
         let folder = try plan.openFolder()
-        try plan.settle(in: folder)
+        do {
+            try plan.settle(in: folder)
+            return try await open(options, plan, in: folder, for: lease, crawl)
+        } catch {
+            folder.unlock()
+            throw error
+        }
+    }
+
+    private static func open(
+        _ options: OutputOptions, _ plan: OutputPlan, in folder: OutputFolder,
+        for lease: any RunnerLease, _ crawl: CrawlOptions
+    ) async throws -> OutputFiles {
         let rendering = RenderingOptions(
             keepsBodies: plan.settings.keepsBodies, userAgent: crawl.fetch.userAgent,
             acceptEncoding: TransferSettings.encodings(
@@ -86,7 +98,7 @@ public struct OutputFiles: Sink {
         try await writer.committed()
         if plan.isCurrentThere { try await writer.resume() }
         var notes = plan.notes
-        if found.settings == nil, lease.attachment.counts.completed > 0 {
+        if lease.attachment.output.settings == nil, lease.attachment.counts.completed > 0 {
             notes.append(
                 "\(lease.attachment.counts.completed) jobs were completed before there was an output, and are not in it"
             )

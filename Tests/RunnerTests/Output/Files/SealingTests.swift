@@ -222,4 +222,5 @@ private struct KilledLease: RunnerLease {
     func commit(_ marks: [Mark], _ files: [OutputFile], heartbeat: Heartbeat) {}
     func renew(_ heartbeat: Heartbeat) {}
     func detach() {}
+    func abandon() {}
 }
