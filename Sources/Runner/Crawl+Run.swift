@@ -24,7 +24,9 @@ extension Crawl {
         let feed = Feed(
             lease: lease,
             state: JobFeed(
-                limits: .init(probes: max(1, options.workers / 8)),
+                limits: .init(
+                    probes: max(1, options.workers / 8),
+                    talliesCommits: queue.countsInterval > .zero),
                 retrying: lease.attachment.retrying),
             patience: patience, wakeLoops: { bells.ring() })
         let disk = DiskWatch(options.diskReserve)

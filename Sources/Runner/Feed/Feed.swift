@@ -139,7 +139,7 @@ final class Feed: Sendable {
     /// Bytes of output that wait for their commit.
     var unmarkedBytes: Int { state.withLock { $0.unmarkedBytes } }
 
-    /// The final outcomes that this run has committed.
+    /// The final outcomes that this run has committed, if they are tallied.
     var committed: [Outcome: Int] { state.withLock(\.committed).totals }
     /// Requests in flight, for display.
     var inFlight: Int { state.withLock { $0.inFlight } }

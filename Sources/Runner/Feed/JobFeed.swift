@@ -24,6 +24,9 @@ struct JobFeed {
         /// The longest time in µs for which the queue is not asked for retries while one waits: the
         /// queue's clock may be set.
         var retryLookMicros = 60_000_000
+        /// Whether final outcomes are counted as they are committed, for a store that had better not
+        /// be asked often (`JobLedger.countsInterval`).
+        var talliesCommits = false
         /// The shortest time in µs after which a queue that said to ask again is asked.
         var askAgainMicrosMin = 10_000
     }
@@ -102,7 +105,7 @@ struct JobFeed {
         /// When the queue is asked, due or not.
         var lookMicros: Int
     }
-    /// The final outcomes that this run has committed.
+    /// The final outcomes that this run has committed, if they are tallied.
     private(set) var committed = OutcomeTally()
     /// Whether the claim that was last asked for leaves batches out.
     private var isSkipping = false
@@ -368,7 +371,7 @@ struct JobFeed {
     ///
     /// - Parameter bytes: Bytes of output that belong to the marks.
     mutating func marked(_ marks: [Mark], bytes: Int = 0, at now: Now) {
-        committed.add(marks)
+        if limits.talliesCommits { committed.add(marks) }
         unmarked -= marks.count
         unmarkedBytes -= bytes
         for mark in marks {

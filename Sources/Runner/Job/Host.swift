@@ -18,10 +18,6 @@ final class Host: Sendable {
 
 /// The hosts of a run that somebody still refers to.
 final class HostTable: Sendable {
-    private struct Entry {
-        weak var host: Host?
-    }
-
     private enum Name: Hashable {
         case host(HostKey)
         /// The hosts of a batch whose jobs have one each.
@@ -29,9 +25,9 @@ final class HostTable: Sendable {
     }
 
     private struct State {
-        var hosts: [Name: Entry] = [:]
+        var hosts: [Name: Host] = [:]
         var lastID = 0
-        /// The number of entries at which those of hosts that are gone are dropped.
+        /// The number of hosts at which those that nobody else refers to are dropped.
         var countMax = 256
     }
 
@@ -46,15 +42,27 @@ final class HostTable: Sendable {
 
     private func host(_ name: Name, _ key: HostKey) -> Host {
         state.withLock { state in
-            if let known = state.hosts[name]?.host { return known }
+            if let known = state.hosts[name] { return known }
             if state.hosts.count >= state.countMax {
-                state.hosts = state.hosts.filter { $0.value.host != nil }
+                Self.dropUnused(&state.hosts)
                 state.countMax = max(256, 2 * state.hosts.count)
             }
             state.lastID += 1
             let host = Host(id: state.lastID, key: key)
-            state.hosts[name] = Entry(host: host)
+            state.hosts[name] = host
             return host
         }
+    }
+
+    /// Not by weak references: each use of an object that has one costs more.
+    private static func dropUnused(_ hosts: inout [Name: Host]) {
+        var unused: [Name] = []
+        // Not over `hosts.indices`, which would refer to all of them, too.
+        var index = hosts.startIndex
+        while index != hosts.endIndex {
+            if isKnownUniquelyReferenced(&hosts.values[index]) { unused.append(hosts.keys[index]) }
+            hosts.formIndex(after: &index)
+        }
+        for name in unused { hosts[name] = nil }
     }
 }
