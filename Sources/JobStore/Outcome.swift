@@ -15,19 +15,19 @@ public struct Outcome: Hashable, Sendable {
     public enum Reason: String, Sendable, CaseIterable {
         /// The host's name could not be resolved.
         case dns
-        /// No connection: refused, unreachable, or not within `--connect-timeout`.
+        /// No connection: refused, unreachable, or not within `FetchOptions.connectTimeout`.
         case connect
         /// The TLS handshake failed or the certificate is not trusted.
         case tls
-        /// The response was not finished within `--max-time`.
+        /// The response was not finished within `FetchOptions.maxTime`.
         case timeout
         /// The connection broke before the response was whole.
         case reset
-        /// The body is larger than `--max-body`, or the head is larger than allowed.
+        /// The body is larger than `FetchOptions.maxBodyBytes`, or the head than `maxHeadBytes`.
         case tooLarge = "too_large"
         /// The response is not HTTP, or does not decode.
         case badResponse = "bad_response"
-        /// More than `--max-redirs` redirects, or one to a scheme other than http and https.
+        /// More redirects than `FetchOptions.maxRedirects`, or one to a scheme other than http and https.
         case redirects
         /// The template gives a URL that no request can be made to.
         case badURL = "bad_url"

@@ -1,4 +1,4 @@
-/// The reason a queue cannot do what was asked, in one line that names the thing and the cure.
+/// The reason a queue cannot do what was asked, in one line that names the thing, and the cure.
 public struct QueueError: Error, Sendable, CustomStringConvertible {
     /// The kind of error. More kinds come with time, so this is not an enum to switch over
     /// exhaustively.
@@ -43,11 +43,33 @@ public struct QueueError: Error, Sendable, CustomStringConvertible {
         public var description: String { kind.rawValue }
     }
 
-    public let code: Code
-    public let description: String
+    /// The action that helps, where it is one for whoever called: a program says it in the words of
+    /// its own options and commands.
+    public enum Remedy: Hashable, Sendable {
+        /// Name a file in this folder, which was named itself.
+        case nameFile(inFolder: String)
+        /// Name a regular file.
+        case nameRegularFile
+        /// Name another file.
+        case nameAnotherFile
+        /// Make a queue at this path.
+        case makeQueue(path: String)
+        /// Restore a copy of the queue, or recover from the file at this path what can be read.
+        case restoreCopy(orRecover: String)
+        /// Allow the user more threads.
+        case allowThreads
+        /// Use a later version of this program.
+        case upgrade
+    }
 
-    public init(_ code: Code, _ description: String) {
+    public let code: Code
+    /// The error in one line. It names the cure only where there is no `remedy`.
+    public let description: String
+    public let remedy: Remedy?
+
+    public init(_ code: Code, _ description: String, remedy: Remedy? = nil) {
         self.code = code
         self.description = description
+        self.remedy = remedy
     }
 }

@@ -100,7 +100,7 @@ public struct RetryClaim: Sendable {
     }
 }
 
-/// The process of a runner, as `status` shows it and as other runners tell it from theirs.
+/// The process of a runner, as people are shown it and as other runners tell it from theirs.
 public struct RunnerDescription: Sendable {
     public let pid: Int
     /// Requests in flight at once.

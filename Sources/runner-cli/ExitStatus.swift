@@ -19,14 +19,14 @@ enum ExitStatus: Int32, Error {
         case let status as ExitStatus:
             return status
         case let error as QueueError:
-            Terminal.complain(error.description)
+            Terminal.complain(error.sentence)
             return switch error.code {
             case .inUse, .busy: .inUse
             case .full: .limit
             default: .queue
             }
         case let error as SinkError:
-            Terminal.complain(error.description)
+            Terminal.complain(error.sentence)
             return switch error.code {
             case .full: .limit
             case .usage: .usage
@@ -36,7 +36,7 @@ enum ExitStatus: Int32, Error {
             Terminal.complain(error.description)
             return .queue
         case let error as LimitError:
-            Terminal.complain(error.description)
+            Terminal.complain(error.sentence)
             return .usage
         default:
             // Help, version and completions come this way too.

@@ -138,7 +138,7 @@ private struct RunObserver: CrawlObserver {
     func began(_ attachment: Attachment, notes: [String]) {
         view.start(attachment)
         for note in notes { view.note(note) }
-        if let warning = MachineLimits.portWarning(workers: workers) { view.note(warning) }
+        if let warning = MachineLimits.portWarning(workers: workers) { view.note(warning.sentence) }
         Signals.onStop {
             let isSecond = stop.isRequested
             stop.request()  // before a word: nobody may be reading what we say

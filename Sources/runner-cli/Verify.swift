@@ -69,7 +69,7 @@ struct VerifyReport: Encodable {
     func encode(to encoder: any Encoder) throws {
         var container = encoder.container(keyedBy: CodingKeys.self)
         try container.encode(audit.isSound, forKey: .sound)
-        try container.encode(audit.faults.map(\.description), forKey: .faults)
+        try container.encode(audit.faults.map(\.sentence), forKey: .faults)
         try container.encode(audit.notes, forKey: .notes)
         try container.encode(audit.files, forKey: .files)
         try container.encode(audit.records, forKey: .records)
@@ -79,7 +79,7 @@ struct VerifyReport: Encodable {
     /// Returns one line for each fault and each note, then the verdict.
     func text(of queue: String) -> String {
         let lines =
-            audit.faults.map { "fault: \($0.description)" } + audit.notes.map { "note: \($0)" }
+            audit.faults.map { "fault: \($0.sentence)" } + audit.notes.map { "note: \($0)" }
         return (lines.map(Terminal.escaped) + [verdict(of: queue)]).joined(separator: "\n")
     }
 

@@ -237,46 +237,50 @@ import Testing
     // MARK: - Files that are no queue
 
     private func expectRefused(
-        _ code: QueueError.Code, _ access: SQLiteQueue.Access, says word: String
+        _ code: QueueError.Code, _ access: SQLiteQueue.Access, says word: String,
+        remedy: QueueError.Remedy? = nil
     ) {
         let before = contents(of: path)
         let error = #expect(throws: QueueError.self) { try queue(access) }
         #expect(error?.code == code)
         #expect(error?.description.contains(word) == true, "\(String(describing: error))")
         #expect(error?.description.contains("\n") == false)
+        #expect(error?.remedy == remedy)
         #expect(contents(of: path) == before)
     }
 
     @Test(arguments: [SQLiteQueue.Access.read, .write])
     func aMissingQueueIsRefused(access: SQLiteQueue.Access) {
-        expectRefused(.missing, access, says: "runner enqueue")
+        expectRefused(.missing, access, says: "no queue", remedy: .makeQueue(path: path))
         write([], to: path)
-        expectRefused(.missing, access, says: "runner enqueue")
+        expectRefused(.missing, access, says: "no queue", remedy: .makeQueue(path: path))
     }
 
     @Test(arguments: [SQLiteQueue.Access.read, .write, .create])
     func aFolderIsRefused(access: SQLiteQueue.Access) {
         mkdir(path, 0o700)
-        expectRefused(.notAQueue, access, says: "folder")
+        expectRefused(.notAQueue, access, says: "folder", remedy: .nameFile(inFolder: path))
     }
 
     @Test(arguments: [SQLiteQueue.Access.read, .write, .create])
     func aTextFileIsRefused(access: SQLiteQueue.Access) {
         write(Array(repeating: 65, count: 5000), to: path)
-        expectRefused(.notAQueue, access, says: "not a SQLite database")
+        expectRefused(
+            .notAQueue, access, says: "not a SQLite database", remedy: .nameAnotherFile)
     }
 
     @Test(arguments: [SQLiteQueue.Access.read, .write, .create])
     func someoneElsesDatabaseIsRefused(access: SQLiteQueue.Access) throws {
         _ = try run("sqlite3", path, "CREATE TABLE t (x); INSERT INTO t VALUES (1)")
-        expectRefused(.notAQueue, access, says: "not a queue of runner")
+        expectRefused(
+            .notAQueue, access, says: "not a queue of runner", remedy: .nameAnotherFile)
     }
 
     @Test(arguments: [SQLiteQueue.Access.read, .write, .create])
     func aNewerQueueIsRefused(access: SQLiteQueue.Access) async throws {
         await (try queue()).close()
         _ = try run("sqlite3", path, "PRAGMA user_version = 99")
-        expectRefused(.newer, access, says: "newer runner")
+        expectRefused(.newer, access, says: "newer runner", remedy: .upgrade)
     }
 
     @Test func aSecondHardLinkIsRefused() async throws {
@@ -293,7 +297,7 @@ import Testing
         write(bytes, to: path)
         let error = await #expect(throws: QueueError.self) { try await self.queue(.read).counts() }
         #expect(error?.code == .damaged)
-        #expect(error?.description.contains(".recover") == true)
+        #expect(error?.remedy == .restoreCopy(orRecover: path))
     }
 
     @Test func aTruncatedQueueIsNamed() async throws {

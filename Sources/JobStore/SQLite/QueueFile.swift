@@ -38,11 +38,11 @@ struct QueueFile {
         }
         guard status.st_mode & S_IFMT != S_IFDIR else {
             throw QueueError(
-                .notAQueue,
-                "\(path) is a folder; name a file with --queue, for example \(path)/runner.db")
+                .notAQueue, "\(path) is a folder", remedy: .nameFile(inFolder: path))
         }
         guard status.st_mode & S_IFMT == S_IFREG else {
-            throw QueueError(.notAQueue, "\(path) is not a regular file; name another with --queue")
+            throw QueueError(
+                .notAQueue, "\(path) is not a regular file", remedy: .nameRegularFile)
         }
         // > Multiple links to the same file: each would have a WAL of its own.
         // <https://www.sqlite.org/howtocorrupt.html>, 2.5
@@ -74,7 +74,8 @@ struct QueueFile {
         guard header.count >= 72, header[..<16].elementsEqual("SQLite format 3\0".utf8) else {
             throw QueueError(
                 .notAQueue,
-                "\(path) is not a queue (not a SQLite database); name another file with --queue")
+                "\(path) is not a queue (not a SQLite database)",
+                remedy: .nameAnotherFile)
         }
         // Before SQLite opens it: to open someone else's database can be to write its log back.
         let id = header[68..<72].reduce(0) { $0 << 8 | Int($1) }
@@ -86,8 +87,8 @@ struct QueueFile {
     static func foreign(_ path: String) -> QueueError {
         QueueError(
             .notAQueue,
-            "\(path) is a SQLite database, but not a queue of runner; name another file with --queue"
-        )
+            "\(path) is a SQLite database, but not a queue of runner",
+            remedy: .nameAnotherFile)
     }
 
     private struct FileID: Hashable {

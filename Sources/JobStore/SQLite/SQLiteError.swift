@@ -21,8 +21,8 @@ struct SQLiteError: Error, CustomStringConvertible {
         case SQLITE_CORRUPT, SQLITE_NOTADB:
             QueueError(
                 .damaged,
-                "the queue \(path) is damaged (\(message)); restore a copy, or save what can be read with: sqlite3 \(path) .recover"
-            )
+                "the queue \(path) is damaged (\(message))",
+                remedy: .restoreCopy(orRecover: path))
         case SQLITE_READONLY where code == .readOnlyMoved:
             QueueError(
                 .io,

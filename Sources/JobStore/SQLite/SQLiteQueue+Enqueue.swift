@@ -17,8 +17,8 @@ extension SQLiteQueue {
         guard !(try jobCount()).addingReportingOverflow(range.count).overflow else {
             throw QueueError(
                 .tooMany,
-                "the queue \(path) would hold more jobs than can be counted; name another file with --queue"
-            )
+                "the queue \(path) would hold more jobs than can be counted",
+                remedy: .nameAnotherFile)
         }
         try connection.run(
             """
@@ -80,8 +80,8 @@ extension SQLiteQueue {
         guard row.int(4) == 1 else {
             throw QueueError(
                 .newer,
-                "batch \(id) of the queue \(path) holds requests that this runner cannot make (another method, headers, a body or a list); upgrade runner"
-            )
+                "batch \(id) of the queue \(path) holds requests that this runner cannot make (another method, headers, a body or a list)",
+                remedy: .upgrade)
         }
         guard first >= 0, count >= 1, !first.addingReportingOverflow(count).overflow,
             let request = try? RequestTemplate(parsing: row.text(3))

@@ -59,9 +59,7 @@ public actor SQLiteQueue: JobQueue {
         if file.state == .missing {
             guard access == .create else {
                 throw QueueError(
-                    .missing,
-                    "there is no queue at \(path); make one with: runner enqueue --queue \(path) --range 0..1000"
-                )
+                    .missing, "there is no queue at \(path)", remedy: .makeQueue(path: path))
             }
             isNew = true
             try file.create(under: lock!)
@@ -85,8 +83,8 @@ public actor SQLiteQueue: JobQueue {
             if let number = thread.startFailure {
                 throw QueueError(
                     .io,
-                    "this system gives no thread for the queue (\(String(cString: strerror(number)))); raise the limit with: ulimit -u"
-                )
+                    "this system gives no thread for the queue (\(String(cString: strerror(number))))",
+                    remedy: .allowThreads)
             }
             self.connection = connection
         } catch let error as SQLiteError {
@@ -135,8 +133,8 @@ public actor SQLiteQueue: JobQueue {
         guard version <= Migrator.latest else {
             throw QueueError(
                 .newer,
-                "the queue \(path) was written by a newer runner (schema \(version), this one knows \(Migrator.latest)); upgrade runner"
-            )
+                "the queue \(path) was written by a newer runner (schema \(version), this one knows \(Migrator.latest))",
+                remedy: .upgrade)
         }
     }
 

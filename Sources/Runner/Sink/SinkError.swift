@@ -1,7 +1,7 @@
 internal import Glibc
 internal import JobStore
 
-/// The reason why records cannot be kept: one line that names the thing and the cure.
+/// The reason why records cannot be kept: one line that names the thing, and the cure.
 public struct SinkError: Error, Sendable, CustomStringConvertible {
     public enum Code: Sendable {
         /// The disk is full.
@@ -12,13 +12,36 @@ public struct SinkError: Error, Sendable, CustomStringConvertible {
         case io
     }
 
-    public let code: Code
-    public let description: String
+    /// The action that helps, where it is one for whoever set the options: a program says it in the
+    /// words of its own options.
+    public enum Remedy: Hashable, Sendable {
+        /// Set `OutputOptions.folder`.
+        case nameFolder
+        /// Name another folder.
+        case nameAnotherFolder
+        /// Wait for the run that writes to the folder, or name another folder.
+        case waitOrNameAnotherFolder
+        /// Move the file away, or name another folder.
+        case moveAwayOrNameAnotherFolder
+        /// Put the folder back, or name the one it is now.
+        case putBackOrNameFolder
+        /// Use this folder, or move its files, the hidden one included, to the one that was named.
+        case useFolder(String, orMoveTo: String)
+        /// Keep bodies, which `format` needs, or use one of the formats that do without.
+        case keepBodies(format: String, others: [String])
+        /// Use a later version of this program.
+        case upgrade
+    }
 
-    /// - Parameter description: One line without a full stop, as shown to the user.
-    public init(_ code: Code, _ description: String) {
+    public let code: Code
+    /// The error in one line without a full stop. It names the cure only where there is no `remedy`.
+    public let description: String
+    public let remedy: Remedy?
+
+    public init(_ code: Code, _ description: String, remedy: Remedy? = nil) {
         self.code = code
         self.description = description
+        self.remedy = remedy
     }
 
     /// The error for a call of the system that failed in an output folder.

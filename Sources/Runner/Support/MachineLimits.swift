@@ -29,24 +29,25 @@ public enum MachineLimits {
                 let middle = most + (tooMany - most) / 2
                 if limit.rlim_max >= needed(middle) { most = middle } else { tooMany = middle }
             }
-            let cure = "raise the limit with: ulimit -n \(needed(workers))"
             throw LimitError(
-                description:
-                    "\(workers) workers need \(needed(workers)) open files, and this system allows \(limit.rlim_max); "
-                    + (most >= 1 ? "use --workers \(most), or \(cure)" : cure))
+                "\(workers) workers need \(needed(workers)) open files, and this system allows \(limit.rlim_max)",
+                remedy: most >= 1
+                    ? .useWorkers(most, orOpenFiles: needed(workers))
+                    : .allowOpenFiles(needed(workers)))
         }
         limit.rlim_cur = limit.rlim_max
         setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
     }
 
     /// Returns a warning when so many connections to one address may not find a local port each;
-    /// `nil` otherwise.
-    public static func portWarning(workers: Int) -> String? {
+    /// `nil` otherwise. Connections to several addresses can share a port.
+    public static func portWarning(workers: Int) -> LimitError? {
         guard let text = contents(of: "/proc/sys/net/ipv4/ip_local_port_range") else { return nil }
         let bounds = text.split { $0 == "\t" || $0 == " " || $0 == "\n" }.compactMap { Int($0) }
         guard bounds.count == 2, workers > bounds[1] - bounds[0] else { return nil }
-        return
-            "\(workers) workers may run out of local ports: this system has \(bounds[1] - bounds[0] + 1) for one address; widen them with: sysctl net.ipv4.ip_local_port_range=\"1024 65535\""
+        return LimitError(
+            "\(workers) workers may run out of local ports: this system has \(bounds[1] - bounds[0] + 1) for one address",
+            remedy: .allowPorts)
     }
 
     /// The resident memory of this process in bytes.
@@ -79,7 +80,7 @@ public enum MachineLimits {
         pthread_attr_destroy(&attributes)
         watch_for_faults()
         signal(SIGPIPE, SIG_IGN)
-        // A file beyond `ulimit -f` is an error like any other.
+        // A file beyond `RLIMIT_FSIZE` is an error like any other.
         signal(SIGXFSZ, SIG_IGN)
     }
 
@@ -117,9 +118,4 @@ public enum MachineLimits {
         let count = read(descriptor, &bytes, bytes.count)
         return count > 0 ? String(decoding: bytes[..<count], as: UTF8.self) : nil
     }
-}
-
-/// The error when the machine does not allow what was asked for; it says what to change.
-public struct LimitError: Error, CustomStringConvertible {
-    public let description: String
 }

@@ -4,7 +4,7 @@ internal import Glibc
 /// The limits on this process's memory, where there are any. Beyond a limit, allocating fails,
 /// which ends a Swift program, or the kernel ends the process.
 struct MemoryCeiling: Sendable {
-    /// The limit on address space in bytes (`ulimit -v`); `nil` means no limit.
+    /// The limit on address space in bytes (`RLIMIT_AS`); `nil` means no limit.
     var addressSpace: Int?
     /// The limit on resident memory in bytes (a container's limit); `nil` means no limit.
     var resident: Int?

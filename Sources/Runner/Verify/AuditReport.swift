@@ -1,3 +1,5 @@
+public import JobStore
+
 /// The findings of a check of a queue and its output.
 public struct AuditReport: Sendable {
     /// A state of the queue or its output that must not be.
@@ -19,6 +21,8 @@ public struct AuditReport: Sendable {
         public let subject: Subject
         /// A sentence that names the faulty thing.
         public let description: String
+        /// The remedy of the error that is the fault; `nil` when the subject says enough.
+        public let remedy: QueueError.Remedy?
     }
 
     public private(set) var faults: [Fault] = []
@@ -39,8 +43,10 @@ public struct AuditReport: Sendable {
     /// files and jobs have limits of their own.
     private static let faultsMax = 20
 
-    mutating func blame(_ subject: Fault.Subject, _ description: String) {
-        faults.append(Fault(subject: subject, description: description))
+    mutating func blame(
+        _ subject: Fault.Subject, _ description: String, remedy: QueueError.Remedy? = nil
+    ) {
+        faults.append(Fault(subject: subject, description: description, remedy: remedy))
     }
 
     mutating func blame(_ subject: Fault.Subject, _ descriptions: [String], more: String) {

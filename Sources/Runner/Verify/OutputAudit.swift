@@ -100,7 +100,9 @@ public struct OutputAudit: Sendable {
     ) {
         if let damage = jobs.damage {
             // Most of what follows would be wrong.
-            report.blame(.queue, "jobs were not compared with the output: \(damage.description)")
+            report.blame(
+                .queue, "jobs were not compared with the output: \(damage.description)",
+                remedy: damage.remedy)
             return
         }
         let (doubled, wrong, missing) = (jobs.doubled, jobs.wrong, jobs.missing)

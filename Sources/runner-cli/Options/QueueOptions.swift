@@ -3,13 +3,17 @@ import Glibc
 
 /// The option that names the queue of a command.
 struct QueueOptions: ParsableArguments {
+    /// The name of the queue's file unless another is given.
+    static let standardFile = "runner.db"
+
     @Option(
         help: ArgumentHelp(
-            "The queue's file (default: $RUNNER_QUEUE, else ./runner.db).", valueName: "file"))
+            "The queue's file (default: $RUNNER_QUEUE, else ./\(QueueOptions.standardFile)).",
+            valueName: "file"))
     var queue: String?
 
     var path: String {
-        queue ?? getenv("RUNNER_QUEUE").map { String(cString: $0) } ?? "runner.db"
+        queue ?? getenv("RUNNER_QUEUE").map { String(cString: $0) } ?? Self.standardFile
     }
 
     /// The folder of the queue's file.

@@ -168,11 +168,13 @@ import Testing
             AuditSample.lines(0..<9) + AuditSample.line(9, "y"),
             to: sample.path("responses-00001.jsonl"))
         let damaged = MovingLedger(
-            sample.queue.queue, pageError: QueueError(.damaged, "it is damaged"))
+            sample.queue.queue,
+            pageError: QueueError(.damaged, "it is damaged", remedy: .restoreCopy(orRecover: "q")))
+        let report = try await OutputAudit(ledger: damaged).run()
         expect(
-            try await OutputAudit(ledger: damaged).run(),
-            faults: "responses-00001.jsonl is not what was written",
+            report, faults: "responses-00001.jsonl is not what was written",
             "jobs were not compared with the output: it is damaged")
+        #expect(report.faults.map(\.remedy) == [nil, .restoreCopy(orRecover: "q")])
         let locked = MovingLedger(sample.queue.queue, pageError: QueueError(.busy, "it is locked"))
         let error = await #expect(throws: QueueError.self) {
             try await OutputAudit(ledger: locked).run()

@@ -81,9 +81,8 @@ final class EventLoop: TaskExecutor, @unchecked Sendable {
             epoll_control(epoll, EPOLL_CTL_ADD, bell, EPOLLIN.rawValue) == 0
         else {
             throw LimitError(
-                description:
-                    "this system gives no event loop (\(String(cString: strerror(errno)))); raise the limit with: ulimit -n 4096"
-            )
+                "this system gives no event loop (\(String(cString: strerror(errno))))",
+                remedy: .allowOpenFiles(4096))
         }
         for _ in 0..<count {
             shards.append(Shard(loop: self))
@@ -118,9 +117,8 @@ final class EventLoop: TaskExecutor, @unchecked Sendable {
                 thread = try SystemThread { [self] in run() }
             } catch {
                 throw LimitError(
-                    description:
-                        "this system gives no thread for an event loop (\(String(cString: strerror(error.number)))); raise the limit with: ulimit -u"
-                )
+                    "this system gives no thread for an event loop (\(String(cString: strerror(error.number))))",
+                    remedy: .allowThreads)
             }
         }
     }

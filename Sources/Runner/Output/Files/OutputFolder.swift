@@ -18,7 +18,7 @@ final class OutputFolder: Sendable {
             let error = Errno(errno)
             throw switch error.number {
             case ENOTDIR:
-                SinkError(.io, "\(path) is not a folder; name another with --output")
+                SinkError(.io, "\(path) is not a folder", remedy: .nameAnotherFolder)
             default: SinkError(folder: path, "it cannot be opened", error)
             }
         }
@@ -83,8 +83,8 @@ final class OutputFolder: Sendable {
             throw errno == EWOULDBLOCK
                 ? SinkError(
                     .io,
-                    "another run writes to the output folder \(path); wait for it, or name another with --output"
-                ) : failure("it cannot be locked", Errno(errno))
+                    "another run writes to the output folder \(path)",
+                    remedy: .waitOrNameAnotherFolder) : failure("it cannot be locked", Errno(errno))
         }
     }
 
@@ -276,8 +276,8 @@ final class OutputFolder: Sendable {
     func unknown(_ name: String) -> SinkError {
         SinkError(
             .io,
-            "\(name) in the output folder \(path) is not of this queue, and nothing is overwritten; move it away, or name another folder with --output"
-        )
+            "\(name) in the output folder \(path) is not of this queue, and nothing is overwritten",
+            remedy: .moveAwayOrNameAnotherFolder)
     }
 
     func failure(_ what: String, _ error: Errno) -> SinkError {

@@ -27,7 +27,7 @@ struct OutputPlan {
         queueFolder = options.queueFolder
         guard let named = options.folder ?? place else {
             throw SinkError(
-                .usage, "this queue has no output folder yet; name one with --output DIR")
+                .usage, "this queue has no output folder yet", remedy: .nameFolder)
         }
         formats = options.formats
         format = try Self.format(for: options, before: before)
@@ -100,8 +100,8 @@ struct OutputPlan {
     private static func unknownFormat(_ name: String) -> SinkError {
         SinkError(
             .io,
-            "this queue's output has the format '\(name)', which this runner does not know; upgrade runner"
-        )
+            "this queue's output has the format '\(name)', which this runner does not know",
+            remedy: .upgrade)
     }
 
     private static func bodiesNeeded(
@@ -110,8 +110,8 @@ struct OutputPlan {
         let others = formats.all.filter { $0.bodies == .inRecordsUnlessLeftOut }.map(\.name)
         return SinkError(
             .usage,
-            "bodies are left out (--no-body, now or in an earlier run), which goes with --format \(others.joined(separator: " and ")), not \(format.name); keep them with --body"
-        )
+            "bodies are left out, now or in an earlier run, which goes with the formats \(others.joined(separator: " and ")), not \(format.name)",
+            remedy: .keepBodies(format: format.name, others: others))
     }
 
     /// Opens the folder. If it is missing, it is made, unless records were written already, which
@@ -120,12 +120,13 @@ struct OutputPlan {
         guard found.files.contains(where: { $0.bytes > 0 }), let before = place
         else { return try OutputFolder(path: settings.folder, makes: true) }
         guard access(settings.folder, F_OK) == 0 || errno != ENOENT else {
-            throw SinkError(
-                .io,
-                settings.folder == before
-                    ? "the output folder \(before) is gone; put it back, or tell where it is now with --output"
-                    : "there is no folder \(settings.folder); the output of this queue is in \(before)"
-            )
+            throw settings.folder == before
+                ? SinkError(
+                    .io, "the output folder \(before) is gone", remedy: .putBackOrNameFolder)
+                : SinkError(
+                    .io,
+                    "there is no folder \(settings.folder); the output of this queue is in \(before)"
+                )
         }
         return try OutputFolder(path: settings.folder, makes: false)
     }
@@ -192,12 +193,14 @@ struct OutputPlan {
     private func settleStranger(_ folder: OutputFolder, _ owner: String?) throws(SinkError) {
         guard owner == nil else { throw folder.othersFolder() }
         if let before = place, found.files.contains(where: { $0.bytes > 0 }) {
-            throw SinkError(
-                .io,
-                before == folder.path
-                    ? "the output folder \(before) has lost its file .runner, or is not the one that was written to; put that back, or have this one taken as docs/OUTPUT.md says of copies"
-                    : "the output of this queue is in \(before); give --output \(before), or move its files to \(folder.path) first, .runner included"
-            )
+            throw before == folder.path
+                ? SinkError(
+                    .io,
+                    "the output folder \(before) has lost its file .runner, or is not the one that was written to; put that back, or have this one taken as docs/OUTPUT.md says of copies"
+                )
+                : SinkError(
+                    .io, "the output of this queue is in \(before)",
+                    remedy: .useFolder(before, orMoveTo: folder.path))
         }
         // Nobody's, and nothing counts yet: what is there was not written by this queue.
         if let name = try folder.names(formats).claimed.first { throw folder.unknown(name) }

@@ -91,6 +91,7 @@ import Testing
             try await bench.open(rotateBytes: 1, as: nil, formats: .standard)
         }
         #expect(error?.description.contains("the format 'footed', which") == true)
+        #expect(error?.remedy == .upgrade)
     }
 }
 
