@@ -25,26 +25,28 @@ struct Run: StatusCommand {
               runner run -w 200 --retries 5 --max-time 20 --queue pages.db
             """)
 
+    private static let standard = CrawlOptions()
+
     @OptionGroup var queue: QueueOptions
     @OptionGroup(title: "Output") var outputFlags: OutputFlags
     @OptionGroup(title: "Requests") var requests: RequestOptions
 
     @Option(name: .shortAndLong, parsing: .unconditional, help: "Requests in flight at once.")
-    var workers = 100
+    var workers = Self.standard.workers
 
     @Option(parsing: .unconditional, help: "Attempts after a job's first.")
-    var retries = 3
+    var retries = Self.standard.retries
 
     @Option(
         help: ArgumentHelp(
             "How long a first Ctrl-C lets requests in flight finish.", valueName: "seconds"))
-    var grace = Seconds(30)
+    var grace = Seconds(Self.standard.grace)
 
     @Option(
         name: .customLong("max-stall"),
         help: ArgumentHelp(
             "Stop when the host was out of reach for so long.", valueName: "seconds"))
-    var maxStall = Seconds(900)
+    var maxStall = Seconds(Self.standard.maxStall)
 
     @Flag(help: "Print the result as JSON.")
     var json = false
@@ -55,7 +57,8 @@ struct Run: StatusCommand {
     func validate() throws {
         guard workers >= 1 else {
             throw ValidationError(
-                "--workers is \(workers); a run needs at least 1, for example --workers 100")
+                "--workers is \(workers); a run needs at least 1, for example --workers \(Self.standard.workers)"
+            )
         }
         guard (0...254).contains(retries) else {
             throw ValidationError("--retries is \(retries); give a number from 0 to 254")

@@ -101,9 +101,9 @@ import Testing
     }
 
     @Test func seconds_isShownWithItsUnit() {
-        #expect(Seconds(30).description == "30 s")
+        #expect(Seconds(.seconds(30)).description == "30 s")
         #expect(Seconds(argument: "2.5")?.description == "2.5 s")
-        #expect(Seconds(30).defaultValueDescription == "30")
+        #expect(Seconds(.seconds(30)).defaultValueDescription == "30")
     }
 }
 

@@ -13,7 +13,7 @@ struct OutputFlags: ParsableArguments {
 
     @Option(
         help: ArgumentHelp(
-            "How they are written (default: as the last run did, else jsonl).",
+            "How they are written (default: as the last run did, else \(OutputFormats.standard.names[0])).",
             valueName: OutputFormats.standard.names.joined(separator: "|")),
         transform: Self.format)
     var format: String?
@@ -21,7 +21,8 @@ struct OutputFlags: ParsableArguments {
     @Option(
         name: .customLong("rotate-size"),
         help: ArgumentHelp(
-            "Seal a file at this size and begin the next (default: 1G).", valueName: "bytes"))
+            "Seal a file at this size and begin the next (default: \(ByteCount(OutputOptions.rotateBytesDefault).defaultValueDescription)).",
+            valueName: "bytes"))
     var rotateSize: ByteCount?
 
     @Flag(inversion: .prefixedNo, help: "Keep bodies (default: --body).")
@@ -37,7 +38,7 @@ struct OutputFlags: ParsableArguments {
         help: ArgumentHelp(
             "Bodies in memory at once; what goes beyond waits in a temporary file.",
             valueName: "bytes"))
-    var maxMemory = ByteCount(CaptureStorage.defaultMemoryBytes)
+    var maxMemory = ByteCount(OutputOptions().maxMemoryBytes)
 
     @Option(
         name: .customLong("min-free-disk"),

@@ -5,44 +5,43 @@ import Runner
 /// The values of `--on-large`.
 enum LargeBody: String, ExpressibleByArgument, CaseIterable { case cut, fail }
 
-/// The values of `--resolver`.
-enum Resolver: String, ExpressibleByArgument, CaseIterable { case ares, system }
-
 /// The options of requests; most of their names are curl's.
 struct RequestOptions: ParsableArguments {
+    private static let standard = FetchOptions()
+
     @Option(
         name: .customLong("connect-timeout"),
         help: ArgumentHelp("Until the connection stands, TLS included.", valueName: "seconds"))
-    var connectTimeout = Seconds(10)
+    var connectTimeout = Seconds(Self.standard.connectTimeout)
 
     @Option(
         name: .customLong("max-time"),
         help: ArgumentHelp("Until the response is whole, redirects included.", valueName: "seconds")
     )
-    var maxTime = Seconds(60)
+    var maxTime = Seconds(Self.standard.maxTime)
 
     @Option(
         name: .customLong("max-redirs"), parsing: .unconditional,
         help: ArgumentHelp("Redirects followed for one job.", valueName: "number"))
-    var maxRedirects = 10
+    var maxRedirects = Self.standard.maxRedirects
 
     @Option(
         name: .customLong("max-head"),
         help: ArgumentHelp(
             "The most bytes of a response's header lines; k may follow.", valueName: "bytes"))
-    var maxHead = ByteCount(FetchOptions.headBytesMax)
+    var maxHead = ByteCount(Self.standard.maxHeadBytes)
 
     @Option(
         name: .customLong("max-body"),
         help: ArgumentHelp(
             "The most decoded bytes of a body; k, M and G may follow.", valueName: "bytes"))
-    var maxBody = ByteCount(16 << 20)
+    var maxBody = ByteCount(Self.standard.maxBodyBytes)
 
     @Option(
         name: .customLong("on-large"),
         help: ArgumentHelp(
             "What to do with a larger body: cut it, or fail its job.", valueName: "what"))
-    var onLarge = LargeBody.fail
+    var onLarge = Self.standard.cutsLargeBodies ? LargeBody.cut : .fail
 
     @Flag(name: [.customShort("k"), .customLong("insecure")], help: "Accept any TLS certificate.")
     var isInsecure = false
@@ -63,12 +62,12 @@ struct RequestOptions: ParsableArguments {
         help: ArgumentHelp(
             "Who looks names up: ares, without blocking, or the system's getaddrinfo.",
             valueName: "which"))
-    var resolver = Resolver.ares
+    var resolver = Self.standard.resolver
 
     func validate() throws {
         guard (1...FetchOptions.headBytesMax).contains(maxHead.bytes) else {
             throw ValidationError(
-                "--max-head is \(maxHead.bytes); give a number from 1 to 300k, which is as much as libcurl takes"
+                "--max-head is \(maxHead.bytes); give a number from 1 to \(ByteCount(FetchOptions.headBytesMax).defaultValueDescription), which is as much as libcurl takes"
             )
         }
         if let nameServers, !FetchOptions.areNameServers(nameServers) {
@@ -97,7 +96,7 @@ struct RequestOptions: ParsableArguments {
         options.maxRedirects = maxRedirects
         options.maxHeadBytes = maxHead.bytes
         options.nameServers = nameServers
-        options.resolver = resolver == .ares ? .ares : .system
+        options.resolver = resolver
         options.maxBodyBytes = maxBody.bytes
         options.cutsLargeBodies = onLarge == .cut
         options.isInsecure = isInsecure

@@ -21,7 +21,7 @@ extension JobRange {
 struct Seconds: ExpressibleByArgument, CustomStringConvertible {
     let duration: Duration
 
-    init(_ seconds: Int) { duration = .seconds(seconds) }
+    init(_ duration: Duration) { self.duration = duration }
 
     init?(argument: String) {
         // A year is past any use, and far from what overflows.

@@ -5,6 +5,7 @@ public struct OutputOptions: Sendable {
     /// The name of a format in `formats`.
     public var format: String?
     public var rotateBytes: Int?
+    public static let rotateBytesDefault = 1 << 30
     public var keepsBodies: Bool?
     public var keepsFailures: Bool?
     /// The most bytes of bodies and records in memory; what goes beyond is kept in a temporary

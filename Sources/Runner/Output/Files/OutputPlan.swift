@@ -34,7 +34,8 @@ struct OutputPlan {
         settings = OutputSettings(
             folder: named, identity: Self.newIdentity(),
             format: format.name,
-            rotateBytes: options.rotateBytes ?? before?.rotateBytes ?? 1 << 30,
+            rotateBytes: options.rotateBytes ?? before?.rotateBytes
+                ?? OutputOptions.rotateBytesDefault,
             keepsBodies: options.keepsBodies ?? before?.keepsBodies ?? true,
             keepsFailures: options.keepsFailures ?? before?.keepsFailures ?? false)
         guard settings.keepsBodies || format.bodies == .inRecordsUnlessLeftOut else {
