@@ -19,15 +19,15 @@ public struct Outcome: Hashable, Sendable {
         case connect
         /// The TLS handshake failed or the certificate is not trusted.
         case tls
-        /// The response was not finished within `FetchOptions.maxTime`.
+        /// The response was not finished within `FetchOptions.timeout`.
         case timeout
         /// The connection broke before the response was whole.
         case reset
-        /// The body is larger than `FetchOptions.maxBodyBytes`, or the head than `maxHeadBytes`.
+        /// The body is larger than `FetchOptions.bodyBytesMax`, or the head than `headBytesMax`.
         case tooLarge = "too_large"
         /// The response is not HTTP, or does not decode.
         case badResponse = "bad_response"
-        /// More redirects than `FetchOptions.maxRedirects`, or one to a scheme other than http and https.
+        /// More redirects than `FetchOptions.redirectsMax`, or one to a scheme other than http and https.
         case redirects
         /// The template gives a URL that no request can be made to.
         case badURL = "bad_url"

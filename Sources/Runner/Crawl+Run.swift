@@ -19,7 +19,7 @@ extension Crawl {
 
     /// Makes the parts of a run and connects them.
     func wire(_ lease: any RunnerLease, _ sink: (any Sink)?) throws -> Parts {
-        let patience = Patience(limit: options.maxStall, stop: stop)
+        let patience = Patience(limit: options.stallMax, stop: stop)
         let bells = LoopBells()
         let feed = Feed(
             lease: lease,
@@ -35,12 +35,12 @@ extension Crawl {
         }
         let judge = Judge(
             retries: options.retries, backoff: options.backoff,
-            retryAfterMicrosMax: min(options.longestRetryAfter, Retry.waitMax).microseconds)
+            retryAfterMicrosMax: min(options.retryAfterMax, Retry.waitMax).microseconds)
         // Heads take memory, too, where nothing is kept.
         let budget =
             sink?.storage.budget
             ?? MemoryBudget.make(
-                maxBytes: CaptureStorage.defaultMemoryBytes, workers: options.workers)
+                bytesMax: CaptureStorage.defaultMemoryBytes, workers: options.workers)
         let keeping = sink?.keeping {
             marker.fail($0)
             feed.drain()  // or what cannot be kept is fetched again and again until the end
@@ -117,7 +117,7 @@ extension Crawl {
     }
 
     private func feed(_ parts: Parts) async throws -> Ending {
-        let isStalled = try await parts.feed.run(stallMicrosMax: options.maxStall.microseconds)
+        let isStalled = try await parts.feed.run(stallMicrosMax: options.stallMax.microseconds)
         let trouble = parts.feed.outages.first.map { Trouble($0, at: Now.read()) }
         parts.feed.drain()  // lets the workers go home
         if let folder = parts.disk.shortage { return .diskReserve(folder: folder) }

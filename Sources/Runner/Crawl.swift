@@ -16,7 +16,7 @@ public struct Crawl: Sendable {
         case finished
         /// `StopSwitch` asked the run to stop; the jobs that are left can be resumed.
         case stopped
-        /// Nothing got through for `CrawlOptions.maxStall`, for the longest because of this trouble;
+        /// Nothing got through for `CrawlOptions.stallMax`, for the longest because of this trouble;
         /// `nil` when none is known.
         case stalled(Trouble?)
         /// The disk of this folder has less room than `CrawlOptions.diskReserve`.

@@ -46,7 +46,7 @@ struct Run: StatusCommand {
         name: .customLong("max-stall"),
         help: ArgumentHelp(
             "Stop when the host was out of reach for so long.", valueName: "seconds"))
-    var maxStall = Seconds(Self.standard.maxStall)
+    var maxStall = Seconds(Self.standard.stallMax)
 
     @Flag(help: "Print the result as JSON.")
     var json = false
@@ -119,7 +119,7 @@ struct Run: StatusCommand {
         options.workers = workers
         options.retries = retries
         options.grace = grace.duration
-        options.maxStall = maxStall.duration
+        options.stallMax = maxStall.duration
         options.fetch = requests.fetchOptions
         let folder = outputFlags.output ?? output.settings?.place(from: queue.realFolder)
         options.diskReserve = outputFlags.diskReserve(

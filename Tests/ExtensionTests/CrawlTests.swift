@@ -131,7 +131,7 @@ import Testing
         let sink = ClosureSink(
             needs: keepsFailures ? [.bodies, .failures] : .bodies,
             storage: try CaptureStorage(
-                folder: folder.path, maxMemoryBytes: 1 << 20, workers: options.workers)
+                folder: folder.path, memoryBytesMax: 1 << 20, workers: options.workers)
         ) { record throws(SinkError) in
             var bytes = 0
             try record.capture.body.forEachPiece(of: record) { bytes += $0.count }

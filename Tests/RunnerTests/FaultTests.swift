@@ -86,8 +86,8 @@ import Testing
 
     private var crawl: TestCrawl {
         var crawl = TestCrawl()
-        crawl.options.fetch.maxBodyBytes = 200_000
-        crawl.options.fetch.maxRedirects = 3
+        crawl.options.fetch.bodyBytesMax = 200_000
+        crawl.options.fetch.redirectsMax = 3
         return crawl
     }
 
@@ -116,7 +116,7 @@ import Testing
         var crawl = crawl
         crawl.options.workers = 40
         // Slow machines: what is healthy must not time out.
-        crawl.options.fetch.maxTime = .seconds(2)
+        crawl.options.fetch.timeout = .seconds(2)
         let counts = try await crawl.fetch(urls, count: each)
         var expected: [String: Int] = ["200": Self.faults.count * each]
         for fault in Self.faults { expected[fault.label, default: 0] += each }
@@ -138,7 +138,7 @@ import Testing
         let encoded = value.replacing(" ", with: "%20").replacing(",", with: "%2C").replacing(
             ":", with: "%3A")
         var crawl = TestCrawl()
-        crawl.options.longestRetryAfter = .milliseconds(1000)
+        crawl.options.retryAfterMax = .milliseconds(1000)
         let start = ContinuousClock.now
         let counts = try await crawl.fetch(
             ["\(origin.url)/retry-after/\(encoded)/2/503/{id}"], count: 5)
@@ -161,7 +161,7 @@ import Testing
         var crawl = crawl
         crawl.options.retries = 0
         crawl.options.fetch.connectTimeout = .milliseconds(300)
-        crawl.options.fetch.maxTime = .seconds(30)
+        crawl.options.fetch.timeout = .seconds(30)
         let start = ContinuousClock.now
         let counts = try await crawl.fetch(["http://127.0.0.1:\(listener.port)/{id}"], count: 3)
         let took = ContinuousClock.now - start
@@ -177,7 +177,7 @@ import Testing
         crawl.options.workers = 1
         crawl.options.retries = 0
         crawl.options.fetch.connectTimeout = .milliseconds(300)
-        crawl.options.fetch.maxTime = .seconds(30)
+        crawl.options.fetch.timeout = .seconds(30)
         let target = "http%3A%2F%2F127.0.0.1%3A\(listener.port)%2F"
         let start = ContinuousClock.now
         let counts = try await crawl.fetch(

@@ -16,7 +16,7 @@ struct TestCrawl {
         options.backoff = Backoff(baseMicros: 1000, waitMicrosMax: 5000)
         options.fetch.connectTimeout = .seconds(2)
         // What is healthy must not time out on a slow machine.
-        options.fetch.maxTime = .seconds(1)
+        options.fetch.timeout = .seconds(1)
     }
 
     /// Fetches `count` IDs of each URL template, each from `first` on, and returns how it ended.

@@ -9,11 +9,11 @@ public struct CrawlOptions: Sendable {
     /// The time that requests in flight may take to end once a drain was asked for.
     public var grace: Duration = .seconds(30)
     /// The time for which nothing may get through before the run stops.
-    public var maxStall: Duration = .seconds(900)
+    public var stallMax: Duration = .seconds(900)
     public var fetch = FetchOptions()
     /// The longest `Retry-After` that is honoured. The default is also the longest wait that the
     /// queue allows.
-    public var longestRetryAfter: Duration = Retry.waitMax
+    public var retryAfterMax: Duration = Retry.waitMax
     /// The waits between attempts.
     var backoff = Backoff()
     /// The room to leave free on disks; the run stops before it takes that room.

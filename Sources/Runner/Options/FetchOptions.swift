@@ -3,16 +3,16 @@ public struct FetchOptions: Sendable {
     /// The time within which a connection must stand, TLS included.
     public var connectTimeout: Duration = .seconds(10)
     /// The time within which the response must be whole, redirects included.
-    public var maxTime: Duration = .seconds(60)
+    public var timeout: Duration = .seconds(60)
     /// The most redirects followed for one job.
-    public var maxRedirects = 10
+    public var redirectsMax = 10
     /// The most bytes of a response's head, all lines together. libcurl has no limit of its own
     /// before 8.3, and one of 300 KB from then on.
-    public var maxHeadBytes = FetchOptions.headBytesMax
-    public static let headBytesMax = 300 << 10
+    public var headBytesMax = FetchOptions.headBytesCeiling
+    public static let headBytesCeiling = 300 << 10
     /// The most bytes of a body, after decoding unless the output keeps the encoding.
-    public var maxBodyBytes = 16 << 20
-    /// Whether a body larger than `maxBodyBytes` is cut there; otherwise its job fails.
+    public var bodyBytesMax = 16 << 20
+    /// Whether a body larger than `bodyBytesMax` is cut there; otherwise its job fails.
     public var cutsLargeBodies = false
     /// Whether any certificate is accepted.
     public var isInsecure = false

@@ -7,19 +7,19 @@ extension CaptureStorage {
     /// - Parameters:
     ///   - folder: The path of the folder for the temporary file, which has no name in it and is
     ///     made when it is needed.
-    ///   - maxMemoryBytes: The most bytes of heads, bodies and records in memory. It is less where
+    ///   - memoryBytesMax: The most bytes of heads, bodies and records in memory. It is less where
     ///     the process may not have as many.
     ///   - workers: The workers of the run, whose own buffers are part of that memory.
     /// - Throws: `SinkError` when the folder cannot be opened.
     public convenience init(
-        folder path: String, maxMemoryBytes: Int = CaptureStorage.defaultMemoryBytes, workers: Int
+        folder path: String, memoryBytesMax: Int = CaptureStorage.defaultMemoryBytes, workers: Int
     ) throws(SinkError) {
         let folder = OpenFolder(path)
         guard folder.descriptor >= 0 else {
             throw SinkError(folder: path, "it cannot be opened", Errno(errno))
         }
         self.init(
-            budget: .make(maxBytes: maxMemoryBytes, workers: workers),
+            budget: .make(bytesMax: memoryBytesMax, workers: workers),
             spool: Spool { folder.descriptor }, folder: path)
     }
 }

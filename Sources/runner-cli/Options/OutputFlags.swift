@@ -38,7 +38,7 @@ struct OutputFlags: ParsableArguments {
         help: ArgumentHelp(
             "Bodies in memory at once; what goes beyond waits in a temporary file.",
             valueName: "bytes"))
-    var maxMemory = ByteCount(OutputOptions().maxMemoryBytes)
+    var maxMemory = ByteCount(OutputOptions().memoryBytesMax)
 
     @Option(
         name: .customLong("min-free-disk"),
@@ -70,7 +70,7 @@ struct OutputFlags: ParsableArguments {
         options.rotateBytes = rotateSize?.bytes
         options.keepsBodies = body
         options.keepsFailures = outputFailures
-        options.maxMemoryBytes = maxMemory.bytes
+        options.memoryBytesMax = maxMemory.bytes
         return options
     }
 

@@ -18,24 +18,24 @@ struct RequestOptions: ParsableArguments {
         name: .customLong("max-time"),
         help: ArgumentHelp("Until the response is whole, redirects included.", valueName: "seconds")
     )
-    var maxTime = Seconds(Self.standard.maxTime)
+    var maxTime = Seconds(Self.standard.timeout)
 
     @Option(
         name: .customLong("max-redirs"), parsing: .unconditional,
         help: ArgumentHelp("Redirects followed for one job.", valueName: "number"))
-    var maxRedirects = Self.standard.maxRedirects
+    var maxRedirects = Self.standard.redirectsMax
 
     @Option(
         name: .customLong("max-head"),
         help: ArgumentHelp(
             "The most bytes of a response's header lines; k may follow.", valueName: "bytes"))
-    var maxHead = ByteCount(Self.standard.maxHeadBytes)
+    var maxHead = ByteCount(Self.standard.headBytesMax)
 
     @Option(
         name: .customLong("max-body"),
         help: ArgumentHelp(
             "The most decoded bytes of a body; k, M and G may follow.", valueName: "bytes"))
-    var maxBody = ByteCount(Self.standard.maxBodyBytes)
+    var maxBody = ByteCount(Self.standard.bodyBytesMax)
 
     @Option(
         name: .customLong("on-large"),
@@ -65,9 +65,9 @@ struct RequestOptions: ParsableArguments {
     var resolver = Self.standard.resolver
 
     func validate() throws {
-        guard (1...FetchOptions.headBytesMax).contains(maxHead.bytes) else {
+        guard (1...FetchOptions.headBytesCeiling).contains(maxHead.bytes) else {
             throw ValidationError(
-                "--max-head is \(maxHead.bytes); give a number from 1 to \(ByteCount(FetchOptions.headBytesMax).defaultValueDescription), which is as much as libcurl takes"
+                "--max-head is \(maxHead.bytes); give a number from 1 to \(ByteCount(FetchOptions.headBytesCeiling).defaultValueDescription), which is as much as libcurl takes"
             )
         }
         if let nameServers, !FetchOptions.areNameServers(nameServers) {
@@ -92,12 +92,12 @@ struct RequestOptions: ParsableArguments {
     var fetchOptions: FetchOptions {
         var options = FetchOptions()
         options.connectTimeout = connectTimeout.duration
-        options.maxTime = maxTime.duration
-        options.maxRedirects = maxRedirects
-        options.maxHeadBytes = maxHead.bytes
+        options.timeout = maxTime.duration
+        options.redirectsMax = maxRedirects
+        options.headBytesMax = maxHead.bytes
         options.nameServers = nameServers
         options.resolver = resolver
-        options.maxBodyBytes = maxBody.bytes
+        options.bodyBytesMax = maxBody.bytes
         options.cutsLargeBodies = onLarge == .cut
         options.isInsecure = isInsecure
         options.caFile = cacert

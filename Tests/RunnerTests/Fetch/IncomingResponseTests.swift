@@ -9,7 +9,7 @@ import Testing
 
     init() {
         var options = FetchOptions()
-        options.maxBodyBytes = 1000
+        options.bodyBytesMax = 1000
         settings = TransferSettings(options)
     }
 

@@ -53,12 +53,12 @@ final class TransferSettings {
         self.authorities = authorities
         self.keeping = keeping
         self.budget = budget
-        headBytesMax = options.maxHeadBytes
-        bodyBytesMax = options.maxBodyBytes
-        redirectsMax = options.maxRedirects
+        headBytesMax = options.headBytesMax
+        bodyBytesMax = options.bodyBytesMax
+        redirectsMax = options.redirectsMax
         cutsLargeBodies = options.cutsLargeBodies
         connectTimeoutMicros = options.connectTimeout.microseconds
-        timeoutMicros = options.maxTime.microseconds
+        timeoutMicros = options.timeout.microseconds
         // As headers of our own: libcurl 7.88 formats those it makes itself character by character,
         // twice, which costs 15,000 instructions of the 63,000 a whole request takes without them.
         headers = curl_slist_append(nil, "User-Agent: \(options.userAgent)")

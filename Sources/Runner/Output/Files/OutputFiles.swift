@@ -87,7 +87,7 @@ public struct OutputFiles: Sink {
             keepsBodies: plan.settings.keepsBodies, userAgent: crawl.fetch.userAgent,
             acceptEncoding: TransferSettings.encodings(
                 isKept: plan.format.needs.contains(.encoding)))
-        let budget = MemoryBudget.make(maxBytes: options.maxMemoryBytes, workers: crawl.workers)
+        let budget = MemoryBudget.make(bytesMax: options.memoryBytesMax, workers: crawl.workers)
         let writer = try OutputWriter(
             folder, plan.current, plan.format, plan.settings, rendering, budget: budget)
         let changed = try await writer.seal(plan.changed, of: options.formats)

@@ -10,7 +10,7 @@ public struct OutputOptions: Sendable {
     public var keepsFailures: Bool?
     /// The most bytes of bodies and records in memory; what goes beyond is kept in a temporary
     /// file.
-    public var maxMemoryBytes = CaptureStorage.defaultMemoryBytes
+    public var memoryBytesMax = CaptureStorage.defaultMemoryBytes
     /// The folder that the queue is in, links resolved, so that the output is found again when both
     /// were moved; `nil` when the queue is in none.
     public var queueFolder: String?
