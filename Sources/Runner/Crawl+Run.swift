@@ -140,7 +140,7 @@ extension Crawl {
 /// The loops that the feed wakes; none before they are made, and none once the run is over, or the
 /// parts would keep each other for ever.
 private final class LoopBells: Sendable {
-    private let loops = Mutex<EventLoops?>(nil)
+    private let loops = Locked<EventLoops?>(nil)
 
     func connect(_ made: EventLoops) { loops.withLock { $0 = made } }
     func disconnect() { loops.withLock { $0 = nil } }
@@ -155,7 +155,7 @@ private final class GracePeriod: Sendable {
         var task: Task<Void, any Error>?
         var hasEnded = false
     }
-    private let state = Mutex(State())
+    private let state = Locked(State())
 
     /// - Parameter isOver: Called when the period has passed.
     init(_ length: Duration, isOver: @escaping @Sendable () -> Void) {

@@ -1,4 +1,5 @@
 import Glibc
+internal import JobStore
 import Synchronization
 
 /// The signals that ask the program to end, in one place.
@@ -6,7 +7,7 @@ import Synchronization
 /// The signals are blocked in every thread, and the main thread waits for them. So the code that
 /// answers them is ordinary code, which may lock and allocate.
 enum Signals {
-    private static let handler = Mutex<(@Sendable () -> Void)?>(nil)
+    private static let handler = Locked<(@Sendable () -> Void)?>(nil)
 
     /// Blocks the signals. Called before any other thread exists, so that all inherit the mask.
     static func block() -> sigset_t {

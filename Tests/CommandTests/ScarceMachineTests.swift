@@ -55,7 +55,9 @@ import Testing
         let program = Program()
         try await program.enqueue(jobs, origin, "{id}")
         let result = try await run(program, failing: "epoll_ctl", with: "ENOSPC", at: number)
-        if number == 2 {
+        // Calls are counted thread by thread, and the system's own are among them: whether the third
+        // is of a loop that is made, or of a socket, is not the same each time.
+        if number == 2 || number == 3 && result.status != 0 {
             #expect(result.status == 2 && result.err.contains("gives no event loop"))
             try await program.start("runner", ["run", "-q", "--output", "out"]).wait()
                 .expectSuccess()

@@ -99,7 +99,7 @@ struct QueueFile {
     /// The descriptors of the examined files, one for each file. They stay open for the life of the
     /// process: closing one would drop the locks of every connection that this process has to that
     /// file.
-    private static let looks = Mutex<[FileID: Int32]>([:])
+    private static let looks = Locked<[FileID: Int32]>([:])
 
     /// The first 100 bytes of a file; fewer when it is shorter.
     private static func header(of path: String, _ status: stat) throws(Errno) -> [UInt8] {

@@ -3,8 +3,8 @@ internal import Synchronization
 
 /// Drives a `JobFeed`: claims from the queue ahead of need and wakes loops that ran out of jobs.
 final class Feed: Sendable {
-    private let state: Mutex<JobFeed>
-    private let chunks = Mutex<[Batch.ID: RequestChunk]>([:])
+    private let state: Locked<JobFeed>
+    private let chunks = Locked<[Batch.ID: RequestChunk]>([:])
     private let hosts = HostTable()
     private let bell = Doorbell()
     private let wakeLoops: @Sendable () -> Void
@@ -19,7 +19,7 @@ final class Feed: Sendable {
     ) {
         self.lease = lease
         self.patience = patience
-        self.state = Mutex(state)
+        self.state = Locked(state)
         self.wakeLoops = wakeLoops
     }
 

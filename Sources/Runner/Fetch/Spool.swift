@@ -17,7 +17,7 @@ final class Spool: Sendable {
         var count = 0
     }
 
-    private let slots = Mutex(Slots())
+    private let slots = Locked(Slots())
     private let folder: @Sendable () -> Int32
 
     /// - Parameter folder: Returns the descriptor of the folder that the file is made in.

@@ -31,7 +31,7 @@ final class HostTable: Sendable {
         var countMax = 256
     }
 
-    private let state = Mutex(State())
+    private let state = Locked(State())
 
     /// Returns the host of a key: the same object as long as anyone refers to it.
     func host(_ key: HostKey) -> Host { host(.host(key), key) }

@@ -9,7 +9,7 @@ final class Marker: Sendable {
         var failure: SinkError?
     }
 
-    private let state = Mutex(State())
+    private let state = Locked(State())
     private let bell = Doorbell()
     private let lease: any RunnerLease
     private let feed: Feed

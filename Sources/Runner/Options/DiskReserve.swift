@@ -1,4 +1,5 @@
 internal import Glibc
+internal import JobStore
 internal import Synchronization
 
 /// The room on disks that a run leaves to others.
@@ -30,11 +31,11 @@ public struct DiskReserve: Sendable {
 /// Watches a reserve while a run goes on.
 final class DiskWatch: Sendable {
     private let reserve: DiskReserve?
-    private let found: Mutex<String?>
+    private let found: Locked<String?>
 
     init(_ reserve: DiskReserve?) {
         self.reserve = reserve
-        found = Mutex(nil)
+        found = Locked(nil)
     }
 
     /// The folder that was short of room first; `nil` while none was.

@@ -10,7 +10,7 @@ final class Doorbell: Sendable {
         var alarmMicros: Int?
     }
 
-    private let state = Mutex(State())
+    private let state = Locked(State())
 
     func ring() {
         let waiting = state.withLock { state in

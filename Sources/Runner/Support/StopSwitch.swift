@@ -1,3 +1,4 @@
+internal import JobStore
 internal import Synchronization
 
 /// Asks a run to stop: once to drain, twice to cancel. May be flipped from any thread.
@@ -8,7 +9,7 @@ public final class StopSwitch: Sendable {
         var cancel: (@Sendable () -> Void)?
     }
 
-    private let state = Mutex(State())
+    private let state = Locked(State())
 
     public init() {}
 

@@ -24,7 +24,7 @@ final class ProgressView: Sendable {
     /// Whether a live view is drawn again and again.
     private let isLive: Bool
     private let isQuiet: Bool
-    private let state = Mutex(State())
+    private let state = Locked(State())
 
     init(queue: String, isQuiet: Bool) {
         self.queue = queue

@@ -7,7 +7,7 @@ import Testing
 @Suite(.timeLimit(.minutes(1))) struct FeedTests {
     /// Counts how often loops are woken.
     private final class Loops: Sendable {
-        private let count = Mutex(0)
+        private let count = Locked(0)
         let bell = Doorbell()
 
         func wake() {

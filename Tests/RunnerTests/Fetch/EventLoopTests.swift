@@ -1,5 +1,6 @@
 import Dispatch
 import Glibc
+import JobStore
 import Synchronization
 import Testing
 
@@ -123,7 +124,7 @@ import Testing
     }
 
     private final class Client: EventLoopClient {
-        private let state = Mutex<(threads: Set<pthread_t>, turns: Int)>(([], 0))
+        private let state = Locked<(threads: Set<pthread_t>, turns: Int)>(([], 0))
         let isWoken = Doorbell()
 
         func willResume(_ workers: Int, at now: Now) {}

@@ -1,3 +1,4 @@
+import JobStore
 import Synchronization
 import Testing
 
@@ -5,7 +6,7 @@ import Testing
 
 @Suite struct StopSwitchTests {
     private final class Record: Sendable {
-        private let calls = Mutex<[String]>([])
+        private let calls = Locked<[String]>([])
         func add(_ call: String) { calls.withLock { $0.append(call) } }
         var all: [String] { calls.withLock { $0 } }
     }

@@ -1,6 +1,7 @@
 internal import CCrypto
 internal import CCurl
 internal import Glibc
+internal import JobStore
 internal import Synchronization
 
 /// The certificates to trust, read once and shared by all connections of a run.
@@ -11,7 +12,7 @@ internal import Synchronization
 final class AuthorityStore: Sendable {
     /// The file that is read; `nil` for the places where OpenSSL looks by itself.
     private let file: String?
-    private let state = Mutex(State())
+    private let state = Locked(State())
 
     private struct State: ~Copyable {
         var store: Store?

@@ -54,18 +54,18 @@ final class EventLoop: TaskExecutor, @unchecked Sendable {
     var now = Now.read()
 
     /// The thread that `stop` waits for; `nil` before it was started.
-    private let thread = Mutex<SystemThread?>(nil)
+    private let thread = Locked<SystemThread?>(nil)
     /// The loop's thread, set by the thread itself before it runs anything.
     let ownThread = Atomic<UInt>(0)
-    private let inbox = Mutex<[UnownedJob]>([])
-    private let errands = Mutex<[@Sendable () -> Void]>([])
+    private let inbox = Locked<[UnownedJob]>([])
+    private let errands = Locked<[@Sendable () -> Void]>([])
     private struct Flags: OptionSet {
         let rawValue: Int
         static let wake = Flags(rawValue: 1)
         static let cancel = Flags(rawValue: 2)
         static let stop = Flags(rawValue: 4)
     }
-    private let flags = Mutex<Flags>([])
+    private let flags = Locked<Flags>([])
 
     /// - Throws: When the kernel gives no epoll or eventfd.
     init(

@@ -1,5 +1,6 @@
 internal import CAres
 internal import Glibc
+internal import JobStore
 internal import Synchronization
 
 /// The names in `/etc/hosts`, read once, and again when the file has changed.
@@ -16,7 +17,7 @@ final class HostsFile: Sendable {
     }
 
     private let path: String
-    private let state = Mutex(State())
+    private let state = Locked(State())
 
     /// The interval in µs at which the file is looked at.
     private static let lookMicros = 1_000_000

@@ -86,7 +86,7 @@ private final class LookupThreads: Sendable {
         var threads = 0
     }
 
-    private let state = Mutex(State())
+    private let state = Locked(State())
 
     func add(_ work: @escaping @Sendable () -> Void) {
         let startsThread = state.withLock { state in

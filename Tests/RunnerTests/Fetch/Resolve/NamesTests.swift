@@ -110,7 +110,7 @@ private final class AddressedServer: Sendable {
 
     let port: Int
     private let listener: Int32
-    private let asked = Mutex<[Request]>([])
+    private let asked = Locked<[Request]>([])
     var requests: [Request] { asked.withLock { $0 } }
 
     init(requestsPerConnection: Int, millis: UInt32 = 0) {

@@ -109,7 +109,7 @@ private final class Watchdog: Sendable {
         var hasEnded = false
     }
 
-    private let state = Mutex(State())
+    private let state = Locked(State())
     private let isOver = DispatchSemaphore(value: 0)
 
     init(_ loops: [EventLoop]) {
