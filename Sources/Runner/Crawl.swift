@@ -108,10 +108,11 @@ public struct Crawl: Sendable {
     ) async throws -> RunnerDescription {
         var identity: String?
         switch destination {
-        case .files(let output):
+        // A store that lets one runner work at a time has one site, and needs no telling.
+        case .files(let output) where queue.allowsManyRunners:
             identity = try await OutputFiles.identity(
                 of: output, at: try await queue.sites(), in: queue)
-        case .sink: break
+        case .files, .sink: break
         }
         return RunnerDescription(
             pid: Int(getpid()), workers: options.workers, siteIdentity: identity)

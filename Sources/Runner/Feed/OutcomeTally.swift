@@ -2,22 +2,20 @@ internal import JobStore
 
 /// The final outcomes that a run has committed, counted. Pure.
 struct OutcomeTally {
-    private var counts: [Outcome: Int] = [:]
+    /// The number of jobs for each outcome.
+    private(set) var totals: [Outcome: Int] = [:]
 
     mutating func add(_ marks: [Mark]) {
         // Most outcomes are the same as the one before: these are counted without the table.
         var (last, count) = (Outcome?.none, 0)
         for mark in marks where mark.outcome.state != .retrying {
             if let last, last != mark.outcome {
-                counts[last, default: 0] += count
+                totals[last, default: 0] += count
                 count = 0
             }
             last = mark.outcome
             count += 1
         }
-        if let last { counts[last, default: 0] += count }
+        if let last { totals[last, default: 0] += count }
     }
-
-    /// The number of jobs for each outcome.
-    var totals: [Outcome: Int] { counts }
 }

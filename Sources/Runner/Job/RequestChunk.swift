@@ -50,7 +50,7 @@ final class RequestChunk: Sendable {
         method = template.method
         isIdempotent = method.isIdempotent
         hasOneHost = template.hasOneHost
-        let key = hasOneHost ? HostKey(of: template.url(for: firstID)) : HostKey(of: template.url)
+        let key = HostKey(of: template.url)
         isHTTPS = key.isHTTPS
         host = hasOneHost ? hosts.host(key) : hosts.standIn(for: batch.id, key)
         hostID = host.id

@@ -35,14 +35,12 @@ final class FilesCollector: Collector {
         guard record.capture.isInMemory, count <= Self.responseBytesMax,
             rendered < Self.renderedMax, budget.take(most)
         else {
-            size += count
-            deposit.whole.append(record)
+            leave(record)
             return nil
         }
         defer { budget.giveBack(most) }
         guard let added = render(record) else {
-            size += count
-            deposit.whole.append(record)
+            leave(record)
             return nil
         }
         deposit.records += 1
@@ -51,6 +49,12 @@ final class FilesCollector: Collector {
         rendered += added
         budget.force(added)
         return record.capture
+    }
+
+    /// Leaves a record to the writer, with its capture.
+    private func leave(_ record: consuming Record) {
+        size += record.capture.count
+        deposit.whole.append(record)
     }
 
     /// - Returns: The number of bytes that were added to the deposit; `nil` when the format cannot
