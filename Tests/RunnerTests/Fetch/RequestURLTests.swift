@@ -1,5 +1,6 @@
 import CCurl
 import Glibc
+import JobStore
 import Testing
 
 @testable import Runner
@@ -119,10 +120,11 @@ import Testing
             let job = Job(chunk: batch, position: position, attempt: 1)
             #expect(url.set(to: job, settings) == CURLUE_OK)
             #expect(String(decoding: url.text, as: UTF8.self) == "http://h/\(position)")
-            #expect(url.endpoint()?.name == "h")
+            #expect(url.endpoint()?.host.name == "h")
             #expect(url.follow("https://o/x") == CURLUE_OK)
             #expect(
-                url.endpoint() == .init(scheme: "https", name: "o", port: "443", isAddress: false))
+                url.endpoint()
+                    == .init(host: HostKey(of: "https://o"), port: "443", isAddress: false))
         }
     }
 
@@ -141,7 +143,8 @@ import Testing
         #expect(set(&url, text) == CURLUE_OK)
         let endpoint = url.endpoint()
         #expect(
-            endpoint?.name == name && endpoint?.port == port && endpoint?.isAddress == isAddress)
+            endpoint?.host.name == name && endpoint?.port == port
+                && endpoint?.isAddress == isAddress)
     }
 
     @Test func anInternationalHost_isAskedForAsNameServersKnowIt() async throws {
@@ -152,7 +155,7 @@ import Testing
             ["http://bücher.example/1", "http://BÜCHER.example/", "http://例え.jp/"].map { text in
                 var url = RequestURL()
                 _ = set(&url, text)
-                return url.endpoint()?.name
+                return url.endpoint()?.host.name
             }
         }
         loop.stop()

@@ -1,5 +1,6 @@
 internal import CCurl
 internal import Glibc
+internal import JobStore
 
 /// An easy handle of libcurl, and the options that differ from request to request. libcurl is told
 /// only of options that changed.
@@ -68,7 +69,7 @@ struct CurlHandle: ~Copyable {
     /// would do in a thread that it waits for.
     mutating func offer(_ addresses: String, for endpoint: RequestURL.Endpoint) {
         // +: not for ever (CURLOPT_DNS_CACHE_TIMEOUT says how long).
-        let list = curl_slist_append(nil, "+\(endpoint.name):\(endpoint.port):\(addresses)")
+        let list = curl_slist_append(nil, "+\(endpoint.host.name):\(endpoint.port):\(addresses)")
         _ = easy_set_pointer(easy, CURLOPT_RESOLVE, list)
         curl_slist_free_all(self.addresses)
         self.addresses = list

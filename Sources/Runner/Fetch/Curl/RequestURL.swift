@@ -88,21 +88,14 @@ struct RequestURL: ~Copyable {
 
     /// The place that a URL's connection goes to.
     struct Endpoint: Equatable {
-        let scheme: String
-        /// The host's name in lower case; an IPv6 address is in brackets.
-        let name: String
+        let host: HostKey
+        /// The port, also where it belongs to the scheme.
         let port: String
-        /// Whether the name is an address.
+        /// Whether the host's name is an address.
         let isAddress: Bool
-        var isHTTPS: Bool { scheme == "https" }
-        /// A key that is the same for all URLs of the host.
-        var key: Int {
-            var hasher = Hasher()
-            hasher.combine(scheme)
-            hasher.combine(name)
-            hasher.combine(port)
-            return hasher.finalize()
-        }
+        /// The number by which `TLSSessions` knows the host. Two hosts may share one, since it is a
+        /// hash of 64 bits; sessions of the wrong host are refused by the server.
+        var sessionsKey: Int { host.hashValue }
     }
 
     private var knownEndpoint: Endpoint?
@@ -117,7 +110,7 @@ struct RequestURL: ~Copyable {
         else { return nil }
         var address = in_addr()
         knownEndpoint = Endpoint(
-            scheme: scheme.lowercased(), name: name.lowercased(), port: port,
+            host: HostKey(scheme: scheme, name: name, port: port), port: port,
             isAddress: name.hasPrefix("[") || inet_pton(AF_INET, name, &address) == 1)
         return knownEndpoint
     }
@@ -154,7 +147,7 @@ struct RequestURL: ~Copyable {
         var result = curl_url_set(handle, CURLUPART_URL, location, flags)
         if result == CURLUE_OK { result = encodeHost() }
         guard result == CURLUE_OK else { return result }
-        guard let after = endpoint(), after.scheme == "http" || after.isHTTPS else {
+        guard let after = endpoint(), after.host.scheme == "http" || after.host.isHTTPS else {
             return CURLUE_UNSUPPORTED_SCHEME
         }
         // A reference without a host of its own keeps the credentials by itself; one to another

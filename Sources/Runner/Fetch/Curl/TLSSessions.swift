@@ -90,7 +90,7 @@ final class TLSSessions {
     ///
     /// - Parameters:
     ///   - context: An `SSL_CTX`; libcurl makes one for each connection.
-    ///   - key: The key of the host (`RequestURL.Endpoint.key`).
+    ///   - key: The key of the host (`RequestURL.Endpoint.sessionsKey`).
     ///   - handshake: The number of the connection's handshake, which then need not be ended by the
     ///     caller; `nil` when it is not counted.
     func equip(_ context: UnsafeMutableRawPointer, for key: Int, handshake: Int?) {

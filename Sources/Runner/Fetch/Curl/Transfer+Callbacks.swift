@@ -85,7 +85,7 @@ extension Transfer {
     /// Sets up the `SSL_CTX` of a connection.
     private func equip(_ context: UnsafeMutableRawPointer) -> CURLcode {
         guard AuthorityStore.isUsable else { return CURLE_OK }
-        if let key = url.endpoint()?.key {
+        if let key = url.endpoint()?.sessionsKey {
             shard.loop.sessions.equip(context, for: key, handshake: handshakeNumber)
         }
         return shard.loop.settings.equip(context)

@@ -107,7 +107,7 @@ extension Transfer {
                 atMicros: shard.loop.now.wallMicros)
         }
         // Whether there is a connection, only libcurl knows; it says when it needs an address.
-        begin(isHTTPS: endpoint.isHTTPS, speaksHTTP1: false, expectingConnect: true)
+        begin(isHTTPS: endpoint.host.isHTTPS, speaksHTTP1: false, expectingConnect: true)
     }
 
     // MARK: - Heads that libcurl holds back

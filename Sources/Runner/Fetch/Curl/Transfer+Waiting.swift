@@ -5,11 +5,11 @@ internal import JobStore
 extension Transfer: NameClient, TLSSessions.Client {
     /// Goes on with an address of the host.
     func lookUp(_ endpoint: RequestURL.Endpoint) {
-        if let answer = shard.loop.resolver.answer(for: endpoint.name) {
+        if let answer = shard.loop.resolver.answer(for: endpoint.host.name) {
             return take(answer, for: endpoint)
         }
         job?.stage = .lookingUp
-        shard.loop.resolver.ask(endpoint.name, for: self)
+        shard.loop.resolver.ask(endpoint.host.name, for: self)
     }
 
     func nameWasAnswered(_ answer: NameAnswer) {
@@ -44,7 +44,7 @@ extension Transfer: NameClient, TLSSessions.Client {
     /// handshake with the host.
     func connect(to endpoint: RequestURL.Endpoint) {
         guard isHTTPS else { return give(nil) }
-        let key = endpoint.key
+        let key = endpoint.sessionsKey
         guard
             let number = shard.loop.sessions.beginHandshake(
                 with: key, for: self, at: shard.loop.now)

@@ -165,7 +165,9 @@ final class Transfer {
     func end() {
         switch job?.stage {
         case .lookingUp:
-            if let name = url.endpoint()?.name { shard.loop.resolver.forget(self, askingFor: name) }
+            if let name = url.endpoint()?.host.name {
+                shard.loop.resolver.forget(self, askingFor: name)
+            }
         case .given(_?): endHandshake()
         case .starting, .heldBack, .given(nil), .ended, nil: break
         }
