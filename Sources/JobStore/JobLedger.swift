@@ -17,6 +17,10 @@ public protocol JobLedger: Sendable {
     /// Returns where a site keeps responses, and how much of each file counts.
     func output(of site: Site) async throws(QueueError) -> QueueOutput
 
+    /// Returns the header fields outside the queue that requests of unfinished batches refer to
+    /// (variables and files), so that a run can see at its start whether they are there.
+    func references() async throws(QueueError) -> [HeaderSource]
+
     /// Returns the states of jobs in the order the jobs were enqueued, a page at a time.
     ///
     /// - Parameter place: The place to begin at. A place in a missing batch, or past the end of a

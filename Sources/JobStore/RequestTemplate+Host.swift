@@ -1,14 +1,10 @@
 internal import Glibc
 
 extension RequestTemplate {
-    /// Refuses a host that no job can be fetched from, and a port that is not a number.
-    ///
-    /// This check is not part of `init(parsing:)`: queues made before the check existed may hold
-    /// such a template, and must still be readable. A placeholder in the host is checked as the ID
-    /// 1. International names pass; the check does not ask whether a name exists.
-    ///
-    /// - Throws: `Malformed`, which says what to write instead.
-    public func checkHost() throws(Malformed) {
+    /// Refuses a host that no job can be fetched from, and a port that is not a number. A
+    /// placeholder in the host is checked as the ID 1. International names pass; the check does not
+    /// ask whether a name exists.
+    func checkHost() throws(Malformed) {
         let (user, host, port) = Self.authority(of: url(for: 1))
         guard !(user ?? "").contains("@") else {
             throw Malformed(
@@ -34,14 +30,6 @@ extension RequestTemplate {
                 "the URL '\(shownURL)' has '\(piece)' in its host, which no host has; write a name such as api.example.com, or an address such as 127.0.0.1 or [::1]"
             )
         }
-    }
-
-    /// The URL for people and logs, with user name and password shown as `***`.
-    public var shownURL: String {
-        guard let start = url.firstRange(of: "://")?.upperBound,
-            let user = Self.authority(of: url).user
-        else { return url }
-        return url[..<start] + "***" + url[start...].dropFirst(user.count)
     }
 
     /// Splits the text between `://` and the path into user, host and port; brackets belong to the

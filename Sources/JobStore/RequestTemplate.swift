@@ -1,17 +1,23 @@
-/// The request of a batch's jobs: a URL in which `{id}` or `{}` stands for the job's ID.
+/// The requests of a batch's jobs: a URL, header fields and a body in which placeholders stand for
+/// values of a job.
 public struct RequestTemplate: Equatable, Sendable {
-    /// The method of the requests.
-    public var method: HTTPMethod { .get }
     /// The URL as it was given.
     public let url: String
-    /// The pieces of the URL before, between and after the placeholders; one more than there are
-    /// placeholders.
-    public let parts: [String]
+    /// The URL with its placeholders, one or more.
+    public let urlTemplate: TextTemplate
+    public let method: HTTPMethod
+    /// The header fields in the order they were given.
+    public let headers: [HeaderSource]
+    /// The body; `nil` for a request without one.
+    public let body: BodyTemplate?
 
-    /// - Throws: `Malformed` when there is no placeholder or one that is not `{id}` or `{}`, when
-    ///   the scheme is not http or https, the host is missing, or a byte cannot stand in a URL. A
-    ///   template that is to be enqueued must pass `checkHost`, too.
-    public init(parsing url: String) throws(Malformed) {
+    /// - Throws: `Malformed` when the URL has no placeholder or one that is not `{id}`, `{}` or
+    ///   `{id:08}`, when the scheme is not http or https, the host is missing, or a byte cannot
+    ///   stand in a URL. A template that is to be enqueued must pass `check`, too.
+    public init(
+        parsing url: String, method: HTTPMethod = .get, headers: [HeaderSource] = [],
+        body: BodyTemplate? = nil
+    ) throws(Malformed) {
         try Self.checkBytes(url)
         let scheme = ["http://", "https://"].first { Self.begins(url, with: $0) }
         guard let scheme else {
@@ -23,11 +29,14 @@ public struct RequestTemplate: Equatable, Sendable {
                 named.map { "the URL's scheme is '\($0)'; only http and https are fetched" }
                     ?? "the URL '\(url)' has no scheme; did you mean https://\(url)?")
         }
-        parts = try Self.split(url)
+        urlTemplate = try Self.template(of: url)
         let rest = url.utf8.dropFirst(scheme.utf8.count)
         let authority = rest.prefix { !"/?#".utf8.contains($0) }
         try Self.checkAuthority(Substring(authority), of: url)
         self.url = url
+        self.method = method
+        self.headers = headers
+        self.body = body
     }
 
     /// - Parameter scheme: The scheme in lower case; the letters of the URL may be in either case.
@@ -41,12 +50,17 @@ public struct RequestTemplate: Equatable, Sendable {
 
     /// Whether every job goes to the same host: no placeholder stands before the path.
     public var hasOneHost: Bool {
-        let start = parts[0].firstRange(of: "://")?.upperBound ?? parts[0].startIndex
-        return parts[0][start...].contains { $0 == "/" || $0 == "?" || $0 == "#" }
+        let first = urlTemplate.texts[0]
+        let slash = UInt8(ascii: "/")
+        guard let colon = first.firstIndex(of: UInt8(ascii: ":")) else { return false }
+        return first[colon...].dropFirst(3).contains { "/?#".utf8.contains($0) }
+            && first[colon...].dropFirst().prefix(2).elementsEqual([slash, slash])
     }
 
     /// The URL of one job.
-    public func url(for id: Int) -> String { parts.joined(separator: String(id)) }
+    public func url(for id: Int) -> String {
+        String(decoding: urlTemplate.text(for: id), as: UTF8.self)
+    }
 
     private static func checkBytes(_ url: String) throws(Malformed) {
         for byte in url.utf8 where byte <= 0x20 || byte == 0x7F {
@@ -95,36 +109,28 @@ public struct RequestTemplate: Equatable, Sendable {
         }
     }
 
-    /// Splits the URL at its placeholders. The split works on bytes, since each batch that a run
-    /// claims is parsed anew, and there may be as many batches as jobs.
-    private static func split(_ url: String) throws(Malformed) -> [String] {
-        let bytes = Array(url.utf8)
-        var parts: [String] = []
-        var (start, index) = (0, 0)
-        while index < bytes.count {
-            guard bytes[index] == UInt8(ascii: "{") || bytes[index] == UInt8(ascii: "}") else {
-                index += 1
-                continue
-            }
-            let placeholder = ["{id}", "{}"].first { bytes[index...].starts(with: $0.utf8) }
-            guard let placeholder else {
-                throw Malformed(
-                    "the URL '\(url)' holds a brace that is not the placeholder {id} or {}; write it as %7B or %7D"
-                )
-            }
-            parts.append(String(decoding: bytes[start..<index], as: UTF8.self))
-            index += placeholder.utf8.count
-            start = index
+    /// The names of the placeholders for an ID.
+    static let idNames: Set<String> = ["", TextTemplate.Placeholder.idName]
+
+    private static func template(of url: String) throws(Malformed) -> TextTemplate {
+        let template = TextTemplate(strictly: url.utf8)
+        let isPlain = template.texts.allSatisfy { text in
+            !text.contains { $0 == UInt8(ascii: "{") || $0 == UInt8(ascii: "}") }
         }
-        guard !parts.isEmpty else {
+        guard isPlain, template.placeholders.allSatisfy({ idNames.contains($0.name) }) else {
+            throw Malformed(
+                "the URL '\(url)' holds a brace that is not the placeholder {id}, {} or {id:08}; write it as %7B or %7D"
+            )
+        }
+        guard !template.placeholders.isEmpty else {
             throw Malformed("the URL '\(url)' has no placeholder; put {id} where the ID belongs")
         }
-        return parts + [String(decoding: bytes[start...], as: UTF8.self)]
+        return template
     }
 
     /// The reason a text is not a request template.
     public struct Malformed: Error, Equatable, CustomStringConvertible {
         public let description: String
-        init(_ description: String) { self.description = description }
+        public init(_ description: String) { self.description = description }
     }
 }

@@ -28,7 +28,7 @@ extension Crawl {
                     probes: max(1, options.workers / 8),
                     talliesCommits: queue.countsInterval > .zero),
                 retrying: lease.attachment.retrying),
-            patience: patience, wakeLoops: { bells.ring() })
+            patience: patience, defaults: try defaults(for: sink), wakeLoops: { bells.ring() })
         let disk = DiskWatch(options.diskReserve)
         let marker = Marker(lease: lease, feed: feed, patience: patience, sink: sink) {
             if disk.look(ahead: feed.unmarkedBytes) { feed.drain() }
@@ -55,6 +55,14 @@ extension Crawl {
         return Parts(
             attachment: lease.attachment, feed: feed, marker: marker, loops: loops, disk: disk,
             bells: bells)
+    }
+
+    private func defaults(for sink: (any Sink)?) throws(RequestError) -> RequestDefaults {
+        try RequestDefaults(
+            userAgent: options.fetch.userAgent,
+            acceptEncoding: TransferSettings.encodings(
+                isKept: sink?.needs.contains(.encoding) ?? false),
+            headers: options.fetch.headers, references: options.fetch.references)
     }
 
     /// Runs the parts until the work is over, or one of them fails.

@@ -56,13 +56,18 @@ public struct Crawl: Sendable {
     /// and detaches.
     ///
     /// - Throws: `QueueError` when the store fails, `SinkError` when the output does, `LimitError`
-    ///   when this machine gives no thread; committed work is safe. After a fault of the output, or
+    ///   when this machine gives no thread, `RequestError` when requests refer to what is missing;
+    ///   committed work is safe. After a fault of the output, or
     ///   on a full disk, the queue is left as after any run; after another fault of the store, it
     ///   is left as after a kill. The next run resumes in both cases.
     public func run(
         to destination: Destination = .files(OutputOptions()),
         observer: (any CrawlObserver)? = nil
     ) async throws -> Ending {
+        // Before anything is touched.
+        for source in try await queue.references() + options.fetch.headers {
+            _ = try options.fetch.references.fields(of: source)
+        }
         let lease = try await queue.attach(try await description(for: destination))
         do {
             let ending = try await run(lease, to: destination, observer)

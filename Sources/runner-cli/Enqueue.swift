@@ -13,6 +13,10 @@ struct Enqueue: StatusCommand {
                 --url 'https://api.example.com/items/{id}'
               runner enqueue --range 1...500 --queue pages.db \\
                 --url 'https://example.com/?page={}'
+              runner enqueue --range 0001..1000 --url 'https://example.com/{id:04}' \\
+                -H 'Authorization: Bearer $TOKEN' --expand-env
+              runner enqueue --range 0..1000 --url 'https://example.com/search?n={id}' \\
+                --json-body '{"number": {id}}'
             """)
 
     @OptionGroup var queue: QueueOptions
@@ -21,24 +25,33 @@ struct Enqueue: StatusCommand {
         parsing: .unconditional,
         help: ArgumentHelp(
             "IDs to fetch: A..B without B (A..<B is the same), A...B with it.", valueName: "A..B"),
-        transform: JobRange.argument)
-    var range: JobRange
+        transform: TypedRange.init)
+    var range: TypedRange
 
     @Option(
         help: ArgumentHelp(
-            "Where to fetch an ID: {id} or {} stands for it. (default: \(RequestTemplate.standard))",
+            "Where to fetch an ID: {id} or {} stands for it, {id:08} with zeros in front. (default: \(RequestTemplate.standard))",
             valueName: "template"))
     var url: String?
+
+    @OptionGroup(title: "Requests") var content: ContentOptions
+    @OptionGroup(title: "Headers") var headers: HeaderOptions
 
     @Flag(help: "Print the result as JSON.")
     var json = false
 
-    func validate() throws { _ = try template() }
-
     private func template() throws -> RequestTemplate {
+        var headers = try headers.sources()
+        for field in content.bodyHeaders where !headers.contains(field.name) {
+            headers.append(.field(field))
+        }
+        let (method, body) = (try content.requestMethod(), try content.body())
         do {
-            let template = try RequestTemplate(parsing: url ?? RequestTemplate.standard)
-            try template.checkHost()
+            let template = try RequestTemplate(
+                parsing: url ?? RequestTemplate.standard, method: method, headers: headers,
+                body: body)
+            try template.check()
+            try range.check(template)
             return template
         } catch {
             throw ValidationError(error.description)
@@ -50,14 +63,15 @@ struct Enqueue: StatusCommand {
         let store = try openQueue(at: queue.path, makesMissing: true)
         let batch: Batch
         do {
-            batch = try await store.enqueue(range, request: request)
+            batch = try await store.enqueue(range.range, request: request)
         } catch {
             await store.close()
             throw error
         }
         await store.close()
         let report = EnqueueReport(
-            batch: batch.id, jobs: range.count, firstID: range.first, url: request.shownURL,
+            batch: batch.id, jobs: batch.count, firstID: batch.id(at: 0),
+            method: request.method.rawValue, url: request.shownURL,
             queue: queue.path, isDefaultURL: url == nil)
         do {
             try Terminal.output(json ? try JSON.text(report) : report.text)
@@ -66,7 +80,60 @@ struct Enqueue: StatusCommand {
             error.done = report.summary + ", but "
             throw error
         }
+        if let secret = request.storedSecret {
+            Terminal.say(
+                "note: \(secret) is kept in the queue as text; with --expand-env, or -H @FILE, a reference is kept"
+            )
+        }
         return .done
+    }
+}
+
+/// A range as it was typed.
+struct TypedRange {
+    let range: JobRange
+    private let text: String
+
+    init(_ text: String) throws {
+        range = try JobRange.argument(text)
+        self.text = text
+    }
+
+    /// Refuses zeros in front that the URL would drop without a word.
+    fileprivate func check(_ template: RequestTemplate) throws(RequestTemplate.Malformed) {
+        let digits = text.prefix { $0 != "." }
+        guard digits.count > 1, digits.hasPrefix("0"),
+            template.urlTemplate.placeholders.contains(where: { $0.digitsMin == 0 })
+        else { return }
+        throw .init(
+            "the range \(text) has zeros in front, which {id} does not write; write {id:0\(digits.count)} in the URL to keep them, or the range without them"
+        )
+    }
+}
+
+extension [HeaderSource] {
+    /// Whether a field of this name is among them.
+    fileprivate func contains(_ name: String) -> Bool {
+        contains { source in
+            switch source {
+            case .field(let field): HeaderTemplate.isSame(field.name, name)
+            case .file: false
+            }
+        }
+    }
+}
+
+extension RequestTemplate {
+    /// The first secret that the queue keeps as text, named for people; `nil` when there is none.
+    fileprivate var storedSecret: String? {
+        let secret = headers.lazy.compactMap { source in
+            switch source {
+            case .field(let field) where field.isSecret && !field.readsEnvironment:
+                "the header \(field.name)"
+            case .field, .file: nil
+            }
+        }.first
+        return secret ?? (shownURL != url ? "the user name of the URL, with its password," : nil)
     }
 }
 
@@ -75,18 +142,19 @@ struct EnqueueReport: Encodable {
     let batch: Int
     let jobs: Int
     let firstID: Int
+    let method: String
     /// The URL without credentials, since logs keep it.
     let url: String
     let queue: String
     let isDefaultURL: Bool
 
     enum CodingKeys: String, CodingKey {
-        case batch, jobs, url, queue
+        case batch, jobs, method, url, queue
         case firstID = "first_id"
     }
 
     var text: String {
-        "\(summary): \(Terminal.escaped(url))"
+        "\(summary): \(method == "GET" ? "" : method + " ")\(Terminal.escaped(url))"
             + (isDefaultURL ? " (the default; name another with --url)" : "")
     }
 

@@ -32,6 +32,9 @@ enum ExitStatus: Int32, Error {
             case .usage: .usage
             case .io: .queue
             }
+        case let error as RequestError:
+            Terminal.complain(error.sentence)
+            return .usage
         case let error as OutputError:
             Terminal.complain(error.description)
             return .queue

@@ -30,6 +30,8 @@ struct Run: StatusCommand {
     @OptionGroup var queue: QueueOptions
     @OptionGroup(title: "Output") var outputFlags: OutputFlags
     @OptionGroup(title: "Requests") var requests: RequestOptions
+    @OptionGroup(title: "Headers of this run, in place of those enqueued") var headers:
+        HeaderOptions
 
     @Option(name: .shortAndLong, parsing: .unconditional, help: "Requests in flight at once.")
     var workers = Self.standard.workers
@@ -63,6 +65,7 @@ struct Run: StatusCommand {
         guard (0...254).contains(retries) else {
             throw ValidationError("--retries is \(retries); give a number from 0 to 254")
         }
+        _ = try headers.sources()
     }
 
     func execute() async throws -> ExitStatus {
@@ -79,7 +82,7 @@ struct Run: StatusCommand {
 
     private func run(_ store: any JobQueue) async throws -> ExitStatus {
         let stop = StopSwitch()
-        let options = options(attached: try await store.output(of: .only))
+        let options = try options(attached: try await store.output(of: .only))
         let crawl = try Crawl(queue: store, options: options, stop: stop)
         let before = try await store.counts()
         let view = ProgressView(queue: queue.path, isQuiet: quiet)
@@ -114,13 +117,15 @@ struct Run: StatusCommand {
         return report.status
     }
 
-    private func options(attached output: QueueOutput) -> CrawlOptions {
+    private func options(attached output: QueueOutput) throws -> CrawlOptions {
         var options = CrawlOptions()
         options.workers = workers
         options.retries = retries
         options.grace = grace.duration
         options.stallMax = maxStall.duration
         options.fetch = requests.fetchOptions
+        options.fetch.headers = try headers.sources()
+        options.fetch.references = RequestReferences(environment: Environment.variables)
         let folder = outputFlags.output ?? output.settings?.place(from: queue.realFolder)
         options.diskReserve = outputFlags.diskReserve(
             in: [queue.folder] + (folder.map { [$0] } ?? []))

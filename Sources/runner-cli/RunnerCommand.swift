@@ -65,7 +65,6 @@ enum Main {
                     "there is no command '\(name)'; give one of: \(commands.joined(separator: ", "))"
                 )
             }
-            try URLList.refuse(in: arguments)
             var command = try RunnerCommand.parseAsRoot(arguments)
             if var command = command as? any AsyncParsableCommand {
                 try await command.run()

@@ -109,27 +109,6 @@ import Testing
         #expect(try program.files().isEmpty)
     }
 
-    /// A line for the shell, and the list it gives.
-    @Test(arguments: [
-        ("enqueue urls.txt", "'urls.txt'"), ("enqueue ../urls.txt", "'../urls.txt'"),
-        ("enqueue --queue q.db urls.txt more.txt", "'urls.txt'"),
-        ("enqueue --range 0..5 urls.txt", "'urls.txt'"), ("enqueue -- urls.txt", "'urls.txt'"),
-        ("enqueue -i urls.txt", "'urls.txt'"), ("enqueue --input=urls.txt", "'urls.txt'"),
-        ("enqueue --input urls.txt --json", "'urls.txt'"), ("enqueue -i -", "standard input"),
-        ("enqueue - <urls.txt", "standard input"), ("enqueue <urls.txt", "standard input"),
-        ("enqueue --json <urls.txt", "standard input"), ("<urls.txt", "standard input"),
-        // A pipe in which the data is already.
-        ("enqueue <&3", "standard input"), ("<&3", "standard input"),
-    ])
-    func aListOfURLs_isRefused(_ line: String, names list: String) async throws {
-        write(Array("http://127.0.0.1/a\n".utf8), to: program.folder.file("urls.txt"))
-        let script = "mkfifo .pipe; exec 3<>.pipe; cat urls.txt >&3; exec \"$0\" "
-        let result = try await program.shell(script + line, [])
-        result.expectRefusal(
-            2, "\(list) cannot be queued", "not supported yet", "--range 0..1000 --url ")
-        #expect(try program.files().keys.sorted() == ["urls.txt"])
-    }
-
     /// As in a script that is read from standard input, or started by a program that says nothing.
     @Test(arguments: ["</dev/null", "<.empty", "<.pipe", "<urls.txt"])
     func standardInput_isNoList_whenItIsEmptyOrTheCommandIsWhole(_ input: String) async throws {

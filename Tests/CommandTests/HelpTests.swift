@@ -149,20 +149,42 @@ import Testing
             --url 'https://api.example.com/items/{id}'
           runner enqueue --range 1...500 --queue pages.db \\
             --url 'https://example.com/?page={}'
+          runner enqueue --range 0001..1000 --url 'https://example.com/{id:04}' \\
+            -H 'Authorization: Bearer $TOKEN' --expand-env
+          runner enqueue --range 0..1000 --url 'https://example.com/search?n={id}' \\
+            --json-body '{"number": {id}}'
 
-        USAGE: runner enqueue [--queue <file>] --range <A..B> [--url <template>] [--json]
+        USAGE: runner enqueue [<options>] --range <A..B>
+
+        REQUESTS:
+          -X, --request <method>  The method. (default: GET, or POST with a body)
+          -d, --data <data>       A body name=value, or @FILE; several are joined with
+                                  &.
+          --data-binary <data>    A body, or @FILE, sent byte for byte.
+          --json-body <json>      A body in JSON, or @FILE.
+
+        HEADERS:
+          -H, --header <header>   A header 'Name: value', or @FILE with one a line,
+                                  read when a run starts; may be given several times.
+          -A, --user-agent <name> The header User-Agent.
+          -b, --cookie <name=value>
+                                  The header Cookie, sent as given.
+          -u, --user <user:password>
+                                  Credentials for Basic authentication.
+          --expand-env            Replace $NAME in headers when a run starts; the value
+                                  is never stored.
 
         OPTIONS:
           --queue <file>          The queue's file (default: $RUNNER_QUEUE, else
                                   ./runner.db).
           --range <A..B>          IDs to fetch: A..B without B (A..<B is the same),
                                   A...B with it.
-          --url <template>        Where to fetch an ID: {id} or {} stands for it.
-                                  (default: http://localhost:8080/{id})
+          --url <template>        Where to fetch an ID: {id} or {} stands for it,
+                                  {id:08} with zeros in front. (default:
+                                  http://localhost:8080/{id})
           --json                  Print the result as JSON.
           --version               Show the version.
           -h, --help              Show help information.
-
         """
 
     private static let run = """
@@ -226,6 +248,17 @@ import Testing
                                   system's getaddrinfo. (values: ares, system; default:
                                   ares)
 
+        HEADERS OF THIS RUN, IN PLACE OF THOSE ENQUEUED:
+          -H, --header <header>   A header 'Name: value', or @FILE with one a line,
+                                  read when a run starts; may be given several times.
+          -A, --user-agent <name> The header User-Agent.
+          -b, --cookie <name=value>
+                                  The header Cookie, sent as given.
+          -u, --user <user:password>
+                                  Credentials for Basic authentication.
+          --expand-env            Replace $NAME in headers when a run starts; the value
+                                  is never stored.
+
         OPTIONS:
           --queue <file>          The queue's file (default: $RUNNER_QUEUE, else
                                   ./runner.db).
@@ -239,7 +272,6 @@ import Testing
           -q, --quiet             Show no progress.
           --version               Show the version.
           -h, --help              Show help information.
-
         """
 
     private static let status = """

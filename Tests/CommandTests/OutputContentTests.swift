@@ -428,7 +428,7 @@ import Testing
     @Test func credentialsOfARedirectedURL_areNotArchived() async throws {
         let origin = try await TestOrigin()
         let url = "http://user:s3cret@127.0.0.1:\(origin.port)/redirect/2/{id}"
-        try await program.runner("enqueue", "--range", "0..1", "--url", url).expectSuccess()
+        #expect(try await program.runner("enqueue", "--range", "0..1", "--url", url).status == 0)
         let result = try await program.run(.warc)
         #expect(result.status == 0, "\(result.err)")
         try await program.shell("gzip -dc out/responses-00001.warc.gz >plain", []).expectSuccess()
@@ -439,7 +439,7 @@ import Testing
     @Test func credentialsOfTheURL_areNotArchived() async throws {
         let origin = try await TestOrigin()
         let url = "http://user:s3cret@127.0.0.1:\(origin.port)/{id}"
-        try await program.runner("enqueue", "--range", "0..1", "--url", url).expectSuccess()
+        #expect(try await program.runner("enqueue", "--range", "0..1", "--url", url).status == 0)
         let result = try await program.run(.warc)
         #expect(result.status == 0, "\(result.err)")
         try await program.shell("gzip -dc out/responses-00001.warc.gz >plain", []).expectSuccess()

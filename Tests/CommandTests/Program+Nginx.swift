@@ -13,10 +13,7 @@ extension Program {
         headKB: Int = 0, http2: Bool = true, requests: Int = 100_000
     ) async throws -> (process: Program.Running, port: Int) {
         let port = freePort()
-        try await run(
-            "/usr/bin/openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2",
-            "-keyout", "key.pem",
-            "-out", "cert.pem", "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost")
+        try await makeCertificate()
         let configuration = """
             daemon off; worker_processes 1; pid nginx.pid; error_log stderr;
             events { worker_connections 1000; }
@@ -41,6 +38,14 @@ extension Program {
             "/usr/sbin/nginx", ["-p", folder.path + "/", "-c", "nginx.conf"])
         try await nginx.wait { httpGet(port: port, "/") != nil }
         return (nginx, port)
+    }
+
+    /// Makes `cert.pem` for localhost, which vouches for itself, and `key.pem`.
+    func makeCertificate() async throws {
+        try await run(
+            "/usr/bin/openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2",
+            "-keyout", "key.pem",
+            "-out", "cert.pem", "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost")
     }
 
     private func run(_ command: String...) async throws {

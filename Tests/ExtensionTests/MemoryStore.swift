@@ -20,6 +20,11 @@ final class MemoryStore: Sendable {
         let batch: Batch
         /// The jobs that were claimed at some time; the others are available.
         var jobs: [Int: JobFacts] = [:]
+
+        var isFinished: Bool {
+            jobs.count == batch.count
+                && jobs.values.allSatisfy { $0.outcome.map { $0.state != .retrying } ?? false }
+        }
     }
 
     /// What is known of one job.
@@ -76,6 +81,16 @@ struct MemoryQueue: JobQueue {
     var countsInterval: Duration { .seconds(30) }
 
     // MARK: - Looking
+
+    func references() -> [HeaderSource] {
+        store.state.withLock { state in
+            state.batches.filter { !$0.isFinished }.flatMap { facts in
+                switch facts.batch.source {
+                case .range(_, let request): request.headers.filter(\.isReference)
+                }
+            }
+        }
+    }
 
     func counts() -> QueueCounts { store.state.withLock { $0.counts(at: store.unixMicros()) } }
 

@@ -75,8 +75,8 @@ import Testing
         "http://us%65r.ex%61mple/{id}", "http://user:p%40ss%3A@host/{id}", "http://@host/{id}",
         "http://host/a@b:+1/{id}", "http://host?@{id}", "http://host/\u{301}{id}@!",
     ])
-    func checkHost_takes(template: String) throws {
-        try RequestTemplate(parsing: template).checkHost()
+    func check_takes(template: String) throws {
+        try RequestTemplate(parsing: template).check()
     }
 
     @Test(arguments: [
@@ -95,9 +95,9 @@ import Testing
         ("http://[::1%25]x/{id}", "[::1]"), ("http://[fe80::1%]/{id}", "[fe80::1%25eth0]"),
         ("http://[fe80::1%25abcdefghijklmnop]/{id}", "[fe80::1%25eth0]"),
     ])
-    func checkHost_refuses(template: String, because word: String) {
+    func check_refuses(template: String, because word: String) {
         let error = #expect(throws: RequestTemplate.Malformed.self) {
-            try RequestTemplate(parsing: template).checkHost()
+            try RequestTemplate(parsing: template).check()
         }
         #expect(error?.description.contains(word) == true, "\(String(describing: error))")
     }

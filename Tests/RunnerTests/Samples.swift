@@ -31,7 +31,17 @@ extension HostTable {
     static let sample = HostTable()
 }
 
+extension RequestDefaults {
+    // try! holds because there are no references to resolve.
+    static let sample = try! RequestDefaults()
+}
+
 extension RequestChunk {
+    convenience init(_ batch: Batch, _ hosts: HostTable) {
+        // try! holds because batches of samples have no headers.
+        try! self.init(batch, hosts, .sample)
+    }
+
     static let sample = RequestChunk(.sample(), .sample)
 }
 

@@ -120,9 +120,11 @@ struct Connection: ~Copyable {
         return statement.int(0)
     }
 
-    /// Returns the first column of the first row as text; empty when there is no row.
-    func text(_ sql: String) throws(SQLiteError) -> String {
+    /// Returns the first column of the first row as text; empty when there is no row or the column
+    /// is NULL.
+    func text(_ sql: String, _ values: Value...) throws(SQLiteError) -> String {
         let statement = try prepare(sql)
+        try statement.bind(values)
         return try statement.step() ? statement.text(0) : ""
     }
 

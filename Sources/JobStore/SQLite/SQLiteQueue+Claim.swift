@@ -105,8 +105,9 @@ extension SQLiteQueue {
         try open.bind(others.values)
         while !claimed.isEnough, try open.step() {
             let batch = try joinedBatch(in: open, like: claimed.segments.last?.batch)
-            let jobs = try positions(open.int(6), open.int(7), of: batch)
-            let outcomes = open.blob(8)
+            let jobs = try positions(
+                open.int(Self.batchColumnCount + 1), open.int(Self.batchColumnCount + 2), of: batch)
+            let outcomes = open.blob(Self.batchColumnCount + 3)
             let todo = Self.runs(ofZeroIn: outcomes, from: jobs.lowerBound)
             guard outcomes.count == jobs.count, !todo.isEmpty else {
                 throw damaged("jobs \(jobs) of batch \(batch.id) are open, and none is to do")
@@ -135,7 +136,9 @@ extension SQLiteQueue {
         try spans.bind(others.values)
         while !claimed.isEnough, try spans.step() {
             let batch = try joinedBatch(in: spans, like: claimed.segments.last?.batch)
-            let span = try positions(spans.int(6), spans.int(7), of: batch)
+            let span = try positions(
+                spans.int(Self.batchColumnCount + 1), spans.int(Self.batchColumnCount + 2),
+                of: batch)
             var end = span.lowerBound
             while !claimed.isEnough && end < span.upperBound {
                 let first = end
@@ -173,7 +176,7 @@ extension SQLiteQueue {
     /// - Parameter last: The batch of the row before, which is often the same.
     private func joinedBatch(
         in row: borrowing Statement, like last: Batch?
-    ) throws(QueueError) -> Batch {
+    ) throws -> Batch {
         let id = row.int(Self.batchColumnCount)
         if let last, !row.isNull(0), last.id == id { return last }
         guard !row.isNull(0) else { throw unreadable(batch: id) }

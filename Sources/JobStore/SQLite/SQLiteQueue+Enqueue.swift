@@ -22,11 +22,14 @@ extension SQLiteQueue {
         }
         try connection.run(
             """
-            INSERT INTO batch (kind, first_id, count, url, created_at_us, enqueue_key)
-            VALUES ('range', ?, ?, ?, ?, ?)
+            INSERT INTO batch (kind, first_id, count, url, method, headers, body, options,
+                created_at_us, enqueue_key)
+            VALUES ('range', ?, ?, ?, ?, ?, ?, ?, ?, ?)
             """,
-            .int(range.first), .int(range.count), .text(request.url), .int(unixMicros()),
-            key.map(Value.text) ?? .null)
+            .int(range.first), .int(range.count), .text(request.url),
+            .text(request.method.rawValue), .text(try json(of: request.headers)),
+            request.body.map { .blob($0.bytes) } ?? .null, .text(try options(of: request)),
+            .int(unixMicros()), key.map(Value.text) ?? .null)
         let id = connection.lastInsertID
         // However many jobs: one row.
         try connection.run(
@@ -45,50 +48,6 @@ extension SQLiteQueue {
             .keyTaken,
             "the key '\(key)' was given to batch \(batch.id) of the queue \(path), which holds other jobs; choose another key"
         )
-    }
-
-    /// Reads a batch.
-    ///
-    /// - Throws: `QueueError` `.damaged` when the batch is missing or unreadable.
-    func batch(_ id: Batch.ID) throws -> Batch {
-        let statement = try connection.prepare(
-            "SELECT \(Self.batchColumns) FROM batch WHERE id = ?")
-        try statement.bind([.int(id)])
-        guard try statement.step() else { throw unreadable(batch: id) }
-        return try batch(in: statement)
-    }
-
-    /// The first columns of a row that `batch(in:)` reads: ID, first ID, count, URL, and whether
-    /// this is all that there is to the batch's requests.
-    ///
-    /// The columns of other methods, headers, bodies and kinds are of the first version of the
-    /// schema, and nothing has written to them so far.
-    static let batchColumns = """
-        batch.id, batch.first_id, batch.count, batch.url,
-        batch.kind = 'range' AND batch.method = 'GET' AND batch.headers = '[]'
-            AND batch.body IS NULL AND batch.options = '{}'
-        """
-    /// The number of `batchColumns`.
-    static let batchColumnCount: Int32 = 5
-
-    /// Reads the batch from a row of `batchColumns`.
-    ///
-    /// - Throws: `.damaged` when the row is unreadable; `.newer` when the batch holds requests that
-    ///   this version does not know how to make.
-    func batch(in row: borrowing Statement) throws(QueueError) -> Batch {
-        let (id, first, count) = (row.int(0), row.int(1), row.int(2))
-        guard row.int(4) == 1 else {
-            throw QueueError(
-                .newer,
-                "batch \(id) of the queue \(path) holds requests that this runner cannot make (another method, headers, a body or a list)",
-                remedy: .upgrade)
-        }
-        guard first >= 0, count >= 1, !first.addingReportingOverflow(count).overflow,
-            let request = try? RequestTemplate(parsing: row.text(3))
-        else {
-            throw unreadable(batch: id)
-        }
-        return Batch(id: id, source: .range(JobRange(first: first, count: count), request))
     }
 
     func unreadable(batch id: Batch.ID) -> QueueError {

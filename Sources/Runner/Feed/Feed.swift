@@ -6,19 +6,22 @@ final class Feed: Sendable {
     private let state: Locked<JobFeed>
     private let chunks = Locked<[Batch.ID: RequestChunk]>([:])
     private let hosts = HostTable()
+    private let defaults: RequestDefaults
     private let bell = Doorbell()
     private let wakeLoops: @Sendable () -> Void
     private let lease: any RunnerLease
     private let patience: Patience
 
-    /// - Parameter wakeLoops: Called when loops that had too few jobs may ask again; must not
-    ///   block.
+    /// - Parameters:
+    ///   - defaults: The part of requests that comes from the run.
+    ///   - wakeLoops: Called when loops that had too few jobs may ask again; must not block.
     init(
-        lease: any RunnerLease, state: JobFeed, patience: Patience,
+        lease: any RunnerLease, state: JobFeed, patience: Patience, defaults: RequestDefaults,
         wakeLoops: @escaping @Sendable () -> Void
     ) {
         self.lease = lease
         self.patience = patience
+        self.defaults = defaults
         self.state = Locked(state)
         self.wakeLoops = wakeLoops
     }
@@ -28,7 +31,8 @@ final class Feed: Sendable {
     /// - Parameter stallMicrosMax: The time in µs for which the run may have nothing to do but wait
     ///   for hosts out of reach, or for this machine.
     /// - Returns: Whether the run ended because of a stall.
-    func run(stallMicrosMax: Int) async throws(QueueError) -> Bool {
+    /// - Throws: `QueueError`; `RequestError` when requests refer to what is missing.
+    func run(stallMicrosMax: Int) async throws -> Bool {
         while !Task.isCancelled {
             let now = Now.read()
             let (need, stalledSinceMicros, isProbeDue) = state.withLock {
@@ -42,14 +46,14 @@ final class Feed: Sendable {
                     try await lease.claim(jobs: count, skipping: skipped)
                 }
                 let after = Now.read()
-                state.withLock { $0.add(claim, chunk, at: after) }
+                try state.withLock { try $0.add(claim, chunk, at: after) }
                 if !claim.segments.isEmpty { wakeLoops() }
             case .retries(let limit):
                 let claim = try await patience.whileBusy { () async throws(QueueError) in
                     try await lease.claimRetries(limit: limit)
                 }
                 let after = Now.read()
-                state.withLock { $0.add(claim, chunk, at: after) }
+                try state.withLock { try $0.add(claim, chunk, at: after) }
                 if !claim.jobs.isEmpty { wakeLoops() }
             case .wait(let untilMicros):
                 // A pause that is over lets loops ask again; while it lasts they would ask in vain.
@@ -154,12 +158,12 @@ final class Feed: Sendable {
     /// nothing but wait for that retry.
     var waitingUntilMicros: Int? { state.withLock { $0.waitingUntilMicros } }
 
-    private func chunk(of batch: Batch) -> RequestChunk {
-        chunks.withLock { chunks in
+    private func chunk(of batch: Batch) throws(RequestError) -> RequestChunk {
+        try chunks.withLock { chunks throws(RequestError) in
             if let known = chunks[batch.id] { return known }
             // Many batches, one at a time: those long done are not kept.
             if chunks.count >= 256 { chunks.removeAll() }
-            let chunk = RequestChunk(batch, hosts)
+            let chunk = try RequestChunk(batch, hosts, defaults)
             chunks[batch.id] = chunk
             return chunk
         }

@@ -212,9 +212,11 @@ struct JobFeed {
         return !tripped.isEmpty && now.monotonicMicros >= probeMicros
     }
 
-    mutating func add(_ claim: Claim, _ prepare: (Batch) -> RequestChunk, at now: Now) {
+    mutating func add<Failure>(
+        _ claim: Claim, _ prepare: (Batch) throws(Failure) -> RequestChunk, at now: Now
+    ) throws(Failure) {
         for segment in claim.segments {
-            let chunk = prepare(segment.batch)
+            let chunk = try prepare(segment.batch)
             for positions in segment.todo {
                 let span = JobSpan(
                     chunk: chunk, first: positions.lowerBound, count: positions.count, attempt: 1)
@@ -234,9 +236,11 @@ struct JobFeed {
         }
     }
 
-    mutating func add(_ claim: RetryClaim, _ prepare: (Batch) -> RequestChunk, at now: Now) {
+    mutating func add<Failure>(
+        _ claim: RetryClaim, _ prepare: (Batch) throws(Failure) -> RequestChunk, at now: Now
+    ) throws(Failure) {
         for retry in claim.jobs {
-            let chunk = prepare(retry.batch)
+            let chunk = try prepare(retry.batch)
             let span = JobSpan(
                 chunk: chunk, first: retry.position, count: 1, attempt: retry.attempts + 1)
             withLane(of: chunk) { $0.add(due: span) }

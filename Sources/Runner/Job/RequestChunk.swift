@@ -13,16 +13,16 @@ final class RequestChunk: Sendable {
     /// Whether all jobs go to one host, so that connections that fail are the host's trouble.
     let hasOneHost: Bool
     let url: IDText
-    /// The URL as part of a JSON string, in pieces.
+    /// The URL as part of a JSON string, without user name and password.
     let jsonURL: IDText
+    /// The URL without user name and password.
+    let publicURL: IDText
     /// The path and query of the URL, when a job's ID stands in these alone and both may be sent as
     /// they are written; `nil` otherwise. With a target, the rest of the URL is parsed once for the
     /// whole batch.
     let target: Target?
     let isHTTPS: Bool
-    let method: HTTPMethod
-    /// Whether a request may be sent twice (`HTTPMethod.isIdempotent`).
-    let isIdempotent: Bool
+    let contents: ContentTemplate
     private let template: RequestTemplate
     private let firstID: Int
 
@@ -32,23 +32,27 @@ final class RequestChunk: Sendable {
         let query: IDText?
     }
 
-    /// - Parameter hosts: The hosts of the run.
-    init(_ batch: Batch, _ hosts: HostTable) {
+    /// - Parameters:
+    ///   - hosts: The hosts of the run.
+    ///   - defaults: The part of requests that comes from the run.
+    /// - Throws: When a variable or a file that the requests refer to is missing.
+    init(
+        _ batch: Batch, _ hosts: HostTable, _ defaults: RequestDefaults
+    ) throws(RequestError) {
         self.batch = batch
         switch batch.source {
         case .range(let range, let template): (firstID, self.template) = (range.first, template)
         }
-        let parts = template.parts.map { Array($0.utf8) }
-        url = IDText(parts)
+        url = IDText(template.urlTemplate)
+        publicURL = IDText(template.publicURLTemplate)
         jsonURL = IDText(
-            parts.map { part in
+            template.publicURLTemplate.mapTexts { text in
                 var escaped: [UInt8] = []
-                escaped.append(json: part)
+                escaped.append(json: text)
                 return escaped
             })
-        target = Self.target(parts)
-        method = template.method
-        isIdempotent = method.isIdempotent
+        target = Self.target(template.urlTemplate)
+        contents = try defaults.contents(of: template)
         hasOneHost = template.hasOneHost
         let key = HostKey(of: template.url)
         isHTTPS = key.isHTTPS
@@ -78,13 +82,16 @@ struct JobRequest {
 
     /// The job's ID, which people see.
     var id: Int { chunk.id(at: position) }
-    var method: HTTPMethod { chunk.method }
+    var method: HTTPMethod { chunk.contents.method }
+    /// All of the request but its URL.
+    var content: RequestContent { chunk.contents.content(for: id) }
     var host: HostKey { chunk.hostKey(at: position) }
 
-    /// Appends the URL in UTF-8.
-    func appendURL(to bytes: inout [UInt8]) { chunk.url.append(id, to: &bytes) }
+    /// Appends the URL in UTF-8, without user name and password.
+    func appendURL(to bytes: inout [UInt8]) { chunk.publicURL.append(id, to: &bytes) }
 
-    /// Appends the URL as the characters of a JSON string, without the quotes.
+    /// Appends the URL, without user name and password, as the characters of a JSON string,
+    /// without the quotes.
     func appendJSONURL(to bytes: inout [UInt8]) { chunk.jsonURL.append(id, to: &bytes) }
 }
 
@@ -92,26 +99,16 @@ extension RequestChunk {
     /// Bytes that libcurl neither encodes, folds nor takes for the end of a part.
     private static let plain = Set("-._~!$&'()*+,;=:@/".utf8)
 
-    private static func target(_ parts: [[UInt8]]) -> Target? {
+    private static func target(_ url: TextTemplate) -> Target? {
         let (slash, question) = (UInt8(ascii: "/"), UInt8(ascii: "?"))
-        guard let first = parts.first,
+        guard let first = url.texts.first,
             let colon = first.firstIndex(of: UInt8(ascii: ":")),
             let start = first[(colon + 3)...].firstIndex(where: { $0 == slash || $0 == question }),
             first[start] == slash
         else { return nil }
-        var path: [[UInt8]] = []
-        var query: [[UInt8]] = []
-        for (index, part) in parts.enumerated() {
-            let bytes = index == 0 ? part[start...] : part[...]
-            if !query.isEmpty {
-                query.append(Array(bytes))
-            } else if let mark = bytes.firstIndex(of: question) {
-                path.append(Array(bytes[..<mark]))
-                query.append(Array(bytes[(mark + 1)...]))
-            } else {
-                path.append(Array(bytes))
-            }
-        }
+        let rest = url.dropping(first: start)
+        let (pathTemplate, queryTemplate) = rest.split(at: question)
+        let (path, query) = (pathTemplate.texts, queryTemplate?.texts ?? [])
         let isPlain = (path + query).joined().allSatisfy {
             plain.contains($0) || $0 == question || $0.isLetterOrDigit
         }
@@ -120,13 +117,15 @@ extension RequestChunk {
             zip(part, part.dropFirst()).contains { $0 == slash && $1 == UInt8(ascii: ".") }
         }
         guard isPlain, !hasDots else { return nil }
+        let (pathText, queryText) = (IDText(pathTemplate), queryTemplate.map { IDText($0) })
         return Target(
-            path: path.count > 1 ? IDText(path) : nil, query: query.count > 1 ? IDText(query) : nil)
+            path: pathText.isFixed ? nil : pathText,
+            query: queryText?.isFixed ?? true ? nil : queryText)
     }
 }
 
 extension UInt8 {
-    fileprivate var isLetterOrDigit: Bool {
+    var isLetterOrDigit: Bool {
         switch self {
         case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
             UInt8(ascii: "0")...UInt8(ascii: "9"):

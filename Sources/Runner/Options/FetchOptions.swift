@@ -1,3 +1,5 @@
+public import JobStore
+
 /// Options of requests; the names are curl's.
 public struct FetchOptions: Sendable {
     /// The time within which a connection must stand, TLS included.
@@ -18,7 +20,12 @@ public struct FetchOptions: Sendable {
     public var isInsecure = false
     /// A PEM file of certificates to trust instead of the system's.
     public var caFile: String?
+    /// The `User-Agent` of requests that name no other.
     public var userAgent = "runner"
+    /// Header fields that each request gets in place of its batch's.
+    public var headers: [HeaderSource] = []
+    /// The values that header fields refer to.
+    public var references = RequestReferences()
 
     /// Ways to look names up.
     public enum Resolver: String, Sendable, CaseIterable {

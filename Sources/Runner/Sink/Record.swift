@@ -32,11 +32,11 @@ public struct Record: Sendable {
     /// The method of the request.
     public var method: String { job.request.method.rawValue }
 
-    /// Appends the URL that was asked for, in UTF-8, as it was queued: with its credentials and
-    /// fragment, if it has any.
+    /// Appends the URL that was asked for, in UTF-8, as it was queued, but without user name and
+    /// password.
     public func appendURL(to bytes: inout [UInt8]) { job.request.appendURL(to: &bytes) }
 
-    /// Appends the URL that was asked for as the characters of a JSON string, without the quotes.
+    /// Appends the same URL as the characters of a JSON string, without the quotes.
     public func appendJSONURL(to bytes: inout [UInt8]) {
         job.request.appendJSONURL(to: &bytes)
     }

@@ -8,13 +8,13 @@ enum RowFormat: String, CaseIterable, ExpressibleByArgument {
     /// The text before the first row.
     var header: String { self == .csv ? "id,batch,url,state,outcome\n" : "" }
 
-    /// Returns the pieces of a row of a span's jobs, in UTF-8: those before, between and after the
-    /// IDs.
-    fileprivate func parts(of span: LedgerPage.Span) -> [[UInt8]] {
-        var url: [[UInt8]] =
+    /// Returns a row of a span's jobs, in which placeholders stand for the ID.
+    fileprivate func row(of span: LedgerPage.Span) -> TextTemplate {
+        let template =
             switch span.batch.source {
-            case .range(_, let request): request.parts.map { Array($0.utf8) }
+            case .range(_, let request): request.publicURLTemplate
             }
+        var url = template.texts
         let (beforeID, beforeURL, after): (String, String, String)
         switch self {
         case .csv:
@@ -34,7 +34,9 @@ enum RowFormat: String, CaseIterable, ExpressibleByArgument {
         }
         url[0] = Array(beforeURL.utf8) + url[0]
         url[url.count - 1] += after.utf8
-        return [Array(beforeID.utf8)] + url
+        return TextTemplate(
+            texts: [Array(beforeID.utf8)] + url,
+            placeholders: [.init(name: TextTemplate.Placeholder.idName)] + template.placeholders)
     }
 
     private static let quote = UInt8(ascii: "\"")
@@ -52,7 +54,7 @@ enum RowFormat: String, CaseIterable, ExpressibleByArgument {
 /// Rows of jobs with the same state and outcome differ in their IDs alone, and from one row to the
 /// next in a digit or two of the ID. So a row costs one copy.
 struct JobRow {
-    private let parts: [[UInt8]]
+    private let row: TextTemplate
     private var bytes: [UInt8] = []
     /// The indices in `bytes` just behind the last digit of each ID.
     private var idEnds: [Int] = []
@@ -61,7 +63,7 @@ struct JobRow {
     private var longerAt = 0
 
     init(of span: LedgerPage.Span, _ format: RowFormat) {
-        parts = format.parts(of: span)
+        row = format.row(of: span)
     }
 
     /// Appends rows until all are written or `buffer` holds `limit` bytes.
@@ -84,11 +86,13 @@ struct JobRow {
         let digits = String(id).utf8
         bytes.removeAll(keepingCapacity: true)
         idEnds.removeAll(keepingCapacity: true)
-        bytes += parts[0]
-        for part in parts.dropFirst() {
+        bytes += row.texts[0]
+        for (placeholder, text) in zip(row.placeholders, row.texts.dropFirst()) {
+            bytes += Array(
+                repeating: UInt8(ascii: "0"), count: max(0, placeholder.digitsMin - digits.count))
             bytes += digits
             idEnds.append(bytes.count)
-            bytes += part
+            bytes += text
         }
         self.id = id
         longerAt = digits.reduce(1) { power, _ in power.multipliedReportingOverflow(by: 10).0 }

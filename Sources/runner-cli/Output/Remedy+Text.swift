@@ -27,6 +27,11 @@ extension LimitError {
     var sentence: String { joined(description, remedy.text) }
 }
 
+extension RequestError {
+    /// The error and its cure in one line.
+    var sentence: String { joined(description, remedy?.text) }
+}
+
 extension AuditReport.Fault {
     /// The fault, and its cure if it has one of its own.
     var sentence: String { joined(description, remedy?.text) }
@@ -55,6 +60,16 @@ extension QueueError.Remedy {
             "restore a copy, or save what can be read with: sqlite3 \(path) .recover"
         case .allowThreads: Cure.allowThreads
         case .upgrade: Cure.upgrade
+        }
+    }
+}
+
+extension RequestError.Remedy {
+    fileprivate var text: String {
+        switch self {
+        case .setVariable(let name):
+            "set it for the run, for example: read -rs \(name); export \(name)"
+        case .restoreFile: "put it back, or make it readable"
         }
     }
 }

@@ -21,7 +21,9 @@ import Testing
     private let loops = Loops()
 
     private func feed(_ lease: SampleLease = SampleLease()) -> Feed {
-        Feed(lease: lease, state: JobFeed(retrying: 0), patience: .none) { [loops] in loops.wake() }
+        Feed(lease: lease, state: JobFeed(retrying: 0), patience: .none, defaults: .sample) {
+            [loops] in loops.wake()
+        }
     }
 
     @Test func run_ends_whenTheQueueIsEmpty() async throws {

@@ -96,11 +96,21 @@ import Testing
         ("http://u:p@h/a", "http://v:q@h/x", "http://v:q@h/x"),
         ("http://h/a", "http://v:q@o/x", "http://v:q@o/x"),
     ])
-    func follow_givesWhereALocationLeads(from: String, location: String, to: String) {
+    func follow_givesWhereALocationLeads(from: String, location: String, to: String) throws {
         var url = RequestURL()
         #expect(set(&url, from) == CURLUE_OK)
         #expect(url.follow(location) == CURLUE_OK)
-        #expect(String(decoding: url.text, as: UTF8.self) == to)
+        #expect(try parts(of: url.handle) == parts(ofText: to))
+    }
+
+    @Test(arguments: [
+        ("http://u:p@h/a@b", "http://h/a@b"), ("https://u@h:8443/?q=@", "https://h:8443/?q=@"),
+        ("http://h/a%2520b", "http://h/a%2520b"),
+    ])
+    func text_hasNoCredentials(url text: String, expected: String) {
+        var url = RequestURL()
+        #expect(set(&url, text) == CURLUE_OK)
+        #expect(String(decoding: url.text, as: UTF8.self) == expected)
     }
 
     @Test(arguments: [

@@ -17,11 +17,12 @@ import Testing
     }
 
     /// libcurl 7.88 sends no more than two of them by HTTPS.
-    @Test(arguments: [(0, 16_384), (20_000, 16_384), (50_000, 31_144), (1 << 30, 2 << 20)])
-    func sendBufferBytes_areHalfOfALargeRequest(url: Int, bytes: Int) {
-        var options = FetchOptions()
-        options.userAgent = ""
-        #expect(TransferSettings(options).sendBufferBytes(forURLOf: url) == bytes)
+    @Test(arguments: [
+        (0, 0, 16_384), (20_000, 0, 16_384), (50_000, 0, 31_144), (0, 50_000, 31_144),
+        (1 << 30, 0, 2 << 20),
+    ])
+    func sendBufferBytes_areHalfOfALargeRequest(url: Int, headers: Int, bytes: Int) {
+        #expect(TransferSettings.sendBufferBytes(urlBytes: url, headerBytes: headers) == bytes)
     }
 
     @Test func urlText_growsAndNeverShrinks() {

@@ -1,6 +1,14 @@
+import JobStore
 import Testing
 
 @testable import Runner
+
+extension IDText {
+    /// - Parameter parts: The pieces before, between and after the ID.
+    init(_ parts: [[UInt8]]) {
+        self.init(TextTemplate(Array(parts.joined(separator: "{}".utf8)), names: [""]))
+    }
+}
 
 @Suite struct IDTextTests {
     @Test(arguments: [
@@ -11,6 +19,15 @@ import Testing
         for id in [0, 7, 10, 99, 100, 1_234_567_890, .max - 1, .max] {
             #expect(written(text, id) == parts.joined(separator: String(id)))
         }
+    }
+
+    @Test(arguments: [(7, "a0007-7"), (12_345, "a12345-12345"), (0, "a0000-0")])
+    func write_putsZerosInFront(id: Int, expected: String) {
+        let text = IDText(TextTemplate("a{id:04}-{id}".utf8, names: ["id"]))
+        #expect(written(text, id) == expected)
+        var appended: [UInt8] = []
+        text.append(id, to: &appended)
+        #expect(String(decoding: appended, as: UTF8.self) == expected)
     }
 
     @Test func write_needsNoMoreThanCapacity() {

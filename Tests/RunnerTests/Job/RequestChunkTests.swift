@@ -55,8 +55,8 @@ import Testing
         var (url, json): ([UInt8], [UInt8]) = ([], [])
         request.appendURL(to: &url)
         request.appendJSONURL(to: &json)
-        #expect(String(decoding: url, as: UTF8.self) == "https://u:p@h/103?q=\"103")
-        #expect(String(decoding: json, as: UTF8.self) == "https://u:p@h/103?q=\\\"103")
+        #expect(String(decoding: url, as: UTF8.self) == "https://h/103?q=\"103")
+        #expect(String(decoding: json, as: UTF8.self) == "https://h/103?q=\\\"103")
     }
 
     @Test func request_hasAHostOfItsOwn_whereTheIDStandsInIt() {

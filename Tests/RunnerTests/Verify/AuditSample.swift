@@ -210,6 +210,7 @@ actor MovingLedger: JobLedger {
     }
 
     func sites() async throws(QueueError) -> [Site] { try await queue.sites() }
+    func references() async throws(QueueError) -> [HeaderSource] { try await queue.references() }
     nonisolated var countsInterval: Duration { .zero }
 
     func output(of site: Site) async throws(QueueError) -> QueueOutput {

@@ -10,7 +10,8 @@ import Testing
     private let desk: Desk
 
     init() async throws {
-        feed = Feed(lease: lease, state: JobFeed(retrying: 0), patience: .none) {}
+        feed = Feed(lease: lease, state: JobFeed(retrying: 0), patience: .none, defaults: .sample) {
+        }
         marker = Marker(lease: lease, feed: feed, patience: .none)
         desk = Desk(feed: feed, marker: marker, judge: Judge(retries: 3))
     }

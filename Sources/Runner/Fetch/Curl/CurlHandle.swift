@@ -13,6 +13,9 @@ struct CurlHandle: ~Copyable {
     private var connectMillis: Int?
     private var scope: UInt32 = 0
     private var isFresh = false
+    /// The method, header fields and body that libcurl knows.
+    private var content: RequestContent?
+    private var headers: HeaderList?
     /// The addresses that the request under way may connect to.
     private var addresses: UnsafeMutablePointer<curl_slist>?
 
@@ -31,6 +34,40 @@ struct CurlHandle: ~Copyable {
     }
 
     // MARK: - Before a request
+
+    /// Sets method, header fields and body.
+    ///
+    /// - Parameter headers: The fields of `content`, which is asked for where they differ.
+    mutating func set(_ content: RequestContent, headers makeHeaders: () -> HeaderList) {
+        guard self.content !== content else { return }
+        let headers = makeHeaders()
+        _ = easy_set_pointer(easy, CURLOPT_HTTPHEADER, headers.list)
+        headers.cookie.withCString { _ = easy_set_string(easy, CURLOPT_COOKIE, $0) }
+        var name: String?
+        if content.sendsBody {
+            // Not copied: the content stays until the next one is set.
+            _ = easy_set_long(easy, CURLOPT_POST, 1)
+            _ = easy_set_long(easy, CURLOPT_POSTFIELDSIZE, content.body?.count ?? 0)
+            _ = easy_set_pointer(
+                easy, CURLOPT_POSTFIELDS,
+                UnsafeMutableRawPointer(mutating: content.body?.baseAddress ?? Self.noBytes))
+            if content.method != .post { name = content.method.rawValue }
+        } else {
+            _ = easy_set_long(easy, CURLOPT_HTTPGET, 1)
+            if content.method == .head {
+                _ = easy_set_long(easy, CURLOPT_NOBODY, 1)
+            } else if content.method != .get {
+                name = content.method.rawValue
+            }
+        }
+        _ = easy_set_string(easy, CURLOPT_CUSTOMREQUEST, name)
+        (self.content, self.headers) = (content, headers)
+    }
+
+    /// The address of an empty body: with none, libcurl would ask for the body by a callback.
+    // nonisolated(unsafe) holds because nothing is ever read from there.
+    private nonisolated(unsafe) static let noBytes = UnsafeRawPointer(
+        UnsafeMutableRawPointer.allocate(byteCount: 1, alignment: 1))
 
     /// Sets whether to ask for HTTP/2. If so, the first connection by HTTPS decides on the version,
     /// and PIPEWAIT makes requests wait for it. Asking for HTTP/1.1 outright spares libcurl its
@@ -135,5 +172,15 @@ struct CurlHandle: ~Copyable {
     var remoteIP: [UInt8] {
         guard let address = easy_get_text(easy, CURLINFO_PRIMARY_IP) else { return [] }
         return Array(UnsafeRawBufferPointer(start: address, count: strlen(address)))
+    }
+}
+
+extension [UInt8]? {
+    /// Calls `body` with the bytes, which end with a NUL; with `nil` when there are none.
+    fileprivate func withCString(_ body: (UnsafePointer<CChar>?) -> Void) {
+        guard let self else { return body(nil) }
+        self.withUnsafeBufferPointer { bytes in
+            bytes.withMemoryRebound(to: CChar.self) { body($0.baseAddress) }
+        }
     }
 }

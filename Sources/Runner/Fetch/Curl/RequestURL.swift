@@ -58,8 +58,9 @@ struct RequestURL: ~Copyable {
         return curl_url_set(handle, part, settings.urlText.baseAddress, 0)
     }
 
-    /// The URL as libcurl asks for it, with its dots resolved. Bytes that are no part of a URL are
-    /// encoded; a server may have sent such bytes.
+    /// The URL as libcurl asks for it, with its dots resolved, but without user name and password,
+    /// which are not to be written down. Bytes that are no part of a URL are encoded; a server may
+    /// have sent such bytes.
     var text: [UInt8] {
         guard let text = part(CURLUPART_URL) else { return [] }
         var encoded: [UInt8] = []
@@ -72,7 +73,7 @@ struct RequestURL: ~Copyable {
                     contentsOf: [byte >> 4, byte & 15].map { $0 < 10 ? $0 + 0x30 : $0 + 0x37 })
             }
         }
-        return encoded
+        return part(CURLUPART_USER) == nil ? encoded : encoded.withoutUser()
     }
 
     private func part(_ part: CURLUPart, flags: Int32 = 0) -> String? {

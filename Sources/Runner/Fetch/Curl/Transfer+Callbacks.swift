@@ -93,6 +93,20 @@ extension Transfer {
 
     // MARK: - Before the request is sent
 
+    /// Decides whether the request may be sent on its connection.
+    ///
+    /// libcurl sends a request again on a new connection, whatever its method, when the one it was
+    /// sent on had been used before and was closed without an answer. The server may have acted on
+    /// the request, so only what may come twice is let through twice.
+    private func maySend(fromPort port: UInt16) -> Bool {
+        if attempt.wasSent, !content.isIdempotent {
+            attempt.isCutOff = true
+            return false
+        }
+        attempt.wasSent = isFit(connectionFromPort: port)
+        return attempt.wasSent
+    }
+
     /// Checks the connection that the request is about to be sent on. The check must be made at
     /// this point, because nothing can come between it and the request: one action of libcurl's may
     /// end a transfer and begin another on its connection.
@@ -106,7 +120,7 @@ extension Transfer {
     ///   HTTP/2.
     ///
     /// - Returns: Whether the request may be sent.
-    private func maySend(fromPort port: UInt16) -> Bool {
+    private func isFit(connectionFromPort port: UInt16) -> Bool {
         var hasPending = false
         if isHTTPS {
             // Nothing is known of connections of another TLS library than OpenSSL.

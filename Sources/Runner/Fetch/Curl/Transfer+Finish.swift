@@ -43,6 +43,7 @@ extension Transfer {
 
     private func failure(of result: CURLcode) -> Response.Failure? {
         if let fault = incoming.pointee.fault { return fault }
+        if attempt.isCutOff { return .reason(.reset) }
         if result == CURLE_OK || incoming.pointee.isCut || incoming.pointee.isAbandoned {
             return incoming.pointee.faultAtEnd
         }
@@ -81,7 +82,7 @@ extension Transfer {
 
     private func isStaleConnection(_ result: CURLcode) -> Bool {
         (result == CURLE_GOT_NOTHING || result == CURLE_RECV_ERROR || result == CURLE_SEND_ERROR)
-            && !request.isSecondTry && !shard.loop.isCancelled && job?.isIdempotent == true
+            && !request.isSecondTry && !shard.loop.isCancelled && content.isIdempotent
             && handle.reusedConnection && handle.gotNothing
     }
 
@@ -89,7 +90,7 @@ extension Transfer {
 
     /// Requests the URL that the response leads to.
     private func follow() {
-        let asked = url.text
+        let (asked, before) = (url.text, url.endpoint())
         let status = response.status
         if incoming.pointee.setsCookies { job?.hasCookies = true }
         guard response.redirects < shard.loop.settings.redirectsMax,
@@ -99,6 +100,7 @@ extension Transfer {
             if let capture { complete(capture) }
             return end(with: failed(.reason(.redirects)))
         }
+        content = content.redirected(by: status, isOtherOrigin: endpoint != before)
         response.redirects += 1
         if let capture {
             complete(capture)
@@ -135,9 +137,10 @@ extension Transfer {
     /// Asks again with a buffer that the head fits in. The caller has taken the request back from
     /// libcurl.
     ///
-    /// - Returns: Whether such a buffer is possible.
+    /// - Returns: Whether such a buffer is possible, and the request may be sent again.
     func makeRoomForHead() -> Bool {
-        guard shard.loop.settings.makeRoomForHeads(beyond: handle.bufferBytes) else { return false }
+        guard content.isIdempotent, shard.loop.settings.makeRoomForHeads(beyond: handle.bufferBytes)
+        else { return false }
         endHandshake()
         // By HTTP/2 libcurl keeps a handle's buffer while others use its connection: a new handle
         // has none.
@@ -145,5 +148,17 @@ extension Transfer {
         capture?.resetResponse()
         start(expectingConnect: false)
         return true
+    }
+
+    /// Makes room for the largest head there may be, before a request that cannot be sent again.
+    func makeRoomForAnyHead() {
+        let bytes = shard.loop.settings.headBytesMax + TransferSettings.headMarginBytes
+        guard mayHoldHeadBack, handle.bufferBytes < bytes else { return }
+        handle.setBuffer(bytes: bytes)
+        // Refused while others use its connection: a new handle has none.
+        if handle.bufferBytes < bytes {
+            renewHandle(cookies: job?.hasCookies == true ? handle.cookies() : [])
+            handle.setBuffer(bytes: bytes)
+        }
     }
 }

@@ -35,8 +35,6 @@ extension Transfer {
         let worker: UnsafeContinuation<Response, Never>
         /// The host of the first request.
         let host: Host.ID
-        /// Whether the request may be sent again where the first may have been received.
-        let isIdempotent: Bool
         /// When the first request began, in µs on the monotonic clock.
         let startedMicros: Int
         var stage = Stage.starting
@@ -70,6 +68,10 @@ extension Transfer {
         /// Whether libcurl was about to send the request on a connection that belongs to another
         /// request.
         var sharesConnection = false
+        /// Whether libcurl has sent the request, or begun to.
+        var wasSent = false
+        /// Whether libcurl was about to send the request again, which may not come twice.
+        var isCutOff = false
         /// `errno` of a socket that could not be made; 0 when there was none.
         var socketError: Int32 = 0
     }

@@ -28,6 +28,8 @@ final class Transfer {
     var request = Request()
     /// The attempt under way, or the last one.
     var attempt = Attempt()
+    /// Method, header fields and body of the request under way, or the last one.
+    var content = RequestContent(method: .get, fields: [], body: nil)
     /// The response to the job, as far as it is known.
     var response = Response()
     /// The response to the request under way. The functions that libcurl calls get a pointer to
@@ -77,9 +79,8 @@ final class Transfer {
         await withUnsafeContinuation { worker in
             let now = shard.loop.now
             self.job = JobUnderWay(
-                worker: worker, host: job.chunk.hostID,
-                isIdempotent: job.chunk.isIdempotent,
-                startedMicros: now.monotonicMicros)
+                worker: worker, host: job.chunk.hostID, startedMicros: now.monotonicMicros)
+            content = job.content
             response = Response()
             let capture = self.capture ?? shard.loop.settings.keeping.map { Capture($0.storage) }
             self.capture = capture
@@ -135,7 +136,11 @@ final class Transfer {
         handle.setScope(url.scope)
         handle.setFresh(request.isSecondTry)
         handle.ask(forHTTP2: isHTTPS && !request.speaksHTTP1)
-        handle.setSendBuffer(bytes: settings.sendBufferBytes(forURLOf: url.bytesMax))
+        if !content.isIdempotent { makeRoomForAnyHead() }
+        handle.set(content) { settings.headers(of: content) }
+        handle.setSendBuffer(
+            bytes: TransferSettings.sendBufferBytes(
+                urlBytes: url.bytesMax, headerBytes: content.headerBytes))
         handle.limitConnecting(
             toMillis: expectingConnect ? settings.connectMillis : settings.sentMillis)
         guard expectingConnect, let endpoint = url.endpoint() else { return give(nil) }

@@ -21,9 +21,8 @@ final class TransferSettings {
     /// The certificates to trust, shared by all loops; `nil` when certificates are not verified, or
     /// not by OpenSSL.
     private let authorities: AuthorityStore?
-    private var headers: UnsafeMutablePointer<curl_slist>?
-    /// The length in bytes of the user agent, the only header that is the user's.
-    private let headerBytes: Int
+    /// The fields of the content that was last asked for.
+    private var lastHeaders: (of: RequestContent, list: HeaderList)?
 
     /// Whether lines of a head come to the write function before libcurl keeps them.
     let checksHeadsAhead = CurlVersion.joinsFirstField
@@ -59,17 +58,17 @@ final class TransferSettings {
         cutsLargeBodies = options.cutsLargeBodies
         connectTimeoutMicros = options.connectTimeout.microseconds
         timeoutMicros = options.timeout.microseconds
-        // As headers of our own: libcurl 7.88 formats those it makes itself character by character,
-        // twice, which costs 15,000 instructions of the 63,000 a whole request takes without them.
-        headers = curl_slist_append(nil, "User-Agent: \(options.userAgent)")
-        headerBytes = options.userAgent.utf8.count
-        let encodings = Self.encodings(isKept: keeping?.isEncodingKept ?? false)
-        headers = curl_slist_append(headers, "Accept-Encoding: \(encodings)")
     }
 
-    deinit {
-        curl_slist_free_all(headers)
-        urlText.deallocate()
+    deinit { urlText.deallocate() }
+
+    /// Returns the header fields of a content. Handles that send the same content share them, so
+    /// that they stay in the processor's cache.
+    func headers(of content: RequestContent) -> HeaderList {
+        if let last = lastHeaders, last.of === content { return last.list }
+        let list = HeaderList(content)
+        lastHeaders = (content, list)
+        return list
     }
 
     /// Makes room for a URL of `capacity` bytes in `urlText`, whose content may be lost.
@@ -94,17 +93,24 @@ final class TransferSettings {
     /// The most bytes of a buffer that `bufferBytes` gives.
     static let bufferBytesMax = 102_400
 
-    /// The bytes of the buffer that a request is sent from, for a URL of `bytes` bytes.
+    /// The bytes of the buffer that a request is sent from.
     ///
     /// By HTTPS, libcurl allocates the buffer for each request, with 64 KB by default. A head takes
     /// one page of it, but in time every page is used. So the buffer has the least size that
     /// libcurl takes, unless a request is large: libcurl 7.88 does not send a request of more than
     /// twice the buffer.
-    func sendBufferBytes(forURLOf bytes: Int) -> Int {
+    ///
+    /// - Parameters:
+    ///   - urlBytes: The bytes of the URL.
+    ///   - headerBytes: The bytes of the header fields.
+    static func sendBufferBytes(urlBytes: Int, headerBytes: Int) -> Int {
         // Cookies are 8 KB at most, and what libcurl adds is less than the rest.
-        let requestBytes = bytes + headerBytes + 12_288
+        let requestBytes = urlBytes + headerBytes + 12_288
         return min(max(16_384, (requestBytes + 1) / 2), 2 << 20)
     }
+
+    /// The bytes by which a read buffer is larger than the head that it is to take.
+    static let headMarginBytes = 16_384
 
     /// The least bytes of a read buffer by HTTPS. More than `bufferBytes` gives once a head by
     /// HTTP/2 was larger than its buffer.
@@ -117,7 +123,8 @@ final class TransferSettings {
     /// - Returns: Whether a larger buffer is possible.
     func makeRoomForHeads(beyond bytes: Int) -> Bool {
         // 100 KB is as much as a line may have; with some to spare for a head of `headBytesMax`.
-        let larger = bytes < Self.bufferBytesMax ? Self.bufferBytesMax : headBytesMax + 16_384
+        let larger =
+            bytes < Self.bufferBytesMax ? Self.bufferBytesMax : headBytesMax + Self.headMarginBytes
         guard larger > bytes else { return false }
         headBytesMin = max(headBytesMin, larger)
         return true
@@ -154,7 +161,6 @@ final class TransferSettings {
         _ = easy_set_long(easy, CURLOPT_DNS_CACHE_TIMEOUT, 2)
         // Cookies set on the way are sent on, within one job: `Transfer` drops them after it.
         _ = easy_set_string(easy, CURLOPT_COOKIEFILE, "")
-        _ = easy_set_pointer(easy, CURLOPT_HTTPHEADER, headers)
         // No proxy from the environment, which would be read and copied for each request.
         _ = easy_set_string(easy, CURLOPT_PROXY, "")
         _ = easy_set_string(easy, CURLOPT_NOPROXY, "*")

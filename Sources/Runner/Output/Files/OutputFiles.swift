@@ -84,9 +84,7 @@ public struct OutputFiles: Sink {
         for lease: any RunnerLease, _ crawl: CrawlOptions
     ) async throws -> OutputFiles {
         let rendering = RenderingOptions(
-            keepsBodies: plan.settings.keepsBodies, userAgent: crawl.fetch.userAgent,
-            acceptEncoding: TransferSettings.encodings(
-                isKept: plan.format.needs.contains(.encoding)))
+            keepsBodies: plan.settings.keepsBodies, software: crawl.fetch.userAgent)
         let budget = MemoryBudget.make(bytesMax: options.memoryBytesMax, workers: crawl.workers)
         let writer = try OutputWriter(
             folder, plan.current, plan.format, plan.settings, rendering, budget: budget)

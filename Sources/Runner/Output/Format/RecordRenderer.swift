@@ -20,14 +20,11 @@ public protocol RecordRenderer: AnyObject {
 public struct RenderingOptions: Sendable {
     /// Whether bodies are kept. Always true in formats that cannot leave bodies out.
     public let keepsBodies: Bool
-    /// The value of `User-Agent` in all requests of the run.
-    public let userAgent: String
-    /// The value of `Accept-Encoding` in all requests of the run.
-    public let acceptEncoding: String
+    /// The name and version of the program, as `User-Agent` has them.
+    public let software: String
 
-    public init(keepsBodies: Bool, userAgent: String, acceptEncoding: String) {
+    public init(keepsBodies: Bool, software: String) {
         self.keepsBodies = keepsBodies
-        self.userAgent = userAgent
-        self.acceptEncoding = acceptEncoding
+        self.software = software
     }
 }

@@ -10,7 +10,7 @@ public struct WARC: OutputFormat {
     public let bodies = BodyPlacement.inRecords
 
     public func makeRenderer(_ options: RenderingOptions) -> any RecordRenderer {
-        WARCRenderer(userAgent: options.userAgent, acceptEncoding: options.acceptEncoding)
+        WARCRenderer()
     }
 
     public func makeEncoder(_ options: RenderingOptions) -> any FileEncoder {
@@ -22,14 +22,10 @@ public struct WARC: OutputFormat {
 
 /// Begins each file with its `warcinfo` record.
 private final class WARCEncoder: FileEncoder {
-    private let renderer: WARCRenderer
+    private let renderer = WARCRenderer()
     private let software: String
 
-    init(_ options: RenderingOptions) {
-        renderer = WARCRenderer(
-            userAgent: options.userAgent, acceptEncoding: options.acceptEncoding)
-        software = options.userAgent
-    }
+    init(_ options: RenderingOptions) { software = options.software }
 
     func begin(_ name: String, append: Append) throws(SinkError) {
         let info = renderer.renderFileInfo(

@@ -11,18 +11,10 @@ final class WARCRenderer: RecordRenderer {
     private static let smallBytesMax = 4096
     private let blockDigest = Digest(.sha1)
     private let payloadDigest = Digest(.sha1)
-    private let userAgent: String
-    private let acceptEncoding: String
     private var ids = RecordIDs()
     /// Buffers of the record being made.
     private var header: [UInt8] = []
     private var block: [UInt8] = []
-
-    /// - Parameters: The header values that the requests sent, as libcurl was told.
-    init(userAgent: String, acceptEncoding: String) {
-        self.userAgent = userAgent
-        self.acceptEncoding = acceptEncoding
-    }
 
     func render(
         _ record: Record, into bytes: inout [UInt8],
@@ -31,13 +23,21 @@ final class WARCRenderer: RecordRenderer {
         guard record.isCompleted else { return renderFailure(record, into: &bytes) }
         // A response and its request for each URL on the way, so that a replay of the URL asked for
         // leads where it led.
-        for (index, hop) in record.capture.hops.enumerated() {
-            guard let response = hop.response else { continue }
-            let exchange = Exchange(record: record, capture: response, hop: index + 1)
-            try render(exchange, into: &bytes, makeRoom)
+        var content = record.job.content
+        let hops = record.capture.hops
+        for (index, hop) in hops.enumerated() {
+            if let response = hop.response {
+                let exchange = Exchange(
+                    record: record, content: content, capture: response, hop: index + 1)
+                try render(exchange, into: &bytes, makeRoom)
+            }
+            let next = index + 1 < hops.count ? hops[index + 1].url : record.capture.finalURL
+            content = content.redirected(
+                by: hop.status, isOtherOrigin: !Self.areOfOneOrigin(hop.url, next))
         }
         try render(
-            Exchange(record: record, capture: record.capture, hop: nil), into: &bytes, makeRoom)
+            Exchange(record: record, content: content, capture: record.capture, hop: nil),
+            into: &bytes, makeRoom)
     }
 
     // MARK: - Records
@@ -45,6 +45,7 @@ final class WARCRenderer: RecordRenderer {
     /// A request and its response.
     private struct Exchange {
         let record: Record
+        let content: RequestContent
         let capture: Capture
         /// The number of the response, from 1, among those that led on to another URL; `nil` for
         /// the job's last response.
@@ -104,7 +105,7 @@ final class WARCRenderer: RecordRenderer {
         into bytes: inout [UInt8]
     ) {
         block.removeAll(keepingCapacity: true)
-        appendRequest(exchange.record.method, for: target, to: &block)
+        appendRequest(exchange.content, for: target, to: &block)
         blockDigest.reset()
         block.withUnsafeBytes { blockDigest.update($0) }
         begin("request", ids.next(), target, exchange.capture)
@@ -131,7 +132,7 @@ final class WARCRenderer: RecordRenderer {
             block.append("\r\nredirect: ")
             block.append(decimal: hop.status)
             block.append(" ")
-            block.append(contentsOf: Self.withoutCredentials(hop.url))
+            block.append(contentsOf: hop.url)
         }
         block.append("\r\n")
         blockDigest.reset()
@@ -206,7 +207,7 @@ final class WARCRenderer: RecordRenderer {
             header.append("\r\nRunner-URL: ")
             var url: [UInt8] = []
             record.appendURL(to: &url)
-            header.append(contentsOf: Self.withoutCredentials(url))
+            header.append(contentsOf: url)
         }
         header.append("\r\n")
     }
@@ -229,48 +230,58 @@ final class WARCRenderer: RecordRenderer {
     private static let recordEnd = Array("\r\n\r\n".utf8)
 
     /// The URI that a response came from, or else the one that the job asks for. It has no
-    /// fragment, which is never sent, and no credentials, which are not to be archived.
+    /// fragment, which is never sent.
     private func target(of record: Record, _ capture: Capture?) -> [UInt8] {
         var url = capture?.finalURL ?? []
         if url.isEmpty { record.appendURL(to: &url) }
         if let fragment = url.firstIndex(of: UInt8(ascii: "#")) { url.removeSubrange(fragment...) }
-        return Self.withoutCredentials(url)
-    }
-
-    private static func withoutCredentials(_ url: [UInt8]) -> [UInt8] {
-        let start = authorityStart(of: url)
-        let end = authorityEnd(of: url, from: start)
-        guard let at = url[start..<end].lastIndex(of: UInt8(ascii: "@")) else { return url }
-        return Array(url[..<start] + url[(at + 1)...])
-    }
-
-    /// - Precondition: `url` has a scheme and `//`.
-    private static func authorityStart(of url: [UInt8]) -> Int {
-        (url.firstIndex(of: UInt8(ascii: ":")) ?? 0) + 3
-    }
-
-    private static func authorityEnd(of url: [UInt8], from start: Int) -> Int {
-        url[start...].firstIndex { $0 == UInt8(ascii: "/") || $0 == UInt8(ascii: "?") } ?? url.count
+        return url
     }
 
     /// Appends the request that libcurl sends for `target`; a test compares it with the request
     /// that a server gets.
+    ///
+    /// Values that are kept out of what is written down are not in it.
     private func appendRequest(
-        _ method: String, for target: [UInt8], to block: inout [UInt8]
+        _ content: RequestContent, for target: [UInt8], to block: inout [UInt8]
     ) {
-        let start = Self.authorityStart(of: target)
-        let end = Self.authorityEnd(of: target, from: start)
-        block.append(contentsOf: method.utf8)
+        let start = target.authorityStart
+        let end = target.authorityEnd(from: start)
+        block.append(contentsOf: content.method.rawValue.utf8)
         block.append(" ")
         if end == target.count || target[end] != UInt8(ascii: "/") { block.append("/") }
         block.append(contentsOf: target[end...])
         block.append(" HTTP/1.1\r\nHost: ")
-        block.append(contentsOf: Self.host(target[start..<end], scheme: target[..<start]))
-        block.append("\r\nAccept: */*\r\nUser-Agent: ")
-        block.append(contentsOf: userAgent.utf8)
-        block.append("\r\nAccept-Encoding: ")
-        block.append(contentsOf: acceptEncoding.utf8)
+        if let host = content.value(of: "Host") {
+            block.append(contentsOf: host)
+        } else {
+            block.append(contentsOf: Self.host(target[start..<end], scheme: target[..<start]))
+        }
+        if !content.fields.contains(where: { HeaderTemplate.isSame($0.name, "Accept") }) {
+            block.append("\r\nAccept: */*")
+        }
+        for field in content.fields {
+            guard let value = field.value, !HeaderTemplate.isSame(field.name, "Host") else {
+                continue
+            }
+            block.append("\r\n")
+            block.append(contentsOf: field.name.utf8)
+            block.append(": ")
+            block.append(contentsOf: field.isSecret ? Self.redacted : value)
+        }
+        if content.sendsBody {
+            block.append("\r\nContent-Length: ")
+            block.append(decimal: content.body?.count ?? 0)
+        }
         block.append("\r\n\r\n")
+        if let body = content.body { block.append(raw: body) }
+    }
+
+    private static let redacted = Array("[redacted]".utf8)
+
+    private static func areOfOneOrigin(_ one: [UInt8], _ other: [UInt8]) -> Bool {
+        HostKey(of: String(decoding: one, as: UTF8.self))
+            == HostKey(of: String(decoding: other, as: UTF8.self))
     }
 
     /// The host with its port, but without the scheme's own port, as libcurl sends it.
