@@ -37,10 +37,11 @@ let package = Package(
             resources: [
                 .embedInCode("v1_initial.sql"), .embedInCode("v2_output.sql"),
                 .embedInCode("v3_totals.sql"), .embedInCode("v4_keys.sql"),
+                .embedInCode("v5_lists.sql"),
             ],
             swiftSettings: strict),
         .target(
-            name: "JobStore", dependencies: ["CSQLite", "CGlibc", "CZlib", "Migrations"],
+            name: "JobStore", dependencies: ["CSQLite", "CGlibc", "CZlib", "CZstd", "Migrations"],
             swiftSettings: strict),
         .target(
             name: "Runner",

@@ -33,11 +33,22 @@ public struct Batch: Equatable, Sendable {
 public enum BatchSource: Equatable, Sendable {
     /// Consecutive IDs, and the request that the jobs share but for the ID.
     case range(JobRange, RequestTemplate)
+    /// Jobs with a line each; a job's ID is its position.
+    case list(JobList)
+
+    /// The requests, but for what each job has of its own.
+    public var request: RequestTemplate {
+        switch self {
+        case .range(_, let request): request
+        case .list(let list): list.request
+        }
+    }
 
     /// The number of jobs, 1 or more.
     public var count: Int {
         switch self {
         case .range(let range, _): range.count
+        case .list(let list): list.count
         }
     }
 
@@ -45,6 +56,7 @@ public enum BatchSource: Equatable, Sendable {
         switch self {
         case .range(let range, _):
             range.first + positions.lowerBound..<range.first + positions.upperBound
+        case .list: positions
         }
     }
 
@@ -54,6 +66,8 @@ public enum BatchSource: Equatable, Sendable {
             let all = range.first..<range.first + range.count
             let known = ids.clamped(to: all)
             return known.lowerBound - range.first..<known.upperBound - range.first
+        case .list(let list):
+            return ids.clamped(to: 0..<list.count)
         }
     }
 }

@@ -32,6 +32,11 @@ public protocol JobLedger: Sendable {
     /// - Complexity: O(spans in the page); memory does not depend on the number of jobs.
     func page(from place: LedgerPlace) async throws(QueueError) -> LedgerPage
 
+    /// Returns the block that holds the line of a job of a list.
+    ///
+    /// - Throws: `.damaged` when there is none.
+    func block(holding position: Int, of batch: Batch) async throws(QueueError) -> ListBlock
+
     /// Checks the invariant over a window of the queue.
     ///
     /// A store chooses its windows: one for the whole queue where a long look disturbs nobody, or

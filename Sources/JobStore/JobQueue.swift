@@ -23,6 +23,16 @@ public protocol JobQueue: JobLedger {
     /// - Throws: `.keyTaken` when the key belongs to a batch of other jobs.
     func enqueue(_ source: BatchSource, key: String?) async throws(QueueError) -> Batch
 
+    /// Begins to add a list, whose lines come block by block. Until it is finished, nobody sees any
+    /// of it; when the process ends before, none of it remains.
+    ///
+    /// - Parameters:
+    ///   - request: The requests, whose placeholders stand for fields.
+    ///   - fields: The fields of each line.
+    func addList(
+        _ request: RequestTemplate, _ fields: LineFields
+    ) async throws(QueueError) -> any ListImport
+
     /// Registers a runner and takes back all jobs that dead runners held (`rescue`).
     ///
     /// - Throws: `.inUse` when the store lets only one runner work at a time and another one is

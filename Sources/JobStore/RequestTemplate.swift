@@ -10,14 +10,29 @@ public struct RequestTemplate: Equatable, Sendable {
     public let headers: [HeaderSource]
     /// The body; `nil` for a request without one.
     public let body: BodyTemplate?
+    /// The names that placeholders may have; in headers and bodies, what has another is text.
+    public let names: Set<String>
 
-    /// - Throws: `Malformed` when the URL has no placeholder or one that is not `{id}`, `{}` or
-    ///   `{id:08}`, when the scheme is not http or https, the host is missing, or a byte cannot
+    /// - Parameter fields: The names of the fields of a list's lines, which placeholders may stand
+    ///   for; `nil` for a range.
+    /// - Throws: `Malformed` when the URL has no placeholder, or one that is neither `{id}`, `{}`
+    ///   or `{id:08}` nor a field, when the scheme is not http or https, the host is missing, or a byte cannot
     ///   stand in a URL. A template that is to be enqueued must pass `check`, too.
     public init(
-        parsing url: String, method: HTTPMethod = .get, headers: [HeaderSource] = [],
+        parsing url: String, fields: [String]? = nil, method: HTTPMethod = .get,
+        headers: [HeaderSource] = [],
         body: BodyTemplate? = nil
     ) throws(Malformed) {
+        self.url = url
+        self.method = method
+        self.headers = headers
+        self.body = body
+        names = Self.names(fields)
+        urlTemplate = TextTemplate(strictly: url.utf8)
+        if fields != nil, isWholeURL {
+            try checkPlaceholders()
+            return
+        }
         try Self.checkBytes(url)
         let scheme = ["http://", "https://"].first { Self.begins(url, with: $0) }
         guard let scheme else {
@@ -29,14 +44,15 @@ public struct RequestTemplate: Equatable, Sendable {
                 named.map { "the URL's scheme is '\($0)'; only http and https are fetched" }
                     ?? "the URL '\(url)' has no scheme; did you mean https://\(url)?")
         }
-        urlTemplate = try Self.template(of: url)
         let rest = url.utf8.dropFirst(scheme.utf8.count)
         let authority = rest.prefix { !"/?#".utf8.contains($0) }
+        try checkPlaceholders()
         try Self.checkAuthority(Substring(authority), of: url)
-        self.url = url
-        self.method = method
-        self.headers = headers
-        self.body = body
+    }
+
+    /// Whether the URL is a field as it stands in the line.
+    public var isWholeURL: Bool {
+        urlTemplate.placeholders.count == 1 && urlTemplate.texts.allSatisfy(\.isEmpty)
     }
 
     /// - Parameter scheme: The scheme in lower case; the letters of the URL may be in either case.
@@ -109,23 +125,32 @@ public struct RequestTemplate: Equatable, Sendable {
         }
     }
 
-    /// The names of the placeholders for an ID.
-    static let idNames: Set<String> = ["", TextTemplate.Placeholder.idName]
+    /// The names of placeholders. `{}` stands for the ID, or for the field of lines that have one.
+    private static func names(_ fields: [String]?) -> Set<String> {
+        let others =
+            fields?.count ?? 1 == 1
+            ? ["", TextTemplate.Placeholder.idName] : [TextTemplate.Placeholder.idName]
+        return Set((fields ?? []) + others)
+    }
 
-    private static func template(of url: String) throws(Malformed) -> TextTemplate {
-        let template = TextTemplate(strictly: url.utf8)
-        let isPlain = template.texts.allSatisfy { text in
+    private func checkPlaceholders() throws(Malformed) {
+        let isPlain = urlTemplate.texts.allSatisfy { text in
             !text.contains { $0 == UInt8(ascii: "{") || $0 == UInt8(ascii: "}") }
         }
-        guard isPlain, template.placeholders.allSatisfy({ idNames.contains($0.name) }) else {
+        guard isPlain, urlTemplate.placeholders.allSatisfy({ names.contains($0.name) }) else {
+            let others = names.subtracting(["", TextTemplate.Placeholder.idName]).sorted()
+            if !others.isEmpty {
+                throw Malformed(
+                    "the URL '\(url)' holds a brace that is no placeholder; there are {\(others.prefix(20).joined(separator: "}, {"))} and {id}; write others as %7B or %7D"
+                )
+            }
             throw Malformed(
                 "the URL '\(url)' holds a brace that is not the placeholder {id}, {} or {id:08}; write it as %7B or %7D"
             )
         }
-        guard !template.placeholders.isEmpty else {
+        guard !urlTemplate.placeholders.isEmpty else {
             throw Malformed("the URL '\(url)' has no placeholder; put {id} where the ID belongs")
         }
-        return template
     }
 
     /// The reason a text is not a request template.

@@ -6,10 +6,13 @@ public struct Segment: Sendable {
     public let batch: Batch
     /// Positions within the batch that have no outcome yet, rising, as half-open runs.
     public let todo: [Range<Int>]
+    /// The lines of the segment's jobs; `nil` where the batch is no list.
+    public let block: ListBlock?
 
-    public init(batch: Batch, todo: [Range<Int>]) {
+    public init(batch: Batch, todo: [Range<Int>], block: ListBlock? = nil) {
         self.batch = batch
         self.todo = todo
+        self.block = block
     }
 
     /// The number of jobs to do.
@@ -22,10 +25,13 @@ public struct DueRetry: Sendable {
     public let position: Int
     /// Attempts made so far, 1 or more.
     public let attempts: Int
+    /// A block with the job's line alone; `nil` where the batch is no list.
+    public let block: ListBlock?
 
-    public init(batch: Batch, position: Int, attempts: Int) {
+    public init(batch: Batch, position: Int, attempts: Int, block: ListBlock? = nil) {
         self.batch = batch
         self.position = position
         self.attempts = attempts
+        self.block = block
     }
 }

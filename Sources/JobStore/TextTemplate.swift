@@ -13,6 +13,14 @@ public struct TextTemplate: Equatable, Sendable {
             self.digitsMin = digitsMin
         }
 
+        /// Appends a number, with as many digits as the placeholder asks for.
+        public func append(_ id: Int, to text: inout [UInt8]) {
+            let digits = String(id).utf8
+            let zeros = max(0, digitsMin - digits.count)
+            text += repeatElement(UInt8(ascii: "0"), count: zeros)
+            text += digits
+        }
+
         /// The name of the placeholder for a job's ID.
         public static let idName = "id"
         /// The most digits that a placeholder asks for: those of the largest ID.
@@ -108,12 +116,18 @@ public struct TextTemplate: Equatable, Sendable {
 
     /// The text for the job with an ID, where each placeholder stands for the ID.
     public func text(for id: Int) -> [UInt8] {
-        zip(placeholders, texts.dropFirst()).reduce(into: texts[0]) { text, next in
-            let digits = String(id).utf8
-            text += Array(
-                repeating: UInt8(ascii: "0"), count: max(0, next.0.digitsMin - digits.count))
-            text += digits
-            text += next.1
+        text { placeholder, text in placeholder.append(id, to: &text) }
+    }
+
+    /// The text in which placeholders are replaced.
+    ///
+    /// - Parameter append: Appends the value that a placeholder stands for.
+    public func text(_ append: (Placeholder, inout [UInt8]) -> Void) -> [UInt8] {
+        var text = texts[0]
+        for (placeholder, next) in zip(placeholders, texts.dropFirst()) {
+            append(placeholder, &text)
+            text += next
         }
+        return text
     }
 }

@@ -6,8 +6,8 @@ struct Export: StatusCommand {
     static let configuration = CommandConfiguration(
         abstract: "Write how each job stands, a row a job; during a run too.",
         discussion: """
-            A row has a job's ID, batch, URL and state, and the outcome of its last
-            attempt: an HTTP status, or a reason such as timeout. Rows come in the order
+            A row has a job's ID, batch, URL and state, the outcome of its last attempt (an
+            HTTP status, or a reason such as timeout), and the key of its line in a list. Rows come in the order
             the jobs were enqueued. Bodies are not in them.
 
             The queue is read in parts, and nobody waits for it: during a run, rows are as
@@ -48,9 +48,38 @@ struct Export: StatusCommand {
         var place: LedgerPlace? = .start
         while let from = place {
             let page = try await store.page(from: from)
-            for span in page.spans { try rows.write(filter.ids(of: span), of: span) }
+            for span in page.spans {
+                switch span.batch.source {
+                case .range: try rows.write(filter.ids(of: span), of: span)
+                case .list(let list):
+                    try await export(filter.ids(of: span), of: span, list, store, &rows)
+                }
+            }
             place = filter.place(after: page)
         }
         try rows.flush()
+    }
+
+    /// Writes the rows of some jobs of a list, block by block.
+    private func export(
+        _ ids: Range<Int>, of span: LedgerPage.Span, _ list: JobList, _ store: any JobLedger,
+        _ rows: inout RowWriter
+    ) async throws {
+        var next = ids.lowerBound
+        while next < ids.upperBound {
+            let block = try await store.block(holding: next, of: span.batch)
+            guard let lines = block.lines() else {
+                throw QueueError(
+                    .damaged,
+                    "the lines of jobs \(block.positions) of batch \(span.batch.id) cannot be read; restore a copy of the queue"
+                )
+            }
+            for id in block.positions.clamped(to: next..<ids.upperBound) {
+                let fields = lines.fields(ofLine: id - block.first)
+                try rows.write(
+                    id, list.publicURL(of: fields, at: id), list.key(of: fields), of: span)
+            }
+            next = block.positions.upperBound
+        }
     }
 }

@@ -20,6 +20,25 @@ final class MemoryStore: Sendable {
         let batch: Batch
         /// The jobs that were claimed at some time; the others are available.
         var jobs: [Int: JobFacts] = [:]
+        /// The blocks of a list, in order.
+        var blocks: [ListBlock] = []
+
+        /// The positions that are claimed together: a block of a list, or a multiple of a segment's
+        /// size.
+        var pieces: [(positions: Range<Int>, block: ListBlock?)] {
+            guard blocks.isEmpty else { return blocks.map { ($0.positions, $0) } }
+            return stride(from: 0, to: batch.count, by: Segment.countMax).map {
+                ($0..<min($0 + Segment.countMax, batch.count), nil)
+            }
+        }
+
+        /// The block of one job's line; `nil` of a range.
+        func line(of position: Int) -> ListBlock? {
+            guard let block = blocks.first(where: { $0.positions.contains(position) }),
+                let lines = block.lines()
+            else { return nil }
+            return block.only(position, of: lines)
+        }
 
         var isFinished: Bool {
             jobs.count == batch.count
@@ -85,9 +104,7 @@ struct MemoryQueue: JobQueue {
     func references() -> [HeaderSource] {
         store.state.withLock { state in
             state.batches.filter { !$0.isFinished }.flatMap { facts in
-                switch facts.batch.source {
-                case .range(_, let request): request.headers.filter(\.isReference)
-                }
+                facts.batch.source.request.headers.filter(\.isReference)
             }
         }
     }
@@ -171,6 +188,18 @@ struct MemoryQueue: JobQueue {
         }
     }
 
+    func addList(_ request: RequestTemplate, _ fields: LineFields) -> any ListImport {
+        MemoryImport(store: store, request: request, fields: fields)
+    }
+
+    func block(holding position: Int, of batch: Batch) throws(QueueError) -> ListBlock {
+        let block = store.state.withLock { state in
+            state.batches[batch.id - 1].blocks.first { $0.positions.contains(position) }
+        }
+        guard let block else { throw QueueError(.damaged, "job \(position) has no line") }
+        return block
+    }
+
     // MARK: - Working
 
     func attach(_ runner: RunnerDescription) -> any RunnerLease {
@@ -193,6 +222,38 @@ struct MemoryQueue: JobQueue {
                     counts: state.counts(at: now), site: site, output: state.output(of: site)))
         }
     }
+}
+
+/// A list that is being added to a `MemoryStore`.
+final class MemoryImport: ListImport {
+    private let store: MemoryStore
+    private let request: RequestTemplate
+    private let fields: LineFields
+    private let blocks = Mutex<[ListBlock]>([])
+
+    init(store: MemoryStore, request: RequestTemplate, fields: LineFields) {
+        self.store = store
+        self.request = request
+        self.fields = fields
+    }
+
+    func add(_ blocks: [ListBlock]) { self.blocks.withLock { $0 += blocks } }
+
+    func finish(key: String?) -> Batch? {
+        let blocks = blocks.withLock(\.self)
+        let count = blocks.reduce(0) { $0 + $1.count }
+        guard count > 0 else { return nil }
+        return store.state.withLock { state in
+            if let key, let id = state.keys[key] { return state.batches[id - 1].batch }
+            let list = JobList(count: count, request: request, fields: fields)
+            let batch = Batch(id: state.batches.count + 1, source: .list(list))
+            state.batches.append(.init(batch: batch, blocks: blocks))
+            if let key { state.keys[key] = batch.id }
+            return batch
+        }
+    }
+
+    func abandon() { blocks.withLock { $0 = [] } }
 }
 
 /// A runner's hold on a `MemoryStore`.
@@ -222,16 +283,15 @@ struct MemoryLease: RunnerLease {
             var left = jobs
             for (index, facts) in state.batches.enumerated()
             where !skipped.contains(facts.batch.id) {
-                // A segment is of the jobs at positions of one multiple of its size.
-                for first in stride(from: 0, to: facts.batch.count, by: Segment.countMax) {
+                for (positions, block) in facts.pieces {
                     guard left > 0 else { break }
-                    let all = first..<min(first + Segment.countMax, facts.batch.count)
-                    let todo = all.filter { state.standing(of: facts.jobs[$0]) == .available }
+                    let todo = positions.filter { state.standing(of: facts.jobs[$0]) == .available }
                     guard !todo.isEmpty else { continue }
                     for position in todo {
                         state.batches[index].jobs[position, default: .init()].runner = runner
                     }
-                    segments.append(Segment(batch: facts.batch, todo: Self.ranges(of: todo)))
+                    segments.append(
+                        Segment(batch: facts.batch, todo: Self.ranges(of: todo), block: block))
                     left -= todo.count
                 }
             }
@@ -280,7 +340,8 @@ struct MemoryLease: RunnerLease {
                 let facts = state.batches[entry.batch]
                 return DueRetry(
                     batch: facts.batch, position: entry.position,
-                    attempts: facts.jobs[entry.position]?.attempts ?? 1)
+                    attempts: facts.jobs[entry.position]?.attempts ?? 1,
+                    block: facts.line(of: entry.position))
             }
             let next = waiting.first {
                 state.standing(of: state.batches[$0.batch].jobs[$0.position]) == .retrying

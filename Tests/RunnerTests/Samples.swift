@@ -37,12 +37,46 @@ extension RequestDefaults {
 }
 
 extension RequestChunk {
+    /// The chunk of a range.
     convenience init(_ batch: Batch, _ hosts: HostTable) {
+        guard case .range(let range, let template) = batch.source else {
+            preconditionFailure("the sample is a range")
+        }
         // try! holds because batches of samples have no headers.
-        try! self.init(batch, hosts, .sample)
+        try! self.init(batch, range, template, hosts, .sample)
+    }
+
+    /// The target of a range.
+    var target: RangeRequests.Target? {
+        switch requests {
+        case .range(let range): range.target
+        case .list: nil
+        }
     }
 
     static let sample = RequestChunk(.sample(), .sample)
+}
+
+extension JobFeed {
+    /// Takes in a claim of ranges.
+    mutating func add(_ claim: Claim, _ chunk: (Batch) -> RequestChunk, at now: Now) {
+        let spans = claim.segments.flatMap { segment in
+            segment.todo.map {
+                JobSpan(
+                    chunk: chunk(segment.batch), first: $0.lowerBound, count: $0.count, attempt: 1)
+            }
+        }
+        add(claim, spans, at: now)
+    }
+
+    /// Takes in retries of ranges.
+    mutating func add(_ claim: RetryClaim, _ chunk: (Batch) -> RequestChunk, at now: Now) {
+        let spans = claim.jobs.map {
+            JobSpan(
+                chunk: chunk($0.batch), first: $0.position, count: 1, attempt: $0.attempts + 1)
+        }
+        add(claim, spans, at: now)
+    }
 }
 
 extension JobSpan {

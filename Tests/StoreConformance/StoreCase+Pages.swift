@@ -183,7 +183,7 @@ extension StoreUnderTest {
         return spans
     }
 
-    fileprivate func expectSpans(
+    func expectSpans(
         _ queue: StoreClient, from start: LedgerPlace = .start, _ expected: String...,
         sourceLocation: SourceLocation = #_sourceLocation
     ) async throws {

@@ -21,7 +21,7 @@ public struct StoreCase: Sendable, CustomTestStringConvertible {
     public static let all = Topic.allCases.flatMap(\.cases)
 
     enum Topic: CaseIterable {
-        case claims, commits, retries, runners, output, pages, order
+        case claims, commits, retries, runners, output, pages, order, lists
 
         var cases: [StoreCase] {
             switch self {
@@ -32,6 +32,7 @@ public struct StoreCase: Sendable, CustomTestStringConvertible {
             case .output: StoreCase.output
             case .pages: StoreCase.pages
             case .order: StoreCase.order
+            case .lists: StoreCase.lists
             }
         }
     }

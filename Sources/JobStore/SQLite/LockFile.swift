@@ -6,12 +6,15 @@ internal import Glibc
 /// The locks have their own file, because closing any descriptor of the database outside SQLite
 /// drops all of the process's locks on the database (<https://www.sqlite.org/howtocorrupt.html>,
 /// 2.2). The locks belong to an open file description (`F_OFD_SETLK`), so that the kernel frees
-/// them with the process, however it ends. Byte 0 is the right to run, byte 1 the right to write;
-/// the text after them names the runner.
+/// them with the process, however it ends. Byte 0 is the right to run, byte 1 the right to write,
+/// byte 4,096 + *n* the right to add lines to batch *n*; the text from byte 2 on names the runner.
 struct LockFile: ~Copyable {
-    enum Right: Int {
-        case run = 0
-        case write = 1
+    struct Right: RawRepresentable {
+        let rawValue: Int
+        static let run = Right(rawValue: 0)
+        static let write = Right(rawValue: 1)
+        /// The right to add the lines of a list that is not complete.
+        static func adding(to batch: Batch.ID) -> Right { Right(rawValue: 4096 + batch) }
     }
 
     private let path: String

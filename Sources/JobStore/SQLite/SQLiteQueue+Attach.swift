@@ -6,6 +6,7 @@ extension SQLiteQueue {
         guard runnerID == nil else { throw inUse(by: "this process") }
         try takeRightToRun(pid: runner.pid)
         do {
+            try removeAbandonedLists()
             let (rescued, mayRepeat) = try write {
                 // We hold the right to run, so whoever is in the table is gone.
                 let mayRepeat = try requestsProbablyUnmarked()
@@ -114,11 +115,26 @@ extension SQLiteQueue {
         for (batch, first, count) in untouched {
             try connection.run(
                 "DELETE FROM segment WHERE batch_id = ? AND first = ?", .int(batch), .int(first))
-            try insertSpan(batch: batch, first: first, count: count, outcome: 0)
+            try makeAvailable(batch: batch, first: first, count: count)
         }
         try connection.run("UPDATE segment SET runner_id = NULL WHERE runner_id IS NOT NULL")
         held += try connection.run("UPDATE retry SET runner_id = NULL WHERE runner_id IS NOT NULL")
         return held
+    }
+}
+
+extension SQLiteQueue {
+    /// Makes the jobs of a segment that nobody began available again, as they were before the claim.
+    private func makeAvailable(batch: Batch.ID, first: Int, count: Int) throws {
+        let lane = try connection.int(
+            "SELECT lane FROM line WHERE batch_id = ? AND first = ?", .int(batch), .int(first))
+        guard let lane else {
+            return try insertSpan(batch: batch, first: first, count: count, outcome: 0)
+        }
+        try connection.run(
+            "INSERT INTO block (batch_id, first, count, lane) VALUES (?, ?, ?, ?)",
+            .int(batch), .int(first), .int(count), .int(lane))
+        try add(count, toLane: ListLane(batchID: batch, number: lane))
     }
 }
 

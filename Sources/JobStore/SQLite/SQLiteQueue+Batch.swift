@@ -25,17 +25,25 @@ extension SQLiteQueue {
     ///   this version does not know how to make.
     func batch(in row: borrowing Statement) throws -> Batch {
         let (id, first, count) = (row.int(0), row.int(2), row.int(3))
-        guard row.text(1) == "range" else { throw unknown(batch: id) }
-        let body = try bodyTemplate(in: row, of: id)
+        let options = try options(in: row.text(8), of: id)
         guard first >= 0, count >= 1, !first.addingReportingOverflow(count).overflow,
             let method = try? HTTPMethod(parsing: row.text(5)),
             let headers = try headers(in: row.text(6), of: id),
             let request = try? RequestTemplate(
-                parsing: row.text(4), method: method, headers: headers, body: body)
+                parsing: row.text(4), fields: options.fields?.names, method: method,
+                headers: headers,
+                body: row.isNull(7) ? nil : BodyTemplate(row.blob(7), options.syntax))
         else {
             throw unreadable(batch: id)
         }
-        return Batch(id: id, source: .range(JobRange(first: first, count: count), request))
+        switch (row.text(1), options.fields) {
+        case ("range", nil):
+            return Batch(id: id, source: .range(JobRange(first: first, count: count), request))
+        case ("list", let fields?):
+            return Batch(
+                id: id, source: .list(JobList(count: count, request: request, fields: fields)))
+        default: throw unknown(batch: id)
+        }
     }
 
     private func unknown(batch id: Batch.ID) -> QueueError {
@@ -138,25 +146,71 @@ extension SQLiteQueue {
 
     // MARK: - Options
 
-    func options(of request: RequestTemplate) throws -> String {
-        guard let body = request.body, body.syntax != .raw else { return "{}" }
-        return try connection.text("SELECT json_object('body', ?)", .text(body.syntax.rawValue))
+    // The column `options` is an object: the syntax of the body (raw if it is missing), and of a
+    // list the names of its fields, with the indices of some of them.
+
+    /// The options of a batch.
+    private struct Options {
+        var syntax = BodyTemplate.Syntax.raw
+        var fields: LineFields?
+    }
+
+    /// - Parameter fields: The fields of a list's lines; `nil` for a range.
+    func options(of request: RequestTemplate, _ fields: LineFields? = nil) throws -> String {
+        var json = "{}"
+        func set(_ name: String, _ value: String) throws {
+            json = try connection.text(
+                "SELECT json_set(?, '$.' || ?, json(?))", .text(json), .text(name), .text(value))
+        }
+        func quoted(_ text: String) throws -> String {
+            try connection.text("SELECT json_quote(?)", .text(text))
+        }
+        if let syntax = request.body?.syntax, syntax != .raw {
+            try set("body", try quoted(syntax.rawValue))
+        }
+        guard let fields else { return json }
+        try set("fields", "[" + fields.names.map(quoted).joined(separator: ",") + "]")
+        if let key = fields.key { try set("key", "\(key)") }
+        if !fields.kept.isEmpty { try set("kept", "\(fields.kept)") }
+        if let parts = fields.parts { try set("parts", "\(parts.indices)") }
+        return json
     }
 
     /// - Throws: `.newer` when there is an option that this version does not know.
-    private func bodyTemplate(in row: borrowing Statement, of id: Batch.ID) throws -> BodyTemplate?
-    {
-        let options = row.text(8)
-        var syntax = BodyTemplate.Syntax.raw
-        if options != "{}" {
-            let name = try connection.text(
-                "SELECT iif(json_valid(?1) AND json_remove(?1, '$.body') = '{}', ?1 ->> 'body', NULL)",
-                .text(options))
-            guard let known = BodyTemplate.Syntax(rawValue: name) else {
-                throw unknown(batch: id)
-            }
-            syntax = known
+    private func options(in json: String, of id: Batch.ID) throws -> Options {
+        var options = Options()
+        if json == "{}" { return options }
+        let isKnown = try connection.int(
+            """
+            SELECT iif(json_valid(?1), json_remove(?1, '$.body', '$.fields', '$.key', '$.kept',
+                '$.parts') = '{}', 0)
+            """, .text(json))
+        guard isKnown == 1 else { throw unknown(batch: id) }
+        let body = try connection.text("SELECT ? ->> 'body'", .text(json))
+        guard let syntax = body.isEmpty ? .raw : BodyTemplate.Syntax(rawValue: body) else {
+            throw unknown(batch: id)
         }
-        return row.isNull(7) ? nil : BodyTemplate(row.blob(7), syntax)
+        options.syntax = syntax
+        func list(_ name: String) throws -> [String] {
+            let rows = try connection.prepare("SELECT value FROM json_each(?, '$.' || ?)")
+            try rows.bind([.text(json), .text(name)])
+            var values: [String] = []
+            while try rows.step() { values.append(rows.text(0)) }
+            return values
+        }
+        let names = try list("fields")
+        guard !names.isEmpty else { return options }
+        let (kept, parts) = (
+            try list("kept").compactMap(Int.init), try list("parts").compactMap(Int.init)
+        )
+        let key = try connection.int("SELECT ? ->> 'key'", .text(json))
+        guard (kept + parts + (key.map { [$0] } ?? [])).allSatisfy(names.indices.contains),
+            parts.isEmpty || parts.count == 4
+        else { throw unreadable(batch: id) }
+        options.fields = LineFields(
+            names, key: key, kept: kept,
+            parts: parts.isEmpty
+                ? nil : .init(method: parts[0], headers: parts[1], body: parts[2], meta: parts[3]))
+        return options
     }
 }

@@ -13,6 +13,7 @@ extension SQLiteQueue {
             var claimed = ClaimedSegments(jobsMin: jobs)
             try claimOpen(in: others, &claimed)
             try claimNew(in: others, &claimed)
+            try claimBlocks(in: others, &claimed)
             return Claim(segments: claimed.segments, next: .now)
         }
     }
@@ -49,6 +50,8 @@ extension SQLiteQueue {
                 while try statement.step() {
                     jobs.append((statement.int(0), statement.int(1), statement.int(2)))
                 }
+                jobs.sort { ($0.batch, $0.position) < ($1.batch, $1.position) }
+                var lines = LastLines()
                 var batches: [Int: Batch] = [:]
                 return try jobs.map { job in
                     let batch = try batches[job.batch] ?? self.batch(job.batch)
@@ -58,7 +61,9 @@ extension SQLiteQueue {
                             "job \(job.position) of batch \(job.batch) waits after \(job.attempts) attempts"
                         )
                     }
-                    return DueRetry(batch: batch, position: job.position, attempts: job.attempts)
+                    return DueRetry(
+                        batch: batch, position: job.position, attempts: job.attempts,
+                        block: try lines.block(of: job.position, in: batch, self))
                 }
             }
         let next = try read {
@@ -81,6 +86,10 @@ extension SQLiteQueue {
         for sql in [
             "SELECT 1 FROM segment WHERE todo > 0 AND runner_id IS NULL \(others.condition) LIMIT 1",
             "SELECT 1 FROM span WHERE outcome = 0 \(others.condition) LIMIT 1",
+            """
+            SELECT 1 FROM lane WHERE EXISTS (SELECT 1 FROM batch WHERE id = batch_id)
+                \(others.condition) LIMIT 1
+            """,
         ] {
             let rows = try connection.prepare(sql)
             try rows.bind(others.values)
@@ -113,7 +122,10 @@ extension SQLiteQueue {
                 throw damaged("jobs \(jobs) of batch \(batch.id) are open, and none is to do")
             }
             firsts.append(jobs.lowerBound)
-            claimed.add(Segment(batch: batch, todo: todo))
+            claimed.add(
+                Segment(
+                    batch: batch, todo: todo,
+                    block: try block(startingAt: jobs.lowerBound, of: batch)))
         }
         let lease = try connection.prepare(
             "UPDATE segment SET runner_id = ? WHERE batch_id = ? AND first = ?")
@@ -168,6 +180,45 @@ extension SQLiteQueue {
                 .int(segment.batch.id), .int(segment.todo[0].lowerBound), .int(segment.count),
                 .int(ourID()))
         }
+    }
+
+    /// Leases blocks of lists: of the lane with the most jobs first, of each lane those that come
+    /// first.
+    private func claimBlocks(in others: OtherBatches, _ claimed: inout ClaimedSegments) throws {
+        while !claimed.isEnough {
+            let lanes = try connection.prepare(
+                """
+                SELECT batch_id, lane FROM lane
+                WHERE EXISTS (SELECT 1 FROM batch WHERE id = batch_id) \(others.condition)
+                ORDER BY batch_id, jobs DESC, lane LIMIT 1
+                """)
+            try lanes.bind(others.values)
+            guard try lanes.step() else { return }
+            try claimBlock(of: ListLane(batchID: lanes.int(0), number: lanes.int(1)), &claimed)
+        }
+    }
+
+    private func claimBlock(of lane: ListLane, _ claimed: inout ClaimedSegments) throws {
+        let batch =
+            try claimed.segments.last.map(\.batch).flatMap { $0.id == lane.batchID ? $0 : nil }
+            ?? batch(lane.batchID)
+        let first = try connection.int(
+            "SELECT min(first) FROM block WHERE batch_id = ? AND lane = ?", .int(lane.batchID),
+            .int(lane.number))
+        guard let first, let block = try block(startingAt: first, of: batch) else {
+            throw damaged(
+                "lane \(lane.number) of batch \(lane.batchID) counts jobs it does not have")
+        }
+        try connection.run(
+            "DELETE FROM block WHERE batch_id = ? AND first = ?", .int(lane.batchID), .int(first))
+        try add(-block.count, toLane: lane)
+        try connection.run(
+            """
+            INSERT INTO segment (batch_id, first, count, todo, retrying, runner_id, outcomes)
+            VALUES (?1, ?2, ?3, ?3, 0, ?4, zeroblob(?3))
+            """,
+            .int(batch.id), .int(first), .int(block.count), .int(ourID()))
+        claimed.add(Segment(batch: batch, todo: [block.positions], block: block))
     }
 
     /// Returns the batch that a row was joined with. The first columns of the row are

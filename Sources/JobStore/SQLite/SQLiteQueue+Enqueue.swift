@@ -9,28 +9,17 @@ extension SQLiteQueue {
                 }
                 return try add(range, request, key)
             }
+        case .list: preconditionFailure("a list is added by addList, block by block")
         }
     }
 
     private func add(_ range: JobRange, _ request: RequestTemplate, _ key: String?) throws -> Batch
     {
-        guard !(try jobCount()).addingReportingOverflow(range.count).overflow else {
-            throw QueueError(
-                .tooMany,
-                "the queue \(path) would hold more jobs than can be counted",
-                remedy: .nameAnotherFile)
-        }
-        try connection.run(
-            """
-            INSERT INTO batch (kind, first_id, count, url, method, headers, body, options,
-                created_at_us, enqueue_key)
-            VALUES ('range', ?, ?, ?, ?, ?, ?, ?, ?, ?)
-            """,
-            .int(range.first), .int(range.count), .text(request.url),
-            .text(request.method.rawValue), .text(try json(of: request.headers)),
-            request.body.map { .blob($0.bytes) } ?? .null, .text(try options(of: request)),
-            .int(unixMicros()), key.map(Value.text) ?? .null)
-        let id = connection.lastInsertID
+        try checkRoom(for: range.count)
+        let id = try nextBatchID()
+        try insert(
+            id, kind: "range", firstID: range.first, count: range.count, request,
+            options: try options(of: request), key)
         // However many jobs: one row.
         try connection.run(
             "INSERT INTO span (batch_id, first, count, outcome) VALUES (?, 0, ?, 0)",
@@ -39,7 +28,34 @@ extension SQLiteQueue {
         return Batch(id: id, source: .range(range, request))
     }
 
-    private func batch(enqueuedAs key: String) throws -> Batch? {
+    /// - Throws: `.tooMany` when the queue cannot count so many more jobs.
+    func checkRoom(for count: Int) throws {
+        guard !(try jobCount()).addingReportingOverflow(count).overflow else {
+            throw QueueError(
+                .tooMany,
+                "the queue \(path) would hold more jobs than can be counted",
+                remedy: .nameAnotherFile)
+        }
+    }
+
+    /// Inserts the row of a batch.
+    func insert(
+        _ id: Batch.ID, kind: String, firstID: Int, count: Int, _ request: RequestTemplate,
+        options: String, _ key: String?
+    ) throws {
+        try connection.run(
+            """
+            INSERT INTO batch (id, kind, first_id, count, url, method, headers, body, options,
+                created_at_us, enqueue_key)
+            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+            """,
+            .int(id), .text(kind), .int(firstID), .int(count), .text(request.url),
+            .text(request.method.rawValue), .text(try json(of: request.headers)),
+            request.body.map { .blob($0.bytes) } ?? .null, .text(options),
+            .int(unixMicros()), key.map(Value.text) ?? .null)
+    }
+
+    func batch(enqueuedAs key: String) throws -> Batch? {
         try connection.int("SELECT id FROM batch WHERE enqueue_key = ?", .text(key)).map(batch)
     }
 

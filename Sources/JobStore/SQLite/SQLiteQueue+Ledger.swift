@@ -9,8 +9,9 @@ extension SQLiteQueue {
         let batches = try connection.prepare(
             "SELECT \(Self.batchColumns) FROM batch WHERE id >= ? ORDER BY id")
         try batches.bind([.int(place.batchID)])
-        // Both halves come in the order of their keys, so they are merged, not sorted: a page reads
+        // All parts come in the order of their keys, so they are merged, not sorted: a page reads
         // no more rows than it holds.
+        let hasBlocks = try schemaVersion() >= 5
         let pieces = try connection.prepare(
             """
             SELECT first, count, outcome, NULL, NULL, NULL FROM span
@@ -18,6 +19,7 @@ extension SQLiteQueue {
             UNION ALL
             SELECT first, count, NULL, runner_id, retrying, outcomes FROM segment
             WHERE batch_id = ?1 AND first >= ?2
+            \(hasBlocks ? Self.blockPieces : "")
             ORDER BY first
             """)
         var draft = PageDraft()
@@ -55,13 +57,25 @@ extension SQLiteQueue {
             SELECT max(first) FROM (
                 SELECT max(first) AS first FROM span WHERE batch_id = ?1 AND first <= ?2
                 UNION ALL
-                SELECT max(first) FROM segment WHERE batch_id = ?1 AND first <= ?2)
+                SELECT max(first) FROM segment WHERE batch_id = ?1 AND first <= ?2
+                \(try schemaVersion() >= 5 ? Self.blockStart : ""))
             """, .int(batch.id), .int(position))
         guard let start, start >= 0 else {
             throw damaged("jobs \(0..<position) of batch \(batch.id) are in no span or segment")
         }
         return start
     }
+
+    /// The part of a page's query for blocks that were not claimed; a queue opened for reading may
+    /// be older than these.
+    private static let blockPieces = """
+        UNION ALL
+        SELECT first, count, 0, NULL, NULL, NULL FROM block WHERE batch_id = ?1 AND first >= ?2
+        """
+    private static let blockStart = """
+        UNION ALL
+        SELECT max(first) FROM block WHERE batch_id = ?1 AND first <= ?2
+        """
 
     /// Steps to the next span or segment, which must begin where the one before ended.
     private func nextPiece(

@@ -10,6 +10,7 @@ extension SQLiteQueue {
             }
             try verifyBatches(&faults)
             try verifyLeases(&faults)
+            if try schemaVersion() >= 5 { try verifyLists(&faults) }
             return VerifiedWindow(faults: faults.sentences)
         }
     }
@@ -20,12 +21,13 @@ extension SQLiteQueue {
         let batches = try connection.prepare("SELECT id, count FROM batch ORDER BY id")
         try batches.bind([])
         var walk = BatchWalk(
-            // Both halves come in the order of their keys, so they are merged, not sorted.
+            // All parts come in the order of their keys, so they are merged, not sorted.
             pieces: try rows(
                 """
                 SELECT batch_id, first, count, 0, outcome, NULL, NULL FROM span
                 UNION ALL
                 SELECT batch_id, first, count, 1, todo, retrying, outcomes FROM segment
+                \(try schemaVersion() >= 5 ? Self.blockPieces : "")
                 ORDER BY batch_id, first
                 """),
             tallies: try rows(
@@ -51,6 +53,14 @@ extension SQLiteQueue {
         if try schemaVersion() >= 3 { try verifyTotals(walk.total, &faults) }
     }
 
+    /// Blocks that were not claimed, as spans of available jobs. Those of a list that is being added
+    /// are nobody's yet.
+    private static let blockPieces = """
+        UNION ALL
+        SELECT batch_id, first, count, 2, 0, NULL, NULL FROM block
+        WHERE batch_id NOT IN (SELECT batch_id FROM import)
+        """
+
     /// Walks a batch's spans and segments in order: they must meet end to end.
     private func verify(
         batch: Int, count: Int, _ walk: inout BatchWalk, _ faults: inout Faults
@@ -69,10 +79,10 @@ extension SQLiteQueue {
                 }
                 if jobs.lowerBound < end { faults.add("\(name): overlap what ends at \(end)") }
                 end = max(end, jobs.upperBound)
-                if piece.isSpan && piece.value == lastSpan {
+                if piece.isMergeable && piece.value == lastSpan {
                     faults.add("\(name): not one span with its like before it")
                 }
-                lastSpan = piece.isSpan ? piece.value : nil
+                lastSpan = piece.isMergeable ? piece.value : nil
                 if piece.isSpan {
                     try verifySpan(name, piece, &found, &faults)
                 } else {
@@ -213,6 +223,57 @@ extension SQLiteQueue {
         if let count, count != 0 { faults.add("leases of no runner: \(count)") }
     }
 
+    /// Checks that each job of a list has a line, and that lanes count their blocks.
+    private func verifyLists(_ faults: inout Faults) throws {
+        let complete = "batch_id NOT IN (SELECT batch_id FROM import)"
+        let checks = [
+            (
+                "lines that do not meet end to end",
+                """
+                SELECT count(*) FROM (
+                    SELECT first, lag(first + count, 1, 0) OVER (
+                        PARTITION BY batch_id ORDER BY first) AS before
+                    FROM line WHERE \(complete))
+                WHERE first <> before
+                """
+            ),
+            (
+                "lists with more or fewer lines than jobs",
+                """
+                SELECT count(*) FROM batch WHERE kind = 'list' AND count <>
+                    (SELECT coalesce(sum(count), 0) FROM line WHERE batch_id = batch.id)
+                """
+            ),
+            (
+                "blocks that are not as their lines",
+                """
+                SELECT count(*) FROM (
+                    SELECT batch_id, first, count, lane FROM block
+                    EXCEPT SELECT batch_id, first, count, lane FROM line)
+                """
+            ),
+            (
+                "lanes that do not count their blocks",
+                """
+                SELECT count(*) FROM (
+                    SELECT batch_id, lane, sum(count) AS jobs FROM block GROUP BY batch_id, lane
+                    EXCEPT SELECT batch_id, lane, jobs FROM lane)
+                """
+            ),
+            (
+                "lanes without blocks",
+                """
+                SELECT count(*) FROM (
+                    SELECT batch_id, lane FROM lane EXCEPT SELECT batch_id, lane FROM block)
+                """
+            ),
+        ]
+        for (what, sql) in checks {
+            let count = try connection.int(sql) ?? 0
+            if count != 0 { faults.add("\(what): \(count)") }
+        }
+    }
+
     private func rows(_ sql: String) throws -> BatchRows {
         try BatchRows(try connection.prepare(sql))
     }
@@ -235,18 +296,22 @@ private struct Faults {
 /// A span or segment whose row could be read.
 private struct Piece {
     let jobs: Range<Int>
+    /// Whether the jobs are all alike, as those of a span or of a block are.
     let isSpan: Bool
+    /// Whether neighbours that are alike are one row.
+    let isMergeable: Bool
     /// The outcome of a span's jobs, or the number of a segment's jobs to do.
     let value: Int
 
-    /// - Parameter row: A row of the batch, the first job, the number of jobs, 0 for a span or 1
-    ///   for a segment, and the value.
+    /// - Parameter row: A row of the batch, the first job, the number of jobs, 0 for a span, 1 for
+    ///   a segment or 2 for a block, and the value.
     init?(_ row: borrowing Statement) {
         guard let first = row.number(1), let count = row.number(2), first >= 0, count >= 1,
             count <= Int.max - first, let value = row.number(4)
         else { return nil }
         jobs = first..<first + count
-        isSpan = row.int(3) == 0
+        isSpan = row.int(3) != 1
+        isMergeable = row.int(3) == 0
         self.value = value
     }
 }
@@ -281,7 +346,7 @@ private struct BatchWalk: ~Copyable {
     /// `nil`, and counts them as strays.
     mutating func passStrays(before batch: Int?) throws {
         while pieces.isBefore(batch) {
-            if pieces.row.int(3) == 0 { strays.spans += 1 } else { strays.segments += 1 }
+            if pieces.row.int(3) != 1 { strays.spans += 1 } else { strays.segments += 1 }
             try pieces.pass()
         }
         while tallies.isBefore(batch) {

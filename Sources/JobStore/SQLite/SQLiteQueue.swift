@@ -32,6 +32,8 @@ public actor SQLiteQueue: JobQueue {
     /// The epoch of this process, its ID in the table `runner`, while it is attached; `nil`
     /// otherwise.
     var runnerID: Int?
+    /// The lists that this process is adding.
+    var addedLists: Set<Batch.ID> = []
     var codes = CodeBook()
     /// The clock by which retries are due, in Unix time in µs.
     let unixMicros: @Sendable () -> Int

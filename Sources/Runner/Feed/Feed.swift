@@ -45,15 +45,18 @@ final class Feed: Sendable {
                 let claim = try await patience.whileBusy { () async throws(QueueError) in
                     try await lease.claim(jobs: count, skipping: skipped)
                 }
+                // Before the lock: lines take time to be unpacked.
+                let spans = try claim.segments.flatMap(spans)
                 let after = Now.read()
-                try state.withLock { try $0.add(claim, chunk, at: after) }
+                state.withLock { $0.add(claim, spans, at: after) }
                 if !claim.segments.isEmpty { wakeLoops() }
             case .retries(let limit):
                 let claim = try await patience.whileBusy { () async throws(QueueError) in
                     try await lease.claimRetries(limit: limit)
                 }
+                let spans = try claim.jobs.flatMap(spans)
                 let after = Now.read()
-                try state.withLock { try $0.add(claim, chunk, at: after) }
+                state.withLock { $0.add(claim, spans, at: after) }
                 if !claim.jobs.isEmpty { wakeLoops() }
             case .wait(let untilMicros):
                 // A pause that is over lets loops ask again; while it lasts they would ask in vain.
@@ -158,12 +161,58 @@ final class Feed: Sendable {
     /// nothing but wait for that retry.
     var waitingUntilMicros: Int? { state.withLock { $0.waitingUntilMicros } }
 
-    private func chunk(of batch: Batch) throws(RequestError) -> RequestChunk {
+    // MARK: - Requests
+
+    private func spans(of segment: Segment) throws -> [JobSpan] {
+        switch segment.batch.source {
+        case .range(let range, let template):
+            let chunk = try chunk(of: segment.batch, range, template)
+            return segment.todo.map { positions in
+                JobSpan(
+                    chunk: chunk, first: positions.lowerBound, count: positions.count, attempt: 1)
+            }
+        case .list(let list):
+            return try spans(
+                of: segment.block, list, segment.todo, of: segment.batch, attempt: 1)
+        }
+    }
+
+    private func spans(of retry: DueRetry) throws -> [JobSpan] {
+        switch retry.batch.source {
+        case .range(let range, let template):
+            let chunk = try chunk(of: retry.batch, range, template)
+            return [
+                JobSpan(
+                    chunk: chunk, first: retry.position, count: 1, attempt: retry.attempts + 1)
+            ]
+        case .list(let list):
+            return try spans(
+                of: retry.block, list, [retry.position..<retry.position + 1], of: retry.batch,
+                attempt: retry.attempts + 1)
+        }
+    }
+
+    private func spans(
+        of block: ListBlock?, _ list: JobList, _ positions: [Range<Int>], of batch: Batch,
+        attempt: Int
+    ) throws -> [JobSpan] {
+        guard let block, let requests = try ListRequests(block, of: list, defaults) else {
+            throw QueueError(
+                .damaged,
+                "the lines of jobs \(positions.first ?? 0..<0) of batch \(batch.id) cannot be read; restore a copy of the queue"
+            )
+        }
+        return RequestChunk.spans(of: requests, positions, of: batch, hosts, attempt: attempt)
+    }
+
+    private func chunk(
+        of batch: Batch, _ range: JobRange, _ template: RequestTemplate
+    ) throws(RequestError) -> RequestChunk {
         try chunks.withLock { chunks throws(RequestError) in
             if let known = chunks[batch.id] { return known }
             // Many batches, one at a time: those long done are not kept.
             if chunks.count >= 256 { chunks.removeAll() }
-            let chunk = try RequestChunk(batch, hosts, defaults)
+            let chunk = try RequestChunk(batch, range, template, hosts, defaults)
             chunks[batch.id] = chunk
             return chunk
         }

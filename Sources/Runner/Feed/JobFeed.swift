@@ -212,17 +212,9 @@ struct JobFeed {
         return !tripped.isEmpty && now.monotonicMicros >= probeMicros
     }
 
-    mutating func add<Failure>(
-        _ claim: Claim, _ prepare: (Batch) throws(Failure) -> RequestChunk, at now: Now
-    ) throws(Failure) {
-        for segment in claim.segments {
-            let chunk = try prepare(segment.batch)
-            for positions in segment.todo {
-                let span = JobSpan(
-                    chunk: chunk, first: positions.lowerBound, count: positions.count, attempt: 1)
-                withLane(of: chunk) { $0.add(fresh: span) }
-            }
-        }
+    /// - Parameter spans: The jobs of the claimed segments.
+    mutating func add(_ claim: Claim, _ spans: [JobSpan], at now: Now) {
+        for span in spans { withLane(of: span.chunk) { $0.add(fresh: span) } }
         let isDry = claim.segments.isEmpty
         // What was left out may have come in reach, and have ended, while the queue was asked.
         wasDryWhileIdle = isDry && claim.next == .finished && isIdle && !isSkipping
@@ -236,15 +228,9 @@ struct JobFeed {
         }
     }
 
-    mutating func add<Failure>(
-        _ claim: RetryClaim, _ prepare: (Batch) throws(Failure) -> RequestChunk, at now: Now
-    ) throws(Failure) {
-        for retry in claim.jobs {
-            let chunk = try prepare(retry.batch)
-            let span = JobSpan(
-                chunk: chunk, first: retry.position, count: 1, attempt: retry.attempts + 1)
-            withLane(of: chunk) { $0.add(due: span) }
-        }
+    /// - Parameter spans: The claimed jobs.
+    mutating func add(_ claim: RetryClaim, _ spans: [JobSpan], at now: Now) {
+        for span in spans { withLane(of: span.chunk) { $0.add(due: span) } }
         retriesHeld += claim.jobs.count
         if let next = claim.nextDue {
             let least = claim.jobs.isEmpty ? limits.askAgainMicrosMin : 0

@@ -8,20 +8,22 @@ struct FieldTemplate: Sendable {
     let isCredentials: Bool
     let isSecret: Bool
 
-    /// - Parameter expand: Resolves the references in a piece of the value between placeholders, so
-    ///   that nothing in a variable is taken for a placeholder.
+    /// - Parameters:
+    ///   - names: The names of placeholders.
+    ///   - expand: Resolves the references in a piece of the value between placeholders, so that
+    ///     nothing in a variable is taken for a placeholder.
     init<Failure>(
-        _ field: HeaderTemplate, isSecret: Bool,
+        _ field: HeaderTemplate, isSecret: Bool, names: Set<String>,
         expanding expand: ([UInt8]) throws(Failure) -> [UInt8]
     ) throws(Failure) {
         name = field.name
         self.isSecret = isSecret
         switch field.value {
         case .text(let text):
-            value = try Self.template(text).mapTexts(expand)
+            value = try TextTemplate(text.utf8, names: names).mapTexts(expand)
             isCredentials = false
         case .credentials(let text):
-            value = try Self.template(text).mapTexts(expand)
+            value = try TextTemplate(text.utf8, names: names).mapTexts(expand)
             isCredentials = true
         case .none:
             value = nil
@@ -36,14 +38,12 @@ struct FieldTemplate: Sendable {
         isSecret = false
     }
 
-    private static func template(_ text: String) -> TextTemplate {
-        TextTemplate(text.utf8, names: [TextTemplate.Placeholder.idName])
-    }
-
-    /// Returns the field for a job with an ID.
-    func field(for id: Int) -> RequestContent.Field {
+    /// Returns the field for a job.
+    ///
+    /// - Parameter write: Writes a text with the job's values.
+    func field(_ write: (TextTemplate) -> [UInt8]) -> RequestContent.Field {
         guard let value else { return RequestContent.Field(name, nil, isSecret: isSecret) }
-        let text = value.text(for: id)
+        let text = write(value)
         guard isCredentials else { return RequestContent.Field(name, text, isSecret: isSecret) }
         // > the user-id and password […] encoded using Base64 <https://www.rfc-editor.org/rfc/rfc7617>
         var credentials = Array("Basic ".utf8)
@@ -57,28 +57,59 @@ struct ContentTemplate: Sendable {
     let method: HTTPMethod
     private let fields: [FieldTemplate]
     private let body: TextTemplate?
+    private let bodySyntax: BodyTemplate.Syntax
     /// The content that all jobs share; `nil` where a placeholder makes them differ.
     let shared: RequestContent?
 
-    init(method: HTTPMethod, fields: [FieldTemplate], body: TextTemplate?) {
+    init(
+        method: HTTPMethod, fields: [FieldTemplate], body: TextTemplate? = nil,
+        _ bodySyntax: BodyTemplate.Syntax = .raw
+    ) {
         self.method = method
         self.fields = fields
         self.body = body
+        self.bodySyntax = bodySyntax
         let texts = fields.compactMap(\.value) + (body.map { [$0] } ?? [])
         let isShared = texts.allSatisfy(\.placeholders.isEmpty)
-        shared = isShared ? Self.content(method, fields, body, for: 0) : nil
+        func asIs(_ template: TextTemplate) -> [UInt8] { template.text(for: 0) }
+        shared =
+            isShared
+            ? RequestContent(
+                method: method, fields: fields.map { $0.field(asIs) }, body: body.map(asIs))
+            : nil
     }
 
     /// Returns the content of the request of the job with an ID.
     func content(for id: Int) -> RequestContent {
-        shared ?? Self.content(method, fields, body, for: id)
+        shared
+            ?? RequestContent(
+                method: method, fields: fields.map { $0.field { $0.text(for: id) } },
+                body: body?.text(for: id))
     }
 
-    private static func content(
-        _ method: HTTPMethod, _ fields: [FieldTemplate], _ body: TextTemplate?, for id: Int
+    /// Returns the content of the request of a list's job.
+    ///
+    /// - Parameter line: The fields of the job's line.
+    func content(
+        of source: JobList, _ line: [ArraySlice<UInt8>?], at position: Int
     ) -> RequestContent {
-        RequestContent(
-            method: method, fields: fields.map { $0.field(for: id) }, body: body?.text(for: id))
+        func text(_ template: TextTemplate, _ escaping: JobList.Escaping) -> [UInt8] {
+            source.text(of: template, line, at: position, escaping: escaping)
+        }
+        return RequestContent(
+            method: method, fields: fields.map { $0.field { text($0, .none) } },
+            body: body.map { text($0, bodySyntax.escaping) })
+    }
+}
+
+extension BodyTemplate.Syntax {
+    /// The way a value is written into a body.
+    fileprivate var escaping: JobList.Escaping {
+        switch self {
+        case .raw: .none
+        case .form: .url
+        case .json: .json
+        }
     }
 }
 
@@ -105,9 +136,9 @@ struct RequestDefaults: Sendable {
         standard =
             [FieldTemplate("User-Agent", userAgent)]
             + (acceptEncoding.map { [FieldTemplate("Accept-Encoding", $0)] } ?? [])
-        own = try Self.fields(of: headers, references)
+        own = try Self.fields(of: headers, references, names: [TextTemplate.Placeholder.idName])
         plain = ContentTemplate(
-            method: .get, fields: Self.merged(standard, [], own), body: nil)
+            method: .get, fields: Self.merged(standard, [], own))
     }
 
     /// Returns the contents of a batch's requests.
@@ -117,19 +148,21 @@ struct RequestDefaults: Sendable {
         guard template.method != .get || !template.headers.isEmpty || template.body != nil else {
             return plain
         }
-        let fields = try Self.fields(of: template.headers, references)
+        let fields = try Self.fields(of: template.headers, references, names: template.names)
         return ContentTemplate(
             method: template.method, fields: Self.merged(standard, fields, own),
             body: template.body.map {
-                TextTemplate($0.bytes, names: [TextTemplate.Placeholder.idName])
-            })
+                TextTemplate($0.bytes, names: template.names.subtracting([""]))
+            }, template.body?.syntax ?? .raw)
     }
 
     private static func fields(
-        of sources: [HeaderSource], _ references: RequestReferences
+        of sources: [HeaderSource], _ references: RequestReferences, names: Set<String>
     ) throws(RequestError) -> [FieldTemplate] {
         var fields: [FieldTemplate] = []
-        for source in sources { fields += try references.fields(of: source) }
+        for source in sources {
+            fields += try references.fields(of: source, names: names.subtracting([""]))
+        }
         return fields
     }
 

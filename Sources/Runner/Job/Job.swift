@@ -27,7 +27,7 @@ struct Job: Sendable {
     var batchID: Batch.ID { chunk.batch.id }
     var request: JobRequest { chunk.request(at: position) }
     /// All of the job's request but its URL.
-    var content: RequestContent { chunk.contents.shared ?? request.content }
+    var content: RequestContent { request.content }
     /// The job's ID, which people see.
     var id: Int { request.id }
 }

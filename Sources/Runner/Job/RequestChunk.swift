@@ -2,8 +2,7 @@ internal import JobStore
 
 /// The requests of some jobs of a batch, prepared for a run: what they share is worked out once.
 ///
-/// Of a range, all jobs are in one chunk: their URLs differ in the ID alone, and are written into a
-/// buffer without an allocation.
+/// Of a range, all jobs are in one chunk. Of a list, the jobs of a block that go to one host are.
 final class RequestChunk: Sendable {
     let batch: Batch
     /// The host of all jobs; where each has its own (`hasOneHost`), one that stands for all.
@@ -12,62 +11,76 @@ final class RequestChunk: Sendable {
     let hostID: Host.ID
     /// Whether all jobs go to one host, so that connections that fail are the host's trouble.
     let hasOneHost: Bool
-    let url: IDText
-    /// The URL as part of a JSON string, without user name and password.
-    let jsonURL: IDText
-    /// The URL without user name and password.
-    let publicURL: IDText
-    /// The path and query of the URL, when a job's ID stands in these alone and both may be sent as
-    /// they are written; `nil` otherwise. With a target, the rest of the URL is parsed once for the
-    /// whole batch.
-    let target: Target?
     let isHTTPS: Bool
-    let contents: ContentTemplate
-    private let template: RequestTemplate
-    private let firstID: Int
+    let requests: Requests
 
-    /// The parts of a URL that differ from job to job; a part that does not differ is `nil`.
-    struct Target: Equatable {
-        let path: IDText?
-        let query: IDText?
+    enum Requests {
+        case range(RangeRequests)
+        case list(ListRequests)
     }
 
+    private init(_ batch: Batch, _ host: Host, hasOneHost: Bool, _ requests: Requests) {
+        self.batch = batch
+        self.host = host
+        self.hasOneHost = hasOneHost
+        self.requests = requests
+        hostID = host.id
+        isHTTPS = host.key.isHTTPS
+    }
+
+    /// Makes the chunk of a range.
+    ///
     /// - Parameters:
     ///   - hosts: The hosts of the run.
     ///   - defaults: The part of requests that comes from the run.
     /// - Throws: When a variable or a file that the requests refer to is missing.
-    init(
-        _ batch: Batch, _ hosts: HostTable, _ defaults: RequestDefaults
+    convenience init(
+        _ batch: Batch, _ range: JobRange, _ template: RequestTemplate, _ hosts: HostTable,
+        _ defaults: RequestDefaults
     ) throws(RequestError) {
-        self.batch = batch
-        switch batch.source {
-        case .range(let range, let template): (firstID, self.template) = (range.first, template)
-        }
-        url = IDText(template.urlTemplate)
-        publicURL = IDText(template.publicURLTemplate)
-        jsonURL = IDText(
-            template.publicURLTemplate.mapTexts { text in
-                var escaped: [UInt8] = []
-                escaped.append(json: text)
-                return escaped
-            })
-        target = Self.target(template.urlTemplate)
-        contents = try defaults.contents(of: template)
-        hasOneHost = template.hasOneHost
+        let requests = try RangeRequests(template, firstID: range.first, defaults)
         let key = HostKey(of: template.url)
-        isHTTPS = key.isHTTPS
-        host = hasOneHost ? hosts.host(key) : hosts.standIn(for: batch.id, key)
-        hostID = host.id
+        let hasOneHost = template.hasOneHost
+        self.init(
+            batch, hasOneHost ? hosts.host(key) : hosts.standIn(for: batch.id, key),
+            hasOneHost: hasOneHost, .range(requests))
+    }
+
+    /// Makes the spans of some jobs of a list, with a chunk for each host.
+    ///
+    /// - Parameters:
+    ///   - positions: The positions of the jobs, as runs.
+    ///   - attempt: The number of the attempt.
+    static func spans(
+        of requests: ListRequests, _ positions: [Range<Int>], of batch: Batch, _ hosts: HostTable,
+        attempt: Int
+    ) -> [JobSpan] {
+        var chunks: [ArraySlice<UInt8>: RequestChunk] = [:]
+        var spans: [JobSpan] = []
+        for run in positions {
+            var position = run.lowerBound
+            while position < run.upperBound {
+                let authority = requests.authority(at: position)
+                var end = position + 1
+                while end < run.upperBound, requests.authority(at: end) == authority { end += 1 }
+                let chunk =
+                    chunks[authority]
+                    ?? RequestChunk(
+                        batch,
+                        hosts.host(HostKey(of: String(decoding: authority, as: UTF8.self))),
+                        hasOneHost: true, .list(requests))
+                chunks[authority] = chunk
+                spans.append(
+                    JobSpan(
+                        chunk: chunk, first: position, count: end - position, attempt: attempt))
+                position = end
+            }
+        }
+        return spans
     }
 
     /// The request of a job.
     func request(at position: Int) -> JobRequest { JobRequest(chunk: self, position: position) }
-
-    fileprivate func id(at position: Int) -> Int { firstID + position }
-
-    fileprivate func hostKey(at position: Int) -> HostKey {
-        hasOneHost ? host.key : HostKey(of: template.url(for: id(at: position)))
-    }
 }
 
 /// The request of one job.
@@ -81,56 +94,70 @@ struct JobRequest {
     }
 
     /// The job's ID, which people see.
-    var id: Int { chunk.id(at: position) }
-    var method: HTTPMethod { chunk.contents.method }
+    var id: Int {
+        switch chunk.requests {
+        case .range(let range): range.id(at: position)
+        case .list: position
+        }
+    }
+
+    var method: HTTPMethod {
+        switch chunk.requests {
+        case .range(let range): range.contents.method
+        case .list(let list): list.method(at: position)
+        }
+    }
+
     /// All of the request but its URL.
-    var content: RequestContent { chunk.contents.content(for: id) }
-    var host: HostKey { chunk.hostKey(at: position) }
+    var content: RequestContent {
+        switch chunk.requests {
+        case .range(let range):
+            range.contents.shared ?? range.contents.content(for: range.id(at: position))
+        case .list(let list): list.content(at: position)
+        }
+    }
+
+    var host: HostKey {
+        switch chunk.requests {
+        case .range(let range) where !chunk.hasOneHost:
+            HostKey(of: range.template.url(for: range.id(at: position)))
+        case .range, .list: chunk.host.key
+        }
+    }
 
     /// Appends the URL in UTF-8, without user name and password.
-    func appendURL(to bytes: inout [UInt8]) { chunk.publicURL.append(id, to: &bytes) }
+    func appendURL(to bytes: inout [UInt8]) {
+        switch chunk.requests {
+        case .range(let range): range.publicURL.append(range.id(at: position), to: &bytes)
+        case .list(let list): bytes += Array(list.url(at: position)).withoutUser()
+        }
+    }
 
     /// Appends the URL, without user name and password, as the characters of a JSON string,
     /// without the quotes.
-    func appendJSONURL(to bytes: inout [UInt8]) { chunk.jsonURL.append(id, to: &bytes) }
-}
-
-extension RequestChunk {
-    /// Bytes that libcurl neither encodes, folds nor takes for the end of a part.
-    private static let plain = Set("-._~!$&'()*+,;=:@/".utf8)
-
-    private static func target(_ url: TextTemplate) -> Target? {
-        let (slash, question) = (UInt8(ascii: "/"), UInt8(ascii: "?"))
-        guard let first = url.texts.first,
-            let colon = first.firstIndex(of: UInt8(ascii: ":")),
-            let start = first[(colon + 3)...].firstIndex(where: { $0 == slash || $0 == question }),
-            first[start] == slash
-        else { return nil }
-        let rest = url.dropping(first: start)
-        let (pathTemplate, queryTemplate) = rest.split(at: question)
-        let (path, query) = (pathTemplate.texts, queryTemplate?.texts ?? [])
-        let isPlain = (path + query).joined().allSatisfy {
-            plain.contains($0) || $0 == question || $0.isLetterOrDigit
+    func appendJSONURL(to bytes: inout [UInt8]) {
+        switch chunk.requests {
+        case .range(let range): range.jsonURL.append(range.id(at: position), to: &bytes)
+        case .list(let list): bytes.append(json: Array(list.url(at: position)).withoutUser())
         }
-        // A segment of dots is resolved when a URL is parsed, not when a path is set.
-        let hasDots = path.contains { part in
-            zip(part, part.dropFirst()).contains { $0 == slash && $1 == UInt8(ascii: ".") }
-        }
-        guard isPlain, !hasDots else { return nil }
-        let (pathText, queryText) = (IDText(pathTemplate), queryTemplate.map { IDText($0) })
-        return Target(
-            path: pathText.isFixed ? nil : pathText,
-            query: queryText?.isFixed ?? true ? nil : queryText)
     }
-}
 
-extension UInt8 {
-    var isLetterOrDigit: Bool {
-        switch self {
-        case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
-            UInt8(ascii: "0")...UInt8(ascii: "9"):
-            true
-        default: false
+    /// The key that the job's line has of its own; `nil` when it has none.
+    var key: ArraySlice<UInt8>? {
+        switch chunk.requests {
+        case .range: nil
+        case .list(let list): list.key(at: position)
+        }
+    }
+
+    /// Appends the values that the job's line has for the output, as JSON; nothing when it has
+    /// none.
+    ///
+    /// - Parameter prefix: Appended before the values.
+    func appendMeta(after prefix: StaticString, to bytes: inout [UInt8]) {
+        switch chunk.requests {
+        case .range: break
+        case .list(let list): list.appendMeta(at: position, after: prefix, to: &bytes)
         }
     }
 }

@@ -11,15 +11,18 @@ public struct RequestReferences: Sendable {
 
     /// Returns the fields that a source stands for, their references resolved.
     ///
+    /// - Parameter names: The names of placeholders.
     /// - Throws: When a variable is not set, or a file cannot be read or holds no header fields.
-    func fields(of source: HeaderSource) throws(RequestError) -> [FieldTemplate] {
+    func fields(
+        of source: HeaderSource, names: Set<String> = []
+    ) throws(RequestError) -> [FieldTemplate] {
         switch source {
-        case .field(let field): [try resolve(field, isSecret: false)]
+        case .field(let field): [try resolve(field, names)]
         case .file(let path):
             try Self.lines(ofFile: path).map { line throws(RequestError) in
                 do throws(RequestTemplate.Malformed) {
                     return FieldTemplate(
-                        try HeaderTemplate(parsing: line), isSecret: true,
+                        try HeaderTemplate(parsing: line), isSecret: true, names: names,
                         expanding: { $0 })
                 } catch {
                     throw RequestError(
@@ -30,10 +33,12 @@ public struct RequestReferences: Sendable {
     }
 
     private func resolve(
-        _ field: HeaderTemplate, isSecret: Bool
+        _ field: HeaderTemplate, _ names: Set<String>
     ) throws(RequestError) -> FieldTemplate {
-        guard field.readsEnvironment else { return FieldTemplate(field, isSecret: isSecret) { $0 } }
-        return try FieldTemplate(field, isSecret: true) { text throws(RequestError) in
+        guard field.readsEnvironment else {
+            return FieldTemplate(field, isSecret: false, names: names) { $0 }
+        }
+        return try FieldTemplate(field, isSecret: true, names: names) { text throws(RequestError) in
             try expand(text, for: field.name)
         }
     }

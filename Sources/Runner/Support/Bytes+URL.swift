@@ -1,7 +1,12 @@
 /// Parts of a URL with a scheme and `//`.
 extension [UInt8] {
     /// The index behind `//`.
-    var authorityStart: Int { Swift.min((firstIndex(of: UInt8(ascii: ":")) ?? 0) + 3, count) }
+    var authorityStart: Int { authorityStart(from: 0) }
+
+    /// The index behind `//` of a URL that begins at `start`.
+    func authorityStart(from start: Int) -> Int {
+        Swift.min((self[start...].firstIndex(of: UInt8(ascii: ":")) ?? start) + 3, count)
+    }
 
     /// The index behind user, host and port.
     func authorityEnd(from start: Int) -> Int {

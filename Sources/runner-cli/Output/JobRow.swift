@@ -6,14 +6,11 @@ enum RowFormat: String, CaseIterable, ExpressibleByArgument {
     case csv, jsonl
 
     /// The text before the first row.
-    var header: String { self == .csv ? "id,batch,url,state,outcome\n" : "" }
+    var header: String { self == .csv ? "id,batch,url,state,outcome,key\n" : "" }
 
-    /// Returns a row of a span's jobs, in which placeholders stand for the ID.
+    /// Returns a row of a range's jobs, in which placeholders stand for the ID.
     fileprivate func row(of span: LedgerPage.Span) -> TextTemplate {
-        let template =
-            switch span.batch.source {
-            case .range(_, let request): request.publicURLTemplate
-            }
+        let template = span.batch.source.request.publicURLTemplate
         var url = template.texts
         let (beforeID, beforeURL, after): (String, String, String)
         switch self {
@@ -24,7 +21,7 @@ enum RowFormat: String, CaseIterable, ExpressibleByArgument {
             if isQuoted { url = url.map { Self.escaped($0, [Self.quote], with: Self.quote) } }
             let quote = isQuoted ? "\"" : ""
             (beforeID, beforeURL) = ("", ",\(span.batch.id),\(quote)")
-            after = "\(quote),\(span.state),\(span.outcome?.label ?? "")\n"
+            after = "\(quote),\(span.state),\(span.outcome?.label ?? ""),\n"
         case .jsonl:
             // A template holds no control characters; nothing else must be escaped.
             url = url.map { Self.escaped($0, [Self.quote, Self.backslash], with: Self.backslash) }
@@ -37,6 +34,44 @@ enum RowFormat: String, CaseIterable, ExpressibleByArgument {
         return TextTemplate(
             texts: [Array(beforeID.utf8)] + url,
             placeholders: [.init(name: TextTemplate.Placeholder.idName)] + template.placeholders)
+    }
+
+    /// Appends the row of a list's job.
+    ///
+    /// - Parameters:
+    ///   - url: The job's URL, which may hold any bytes.
+    ///   - key: The key of the job's line; `nil` when it has none.
+    func append(
+        _ id: Int, _ url: [UInt8], _ key: ArraySlice<UInt8>?, of span: LedgerPage.Span,
+        to bytes: inout [UInt8]
+    ) {
+        let outcome = span.outcome?.label
+        switch self {
+        case .csv:
+            bytes += "\(id),\(span.batch.id),".utf8
+            bytes += Self.field(url[...])
+            bytes += ",\(span.state),\(outcome ?? ""),".utf8
+            bytes += Self.field(key ?? []) + "\n".utf8
+        case .jsonl:
+            bytes += "{\"id\":\(id),\"batch\":\(span.batch.id),\"url\":\"".utf8
+            JobList.append(url[...], .json, to: &bytes)
+            bytes += "\",\"state\":\"\(span.state)\",\"outcome\":".utf8
+            bytes += (outcome.map { "\"\($0)\"" } ?? "null").utf8
+            if let key {
+                bytes += ",\"key\":\"".utf8
+                JobList.append(key, .json, to: &bytes)
+                bytes.append(Self.quote)
+            }
+            bytes += "}\n".utf8
+        }
+    }
+
+    /// The field of a line of CSV, quoted where it must be.
+    private static func field(_ bytes: ArraySlice<UInt8>) -> [UInt8] {
+        guard bytes.contains(where: { [quote, 0x2C, 0x0A, 0x0D].contains($0) }) else {
+            return Array(bytes)
+        }
+        return [quote] + escaped(Array(bytes), [quote], with: quote) + [quote]
     }
 
     private static let quote = UInt8(ascii: "\"")

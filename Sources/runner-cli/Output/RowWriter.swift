@@ -21,7 +21,7 @@ struct RowWriter {
         buffer = Array(format.header.utf8)
     }
 
-    /// Writes the rows of some jobs of a span, at the latest when `flush` is called.
+    /// Writes the rows of some jobs of a range, at the latest when `flush` is called.
     mutating func write(_ ids: Range<Int>, of span: LedgerPage.Span) throws(OutputError) {
         if span.batch.id != batchID {
             batchID = span.batch.id
@@ -34,6 +34,14 @@ struct RowWriter {
                 .append(ids, to: &buffer, limit: Self.pieceBytes)
             if buffer.count >= Self.pieceBytes { try flush() }
         }
+    }
+
+    /// Writes the row of a list's job.
+    mutating func write(
+        _ id: Int, _ url: [UInt8], _ key: ArraySlice<UInt8>?, of span: LedgerPage.Span
+    ) throws(OutputError) {
+        format.append(id, url, key, of: span, to: &buffer)
+        if buffer.count >= Self.pieceBytes { try flush() }
     }
 
     mutating func flush() throws(OutputError) {

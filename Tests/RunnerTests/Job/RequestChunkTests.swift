@@ -16,7 +16,7 @@ import Testing
     func target_isWhatDiffersOfPathAndQuery(url: String, path: [String]?, query: [String]?) {
         func text(_ parts: [String]?) -> IDText? { parts.map { IDText($0.map { Array($0.utf8) }) } }
         let target = RequestChunk(.sample(url: url), .sample).target
-        #expect(target == RequestChunk.Target(path: text(path), query: text(query)))
+        #expect(target == RangeRequests.Target(path: text(path), query: text(query)))
     }
 
     /// Where parsing does more than split: the whole URL is parsed for each job.

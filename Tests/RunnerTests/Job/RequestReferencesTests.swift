@@ -88,6 +88,9 @@ import Testing
                 parsing: "http://h/{id}", method: .post,
                 body: BodyTemplate(Array("{id}".utf8), .raw)))
         #expect(own.shared == nil)
-        #expect(own.content(for: 5).body.map { Array($0) } == Array("5".utf8))
+        let content = own.content(for: 5)
+        withExtendedLifetime(content) {
+            #expect(content.body.map { Array($0) } == Array("5".utf8))
+        }
     }
 }

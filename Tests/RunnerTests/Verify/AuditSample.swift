@@ -210,6 +210,9 @@ actor MovingLedger: JobLedger {
     }
 
     func sites() async throws(QueueError) -> [Site] { try await queue.sites() }
+    func block(holding position: Int, of batch: Batch) async throws(QueueError) -> ListBlock {
+        try await queue.block(holding: position, of: batch)
+    }
     func references() async throws(QueueError) -> [HeaderSource] { try await queue.references() }
     nonisolated var countsInterval: Duration { .zero }
 

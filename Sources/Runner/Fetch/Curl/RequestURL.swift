@@ -5,12 +5,23 @@ internal import JobStore
 /// A transfer's URL in libcurl's own parsed form (`CURLOPT_CURLU`), changed from job to job.
 ///
 /// If libcurl 7.88 is given a URL as text, it parses and prints the URL again, byte by byte, for
-/// each request: a fifth of all a request costs. Here scheme and host are parsed once a batch, and
-/// a job sets only the parts that differ.
+/// each request: a fifth of all a request costs. Here scheme and host are parsed once a batch or
+/// host, and a job sets only the parts that differ.
 struct RequestURL: ~Copyable {
     /// The value for `CURLOPT_CURLU`; libcurl reads it until the transfer ends.
     let handle: OpaquePointer
-    private var batch: Batch.ID?
+    /// The parts that are set, and which the next URL may share; `nil` when it may share none.
+    private var base: Base?
+    /// Whether the URL may have a query.
+    private var hasQuery = true
+
+    /// The common part of URLs that differ in path and query alone.
+    private enum Base: Equatable {
+        /// The URLs of a batch's template.
+        case batch(Batch.ID)
+        /// The URLs of a host without a user name.
+        case host(Host.ID)
+    }
 
     init() {
         guard let handle = curl_url() else {
@@ -32,22 +43,70 @@ struct RequestURL: ~Copyable {
     ///
     /// - Returns: `CURLUE_OK`, or the reason why libcurl does not take the text for a URL.
     mutating func set(to job: Job, _ settings: TransferSettings) -> CURLUcode {
-        let chunk = job.chunk
-        settings.growURLText(to: chunk.url.capacity)  // no part is longer
-        bytesMax = 3 * chunk.url.capacity
-        guard chunk.batch.id == batch, let target = chunk.target else {
-            var result = set(CURLUPART_URL, chunk.url, job.id, settings)
-            if result == CURLUE_OK { result = encodeHost() }
-            batch = result == CURLUE_OK ? chunk.batch.id : nil
-            knownEndpoint = nil
-            scope = zone()
-            return result
+        switch job.chunk.requests {
+        case .range(let range): set(to: range, job, settings)
+        case .list(let list): set(to: list, job, settings)
+        }
+    }
+
+    private mutating func set(
+        to range: RangeRequests, _ job: Job, _ settings: TransferSettings
+    ) -> CURLUcode {
+        let id = range.id(at: job.position)
+        settings.growURLText(to: range.url.capacity)  // no part is longer
+        bytesMax = 3 * range.url.capacity
+        guard base == .batch(job.batchID), let target = range.target else {
+            range.url.write(id, to: settings.urlText)
+            return setWhole(settings, .batch(job.batchID))
         }
         var result = CURLUE_OK
-        if let path = target.path { result = set(CURLUPART_PATH, path, job.id, settings) }
+        if let path = target.path { result = set(CURLUPART_PATH, path, id, settings) }
         if result == CURLUE_OK, let query = target.query {
-            result = set(CURLUPART_QUERY, query, job.id, settings)
+            result = set(CURLUPART_QUERY, query, id, settings)
         }
+        return result
+    }
+
+    private mutating func set(
+        to list: ListRequests, _ job: Job, _ settings: TransferSettings
+    ) -> CURLUcode {
+        let url = list.url(at: job.position)
+        settings.growURLText(to: url.count + 1)
+        bytesMax = 3 * url.count
+        let text = settings.urlText
+        guard base == .host(job.chunk.hostID), let target = list.target(at: job.position) else {
+            Self.write(url, to: text)
+            // Of two URLs of a host, one may have a user name.
+            let hasUser = list.authority(at: job.position).contains(UInt8(ascii: "@"))
+            return setWhole(settings, hasUser ? nil : .host(job.chunk.hostID))
+        }
+        Self.write(target, to: text)
+        let mark = target.firstIndex(of: UInt8(ascii: "?")).map { $0 - target.startIndex }
+        if let mark { text[mark] = 0 }
+        let result = curl_url_set(handle, CURLUPART_PATH, text.baseAddress, 0)
+        guard result == CURLUE_OK, mark != nil || hasQuery else { return result }
+        hasQuery = mark != nil
+        return curl_url_set(
+            handle, CURLUPART_QUERY, mark.map { text.baseAddress! + $0 + 1 }, 0)
+    }
+
+    private static func write(_ url: ArraySlice<UInt8>, to text: UnsafeMutableBufferPointer<CChar>)
+    {
+        UnsafeMutableRawBufferPointer(text).copyBytes(from: url)
+        text[url.count] = 0
+    }
+
+    /// Sets the whole URL to the text in `settings.urlText`.
+    ///
+    /// - Parameter new: The base of the URL, for later ones; `nil` where these cannot share it.
+    private mutating func setWhole(_ settings: TransferSettings, _ new: Base?) -> CURLUcode {
+        var result = curl_url_set(handle, CURLUPART_URL, settings.urlText.baseAddress, 0)
+        if result == CURLUE_OK { result = encodeHost() }
+        base = result == CURLUE_OK ? new : nil
+        hasQuery = true  // it may have, and a fragment
+        if case .host = new, part(CURLUPART_FRAGMENT) != nil { base = nil }
+        knownEndpoint = nil
+        scope = zone()
         return result
     }
 
@@ -141,7 +200,7 @@ struct RequestURL: ~Copyable {
     mutating func follow(_ location: UnsafePointer<CChar>) -> CURLUcode {
         let before = endpoint()
         let (user, password) = (part(CURLUPART_USER), part(CURLUPART_PASSWORD))
-        batch = nil
+        base = nil
         knownEndpoint = nil
         // As libcurl follows: blanks and the like are encoded.
         let flags = UInt32(CURLU_URLENCODE | CURLU_ALLOW_SPACE)

@@ -36,6 +36,12 @@ final class JSONLinesRenderer: RecordRenderer {
         bytes.append(decimal: record.id)
         bytes.append(",\"batch\":")
         bytes.append(decimal: record.batchID)
+        if let key = record.job.request.key {
+            bytes.append(",\"key\":\"")
+            bytes.append(json: Array(key))
+            bytes.append("\"")
+        }
+        record.job.request.appendMeta(after: ",\"meta\":", to: &bytes)
         bytes.append(record.isCompleted ? ",\"state\":\"completed\"" : ",\"state\":\"failed\"")
         bytes.append(",\"url\":\"")
         record.appendJSONURL(to: &bytes)

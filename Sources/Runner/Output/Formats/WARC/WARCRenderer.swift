@@ -199,6 +199,11 @@ final class WARCRenderer: RecordRenderer {
         header.append(decimal: record.id)
         header.append("\r\nRunner-Attempts: ")
         header.append(decimal: record.attempt)
+        if let key = record.job.request.key {
+            header.append("\r\nRunner-Key: ")
+            header.append(contentsOf: key)
+        }
+        record.job.request.appendMeta(after: "\r\nRunner-Meta: ", to: &header)
         if let hop {
             header.append("\r\nRunner-Hop: ")
             header.append(decimal: hop)

@@ -1,0 +1,62 @@
+/// The jobs of a list: each has a line of its own, with values that its request is made of.
+public struct JobList: Equatable, Sendable {
+    /// The number of jobs.
+    public let count: Int
+    /// The requests, whose placeholders stand for fields of a line.
+    public let request: RequestTemplate
+    public let fields: LineFields
+
+    public init(count: Int, request: RequestTemplate, fields: LineFields) {
+        self.count = count
+        self.request = request
+        self.fields = fields
+    }
+}
+
+/// The fields that each line of a list has.
+public struct LineFields: Equatable, Sendable {
+    /// The names in the order of the fields; placeholders refer to fields by these.
+    public let names: [String]
+    /// The index of the field with the line's own key; `nil` when lines have none.
+    public let key: Int?
+    /// The indices of the fields that records of the output carry along.
+    public let kept: [Int]
+    /// The fields with parts of a request; `nil` when the template has them all.
+    public let parts: RequestParts?
+
+    /// The indices of fields that hold parts of a request.
+    public struct RequestParts: Equatable, Sendable {
+        /// The method; where a line has none, the template's.
+        public let method: Int
+        /// Header fields, `Name: value` one a line, in place of the template's of the same name.
+        public let headers: Int
+        /// The body; where a line has none, the template's.
+        public let body: Int
+        /// A JSON value that records of the output carry along.
+        public let meta: Int
+
+        public init(method: Int, headers: Int, body: Int, meta: Int) {
+            self.method = method
+            self.headers = headers
+            self.body = body
+            self.meta = meta
+        }
+
+        var indices: [Int] { [method, headers, body, meta] }
+    }
+
+    /// - Precondition: Each index is one of `names`.
+    public init(_ names: [String], key: Int? = nil, kept: [Int] = [], parts: RequestParts? = nil) {
+        let indices = kept + (key.map { [$0] } ?? []) + (parts?.indices ?? [])
+        precondition(indices.allSatisfy(names.indices.contains), "each field has a name")
+        self.names = names
+        self.key = key
+        self.kept = kept
+        self.parts = parts
+    }
+
+    /// The most fields that a line keeps.
+    public static let countMax = 1000
+    /// The most bytes of a line's fields.
+    public static let lineBytesMax = 2 << 20
+}

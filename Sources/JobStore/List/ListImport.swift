@@ -1,0 +1,17 @@
+/// A list that is being added to a queue.
+///
+/// Each call is one short transaction, so that runs beside it go on.
+public protocol ListImport: Sendable {
+    /// Adds blocks, whose positions go on where those before ended.
+    func add(_ blocks: [ListBlock]) async throws(QueueError)
+
+    /// Makes the list a batch, all of whose jobs are available.
+    ///
+    /// - Parameter key: As in `JobQueue.enqueue`; the list is not compared with that of the batch
+    ///   that has the key.
+    /// - Returns: The batch, durable once this method returns; `nil` when no block was added.
+    func finish(key: String?) async throws(QueueError) -> Batch?
+
+    /// Removes what was added.
+    func abandon() async
+}

@@ -1,0 +1,150 @@
+internal import JobStore
+
+/// The requests of a block of a list.
+final class ListRequests: Sendable {
+    private let source: JobList
+    private let first: Int
+    private let lines: ListLines
+    private let contents: ContentTemplate
+    /// The URLs, one after another.
+    private let urls: [UInt8]
+    private let places: [Place]
+
+    /// The place of a URL in `urls`, and of its parts.
+    private struct Place {
+        let start: UInt32
+        /// The end of scheme, user, host and port.
+        let authorityEnd: UInt32
+        let end: UInt32
+        /// Whether path and query may be sent as they are written.
+        let isPlain: Bool
+    }
+
+    /// - Throws: When a variable or a file that the requests refer to is missing.
+    /// - Returns: `nil` when the block cannot be read.
+    init?(
+        _ block: ListBlock, of source: JobList, _ defaults: RequestDefaults
+    ) throws(RequestError) {
+        guard let lines = block.lines() else { return nil }
+        self.source = source
+        self.lines = lines
+        first = block.first
+        contents = try defaults.contents(of: source.request)
+        var (urls, places): ([UInt8], [Place]) = ([], [])
+        places.reserveCapacity(lines.count)
+        for index in 0..<lines.count {
+            let start = urls.count
+            urls += source.url(of: lines.fields(ofLine: index), at: first + index)
+            let authorityEnd = urls.authorityEnd(from: urls.authorityStart(from: start))
+            let target = urls[authorityEnd...]
+            let isPlain =
+                target.first == UInt8(ascii: "/") && target.allSatisfy(\.isPlainInTarget)
+                && !PlainTarget.hasDots(target)
+            places.append(
+                Place(
+                    start: UInt32(start), authorityEnd: UInt32(authorityEnd),
+                    end: UInt32(urls.count), isPlain: isPlain))
+        }
+        self.urls = urls
+        self.places = places
+    }
+
+    private func place(_ position: Int) -> Place { places[position - first] }
+
+    /// Scheme, user, host and port of a job's URL.
+    func authority(at position: Int) -> ArraySlice<UInt8> {
+        let place = place(position)
+        return urls[Int(place.start)..<Int(place.authorityEnd)]
+    }
+
+    func url(at position: Int) -> ArraySlice<UInt8> {
+        let place = place(position)
+        return urls[Int(place.start)..<Int(place.end)]
+    }
+
+    /// The path and query, when both may be sent as they are written.
+    func target(at position: Int) -> ArraySlice<UInt8>? {
+        let place = place(position)
+        return place.isPlain ? urls[Int(place.authorityEnd)..<Int(place.end)] : nil
+    }
+
+    /// All of a job's request but its URL.
+    func content(at position: Int) -> RequestContent {
+        let fields = lines.fields(ofLine: position - first)
+        guard let parts = source.fields.parts else {
+            return contents.shared ?? contents.content(of: source, fields, at: position)
+        }
+        if let shared = contents.shared, fields[parts.method] == nil, fields[parts.headers] == nil,
+            fields[parts.body] == nil
+        {
+            return shared
+        }
+        return contents.content(of: source, fields, at: position)
+            .replacing(
+                method: fields[parts.method], headers: fields[parts.headers],
+                body: fields[parts.body])
+    }
+
+    func method(at position: Int) -> HTTPMethod { content(at: position).method }
+
+    /// The line's own key; `nil` when it has none.
+    func key(at position: Int) -> ArraySlice<UInt8>? {
+        source.key(of: lines.fields(ofLine: position - first))
+    }
+
+    /// Appends the values that the line has for the output, as JSON; nothing when it has none.
+    ///
+    /// - Parameter prefix: Appended before the values.
+    func appendMeta(at position: Int, after prefix: StaticString, to bytes: inout [UInt8]) {
+        let fields = lines.fields(ofLine: position - first)
+        if let parts = source.fields.parts {
+            guard let meta = fields[parts.meta] else { return }
+            bytes.append(prefix)
+            return bytes.append(contentsOf: meta)
+        }
+        guard !source.fields.kept.isEmpty else { return }
+        bytes.append(prefix)
+        for (index, field) in source.fields.kept.enumerated() {
+            bytes.append(index == 0 ? "{\"" : ",\"")
+            bytes.append(json: Array(source.fields.names[field].utf8))
+            bytes.append("\":")
+            if let value = fields[field] {
+                bytes.append("\"")
+                bytes.append(json: Array(value))
+                bytes.append("\"")
+            } else {
+                bytes.append("null")
+            }
+        }
+        bytes.append("}")
+    }
+}
+
+extension RequestContent {
+    /// Returns the content with the parts that a line of a list has of its own.
+    ///
+    /// - Parameters:
+    ///   - headers: Header fields, `Name: value` one a line, in place of those of the same name.
+    fileprivate func replacing(
+        method: ArraySlice<UInt8>?, headers: ArraySlice<UInt8>?, body: ArraySlice<UInt8>?
+    ) -> RequestContent {
+        var own: [Field] = []
+        for line in headers?.split(separator: UInt8(ascii: "\n")) ?? [] {
+            // Lines are checked when they are added.
+            guard let header = try? HeaderTemplate(parsing: String(decoding: line, as: UTF8.self))
+            else { continue }
+            switch header.value {
+            case .text(let text), .credentials(let text):
+                own.append(Field(header.name, Array(text.utf8)))
+            case .none: own.append(Field(header.name, nil))
+            }
+        }
+        let others = fields.filter { field in
+            !own.contains { HeaderTemplate.isSame($0.name, field.name) }
+        }
+        return RequestContent(
+            method: method.map { HTTPMethod(rawValue: String(decoding: $0, as: UTF8.self)) }
+                ?? self.method,
+            fields: others + own, body: body.map { Array($0) } ?? self.body.map { Array($0) })
+    }
+}
