@@ -53,6 +53,9 @@ let package = Package(
                 "CAres", "CBrotli", "CCrypto", "CCurl", "CGlibc", "CZlib", "CZstd", "JobStore",
             ],
             swiftSettings: strict),
+        .target(
+            name: "Lists", dependencies: ["CBzip2", "CExpat", "CLzma", "CZlib", "CZstd"],
+            swiftSettings: strict),
         .executableTarget(
             name: "runner-cli",
             dependencies: [
@@ -101,6 +104,10 @@ let package = Package(
             dependencies: [
                 "CCurl", "Runner", "JobStore", "StoreConformance", "TestServer", "TestSupport",
             ],
+            swiftSettings: strict),
+        .testTarget(
+            name: "ListsTests",
+            dependencies: ["CBzip2", "CLzma", "CZlib", "CZstd", "Lists", "TestSupport"],
             swiftSettings: strict),
         .testTarget(
             name: "CommandTests",

@@ -1,0 +1,111 @@
+internal import Glibc
+
+/// The bytes of a list as they lie there, compressed or not.
+final class ByteFile {
+    let name: String
+    /// The number of bytes from where reading began; `nil` when it cannot be known beforehand.
+    let byteCount: Int?
+    /// The number of bytes that were read, or skipped by `seek`.
+    private(set) var bytesRead = 0
+
+    private let descriptor: Int32
+    private let isOurs: Bool
+    /// The offset in the file of the list's first byte.
+    private let base: Int
+
+    init(_ source: ListSource) throws(ListError) {
+        let name = source.name
+        let isOurs: Bool
+        let descriptor: Int32
+        switch source {
+        case .file(let path):
+            isOurs = true
+            descriptor = open(path, O_RDONLY | O_CLOEXEC)
+            if descriptor < 0 { throw ListError(errno: errno, name, while: "opened") }
+        case .descriptor(let given, _):
+            isOurs = false
+            descriptor = given
+        }
+        var status = stat()
+        let isKnown = fstat(descriptor, &status) == 0
+        let number = errno
+        let isFolder = status.st_mode & S_IFMT == S_IFDIR
+        guard isKnown, !isFolder else {
+            if isOurs { close(descriptor) }
+            throw isKnown ? .isFolder(name) : ListError(errno: number, name, while: "read")
+        }
+        let offset = status.st_mode & S_IFMT == S_IFREG ? lseek(descriptor, 0, SEEK_CUR) : -1
+        self.name = name
+        self.isOurs = isOurs
+        self.descriptor = descriptor
+        base = max(offset, 0)
+        byteCount = offset < 0 ? nil : max(Int(status.st_size) - offset, 0)
+        // A hint alone; whether it was taken makes no difference.
+        _ = posix_fadvise(descriptor, base, 0, POSIX_FADV_SEQUENTIAL)
+    }
+
+    deinit { if isOurs { close(descriptor) } }
+
+    /// Reads some of the bytes that come next, and waits for them where they come by a pipe.
+    ///
+    /// - Returns: The number of bytes; 0 at the end.
+    func read(into buffer: UnsafeMutableRawBufferPointer) throws(ListError) -> Int {
+        while true {
+            let count = Glibc.read(descriptor, buffer.baseAddress, buffer.count)
+            if count >= 0 {
+                bytesRead += count
+                return count
+            }
+            switch errno {
+            case EINTR: continue
+            case EAGAIN:
+                // Somebody made the descriptor one that does not wait.
+                var wanted = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
+                _ = poll(&wanted, 1, -1)
+            case let number:
+                throw ListError(errno: number, name, while: "read after \(bytesRead) bytes")
+            }
+        }
+    }
+
+    /// Goes to a byte of the list, where this is possible without reading.
+    ///
+    /// - Returns: Whether it was.
+    func seek(to position: Int) -> Bool {
+        guard let byteCount, position <= byteCount,
+            lseek(descriptor, base + position, SEEK_SET) >= 0
+        else { return false }
+        bytesRead = position
+        return true
+    }
+
+    func identity() throws(ListError) -> ListIdentity? {
+        guard let byteCount else { return nil }
+        let end = 64 << 10
+        var hash = FNV1a()
+        try add(0..<min(end, byteCount), to: &hash)
+        try add(max(end, byteCount - end)..<max(end, byteCount), to: &hash)
+        return ListIdentity(name: name, byteCount: byteCount, endsHash: hash.value)
+    }
+
+    private func add(_ range: Range<Int>, to hash: inout FNV1a) throws(ListError) {
+        var range = range
+        var buffer = [UInt8](repeating: 0, count: range.count)
+        while !range.isEmpty {
+            let count = pread(descriptor, &buffer, range.count, base + range.lowerBound)
+            if count < 0 && errno == EINTR { continue }
+            if count < 0 { throw ListError(errno: errno, name, while: "read") }
+            // Shorter than a moment ago: its size says so, too.
+            if count == 0 { return }
+            for byte in buffer[..<count] { hash.add(byte) }
+            range = range.dropFirst(count)
+        }
+    }
+}
+
+/// - SeeAlso: <http://www.isthe.com/chongo/tech/comp/fnv/>
+private struct FNV1a {
+    private(set) var value: UInt64 = 0xCBF2_9CE4_8422_2325
+
+    mutating func add(_ byte: UInt8) { value = (value ^ UInt64(byte)) &* 0x100_0000_01B3 }
+}

@@ -1,0 +1,43 @@
+/// The place where a list comes from.
+public enum ListSource: Sendable {
+    /// A file or a named pipe.
+    case file(String)
+    /// An open descriptor, for example standard input, read from where it stands. It stays the
+    /// caller's to close.
+    case descriptor(Int32, name: String)
+
+    /// The text by which errors name the list.
+    public var name: String {
+        switch self {
+        case .file(let path): path
+        case .descriptor(_, let name): name
+        }
+    }
+
+    /// Looks at the file by which the list may be known again.
+    ///
+    /// - Returns: `nil` for a pipe, or anything else that can be read only once.
+    public func identity() throws(ListError) -> ListIdentity? {
+        try ByteFile(self).identity()
+    }
+}
+
+/// The marks by which a list's file is known again: name, size, and a hash of both its ends.
+///
+/// The hash is made against accidents, not against people: a file that was changed in its middle
+/// without a change of size looks the same.
+public struct ListIdentity: Hashable, Sendable {
+    /// The name of the source.
+    public let name: String
+    /// The size of the file as it lies there, compressed or not, from where reading begins.
+    public let byteCount: Int
+    /// FNV-1a, 64 bits, of the first and the last 64 KB; of each byte once in a smaller file.
+    public let endsHash: UInt64
+
+    /// Makes one of what was kept of another.
+    public init(name: String, byteCount: Int, endsHash: UInt64) {
+        self.name = name
+        self.byteCount = byteCount
+        self.endsHash = endsHash
+    }
+}
