@@ -26,7 +26,7 @@ import Testing
 
     @Test(arguments: Kind.allCases)
     func compressedListReadsAsItWas(kind: Kind) {
-        let lines = Self.lines(0..<500)
+        let lines = Self.lines(0..<200)
         let text = lines.joined(separator: "\n")
         let reading = file.reading(kind.compressed(text), .lines)
         #expect(reading.short == lines)
@@ -40,7 +40,7 @@ import Testing
 
     @Test(arguments: Kind.allCases)
     func largeListReadsAsItWas(kind: Kind) {
-        let lines = Self.lines(0..<60_000)
+        let lines = Self.lines(0..<20_000)
         let bytes = kind.compressed(lines.joined(separator: "\r\n"))
         #expect(file.reading(bytes, .lines, sizes: [4096, 256 << 10]).short == lines)
     }

@@ -52,16 +52,25 @@ import Testing
     }
 
     @Test func descriptorIsReadFromWhereItStands_andLeftOpen() throws {
-        write(Array("x\na\nb\n".utf8), to: path)
+        let lines = (0..<20).map { "line \($0)" }
+        let text = lines.joined(separator: "\n")
+        write(Array(("x\n" + text).utf8), to: path)
         let descriptor = open(path, O_RDONLY)
         defer { #expect(close(descriptor) == 0) }
         lseek(descriptor, 2, SEEK_SET)
         let source = ListSource.descriptor(descriptor, name: "standard input")
-        #expect(try source.identity()?.byteCount == 4)
+        #expect(try source.identity()?.byteCount == text.utf8.count)
         let whole = reading(source, .lines)
-        #expect(whole.short == ["a", "b"])
-        lseek(descriptor, 2, SEEK_SET)
-        #expect(reading(source, .lines, startingAt: whole.entries[0].position).short == ["b"])
+        #expect(whole.short == lines)
+        for readBytes in [1, 4096] {
+            var options = ListOptions()
+            options.readBytes = readBytes
+            for (index, entry) in whole.entries.enumerated() {
+                lseek(descriptor, 2, SEEK_SET)
+                let rest = reading(source, .lines, options, startingAt: entry.position)
+                #expect(rest.short == Array(whole.short[(index + 1)...]))
+            }
+        }
         #expect(fcntl(descriptor, F_GETFD) >= 0)
     }
 
