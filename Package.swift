@@ -51,6 +51,7 @@ let package = Package(
             name: "Runner",
             dependencies: [
                 "CAres", "CBrotli", "CCrypto", "CCurl", "CGlibc", "CZlib", "CZstd", "JobStore",
+                "Lists",
             ],
             swiftSettings: strict),
         .target(
@@ -59,7 +60,7 @@ let package = Package(
         .executableTarget(
             name: "runner-cli",
             dependencies: [
-                "JobStore", "Runner",
+                "JobStore", "Lists", "Runner",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: strict),

@@ -23,6 +23,9 @@ public protocol JobQueue: JobLedger {
     /// - Throws: `.keyTaken` when the key belongs to a batch of other jobs.
     func enqueue(_ source: BatchSource, key: String?) async throws(QueueError) -> Batch
 
+    /// Returns the batch that was added with a key; `nil` when there is none.
+    func batch(enqueuedAs key: String) async throws(QueueError) -> Batch?
+
     /// Begins to add a list, whose lines come block by block. Until it is finished, nobody sees any
     /// of it; when the process ends before, none of it remains.
     ///

@@ -1,14 +1,21 @@
 import ArgumentParser
 import JobStore
+import Lists
+import Runner
 
 struct Enqueue: StatusCommand {
     static let configuration = CommandConfiguration(
         abstract: "Add jobs to the queue; make the queue if there is none.",
         discussion: """
             A range is kept as a range: a hundred million IDs are added in milliseconds.
+            A list (a URL a line, CSV, TSV, JSON Lines, a sitemap; gzip, zstd, bzip2 or xz
+            read as they are) is kept line by line; all of it is queued, or nothing.
             It works while a run is going on; the run picks the new jobs up.
 
             EXAMPLES
+              runner enqueue urls.txt.gz
+              runner enqueue shops.csv --key-column sku \\
+                --url 'https://example.com/{country}/{sku}'
               runner enqueue --range 0..100000000 \\
                 --url 'https://api.example.com/items/{id}'
               runner enqueue --range 1...500 --queue pages.db \\
@@ -26,25 +33,62 @@ struct Enqueue: StatusCommand {
         help: ArgumentHelp(
             "IDs to fetch: A..B without B (A..<B is the same), A...B with it.", valueName: "A..B"),
         transform: TypedRange.init)
-    var range: TypedRange
+    var range: TypedRange?
 
     @Option(
         help: ArgumentHelp(
-            "Where to fetch an ID: {id} or {} stands for it, {id:08} with zeros in front. (default: \(RequestTemplate.standard))",
+            "Where to fetch an ID: {id} or {} stands for it, {id:08} with zeros in front; of a list, {column} for a field. (default: \(RequestTemplate.standard))",
             valueName: "template"))
     var url: String?
 
+    @Option(
+        name: .customLong("if-absent"),
+        help: ArgumentHelp(
+            "Queue it under this name, unless something was.", valueName: "name"))
+    var ifAbsent: String?
+
+    @OptionGroup(title: "Lists") var list: ListFlags
     @OptionGroup(title: "Requests") var content: ContentOptions
     @OptionGroup(title: "Headers") var headers: HeaderOptions
 
     @Flag(help: "Print the result as JSON.")
     var json = false
 
-    private func template() throws -> RequestTemplate {
+    func validate() throws {
+        let isList = !list.sources.isEmpty
+        guard range == nil || !isList else {
+            throw ValidationError("--range and a list are two batches; queue one after the other")
+        }
+        guard range != nil || isList else {
+            throw ValidationError(
+                "there is nothing to queue; give --range 0..1000, or a list, for example urls.txt or -"
+            )
+        }
+        if range != nil, let option = list.given.first {
+            throw ValidationError("\(option) goes with a list, and there is a range")
+        }
+        if let ifAbsent, ifAbsent.isEmpty {
+            throw ValidationError("--if-absent is empty; give a name")
+        }
+    }
+
+    func execute() async throws -> ExitStatus {
+        if let range { return try await enqueue(range) }
+        return try await enqueueList()
+    }
+
+    // MARK: - Requests
+
+    private func requestHeaders() throws -> [HeaderSource] {
         var headers = try headers.sources()
         for field in content.bodyHeaders where !headers.contains(field.name) {
             headers.append(.field(field))
         }
+        return headers
+    }
+
+    private func template(for range: TypedRange) throws -> RequestTemplate {
+        let headers = try requestHeaders()
         let (method, body) = (try content.requestMethod(), try content.body())
         do {
             let template = try RequestTemplate(
@@ -58,21 +102,61 @@ struct Enqueue: StatusCommand {
         }
     }
 
-    func execute() async throws -> ExitStatus {
-        let request = try template()
+    private func importOptions() throws -> ImportOptions {
+        var options = ImportOptions()
+        options.url = url
+        options.urlColumn = list.urlColumn
+        options.keyColumn = list.keyColumn
+        options.kept = list.keep?.split(separator: ",").map(String.init) ?? []
+        options.method = try content.requestMethod()
+        options.headers = try requestHeaders()
+        options.body = try content.body()
+        return options
+    }
+
+    // MARK: - Queueing
+
+    private func enqueue(_ range: TypedRange) async throws -> ExitStatus {
+        let request = try template(for: range)
+        let (batch, isNew) = try await onQueue { store in
+            let key = ifAbsent.map { "name:" + $0 }
+            if let key, let known = try await store.batch(enqueuedAs: key) { return (known, false) }
+            return (try await store.enqueue(.range(range.range, request), key: key), true)
+        }
+        return try report(batch, isNew: isNew, nil)
+    }
+
+    private func enqueueList() async throws -> ExitStatus {
+        let adding = EnqueueList(
+            lists: list.sources, flags: list, options: try importOptions(), name: ifAbsent)
+        let (batch, counts) = try await onQueue { try await adding.add(to: $0) }
+        return try report(batch, isNew: counts != nil, counts, from: adding.names)
+    }
+
+    private func onQueue<Result>(
+        _ body: (any JobQueue) async throws -> Result
+    ) async throws -> Result {
         let store = try openQueue(at: queue.path, makesMissing: true)
-        let batch: Batch
         do {
-            batch = try await store.enqueue(range.range, request: request)
+            let result = try await body(store)
+            await store.close()
+            return result
         } catch {
             await store.close()
             throw error
         }
-        await store.close()
+    }
+
+    private func report(
+        _ batch: Batch, isNew: Bool, _ counts: ListImporter.Counts?, from lists: String? = nil
+    ) throws -> ExitStatus {
+        let request = batch.source.request
         let report = EnqueueReport(
             batch: batch.id, jobs: batch.count, firstID: batch.id(at: 0),
             method: request.method.rawValue, url: request.shownURL,
-            queue: queue.path, isDefaultURL: url == nil)
+            queue: queue.path, isDefaultURL: lists == nil && url == nil,
+            hasWholeURLs: request.isWholeURL, isNew: isNew,
+            lists: lists, rejected: counts?.rejected, skipped: counts?.skipped)
         do {
             try Terminal.output(json ? try JSON.text(report) : report.text)
         } catch var error as OutputError {
@@ -147,18 +231,40 @@ struct EnqueueReport: Encodable {
     let url: String
     let queue: String
     let isDefaultURL: Bool
+    /// Whether the lines of a list are the URLs.
+    let hasWholeURLs: Bool
+    /// Whether the batch was added now.
+    let isNew: Bool
+    /// The names of the lists; `nil` for a range.
+    let lists: String?
+    /// The lines of lists that cannot be queued; `nil` for a range.
+    let rejected: Int?
+    /// Blank lines and comments; `nil` for a range.
+    let skipped: Int?
 
     enum CodingKeys: String, CodingKey {
-        case batch, jobs, method, url, queue
+        case batch, jobs, method, url, queue, rejected, skipped
         case firstID = "first_id"
+        case isNew = "new"
     }
 
     var text: String {
-        "\(summary): \(method == "GET" ? "" : method + " ")\(Terminal.escaped(url))"
+        let left = [(rejected, "rejected"), (skipped, "blank lines and comments")].compactMap {
+            count, what in count.flatMap { $0 > 0 ? "\(Format.count($0)) \(what)" : nil }
+        }.joined(separator: ", ")
+        return summary + (left.isEmpty ? "" : " (\(left))")
+            + (hasWholeURLs
+                ? "" : ": \(method == "GET" ? "" : method + " ")\(Terminal.escaped(url))")
             + (isDefaultURL ? " (the default; name another with --url)" : "")
     }
 
     var summary: String {
-        "queued \(Format.count(jobs)) jobs, IDs \(firstID)..<\(firstID + jobs), as batch \(batch) in \(queue)"
+        let from = lists.map { " of \(Terminal.escaped($0))" } ?? ""
+        guard isNew else {
+            return
+                "queued nothing: batch \(batch) in \(queue), of \(Format.count(jobs)) jobs, has the name"
+        }
+        return
+            "queued \(Format.count(jobs)) jobs\(from), IDs \(firstID)..<\(firstID + jobs), as batch \(batch) in \(queue)"
     }
 }

@@ -35,6 +35,9 @@ enum ExitStatus: Int32, Error {
         case let error as RequestError:
             Terminal.complain(error.sentence)
             return .usage
+        case let error as ImportError:
+            Terminal.complain(error.sentence)
+            return .usage
         case let error as OutputError:
             Terminal.complain(error.description)
             return .queue

@@ -188,6 +188,10 @@ struct MemoryQueue: JobQueue {
         }
     }
 
+    func batch(enqueuedAs key: String) -> Batch? {
+        store.state.withLock { state in state.keys[key].map { state.batches[$0 - 1].batch } }
+    }
+
     func addList(_ request: RequestTemplate, _ fields: LineFields) -> any ListImport {
         MemoryImport(store: store, request: request, fields: fields)
     }

@@ -36,17 +36,17 @@ import Testing
         (#"{"url":"u","meta":[{"a":[{}]},[[]]]}"#, #"u|-|-|-|-|[{"a":[{}]},[[]]]"#),
         (#"{"url":"u","headers":{}}"#, "u|-|[]|-|-|-"),
         (#"{"url":"u","headers":[]}"#, "u|-|[]|-|-|-"),
-        (#"{"url":"u","headers":{"A":"1"}}"#, #"u|-|[["A","1"]]|-|-|-"#),
+        (#"{"url":"u","headers":{"A":"1"}}"#, "u|-|A: 1\n|-|-|-"),
         (
             #"{"url":"u","headers":{"A":["1","2"],"B":[],"a":"3"}}"#,
-            #"u|-|[["A","1"],["A","2"],["a","3"]]|-|-|-"#
+            "u|-|A: 1\nA: 2\na: 3\n|-|-|-"
         ),
-        (#"{"url":"u","headers":[["A","1"],["A","1"]]}"#, #"u|-|[["A","1"],["A","1"]]|-|-|-"#),
-        (#"{"url":"u","headers": { "A" : [ "1" , "2" ] } }"#, #"u|-|[["A","1"],["A","2"]]|-|-|-"#),
-        (#"{"url":"u","headers": [ [ "A" , "1" ] ] }"#, #"u|-|[["A","1"]]|-|-|-"#),
+        (#"{"url":"u","headers":[["A","1"],["A","1"]]}"#, "u|-|A: 1\nA: 1\n|-|-|-"),
+        (#"{"url":"u","headers": { "A" : [ "1" , "2" ] } }"#, "u|-|A: 1\nA: 2\n|-|-|-"),
+        (#"{"url":"u","headers": [ [ "A" , "1" ] ] }"#, "u|-|A: 1\n|-|-|-"),
         (
-            #"{"url":"u","headers":{"A":"\u0041\/\"\\\t\u0001\u001F\u00e9"}}"#,
-            #"u|-|[["A","A/\"\\\t\u0001\u001fé"]]|-|-|-"#
+            #"{"url":"u","headers":{"A":"\u0041\/\"\\\t\u00e9", "B": ""}}"#,
+            "u|-|A: A/\"\\\té\nB;\n|-|-|-"
         ),
         (#"{"url":"\u0041\u00e9\u20ac\ud83d\ude00\"\\\/"}"#, "Aé€😀\"\\/|-|-|-|-|-"),
         (#"{"url":"\b\f\n\r\t"}"#, "\u{8}\u{C}\n\r\t|-|-|-|-|-"),
@@ -93,6 +93,8 @@ import Testing
         (#"{"url":"u","headers":{"A":null}}"#, "wrongType", "header of type null"),
         (#"{"url":"u","headers":["A"]}"#, "wrongType", "header of type string"),
         (#"{"url":"u","headers":[[]]}"#, "wrongType", "pair"),
+        (#"{"url":"u","headers":{"A":"a\nb"}}"#, "controlByte", "line break"),
+        (#"{"url":"u","headers":{"A b":"c"}}"#, "wrongType", "name"),
         (#"{"url":"u","headers":[["A"]]}"#, "wrongType", "pair"),
         (#"{"url":"u","headers":[["A","1","2"]]}"#, "wrongType", "pair"),
         (#"{"url":"u","headers":[["A",1]]}"#, "wrongType", "header of type number"),

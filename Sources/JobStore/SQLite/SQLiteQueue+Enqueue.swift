@@ -3,7 +3,7 @@ extension SQLiteQueue {
         switch source {
         case .range(let range, let request):
             try write {
-                if let key, let known = try batch(enqueuedAs: key) {
+                if let key, let known = try knownBatch(key) {
                     guard known.source == source else { throw keyTaken(key, by: known) }
                     return known
                 }
@@ -55,7 +55,11 @@ extension SQLiteQueue {
             .int(unixMicros()), key.map(Value.text) ?? .null)
     }
 
-    func batch(enqueuedAs key: String) throws -> Batch? {
+    public func batch(enqueuedAs key: String) throws(QueueError) -> Batch? {
+        try read { try knownBatch(key) }
+    }
+
+    func knownBatch(_ key: String) throws -> Batch? {
         try connection.int("SELECT id FROM batch WHERE enqueue_key = ?", .text(key)).map(batch)
     }
 

@@ -59,7 +59,7 @@ extension SQLiteQueue {
     ) throws(QueueError) -> Batch {
         let list = JobList(count: count, request: request, fields: fields)
         let made = try write {
-            if let key, let known = try batch(enqueuedAs: key) { return known }
+            if let key, let known = try knownBatch(key) { return known }
             try checkRoom(for: count)
             try insert(
                 id, kind: "list", firstID: 0, count: count, request,

@@ -60,29 +60,4 @@ enum JSONEscape {
         }
         return unit
     }
-
-    /// Writes text as a JSON string, with as few escapes as there may be: equal text gives equal
-    /// bytes.
-    static func encode(_ text: UnsafeRawBufferPointer, into scratch: ScratchBytes) {
-        scratch.append(UInt8(ascii: "\""))
-        for byte in text {
-            switch byte {
-            case UInt8(ascii: "\""), UInt8(ascii: "\\"):
-                scratch.append(UInt8(ascii: "\\"))
-                scratch.append(byte)
-            case 0..<0x20:
-                scratch.append(UInt8(ascii: "\\"))
-                if let letter = "bfnrt".utf8.first(where: { self.byte(for: $0) == byte }) {
-                    scratch.append(letter)
-                    continue
-                }
-                for letter in "u00".utf8 { scratch.append(letter) }
-                scratch.append(UInt8(ascii: "0") + byte >> 4)
-                let low = byte & 0xF
-                scratch.append(low < 10 ? UInt8(ascii: "0") + low : UInt8(ascii: "a") + low - 10)
-            default: scratch.append(byte)
-            }
-        }
-        scratch.append(UInt8(ascii: "\""))
-    }
 }

@@ -1,5 +1,5 @@
-/// Reads the headers of a request in each form that they may have, and writes them in one:
-/// `[["Name","value"],…]`. Equal headers give equal bytes.
+/// Reads the headers of a request in each form that they may have, and writes them in one: a line
+/// `Name: value` for each.
 final class JSONHeaders {
     /// The most headers of a request.
     static let countMax = 1000
@@ -18,11 +18,10 @@ final class JSONHeaders {
 
     /// Takes an object of strings or arrays of strings, or an array of pairs of strings.
     ///
-    /// - Returns: The pairs, in their order; valid until the next call.
+    /// - Returns: The lines, in their order; valid until the next call.
     func take(_ scanner: inout JSONScanner) throws(JSONFault) -> UnsafeRawBufferPointer {
         pairs.reset()
         count = 0
-        pairs.append(UInt8(ascii: "["))
         let kind = try scanner.kind()
         switch kind {
         case .object: try takeObject(&scanner)
@@ -32,7 +31,6 @@ final class JSONHeaders {
             throw JSONFault(
                 .wrongType, "has headers of type \(kind), and they must be object or array")
         }
-        pairs.append(UInt8(ascii: "]"))
         return pairs.bytes()
     }
 
@@ -101,15 +99,34 @@ final class JSONHeaders {
     ) throws(JSONFault) {
         count += 1
         guard count <= Self.countMax else { throw tooMany }
-        if count > 1 { pairs.append(UInt8(ascii: ",")) }
-        pairs.append(UInt8(ascii: "["))
-        JSONEscape.encode(name, into: pairs)
-        pairs.append(UInt8(ascii: ","))
-        JSONEscape.encode(value, into: pairs)
-        pairs.append(UInt8(ascii: "]"))
+        guard !name.isEmpty, name.allSatisfy({ Self.isOfName($0) }) else {
+            throw JSONFault(
+                .wrongType, "has a header with the name \(ShownText.of(name)), which none has")
+        }
+        guard value.allSatisfy({ $0 >= 0x20 && $0 != 0x7F || $0 == 0x09 }) else {
+            throw JSONFault(
+                .controlByte,
+                "has a line break or another control character in the header \(ShownText.of(name))")
+        }
+        pairs.append(name)
+        // As curl writes an empty value; with a colon, the field would be left out.
+        pairs.append(UInt8(ascii: value.isEmpty ? ";" : ":"))
+        if !value.isEmpty { pairs.append(UInt8(ascii: " ")) }
+        pairs.append(value)
+        pairs.append(UInt8(ascii: "\n"))
         // A name counts for each of its values.
         guard pairs.count <= bytesMax else {
             throw JSONFault(.tooLong, "has headers of more than \(bytesMax) bytes")
+        }
+    }
+
+    /// Whether a byte may stand in the name of a header (RFC 9110, 5.6.2).
+    private static func isOfName(_ byte: UInt8) -> Bool {
+        switch byte {
+        case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+            UInt8(ascii: "0")...UInt8(ascii: "9"):
+            true
+        default: "!#$%&'*+-.^_`|~".utf8.contains(byte)
         }
     }
 

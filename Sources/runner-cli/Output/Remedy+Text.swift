@@ -64,6 +64,19 @@ extension QueueError.Remedy {
     }
 }
 
+extension ImportError {
+    /// The error and its cure in one line.
+    var sentence: String { joined(description, remedy?.text) }
+}
+
+extension ImportError.Remedy {
+    fileprivate var text: String {
+        switch self {
+        case .nameURLColumn: "give --url-column COLUMN, or --url 'https://example.com/{column}'"
+        }
+    }
+}
+
 extension RequestError.Remedy {
     fileprivate var text: String {
         switch self {

@@ -36,12 +36,6 @@ final class JSONLinesRenderer: RecordRenderer {
         bytes.append(decimal: record.id)
         bytes.append(",\"batch\":")
         bytes.append(decimal: record.batchID)
-        if let key = record.job.request.key {
-            bytes.append(",\"key\":\"")
-            bytes.append(json: Array(key))
-            bytes.append("\"")
-        }
-        record.job.request.appendMeta(after: ",\"meta\":", to: &bytes)
         bytes.append(record.isCompleted ? ",\"state\":\"completed\"" : ",\"state\":\"failed\"")
         bytes.append(",\"url\":\"")
         record.appendJSONURL(to: &bytes)
@@ -52,6 +46,12 @@ final class JSONLinesRenderer: RecordRenderer {
         } else {
             bytes.append("\"")
         }
+        if let key = record.job.request.key {
+            bytes.append(",\"key\":\"")
+            bytes.append(json: Array(key))
+            bytes.append("\"")
+        }
+        record.job.request.appendMeta(after: ",\"meta\":", to: &bytes)
         bytes.append(",\"method\":\"")
         bytes.append(contentsOf: record.method.utf8)
         bytes.append("\",\"status\":")

@@ -1,0 +1,180 @@
+public import JobStore
+public import Lists
+
+/// The requests to make of a list's rows.
+public struct ImportOptions: Sendable {
+    /// A URL with columns in braces; `nil` where the list has the whole URLs.
+    public var url: String?
+    /// The column with the whole URL; `nil` for the column `url`, or the only one there is.
+    public var urlColumn: String?
+    /// The column with a row's own key.
+    public var keyColumn: String?
+    /// Columns that records of the output carry along.
+    public var kept: [String] = []
+    public var method = HTTPMethod.get
+    public var headers: [HeaderSource] = []
+    public var body: BodyTemplate?
+
+    public init() {}
+}
+
+/// Decides which columns of a list are kept, and what is made of them.
+struct ImportPlan {
+    let request: RequestTemplate
+    let fields: LineFields
+    /// The index of the column that each field is of.
+    let columns: [Int]
+    /// The fields that stand in a header: their values must be of one line.
+    let ofOneLine: [Int]
+    /// Whether a row has the whole URL, as its first field.
+    let hasWholeURLs: Bool
+
+    /// - Throws: `ImportError` when a column is missing or a template is malformed.
+    init(
+        _ options: ImportOptions, _ format: ListFormat, columns names: [String], of list: String
+    ) throws(ImportError) {
+        let isJSON = format == .jsonl
+        let url = try Self.url(options, format, names, list)
+        var fields: [String] = []
+        func use(_ name: String) { if !fields.contains(name) { fields.append(name) } }
+        let known = Set(names + (names.count == 1 ? [""] : []))
+        // The URL's fields come first.
+        for placeholder in TextTemplate(url.utf8, names: known).placeholders {
+            use(Self.column(placeholder.name, names))
+        }
+        if isJSON { names.forEach(use) }
+        for text in Self.texts(options) {
+            for placeholder in TextTemplate(text, names: Set(names)).placeholders {
+                use(placeholder.name)
+            }
+        }
+        for name in options.kept + [options.keyColumn].compactMap(\.self) {
+            guard names.contains(name) else { throw .noColumn(name, names, list) }
+            use(name)
+        }
+        func index(_ name: String) -> Int? { fields.firstIndex(of: name) }
+        self.fields = LineFields(
+            fields, key: isJSON ? index("key") : options.keyColumn.flatMap(index),
+            kept: options.kept.compactMap(index),
+            parts: isJSON
+                ? .init(
+                    method: index("method")!, headers: index("headers")!, body: index("body")!,
+                    meta: index("meta")!) : nil)
+        columns = fields.map { names.firstIndex(of: $0)! }
+        do throws(RequestTemplate.Malformed) {
+            request = try RequestTemplate(
+                parsing: url, fields: fields, method: options.method, headers: options.headers,
+                body: options.body)
+            try request.check()
+        } catch {
+            throw ImportError(.badTemplate, error.description)
+        }
+        hasWholeURLs = request.isWholeURL
+        ofOneLine =
+            Self.headerTexts(options).flatMap { text in
+                TextTemplate(text, names: Set(fields)).placeholders.compactMap { index($0.name) }
+            } + [self.fields.key].compactMap(\.self)
+        guard fields.count <= LineFields.countMax else {
+            throw ImportError(
+                .badTemplate, "\(fields.count) columns are kept, of \(LineFields.countMax) at most")
+        }
+    }
+
+    /// The URL as a template.
+    private static func url(
+        _ options: ImportOptions, _ format: ListFormat, _ names: [String], _ list: String
+    ) throws(ImportError) -> String {
+        if let url = options.url { return url }
+        if let column = options.urlColumn {
+            guard names.contains(column) else { throw .noColumn(column, names, list) }
+            return "{\(column)}"
+        }
+        switch format {
+        case .lines: return "{}"
+        case .jsonl: return "{url}"
+        case .sitemap: return "{loc}"
+        case .csv, .tsv:
+            if let name = names.first(where: { $0.lowercased() == "url" }) { return "{\(name)}" }
+            if names.count == 1 { return "{\(names[0])}" }
+            throw ImportError(
+                .noURL,
+                "\(list) has no column 'url', but \(ImportError.shown(names)); the column of the URL is to be named, or a URL made of columns",
+                remedy: .nameURLColumn)
+        }
+    }
+
+    /// The column that a placeholder is of.
+    private static func column(_ name: String, _ names: [String]) -> String {
+        name.isEmpty && names.count == 1 ? names[0] : name
+    }
+
+    private static func headerTexts(_ options: ImportOptions) -> [[UInt8]] {
+        options.headers.compactMap { source in
+            switch source {
+            case .field(let field):
+                switch field.value {
+                case .text(let text), .credentials(let text): Array(text.utf8)
+                case .none: nil
+                }
+            case .file: nil
+            }
+        }
+    }
+
+    private static func texts(_ options: ImportOptions) -> [[UInt8]] {
+        headerTexts(options) + (options.body.map { [$0.bytes] } ?? [])
+    }
+}
+
+/// The reason a list cannot be added.
+public struct ImportError: Error, Sendable, CustomStringConvertible {
+    /// The kind of error. More kinds come with time, so this is not an enum to switch over
+    /// exhaustively.
+    public struct Code: Hashable, Sendable {
+        private enum Kind { case noURL, noColumn, badTemplate, unreadable, otherColumns, rejected }
+        private let kind: Kind
+
+        /// No column has the URL.
+        public static let noURL = Code(kind: .noURL)
+        /// A column that was named is not there.
+        public static let noColumn = Code(kind: .noColumn)
+        /// The requests cannot be made so.
+        public static let badTemplate = Code(kind: .badTemplate)
+        /// A list cannot be read.
+        public static let unreadable = Code(kind: .unreadable)
+        /// Two lists have different columns.
+        public static let otherColumns = Code(kind: .otherColumns)
+        /// A row is no request, and all must be.
+        public static let rejected = Code(kind: .rejected)
+    }
+
+    /// The action that helps, where there is one.
+    public enum Remedy: Hashable, Sendable {
+        /// Name the column of the URL, or a URL made of columns.
+        case nameURLColumn
+    }
+
+    public let code: Code
+    public let description: String
+    public let remedy: Remedy?
+
+    init(_ code: Code, _ description: String, remedy: Remedy? = nil) {
+        self.code = code
+        self.description = description
+        self.remedy = remedy
+    }
+
+    /// The error of a list that cannot be read.
+    public init(_ error: ListError) { self.init(.unreadable, error.description) }
+
+    static func noColumn(_ name: String, _ names: [String], _ list: String) -> ImportError {
+        ImportError(.noColumn, "\(list) has no column '\(name)', but \(shown(names))")
+    }
+
+    /// The names of columns for a message, the first of them where there are many.
+    static func shown(_ names: [String]) -> String {
+        if names.isEmpty { return "none" }
+        let first = names.prefix(12).map { "'\($0)'" }.joined(separator: ", ")
+        return names.count > 12 ? "\(first) and \(names.count - 12) more" : first
+    }
+}
