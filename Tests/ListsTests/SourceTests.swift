@@ -137,6 +137,47 @@ import Testing
         }
     }
 
+    /// - Returns: The bytes that the window has room for once the list was read.
+    private func capacity(reading text: String, _ format: ListFormat) throws -> Int {
+        write(Array(text.utf8), to: path)
+        var options = ListOptions(rowBytesMax: 1000)
+        options.readBytes = 1000
+        let window = try ByteWindow(
+            ByteInflow(ByteFile(.file(path)), readBytes: 1000), readBytes: 1000)
+        let place = ReadingPlace()
+        switch format {
+        case .lines:
+            let scanner = LinesScanner(window, place, options)
+            while try scanner.next() != nil {}
+        case .csv, .tsv:
+            let scanner = try DelimitedScanner(window, place, options, format: format)
+            while try scanner.next() != nil {}
+        case .jsonl:
+            let scanner = JSONLinesScanner(window, place, options)
+            while try scanner.next() != nil {}
+        case .sitemap:
+            let scanner = try SitemapScanner(window, place, options, start: 0)
+            while try scanner.next() != nil {}
+        }
+        #expect(place.position > 190_000)
+        return window.capacity
+    }
+
+    @Test func memoryDoesNotGrowWithRows() throws {
+        let long = String(repeating: "x", count: 1_000_000)
+        for (text, format) in [
+            ("a\n\(long)\nb\n", ListFormat.lines), ("\(long)", .lines), ("#\(long)\nb", .lines),
+            ("{\"url\":\"\(long)\"}\nb", .jsonl), ("a\n\(long)\nb\n", .csv),
+            ("a\n\"\(long)\"\nb\n", .csv), ("a\n\"\(long)", .csv),
+            ("a\tb\n1\t\"\n\(long)\"\nb\n", .tsv),
+            ("<urlset><url><loc>\(long)</loc></url></urlset>", .sitemap),
+            (String(repeating: "a\n", count: 100_000), .lines),
+            (String(repeating: "a\n", count: 100_000), .csv),
+        ] {
+            #expect(try capacity(reading: text, format) <= 8000, "\(format) \(text.prefix(5))")
+        }
+    }
+
     @Test func identityIsOfNameSizeAndEnds() throws {
         func identity(_ bytes: [UInt8]) throws -> ListIdentity? {
             write(bytes, to: path)

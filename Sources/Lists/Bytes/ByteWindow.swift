@@ -7,7 +7,7 @@ final class ByteWindow {
     private let inflow: ByteInflow
     private let readBytes: Int
     private var memory: UnsafeMutableRawPointer
-    private var capacity: Int
+    private(set) var capacity: Int
     private var begin = 0
     private var end = 0
     /// The position in the list, decompressed, of the first unread byte.
