@@ -43,4 +43,4 @@ static inline int ares_init_uncached(ares_channel *channel, const struct ares_op
 }
 
 // SOCK_STREAM: an enumerator, which Swift finds in another module than this one.
-enum { stream_socket = SOCK_STREAM };
+enum { stream_socket = SOCK_STREAM, close_on_exec = SOCK_CLOEXEC };

@@ -26,3 +26,11 @@ static inline int ssl_speaks_http2(void *connection) {
     SSL_get0_alpn_selected((SSL *)connection, &name, &length);
     return length == 2 && name[0] == 'h' && name[1] == '2';
 }
+// Of an SSL_CTX: the certificate to show to servers that ask for one. References are counted.
+static inline int ssl_context_show(void *context, X509 *certificate, EVP_PKEY *key) {
+    return SSL_CTX_use_cert_and_key((SSL_CTX *)context, certificate, key, 0, 1);
+}
+// Of an SSL_CTX: one more certificate to show, which vouches for the first. The function is a macro.
+static inline int ssl_context_add(void *context, X509 *certificate) {
+    return (int)SSL_CTX_add1_chain_cert((SSL_CTX *)context, certificate);
+}

@@ -58,10 +58,12 @@ extension Crawl {
     }
 
     private func defaults(for sink: (any Sink)?) throws(RequestError) -> RequestDefaults {
-        try RequestDefaults(
+        // Formats that keep a body's coding ask for the one that every reader can decode.
+        let isCodingKept = sink?.needs.contains(.encoding) ?? false
+        return try RequestDefaults(
             userAgent: options.fetch.userAgent,
-            acceptEncoding: TransferSettings.encodings(
-                isKept: sink?.needs.contains(.encoding) ?? false),
+            acceptEncoding: isCodingKept || !options.fetch.isRaw
+                ? TransferSettings.encodings(isKept: isCodingKept) : nil,
             headers: options.fetch.headers, references: options.fetch.references)
     }
 

@@ -32,6 +32,7 @@ struct Run: StatusCommand {
     @OptionGroup(title: "Requests") var requests: RequestOptions
     @OptionGroup(title: "Headers of this run, in place of those enqueued") var headers:
         HeaderOptions
+    @OptionGroup(title: "Network") var network: NetworkOptions
 
     @Option(name: .shortAndLong, parsing: .unconditional, help: "Requests in flight at once.")
     var workers = Self.standard.workers
@@ -82,12 +83,15 @@ struct Run: StatusCommand {
 
     private func run(_ store: any JobQueue) async throws -> ExitStatus {
         let stop = StopSwitch()
-        let options = try options(attached: try await store.output(of: .only))
+        let proxies = try network.proxies.choice()
+        var options = try options(attached: try await store.output(of: .only))
+        options.fetch.proxies = proxies.rules
         let crawl = try Crawl(queue: store, options: options, stop: stop)
         let before = try await store.counts()
         let view = ProgressView(queue: queue.path, isQuiet: quiet)
         let observer = RunObserver(
-            view: view, stop: stop, workers: workers, grace: grace.duration, isQuiet: quiet)
+            view: view, stop: stop, workers: workers, grace: grace.duration, isQuiet: quiet,
+            sentences: proxies.sentences)
         let begin = ContinuousClock.now
         func report(_ ending: Crawl.Ending?) async throws -> RunReport {
             RunReport(
@@ -126,6 +130,7 @@ struct Run: StatusCommand {
         options.fetch = requests.fetchOptions
         options.fetch.headers = try headers.sources()
         options.fetch.references = RequestReferences(environment: Environment.variables)
+        try network.apply(to: &options.fetch)
         let folder = outputFlags.output ?? output.settings?.place(from: queue.realFolder)
         options.diskReserve = outputFlags.diskReserve(
             in: [queue.folder] + (folder.map { [$0] } ?? []))
@@ -140,11 +145,14 @@ private struct RunObserver: CrawlObserver {
     let workers: Int
     let grace: Duration
     let isQuiet: Bool
+    /// The sentences on how requests go out.
+    let sentences: [String]
 
     var interval: Duration? { isQuiet ? nil : view.interval }
 
     func began(_ attachment: Attachment, notes: [String]) {
         view.start(attachment)
+        if !isQuiet { for sentence in sentences { view.note(Terminal.escaped(sentence)) } }
         for note in notes { view.note(note) }
         if let warning = MachineLimits.portWarning(workers: workers) { view.note(warning.sentence) }
         Signals.onStop {

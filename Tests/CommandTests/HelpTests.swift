@@ -142,9 +142,14 @@ import Testing
         OVERVIEW: Add jobs to the queue; make the queue if there is none.
 
         A range is kept as a range: a hundred million IDs are added in milliseconds.
+        A list (a URL a line, CSV, TSV, JSON Lines, a sitemap; gzip, zstd, bzip2 or xz
+        read as they are) is kept line by line; all of it is queued, or nothing.
         It works while a run is going on; the run picks the new jobs up.
 
         EXAMPLES
+          runner enqueue urls.txt.gz
+          runner enqueue shops.csv --key-column sku \\
+            --url 'https://example.com/{country}/{sku}'
           runner enqueue --range 0..100000000 \\
             --url 'https://api.example.com/items/{id}'
           runner enqueue --range 1...500 --queue pages.db \\
@@ -154,7 +159,24 @@ import Testing
           runner enqueue --range 0..1000 --url 'https://example.com/search?n={id}' \\
             --json-body '{"number": {id}}'
 
-        USAGE: runner enqueue [<options>] --range <A..B>
+        USAGE: runner enqueue [<options>] [<list> ...]
+
+        LISTS:
+          <list>                  Lists to queue as one batch; - reads standard input.
+          -i, --input <list>      The same as an argument.
+          --input-format <format> How they are written (default: by name and first
+                                  bytes). (values: lines, csv, tsv, jsonl, sitemap)
+          --separator <character> What separates fields, where it is neither , nor ;
+                                  nor a tab.
+          --url-column <column>   The column of the URL (default: url).
+          --key-column <column>   The column of a key of your own, which stands beside
+                                  the ID.
+          --keep <columns>        Columns to carry along to the output, with commas
+                                  between.
+          --rejects <file>        Write each line that cannot be queued here, with its
+                                  number and why.
+          --strict                Queue nothing when a line cannot be queued.
+          --again                 Queue a list though it was queued before.
 
         REQUESTS:
           -X, --request <method>  The method. (default: GET, or POST with a body)
@@ -180,8 +202,9 @@ import Testing
           --range <A..B>          IDs to fetch: A..B without B (A..<B is the same),
                                   A...B with it.
           --url <template>        Where to fetch an ID: {id} or {} stands for it,
-                                  {id:08} with zeros in front. (default:
-                                  http://localhost:8080/{id})
+                                  {id:08} with zeros in front; of a list, {column} for
+                                  a field. (default: http://localhost:8080/{id})
+          --if-absent <name>      Queue it under this name, unless something was.
           --json                  Print the result as JSON.
           --version               Show the version.
           -h, --help              Show help information.
@@ -230,8 +253,14 @@ import Testing
           --connect-timeout <seconds>
                                   Until the connection stands, TLS included. (default:
                                   10)
-          --max-time <seconds>    Until the response is whole, redirects included.
-                                  (default: 60)
+          --max-time <seconds>    Until the response is whole, redirects included
+                                  (default: 60, or none with a speed limit).
+          --speed-limit <bytes>   The least bytes a second of a response (default:
+                                  none; 1 with --speed-time).
+          --speed-time <seconds>  How long a response may be slower (default: 30 with
+                                  --speed-limit).
+          --compressed            Ask for compressed bodies (the default).
+          --raw                   Ask for no compression, and keep bodies as they come.
           --max-redirs <number>   Redirects followed for one job. (default: 10)
           --max-head <bytes>      The most bytes of a response's header lines; k may
                                   follow. (default: 300k)
@@ -258,6 +287,31 @@ import Testing
                                   Credentials for Basic authentication.
           --expand-env            Replace $NAME in headers when a run starts; the value
                                   is never stored.
+
+        NETWORK:
+          -x, --proxy <url>       Go through this proxy, http://host:port; also https,
+                                  socks4, socks4a, socks5, socks5h; '' for none
+                                  (default: http_proxy, https_proxy, all_proxy in the
+                                  environment).
+          --proxy-user <user:password>
+                                  Credentials for a proxy whose URL has none.
+          --noproxy <list>        Hosts, domains and networks to reach without a proxy,
+                                  with commas between; * for all (default: no_proxy in
+                                  the environment).
+          --no-proxy-env          Take no proxy or no_proxy from the environment.
+          --interface <name>      Connect from this interface, or from this address of
+                                  the machine.
+          --resolve <host:port:address[,address]>
+                                  Connect to these addresses for a host and port; may
+                                  be given several times.
+          -4, --ipv4              Connect by IPv4 alone.
+          -6, --ipv6              Connect by IPv6 alone.
+          --http1.1               Do not offer HTTP/2 by HTTPS.
+          --http2                 Offer HTTP/2 by HTTPS (the default).
+          -E, --cert <file[:password]>
+                                  A certificate (PEM) to show to servers that ask for
+                                  one.
+          --key <file>            The certificate's key, if it is in another file.
 
         OPTIONS:
           --queue <file>          The queue's file (default: $RUNNER_QUEUE, else
@@ -300,8 +354,9 @@ import Testing
     private static let export = """
         OVERVIEW: Write how each job stands, a row a job; during a run too.
 
-        A row has a job's ID, batch, URL and state, and the outcome of its last
-        attempt: an HTTP status, or a reason such as timeout. Rows come in the order
+        A row has a job's ID, batch, URL and state, the outcome of its last attempt (an
+        HTTP status, or a reason such as timeout), and the key of its line in a list.
+        Rows come in the order
         the jobs were enqueued. Bodies are not in them.
 
         The queue is read in parts, and nobody waits for it: during a run, rows are as
@@ -331,7 +386,6 @@ import Testing
                                   csv)
           --version               Show the version.
           -h, --help              Show help information.
-
         """
 
     private static let verify = """

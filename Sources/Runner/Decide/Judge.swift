@@ -39,7 +39,10 @@ struct Judge: Sendable {
             return .outcome(Outcome(.failed, status: status), wait: .zero)
         case .cancelled, .unkept:
             return .giveBack
-        case .local:
+        case .local(.proxy), .local(.proxyCredentials):
+            // However often: hosts that are reached without it go on answering.
+            return .giveBack
+        case .local(.system):
             guard job.isLastReturn else { return .giveBack }
             return retry(Outcome(.retrying, .other), response, attempt, now, &random)
         case .reason(let reason):

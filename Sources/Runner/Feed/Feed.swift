@@ -108,14 +108,14 @@ final class Feed: Sendable {
     @discardableResult
     func ended(_ turn: TurnReport, at now: Now) -> FeedState {
         let (feedState, ring, mayGoOn) = state.withLock { state in
-            let before = (state.tripped, state.localError)
+            let before = (state.tripped, state.machineTrouble)
             state.ended(turn, at: now)
             let feedState = FeedState(tripped: state.tripped, isIdle: state.inFlight == 0)
-            let isChanged = feedState.tripped != before.0 || state.localError != before.1
+            let isChanged = feedState.tripped != before.0 || state.machineTrouble != before.1
             return (
                 feedState, feedState.isIdle || !turn.givenBack.isEmpty || isChanged,
                 !before.0.isSubset(of: feedState.tripped)
-                    || before.1 != nil && state.localError == nil
+                    || before.1 != nil && state.machineTrouble == nil
                     // Given back for want of memory, which is there now.
                     || state.isStarved && feedState.isIdle && !turn.givenBack.isEmpty
             )

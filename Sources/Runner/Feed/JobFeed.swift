@@ -115,8 +115,10 @@ struct JobFeed {
     /// The time in µs on the monotonic clock since which nothing can be done but to wait for hosts
     /// out of reach or for this machine; `nil` otherwise.
     private(set) var stalledSinceMicros: Int?
-    /// The `errno` of this machine's trouble, while there is any.
-    private(set) var localError: Int32?
+    /// This machine's trouble, while there is any.
+    private(set) var machineTrouble: MachineTrouble?
+    /// The message of the last attempt with such trouble.
+    private var machineMessage = ""
 
     init(limits: Limits = Limits(), retrying: Int) {
         self.limits = limits
@@ -341,9 +343,9 @@ struct JobFeed {
             let answers = tripped.contains(job.chunk.hostID) ? nil : answers
             withLane(of: job.chunk) { $0.giveBack(job, answersOfAll: answers) }
         }
-        if turn.localError != nil {
+        if turn.machineTrouble != nil {
             machine.failed(1, at: now)
-            localError = turn.localError
+            (machineTrouble, machineMessage) = (turn.machineTrouble, turn.machineMessage)
             // It may be the trouble of some jobs alone, and these may be all that is left of their
             // host: the next to be tried are others.
             if orderStart < order.count,
@@ -354,7 +356,7 @@ struct JobFeed {
         } else if turn.isAnswered {
             machine.answered()
         }
-        if !machine.isTripped { localError = nil }
+        if !machine.isTripped { machineTrouble = nil }
     }
 
     /// Takes in marks that were committed just now.
@@ -396,14 +398,16 @@ struct JobFeed {
         var host = ""
         var sinceMicros: Int
         var message = ""
-        var localError: Int32?
+        var machineTrouble: MachineTrouble?
     }
 
     /// Outages at present, the longest-lasting first.
     var outages: [Outage] {
         var outages: [Outage] = []
         if let since = machine.troubledSinceMicros {
-            outages.append(Outage(sinceMicros: since, localError: localError))
+            outages.append(
+                Outage(
+                    sinceMicros: since, message: machineMessage, machineTrouble: machineTrouble))
         }
         for id in tripped {
             guard let lane = lanes[id], let since = lane.breaker.troubledSinceMicros else {

@@ -8,8 +8,10 @@ struct TurnReport {
     var outputBytes = 0
     /// Jobs that count as never tried.
     private(set) var givenBack: [Job] = []
-    /// The `errno` of the last attempt that this machine could not make; `nil` when there was none.
-    private(set) var localError: Int32?
+    /// The trouble of the last attempt that this machine could not make; `nil` when there was none.
+    private(set) var machineTrouble: MachineTrouble?
+    /// The message of the attempt with `machineTrouble`; empty when there is none.
+    private(set) var machineMessage = ""
     /// The reports by host, of hosts that had requests in flight.
     private(set) var hosts: [HostReport] = []
 
@@ -51,8 +53,8 @@ struct TurnReport {
             hosts[index].answered += 1
         }
         switch response.failure {
-        case .local(let number):
-            localError = number
+        case .local(let trouble):
+            (machineTrouble, machineMessage) = (trouble, response.message)
             hosts[index].local += 1
         case .reason(.dns), .reason(.connect), .reason(.tls):
             guard chunk.hasOneHost, response.redirects == 0 else { break }

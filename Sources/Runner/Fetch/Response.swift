@@ -5,9 +5,8 @@ struct Response: Sendable {
     /// The reason why there is no whole response.
     enum Failure: Sendable, Equatable {
         case reason(Outcome.Reason)
-        /// The `errno` value of a fault of this machine, not of the job: no descriptors or memory
-        /// left, or certificates that it cannot read.
-        case local(Int32)
+        /// A fault of this machine or of its proxy, not of the job.
+        case local(MachineTrouble)
         /// The runner itself ended the request.
         case cancelled
         /// The head or body could not be put in the temporary file: the run is about to end.

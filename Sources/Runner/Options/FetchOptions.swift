@@ -26,6 +26,21 @@ public struct FetchOptions: Sendable {
     public var headers: [HeaderSource] = []
     /// The values that header fields refer to.
     public var references = RequestReferences()
+    /// The certificate to show to servers that ask for one.
+    public var clientCertificate: ClientCertificateFiles?
+    /// Whether HTTP/2 is offered by HTTPS.
+    public var asksForHTTP2 = true
+    /// Whether no content coding is asked for, and bodies are kept as they come.
+    public var isRaw = false
+    /// The least speed of a response; `nil` when any will do.
+    public var speedLimit: SpeedLimit?
+    public var proxies = ProxyRules()
+    /// Where connections go out from; `nil` when the system decides.
+    public var interface: NetworkInterface?
+    /// The family of the addresses that are connected to.
+    public var family = AddressFamily.any
+    /// Names that are not looked up.
+    public var pinned = PinnedNames()
 
     /// Ways to look names up.
     public enum Resolver: String, Sendable, CaseIterable {

@@ -95,6 +95,10 @@ public struct Trouble: Sendable, Equatable {
         case openFiles
         /// The certificates to trust cannot be read.
         case authorities
+        /// The proxy cannot be reached, or does not do its work.
+        case proxy
+        /// The proxy asks for credentials, or refuses those that it got.
+        case proxyCredentials
         /// Another trouble of this machine.
         case machine
     }
@@ -115,10 +119,12 @@ public struct Trouble: Sendable, Equatable {
 
     init(_ trouble: JobFeed.Outage, at now: Now) {
         let (kind, message): (Kind, String) =
-            switch trouble.localError {
-            case EMFILE, ENFILE: (.openFiles, "out of open files")
-            case ENOENT: (.authorities, "the certificates to trust cannot be read")
-            case let number?: (.machine, Errno(number).description)
+            switch trouble.machineTrouble {
+            case .system(EMFILE), .system(ENFILE): (.openFiles, "out of open files")
+            case .system(ENOENT): (.authorities, "the certificates to trust cannot be read")
+            case .system(let number): (.machine, Errno(number).description)
+            case .proxy: (.proxy, trouble.message)
+            case .proxyCredentials: (.proxyCredentials, trouble.message)
             case nil:
                 (trouble.message.contains("certificate") ? .certificate : .host, trouble.message)
             }

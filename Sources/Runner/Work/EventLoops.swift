@@ -11,7 +11,8 @@ struct EventLoops: Sendable {
     ///   - keeping: The settings for keeping responses; `nil` when responses are dropped.
     ///   - budget: The budget in which heads are counted.
     ///   - makeDesk: Makes the desk of a loop.
-    /// - Throws: `LimitError` when this machine gives no loop.
+    /// - Throws: `LimitError` when this machine gives no loop, `CertificateFault` when the
+    ///   certificate to show to servers cannot be read.
     init(
         _ options: CrawlOptions, _ keeping: TransferSettings.Keeping?, _ budget: MemoryBudget,
         makeDesk: () -> Desk
@@ -20,12 +21,14 @@ struct EventLoops: Sendable {
         shardsPerLoop = Self.shards(forWorkers: (options.workers - 1) / count + 1)
         let authorities =
             options.fetch.isInsecure ? nil : AuthorityStore(file: options.fetch.caFile)
+        let certificate = try options.fetch.clientCertificate.map { try ClientCertificate($0) }
         var loops: [EventLoop] = []
         var desks: [Desk] = []
         for _ in 0..<count {
             let desk = makeDesk()
             let settings = TransferSettings(
-                options.fetch, authorities: authorities, keeping: keeping, budget: budget)
+                options.fetch, authorities: authorities, certificate: certificate, keeping: keeping,
+                budget: budget)
             loops.append(try EventLoop(shards: shardsPerLoop, settings, client: desk))
             desks.append(desk)
         }

@@ -16,9 +16,30 @@ struct RequestOptions: ParsableArguments {
 
     @Option(
         name: .customLong("max-time"),
-        help: ArgumentHelp("Until the response is whole, redirects included.", valueName: "seconds")
-    )
-    var maxTime = Seconds(Self.standard.timeout)
+        help: ArgumentHelp(
+            "Until the response is whole, redirects included (default: \(Seconds(Self.standard.timeout).defaultValueDescription), or none with a speed limit).",
+            valueName: "seconds"))
+    var maxTime: Seconds?
+
+    @Option(
+        name: .customLong("speed-limit"),
+        help: ArgumentHelp(
+            "The least bytes a second of a response (default: none; 1 with --speed-time).",
+            valueName: "bytes"))
+    var speedLimit: ByteCount?
+
+    @Option(
+        name: .customLong("speed-time"),
+        help: ArgumentHelp(
+            "How long a response may be slower (default: 30 with --speed-limit).",
+            valueName: "seconds"))
+    var speedTime: Seconds?
+
+    @Flag(help: "Ask for compressed bodies (the default).")
+    var compressed = false
+
+    @Flag(help: "Ask for no compression, and keep bodies as they come.")
+    var raw = false
 
     @Option(
         name: .customLong("max-redirs"), parsing: .unconditional,
@@ -81,6 +102,9 @@ struct RequestOptions: ParsableArguments {
         guard (0...1000).contains(maxRedirects) else {
             throw ValidationError("--max-redirs is \(maxRedirects); give a number from 0 to 1000")
         }
+        if compressed, raw {
+            throw ValidationError("--compressed and --raw contradict each other; give one of them")
+        }
         // Found out here, not by failing each job.
         if let cacert, access(cacert, R_OK) != 0 {
             throw ValidationError(
@@ -92,7 +116,15 @@ struct RequestOptions: ParsableArguments {
     var fetchOptions: FetchOptions {
         var options = FetchOptions()
         options.connectTimeout = connectTimeout.duration
-        options.timeout = maxTime.duration
+        if speedLimit != nil || speedTime != nil {
+            options.speedLimit = SpeedLimit(
+                bytesPerSecond: speedLimit?.bytes ?? 1,
+                duration: speedTime?.duration ?? .seconds(30))
+            // As good as none: the speed decides.
+            options.timeout = .seconds(31_536_000)
+        }
+        if let maxTime { options.timeout = maxTime.duration }
+        options.isRaw = raw
         options.redirectsMax = maxRedirects
         options.headBytesMax = maxHead.bytes
         options.nameServers = nameServers

@@ -71,6 +71,8 @@ extension ProgressView {
         case .certificate: "; name who to trust with --cacert FILE, or trust anyone with -k"
         case .openFiles: "; lower --workers, or raise the limit with ulimit -n"
         case .authorities: "; see --cacert"
+        case .proxy: "; see --proxy"
+        case .proxyCredentials: "; give them with --proxy-user"
         case .host, .machine: ""
         }
     }

@@ -50,7 +50,7 @@ import Testing
     }
 
     @Test func verdict_givesBack_whatIsNotTheJobsFault_atAnyAttempt() {
-        for failure in [Response.Failure.cancelled, .local(24)] {
+        for failure in [Response.Failure.cancelled, .local(.system(24))] {
             for attempt in [1, 4, 1000] {
                 #expect(verdict(Response(failure: failure), attempt: attempt) == .giveBack)
             }
@@ -117,9 +117,18 @@ import Testing
         #expect(verdict(response, isTripped: true) != .giveBack)
     }
 
+    @Test func verdict_alwaysGivesBack_whatAProxyIsToBlameFor() {
+        var job = job(1)
+        job.returns.count = UInt32(Job.returnsMax) + 1
+        for trouble in [MachineTrouble.proxy, .proxyCredentials] {
+            #expect(verdict(Response(failure: .local(trouble)), of: job) == .giveBack)
+        }
+    }
+
     @Test func verdict_givesBackNoMore_whatIsTheJobsOwnTrouble() {
         for (failure, reason) in [
-            (Response.Failure.local(12), Outcome.Reason.other), (.reason(.connect), .connect),
+            (Response.Failure.local(.system(12)), Outcome.Reason.other),
+            (.reason(.connect), .connect),
             (.reason(.dns), .dns),
         ] {
             var job = job(1)

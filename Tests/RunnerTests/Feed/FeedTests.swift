@@ -60,7 +60,7 @@ import Testing
         async let isStalled = feed.run(stallMicrosMax: 0)
         await loops.bell.wait(untilMicros: nil)
         feed.ended(
-            .givenBack(take(1, of: feed), because: .local(24)), at: Now.read())
+            .givenBack(take(1, of: feed), because: .local(.system(24))), at: Now.read())
         #expect(try await isStalled)
     }
 
@@ -71,8 +71,8 @@ import Testing
         let jobs = take(2, of: feed)
         // Some time ago, so that the pause is over and the next job is a probe.
         let then = Now(monotonicMicros: Now.read().monotonicMicros - 2_000_000, wallMicros: 0)
-        feed.ended(.givenBack([jobs[0]], because: .local(24)), at: then)
-        #expect(feed.outages.first?.localError == 24)
+        feed.ended(.givenBack([jobs[0]], because: .local(.system(24))), at: then)
+        #expect(feed.outages.first?.machineTrouble == .system(24))
         let probe = take(1, of: feed)
         let before = loops.wakeCount
         end([jobs[1]] + probe, of: feed)

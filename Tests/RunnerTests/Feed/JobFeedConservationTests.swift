@@ -159,7 +159,7 @@ import Testing
             switch Int.random(in: 0..<20, using: &random) {
             case 0, 1:
                 let failure: Response.Failure =
-                    Bool.random(using: &random) ? .local(24) : .cancelled
+                    Bool.random(using: &random) ? .local(.system(24)) : .cancelled
                 turn.add(Response(failure: failure), of: job.chunk)
                 turn.giveBack(job)
                 attempts[job.position] -= 1

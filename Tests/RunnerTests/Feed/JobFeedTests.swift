@@ -191,7 +191,7 @@ import Testing
     @Test mutating func need_waitsOutAPause() {
         feed.claimed(0..<5, at: start)
         let jobs = feed.take(2, at: start)
-        feed.ended(.givenBack(jobs, because: .local(24)), at: start)
+        feed.ended(.givenBack(jobs, because: .local(.system(24))), at: start)
         #expect(feed.need(at: .at(ms: 10)) == .wait(untilMicros: 1_000_000))
         #expect(feed.take(5, at: .at(ms: 10)).isEmpty && feed.isStarved)
         #expect(feed.take(5, at: .at(ms: 1000)).map(\.position) == [2, 3, 4, 0])
@@ -298,7 +298,7 @@ import Testing
 
     @Test mutating func drain_finishesAtOnce_whenNothingIsInFlight_evenInAPause() {
         feed.claimed(0..<5, at: start)
-        feed.ended(.givenBack(feed.take(1, at: start), because: .local(24)), at: start)
+        feed.ended(.givenBack(feed.take(1, at: start), because: .local(.system(24))), at: start)
         feed.drain()
         #expect(feed.need(at: start) == .finished)
     }

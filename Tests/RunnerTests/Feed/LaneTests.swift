@@ -169,7 +169,7 @@ import Testing
         feed.ended(.unreachable(take(20, of: &feed, atMs: 6)), at: .at(ms: 7))
         #expect(feed.outages.map(\.host) == ["http://h1", "http://h2"])
         #expect(feed.outages.map(\.sinceMicros) == [5000, 7000])
-        #expect(feed.outages.allSatisfy { $0.message == "refused" && $0.localError == nil })
+        #expect(feed.outages.allSatisfy { $0.message == "refused" && $0.machineTrouble == nil })
     }
 
     // MARK: - What is given back
@@ -177,7 +177,7 @@ import Testing
     @Test func whatIsGivenBack_comesAfterTheOthers() throws {
         var feed = feed([Self.hosts[0]])
         let poison = take(1, of: &feed, atMs: 0)
-        feed.ended(.givenBack(poison, because: .local(12)), at: .at(ms: 0))
+        feed.ended(.givenBack(poison, because: .local(.system(12))), at: .at(ms: 0))
         let probes = take(100, of: &feed, atMs: 1000)
         #expect(probes.map(\.position) == [1, 2, 3, 4])
         feed.answered(probes, at: .at(ms: 1001))
@@ -191,14 +191,15 @@ import Testing
         // Six jobs are all that is left of the first host, more than are tried at a time.
         let poison = take(4, of: &feed, atMs: 0)
         #expect(poison.map(\.batchID) == [1, 1, 1, 1])
-        feed.ended(.givenBack(poison, because: .local(12)), at: .at(ms: 0))
+        feed.ended(.givenBack(poison, because: .local(.system(12))), at: .at(ms: 0))
         #expect(take(100, of: &feed, atMs: 1000).map(\.batchID) == [2, 2, 2, 2])
     }
 
     @Test func whetherThisMachineGoesOn_isTriedWithHostsInReach() {
         var feed = feed(Array(Self.hosts[..<2]))
         feed.ended(.unreachable(take(20, of: &feed, atMs: 0)), at: .at(ms: 0))
-        feed.ended(.givenBack(take(1, of: &feed, atMs: 0), because: .local(24)), at: .at(ms: 0))
+        feed.ended(
+            .givenBack(take(1, of: &feed, atMs: 0), because: .local(.system(24))), at: .at(ms: 0))
         let probes = take(100, of: &feed, atMs: 1000)
         #expect(probes.map(\.batchID) == [2, 2, 2, 2])
         // Those who ask before these are told to have ended get nothing, and are to ask again.
@@ -212,7 +213,7 @@ import Testing
         feed.ended(.unreachable(take(20, of: &feed, atMs: 0)), at: .at(ms: 0))
         let probes = take(4, of: &feed, atMs: 1000)
         #expect(probes.map(\.batchID) == [1, 1, 1, 1])
-        feed.ended(.givenBack(probes, because: .local(12)), at: .at(ms: 1000))
+        feed.ended(.givenBack(probes, because: .local(.system(12))), at: .at(ms: 1000))
         #expect(take(4, of: &feed, atMs: 2000).map(\.batchID) == [2, 2, 2, 2])
     }
 

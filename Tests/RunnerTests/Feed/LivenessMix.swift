@@ -129,7 +129,7 @@ struct LivenessMix {
     ) -> (Response, micros: Int) {
         let batch = batches[job.batchID - 1]
         let isOdd = isOdd(job.position, of: batch)
-        if isOdd, batch.oddity == .local { return (Response(failure: .local(12)), 500) }
+        if isOdd, batch.oddity == .local { return (Response(failure: .local(.system(12))), 500) }
         var micros = Int.random(in: 1...answerMicrosMax, using: &random)
         guard let number = batch.host else {
             return job.position % 3 > 0

@@ -305,12 +305,12 @@ struct LivenessModel {
                 answersOfHosts[host] += 1
             }
         }
-        let before = (feed.tripped, feed.localError)
+        let before = (feed.tripped, feed.machineTrouble)
         feed.ended(turn, at: now)
         loops[loop].tripped = feed.tripped
-        let isChanged = before.0 != feed.tripped || before.1 != feed.localError
+        let isChanged = before.0 != feed.tripped || before.1 != feed.machineTrouble
         if feed.inFlight == 0 || !turn.givenBack.isEmpty || isChanged { isRung = true }
-        if !before.0.isSubset(of: feed.tripped) || before.1 != nil && feed.localError == nil {
+        if !before.0.isSubset(of: feed.tripped) || before.1 != nil && feed.machineTrouble == nil {
             try wakeLoops()
         }
         commit()
@@ -343,7 +343,7 @@ struct LivenessModel {
 
     /// Nothing else can be done while it counts as stalled.
     private func checkStall() throws {
-        guard let since = feed.stalledSinceMicros, feed.localError == nil else { return }
+        guard let since = feed.stalledSinceMicros, feed.machineTrouble == nil else { return }
         let hasBeenStalled = now.monotonicMicros - since > 3_000_000
         for one in mix.batches where !feed.tripped.contains(one.running.host.id) {
             for job in jobs[ids(of: one.batch)] {
@@ -367,7 +367,7 @@ struct LivenessModel {
             for (position, id) in ids.enumerated() where jobs[id].place != .final {
                 let host = one.host.map { mix.hosts[$0] }
                 // Nobody can tell jobs that are all this machine has left to try from its own trouble.
-                let isHeldByMachine = feed.localError != nil && host?.isHealthy != true
+                let isHeldByMachine = feed.machineTrouble != nil && host?.isHealthy != true
                 let isLocal = one.oddity == .local && mix.isOdd(position, of: one)
                 try #require(
                     host?.isLost == true || isLocal || isHeldByMachine,

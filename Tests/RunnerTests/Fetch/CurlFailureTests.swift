@@ -45,13 +45,15 @@ import Testing
     }
 
     @Test func meaning_isLocal_whenTheCertificatesToTrustAreMissing() {
-        #expect(CurlFailure.meaning(of: .init(result: CURLE_SSL_CACERT_BADFILE)) == .local(ENOENT))
+        #expect(
+            CurlFailure.meaning(of: .init(result: CURLE_SSL_CACERT_BADFILE))
+                == .local(.system(ENOENT)))
     }
 
     @Test(arguments: [EMFILE, ENFILE, ENOBUFS, ENOMEM])
     func meaning_isLocal_whenThisMachineHasNoMoreToGive(number: Int32) {
         let report = CurlFailure.Report(result: CURLE_COULDNT_CONNECT, systemError: number)
-        #expect(CurlFailure.meaning(of: report) == .local(number))
+        #expect(CurlFailure.meaning(of: report) == .local(.system(number)))
     }
 
     /// Also without a route: of a host with two addresses only the last one's error is known.
@@ -66,7 +68,7 @@ import Testing
     /// libcurl says so, too, of a header line that is longer than it takes.
     @Test func meaning_isLocal_whenMemoryIsOut_beforeAServerHadAPart() {
         let report = CurlFailure.Report(result: CURLE_OUT_OF_MEMORY, wasSent: false)
-        #expect(CurlFailure.meaning(of: report) == .local(ENOMEM))
+        #expect(CurlFailure.meaning(of: report) == .local(.system(ENOMEM)))
         let sent = CurlFailure.Report(result: CURLE_OUT_OF_MEMORY, wasSent: true)
         #expect(CurlFailure.meaning(of: sent) == .reason(.badResponse))
         // CURLE_TOO_LARGE, which headers before 8.6 do not have.

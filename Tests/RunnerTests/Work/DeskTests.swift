@@ -44,9 +44,9 @@ import Testing
     }
 
     @Test func finish_opensTheBreaker_onTroubleOfThisMachine_andGivesTheJobBack() async throws {
-        finish(Response(failure: .local(24)), count: 1)
+        finish(Response(failure: .local(.system(24))), count: 1)
         desk.turnEnds()
-        #expect(feed.outages.first?.localError == 24)
+        #expect(feed.outages.first?.machineTrouble == .system(24))
         marker.close()
         try await marker.run()
         #expect(await lease.marks.isEmpty)

@@ -11,6 +11,8 @@ enum CurlFailure {
         var message = ""
         /// `errno` of a socket that could not be made, or else of a connect that failed.
         var systemError: Int32 = 0
+        /// Whether `systemError` is of a socket that could not be made.
+        var isOfSocket = false
         /// Whether the request had a connection to be sent on.
         var wasSent = true
     }
@@ -19,7 +21,9 @@ enum CurlFailure {
     ///
     /// - SeeAlso: <https://curl.se/libcurl/c/libcurl-errors.html>
     static func meaning(of report: Report) -> Response.Failure {
-        if isLocal(report.systemError) { return .local(report.systemError) }
+        if isLocal(report.systemError, ofSocket: report.isOfSocket) {
+            return .local(.system(report.systemError))
+        }
         return switch report.result {
         case CURLE_COULDNT_RESOLVE_HOST, CURLE_COULDNT_RESOLVE_PROXY: .reason(.dns)
         case CURLE_COULDNT_CONNECT: .reason(.connect)
@@ -48,9 +52,9 @@ enum CurlFailure {
         case tooLarge where report.wasSent: .reason(.badResponse)
         // Before 8.6, this code also stands for such a line if the request was sent: bytes that
         // came from a server are the server's fault.
-        case CURLE_OUT_OF_MEMORY: report.wasSent ? .reason(.badResponse) : .local(ENOMEM)
+        case CURLE_OUT_OF_MEMORY: report.wasSent ? .reason(.badResponse) : .local(.system(ENOMEM))
         // The certificates to trust are ours to have: no job is to blame.
-        case CURLE_SSL_CACERT_BADFILE: .local(ENOENT)
+        case CURLE_SSL_CACERT_BADFILE: .local(.system(ENOENT))
         case CURLE_URL_MALFORMAT: .reason(.badURL)
         default: .reason(.other)
         }
@@ -70,7 +74,11 @@ enum CurlFailure {
     ///
     /// An unreachable network does not count as such. libcurl keeps the error of the last address
     /// that it tried, and on a machine without IPv6 that error hides why the others failed.
-    private static func isLocal(_ number: Int32) -> Bool {
+    ///
+    /// - Parameter ofSocket: Whether the error is that of making a socket. Then an interface or
+    ///   address to send from may be gone, too.
+    static func isLocal(_ number: Int32, ofSocket: Bool = false) -> Bool {
         [EMFILE, ENFILE, ENOBUFS, ENOMEM].contains(number)
+            || ofSocket && [ENODEV, EADDRNOTAVAIL].contains(number)
     }
 }

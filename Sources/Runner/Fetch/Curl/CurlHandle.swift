@@ -16,6 +16,16 @@ struct CurlHandle: ~Copyable {
     /// The method, header fields and body that libcurl knows.
     private var content: RequestContent?
     private var headers: HeaderList?
+    /// The proxy of requests; `nil` while they go straight to their hosts.
+    private(set) var proxy: Proxy?
+    /// Whether there is a proxy, and whether it is told addresses alone: asked for each request, and
+    /// then a look at `proxy` would copy it.
+    private(set) var hasProxy = false
+    private(set) var hasProxyForAddresses = false
+    /// The host that `proxy` was chosen for; `nil` before the first choice.
+    private(set) var routedHost: HostKey?
+    /// Whether libcurl was told credentials for a proxy.
+    private(set) var hasProxyCredentials = false
     /// The addresses that the request under way may connect to.
     private var addresses: UnsafeMutablePointer<curl_slist>?
 
@@ -104,12 +114,37 @@ struct CurlHandle: ~Copyable {
 
     /// Makes libcurl connect to one of the addresses instead of looking the name up, which libcurl
     /// would do in a thread that it waits for.
-    mutating func offer(_ addresses: String, for endpoint: RequestURL.Endpoint) {
+    ///
+    /// - Parameter isFurther: Whether the last offer, of another name, still holds.
+    mutating func offer(
+        _ addresses: String, for name: String, port: String, isFurther: Bool = false
+    ) {
         // +: not for ever (CURLOPT_DNS_CACHE_TIMEOUT says how long).
-        let list = curl_slist_append(nil, "+\(endpoint.host.name):\(endpoint.port):\(addresses)")
+        let entry = "+\(name):\(port):\(addresses)"
+        let list = curl_slist_append(isFurther ? self.addresses : nil, entry)
         _ = easy_set_pointer(easy, CURLOPT_RESOLVE, list)
-        curl_slist_free_all(self.addresses)
+        if !isFurther { curl_slist_free_all(self.addresses) }
         self.addresses = list
+    }
+
+    /// Makes requests go to a host by its proxy, or straight.
+    ///
+    /// - Parameter dnsCacheSeconds: The time for which addresses that are offered count, where the
+    ///   proxy is told the host's address.
+    mutating func route(_ host: HostKey, by new: Proxy?, dnsCacheSeconds: Int) {
+        routedHost = host
+        guard proxy != new else { return }
+        proxy = new
+        hasProxy = new != nil
+        hasProxyForAddresses = new?.takesAddressesOnly == true
+        _ = easy_set_string(easy, CURLOPT_PROXY, new?.url ?? "")
+        if let credentials = new?.credentials {
+            hasProxyCredentials = true
+            _ = easy_set_string(easy, CURLOPT_PROXYUSERNAME, credentials.user)
+            _ = easy_set_string(easy, CURLOPT_PROXYPASSWORD, credentials.password)
+        }
+        let seconds = hasProxyForAddresses ? dnsCacheSeconds : TransferSettings.dnsCacheSeconds
+        _ = easy_set_long(easy, CURLOPT_DNS_CACHE_TIMEOUT, seconds)
     }
 
     /// Sets the size of the read buffer. libcurl allocates the buffer for each request, and reads

@@ -58,6 +58,14 @@ extension EventLoop {
     /// - Returns: A descriptor, or -1 with `errno` set.
     func openSocket(_ family: Int32, _ type: Int32, _ proto: Int32) -> Int32 {
         let descriptor = socket(family, type | Int32(SOCK_CLOEXEC.rawValue), proto)
+        if descriptor >= 0, let interface = settings.options.interface,
+            !interface.bind(descriptor, family)
+        {
+            let error = errno
+            close(descriptor)
+            errno = error
+            return -1
+        }
         if descriptor >= 0 { sockets.open(descriptor) }
         return descriptor
     }

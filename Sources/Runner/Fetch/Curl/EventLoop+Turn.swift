@@ -49,6 +49,10 @@ extension EventLoop {
         let now = now.monotonicMicros
         // A transfer that starts after this look cannot be overdue before then.
         nextLookMicros = now + min(settings.connectTimeoutMicros, settings.timeoutMicros)
+        if let limit = settings.options.speedLimit {
+            let lookMicros = min(SpeedWatch.lookMicros, limit.duration.microseconds)
+            nextLookMicros = min(nextLookMicros, now + lookMicros)
+        }
         for shard in shards {
             nextLookMicros = min(nextLookMicros, shard.endOverdue(atMicros: now))
         }

@@ -33,6 +33,8 @@ final class EventLoop: TaskExecutor, @unchecked Sendable {
     /// resolver is used.
     private(set) var lookups: AresLookups?
     let sessions = TLSSessions()
+    /// When a proxy last answered a request, in µs on the monotonic clock.
+    var proxyAnsweredMicros = Int.min / 2
     /// The descriptors of the sockets of name lookups.
     var lookupSockets: Set<Int32> = []
     /// `errno` of the last descriptor that epoll did not take; `nil` when there is none to tell.
@@ -87,16 +89,18 @@ final class EventLoop: TaskExecutor, @unchecked Sendable {
         for _ in 0..<count {
             shards.append(Shard(loop: self))
         }
-        resolver = NameResolver(source(settings.options)) { [unowned self] in now }
+        let family = settings.options.family
+        resolver = NameResolver(source(settings.options), family) { [unowned self] in now }
     }
 
     private func source(_ options: FetchOptions) -> any NameSource {
         switch options.resolver {
         case .ares:
-            let lookups = AresLookups(self, servers: options.nameServers)
+            let lookups = AresLookups(self, servers: options.nameServers, options.family)
             self.lookups = lookups
             return lookups
-        case .system: return SystemLookups { [weak self] errand in self?.post(errand) }
+        case .system:
+            return SystemLookups(options.family) { [weak self] errand in self?.post(errand) }
         }
     }
 

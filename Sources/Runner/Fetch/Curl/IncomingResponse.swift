@@ -122,7 +122,7 @@ struct IncomingResponse: ~Copyable {
     /// is valid.
     var faultAtEnd: Response.Failure? {
         if !head.isWhole { return .reason(.badResponse) }
-        if isCut || leadsOn || settings.keeping?.isEncodingKept == true { return nil }
+        if isCut || leadsOn || settings.isEncodingKept { return nil }
         if let decoder { return decoder.hasEnded ? nil : .reason(.badResponse) }
         // Encoded, and nothing came: an empty body where its end was told, else one that was cut.
         return !fields.codings.isEncoded || fields.isFramed ? nil : .reason(.badResponse)
@@ -200,7 +200,7 @@ struct IncomingResponse: ~Copyable {
         guard fields.codings.isEncoded || fields.codings.isUnknown, !leadsOn else {
             return keep(bytes)
         }
-        if settings.keeping?.isEncodingKept == true {
+        if settings.isEncodingKept {
             // Codings of the transfer are not archived, and there is no need to undo one: none is
             // asked for.
             if fields.codings.ofTransfer.isEmpty { return keep(bytes) }

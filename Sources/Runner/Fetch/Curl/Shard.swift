@@ -91,7 +91,7 @@ final class Shard {
         var next = Int.max
         for transfer in transfers.values {
             guard let deadline = transfer.deadlineMicros else { continue }
-            if deadline > now {
+            if deadline > now, !transfer.isTooSlow(atMicros: now) {
                 next = min(next, deadline)
             } else {
                 curl_multi_remove_handle(multi, transfer.easy)
@@ -145,7 +145,7 @@ final class Shard {
     /// Replaces the multi handle after an error, when its state is unknown. All transfers in flight
     /// on it fail.
     func rebuild() {
-        endAll(as: loop.takePollFailure().map { .local($0) } ?? .reason(.other))
+        endAll(as: loop.takePollFailure().map { .local(.system($0)) } ?? .reason(.other))
         curl_multi_cleanup(multi)
         multi = Self.makeMulti()
         deadlineMicros = .max

@@ -69,7 +69,11 @@ extension Transfer {
     private func mayResolve() -> Bool {
         // An address stands for itself. A name is never libcurl's to look up: it is asked for again
         // with one of ours.
-        if url.endpoint()?.isAddress == true { return true }
+        if let endpoint = url.endpoint(),
+            handle.proxy.map({ mayLookUp(endpoint, by: $0) }) ?? endpoint.isAddress
+        {
+            return true
+        }
         attempt.lacksAddress = true
         return false
     }
@@ -85,6 +89,12 @@ extension Transfer {
     /// Sets up the `SSL_CTX` of a connection.
     private func equip(_ context: UnsafeMutableRawPointer) -> CURLcode {
         guard AuthorityStore.isUsable else { return CURLE_OK }
+        // The first TLS of a connection by such a proxy is the proxy's own.
+        if handle.hasProxy, handle.proxy?.kind == .https, !attempt.hasProxyTLS {
+            attempt.hasProxyTLS = true
+            shard.loop.sessions.equip(context, for: handle.proxy.hashValue, handshake: nil)
+            return shard.loop.settings.equip(context, isProxy: true)
+        }
         if let key = url.endpoint()?.sessionsKey {
             shard.loop.sessions.equip(context, for: key, handshake: handshakeNumber)
         }
@@ -138,6 +148,8 @@ extension Transfer {
             if attempt.isHTTP2 { return true }
             hasPending = ssl_has_pending(connection) == 1
             if response.redirects == 0 { http1Host = job?.host }
+        } else if handle.hasProxy, handle.proxy?.kind == .https, AuthorityStore.isUsable {
+            hasPending = easy_get_ssl(easy).map { ssl_has_pending($0) == 1 } ?? false
         } else if !CurlVersion.answersWithExcess {
             return true
         }

@@ -11,6 +11,9 @@ extension Transfer {
         if isAskedAgain(after: result) { return }
         response.status = handle.status
         response.bodyBytes = incoming.pointee.bodyBytes
+        if shard.loop.settings.usesProxies, let failure = proxyFailure(of: result) {
+            return end(with: failure)
+        }
         let failure = failure(of: result)
         if failure == nil, incoming.pointee.leadsOn { return follow() }
         if let failure {
@@ -30,15 +33,25 @@ extension Transfer {
     }
 
     /// Adds the facts that are known once a response has ended.
-    private func complete(_ capture: Capture) {
+    func complete(_ capture: Capture) {
         capture.isCut = incoming.pointee.isCut
         let started = job?.startedMicros ?? shard.loop.now.monotonicMicros
         capture.durationMicros = Now.read().monotonicMicros - started
-        capture.remoteIP = handle.remoteIP
+        // By a proxy, libcurl knows the proxy's address alone.
+        capture.remoteIP = handle.hasProxy ? [] : handle.remoteIP
         capture.httpVersion = handle.httpVersion
         if response.redirects > 0 || shard.loop.settings.archivesRedirects {
             capture.setFinalURL(url.text)
         }
+    }
+
+    /// `errno` of a socket that could not be made, or else of a connect that failed.
+    func systemError(of result: CURLcode) -> Int32 {
+        guard result == CURLE_COULDNT_CONNECT, attempt.socketError == 0 else {
+            return attempt.socketError
+        }
+        // Only then is it this transfer's: libcurl keeps the last one for the handle's life.
+        return Int32(truncatingIfNeeded: easy_get_long(easy, CURLINFO_OS_ERRNO))
     }
 
     private func failure(of result: CURLcode) -> Response.Failure? {
@@ -49,12 +62,8 @@ extension Transfer {
         }
         var report = CurlFailure.Report(result: result)
         report.message = String(cString: message)
-        report.systemError = attempt.socketError
-        if result == CURLE_COULDNT_CONNECT && attempt.socketError == 0 {
-            // Only then is it this transfer's: libcurl keeps the last one for the handle's life.
-            report.systemError = Int32(
-                truncatingIfNeeded: easy_get_long(easy, CURLINFO_OS_ERRNO))
-        }
+        report.systemError = systemError(of: result)
+        report.isOfSocket = attempt.socketError != 0
         report.wasSent = handle.isSent
         return CurlFailure.meaning(of: report)
     }

@@ -13,14 +13,22 @@ extension Transfer {
     enum Stage {
         /// The request is being set up.
         case starting
-        /// The name of the URL's host is being looked up.
-        case lookingUp
+        /// A name is being looked up.
+        case lookingUp(Sought)
         /// The request waits to connect to the host of this key while others connect.
         case heldBack(key: Int)
         /// libcurl has the request, with the handshake that it may make.
         case given(Handshake?)
         /// The response is known, and the worker is about to resume.
         case ended
+    }
+
+    /// The name that is looked up.
+    enum Sought {
+        /// The name of the proxy, which comes first.
+        case proxy
+        /// The name of the URL's host.
+        case host
     }
 
     /// A handshake that `TLSSessions` counts.
@@ -72,6 +80,10 @@ extension Transfer {
         var wasSent = false
         /// Whether libcurl was about to send the request again, which may not come twice.
         var isCutOff = false
+        /// Whether the TLS of the connection to the proxy was set up.
+        var hasProxyTLS = false
+        /// Watches the response's speed, where that matters, since it was looked at first.
+        var speed: SpeedWatch?
         /// `errno` of a socket that could not be made; 0 when there was none.
         var socketError: Int32 = 0
     }
@@ -113,10 +125,22 @@ extension Transfer {
         }
     }
 
+    /// Whether the response is slower than it may be. To be asked about once a second.
+    func isTooSlow(atMicros now: Int) -> Bool {
+        guard let limit = shard.loop.settings.options.speedLimit, case .given = job?.stage,
+            handle.isSent
+        else { return false }
+        var watch = attempt.speed ?? SpeedWatch(atMicros: now)
+        defer { attempt.speed = watch }
+        return watch.isTooSlow(
+            easy_get_offset(easy, CURLINFO_SIZE_DOWNLOAD_T), atMicros: now, limit.bytesPerSecond,
+            limit.duration.microseconds)
+    }
+
     /// Ends a request that has taken too long. The caller has taken it back from libcurl.
     func timedOut() {
         switch job?.stage {
-        case .lookingUp: fail(of: .trouble("within the connect timeout"))
+        case .lookingUp(let whose): fail(of: .trouble("within the connect timeout"), for: whose)
         case .heldBack: end(with: failed(.reason(.timeout)))
         case .starting, .given: finished(with: CURLE_OPERATION_TIMEDOUT)
         case .ended, nil: break

@@ -3,28 +3,69 @@ internal import JobStore
 /// The ways in which a request waits before libcurl gets it: for an address, then for its turn to
 /// connect.
 extension Transfer: NameClient, TLSSessions.Client {
-    /// Goes on with an address of the host.
-    func lookUp(_ endpoint: RequestURL.Endpoint) {
-        if let answer = shard.loop.resolver.answer(for: endpoint.host.name) {
-            return take(answer, for: endpoint)
+    /// Looks up the names that the request needs addresses of, and goes on with these.
+    func lookUpNames(for endpoint: RequestURL.Endpoint) {
+        guard handle.hasProxy, let proxy = handle.proxy else {
+            return endpoint.isAddress ? connect(to: endpoint) : lookUp(.host, for: endpoint)
         }
-        job?.stage = .lookingUp
-        shard.loop.resolver.ask(endpoint.host.name, for: self)
+        proxy.isAddress ? lookUpHost(endpoint, behind: proxy) : lookUp(.proxy, for: endpoint)
+    }
+
+    private func lookUpHost(_ endpoint: RequestURL.Endpoint, behind proxy: Proxy) {
+        if proxy.takesAddressesOnly, !endpoint.isAddress {
+            lookUp(.host, for: endpoint)
+        } else {
+            connect(to: endpoint)
+        }
+    }
+
+    /// The name that is looked up, and the port that its addresses are for.
+    func place(of whose: Sought, for endpoint: RequestURL.Endpoint) -> (name: String, port: String)?
+    {
+        switch whose {
+        case .host: (endpoint.host.name, endpoint.port)
+        case .proxy: handle.proxy.map { ($0.host, String($0.port)) }
+        }
+    }
+
+    private func lookUp(_ whose: Sought, for endpoint: RequestURL.Endpoint) {
+        guard let (name, port) = place(of: whose, for: endpoint) else { return }
+        let loop = shard.loop
+        if let known = loop.settings.options.pinned.answer(
+            for: name, port: port, loop.settings.options.family)
+            ?? loop.resolver.answer(for: name)
+        {
+            return take(known, for: whose, of: endpoint)
+        }
+        job?.stage = .lookingUp(whose)
+        loop.resolver.ask(name, for: self)
     }
 
     func nameWasAnswered(_ answer: NameAnswer) {
-        guard case .lookingUp = job?.stage, let endpoint = url.endpoint() else { return }
-        take(answer, for: endpoint)
+        guard case .lookingUp(let whose) = job?.stage, let endpoint = url.endpoint() else { return }
+        take(answer, for: whose, of: endpoint)
     }
 
-    private func take(_ answer: NameAnswer, for endpoint: RequestURL.Endpoint) {
-        guard case .addresses(let addresses) = answer else { return fail(of: answer) }
-        handle.offer(addresses, for: endpoint)
-        connect(to: endpoint)
+    private func take(
+        _ answer: NameAnswer, for whose: Sought, of endpoint: RequestURL.Endpoint
+    ) {
+        guard case .addresses(let addresses) = answer,
+            let (name, port) = place(of: whose, for: endpoint)
+        else { return fail(of: answer, for: whose) }
+        switch whose {
+        case .proxy:
+            handle.offer(addresses, for: name, port: port)
+            if let proxy = handle.proxy { lookUpHost(endpoint, behind: proxy) }
+        case .host:
+            // Behind a proxy that is a name, which was offered just now.
+            let isFurther = handle.proxy.map { !$0.isAddress } ?? false
+            handle.offer(addresses, for: name, port: port, isFurther: isFurther)
+            connect(to: endpoint)
+        }
     }
 
-    /// Ends a job whose host has no known address.
-    func fail(of answer: NameAnswer) {
+    /// Ends a job whose host, or whose proxy, has no known address.
+    func fail(of answer: NameAnswer, for whose: Sought) {
         var response = failed(.reason(.dns))
         switch answer {
         case .addresses: break
@@ -32,6 +73,10 @@ extension Transfer: NameClient, TLSSessions.Client {
             response.isNameUnknown = true
             response.message = "there is no such name"
         case .trouble(let what): response.message = "no name server answers: \(what)"
+        }
+        if whose == .proxy, let proxy = handle.proxy {
+            response.failure = .local(.proxy)
+            response.message = "the proxy \(proxy.text) cannot be found: \(response.message)"
         }
         // libcurl was not asked: what it knows is of the request before.
         if let capture, let job {

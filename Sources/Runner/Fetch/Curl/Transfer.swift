@@ -101,7 +101,7 @@ final class Transfer {
     private func setURL(_ job: Job) -> Response.Failure? {
         switch url.set(to: job, shard.loop.settings) {
         case CURLUE_OK: return nil
-        case CURLUE_OUT_OF_MEMORY: return .local(ENOMEM)
+        case CURLUE_OUT_OF_MEMORY: return .local(.system(ENOMEM))
         default: return .reason(.badURL)
         }
     }
@@ -133,9 +133,11 @@ final class Transfer {
         incoming.pointee.reset(keepingIn: capture, headBegins: mayHoldHeadBack ? noteOpenHead : nil)
         attempt = Attempt(connectSinceMicros: shard.loop.now.monotonicMicros)
         let settings = shard.loop.settings
-        handle.setScope(url.scope)
+        if settings.usesProxies { chooseProxy() }
+        // The zone is the host's, not the proxy's.
+        handle.setScope(handle.hasProxy ? 0 : url.scope)
         handle.setFresh(request.isSecondTry)
-        handle.ask(forHTTP2: isHTTPS && !request.speaksHTTP1)
+        handle.ask(forHTTP2: offersHTTP2 && !request.speaksHTTP1)
         if !content.isIdempotent { makeRoomForAnyHead() }
         handle.set(content) { settings.headers(of: content) }
         handle.setSendBuffer(
@@ -143,9 +145,11 @@ final class Transfer {
                 urlBytes: url.bytesMax, headerBytes: content.headerBytes))
         handle.limitConnecting(
             toMillis: expectingConnect ? settings.connectMillis : settings.sentMillis)
-        guard expectingConnect, let endpoint = url.endpoint() else { return give(nil) }
-        if endpoint.isAddress { return connect(to: endpoint) }
-        lookUp(endpoint)
+        // Such a proxy is told an address even if libcurl has a connection to it.
+        guard expectingConnect || handle.hasProxyForAddresses, let endpoint = url.endpoint() else {
+            return give(nil)
+        }
+        lookUpNames(for: endpoint)
     }
 
     /// Gives the request to libcurl, which ends it by `finished`.
@@ -169,8 +173,8 @@ final class Transfer {
     /// Ends the job with the response as it is.
     func end() {
         switch job?.stage {
-        case .lookingUp:
-            if let name = url.endpoint()?.host.name {
+        case .lookingUp(let whose):
+            if let name = url.endpoint().flatMap({ place(of: whose, for: $0) })?.name {
                 shard.loop.resolver.forget(self, askingFor: name)
             }
         case .given(_?): endHandshake()

@@ -15,6 +15,10 @@ final class TransferSettings {
     private(set) var urlText = UnsafeMutableBufferPointer<CChar>.allocate(capacity: 256)
     /// The settings for keeping responses; `nil` when responses are dropped.
     let keeping: Keeping?
+    /// Whether some requests may have a proxy.
+    let usesProxies: Bool
+    /// Whether bodies are kept as they come, not decoded.
+    let isEncodingKept: Bool
     /// The budget in which heads are counted.
     let budget: MemoryBudget
     let options: FetchOptions
@@ -23,6 +27,8 @@ final class TransferSettings {
     private let authorities: AuthorityStore?
     /// The fields of the content that was last asked for.
     private var lastHeaders: (of: RequestContent, list: HeaderList)?
+    /// The certificate to show to servers, shared by all loops; `nil` when there is none.
+    private let certificate: ClientCertificate?
 
     /// Whether lines of a head come to the write function before libcurl keeps them.
     let checksHeadsAhead = CurlVersion.joinsFirstField
@@ -45,12 +51,16 @@ final class TransferSettings {
     ///   - keeping: The settings for keeping responses; `nil` when responses are dropped.
     ///   - budget: The budget in which heads are counted.
     init(
-        _ options: FetchOptions, authorities: AuthorityStore? = nil, keeping: Keeping? = nil,
+        _ options: FetchOptions, authorities: AuthorityStore? = nil,
+        certificate: ClientCertificate? = nil, keeping: Keeping? = nil,
         budget: MemoryBudget = MemoryBudget(bytesMax: .max)
     ) {
         self.options = options
         self.authorities = authorities
+        self.certificate = certificate
         self.keeping = keeping
+        usesProxies = !options.proxies.isEmpty
+        isEncodingKept = options.isRaw || keeping?.isEncodingKept == true
         self.budget = budget
         headBytesMax = options.headBytesMax
         bodyBytesMax = options.bodyBytesMax
@@ -130,9 +140,14 @@ final class TransferSettings {
         return true
     }
 
+    /// The time in s for which addresses that are handed over with a request count.
+    static let dnsCacheSeconds = 2
     /// The time in ms that libcurl may take to connect when a new connection is expected. libcurl
     /// divides it among the addresses of a name.
     var connectMillis: Int { min(connectTimeoutMicros, timeoutMicros) / 1000 + 1 }
+    /// The time in µs for which a proxy that has answered is taken to be well: longer than four
+    /// attempts in a row that the proxy cannot connect, so that these count.
+    var proxyTrustMicros: Int { 4 * connectTimeoutMicros + 10_000_000 }
     /// The time in ms that libcurl may take to connect when no new connection is expected. It is 0,
     /// for no limit, because a limit costs timers; but where the connect timeout is longer than the
     /// 300 s of libcurl's own limit, it is `connectMillis`.
@@ -158,18 +173,29 @@ final class TransferSettings {
         _ = easy_set_long(easy, CURLOPT_HTTP_CONTENT_DECODING, 0)
         // An address that was handed over with a request counts for that request: what comes later
         // gets its own from `NameResolver`. Not 0, which not even the request itself would find.
-        _ = easy_set_long(easy, CURLOPT_DNS_CACHE_TIMEOUT, 2)
+        _ = easy_set_long(easy, CURLOPT_DNS_CACHE_TIMEOUT, Self.dnsCacheSeconds)
         // Cookies set on the way are sent on, within one job: `Transfer` drops them after it.
         _ = easy_set_string(easy, CURLOPT_COOKIEFILE, "")
         // No proxy from the environment, which would be read and copied for each request.
+        // `Transfer` chooses the proxy of each request, if the run has any.
         _ = easy_set_string(easy, CURLOPT_PROXY, "")
-        _ = easy_set_string(easy, CURLOPT_NOPROXY, "*")
+        _ = easy_set_string(easy, CURLOPT_NOPROXY, usesProxies ? "" : "*")
+        if usesProxies { applyProxyOptions(to: easy) }
+        if options.family != .any {
+            let version = options.family == .ipv4 ? CURL_IPRESOLVE_V4 : CURL_IPRESOLVE_V6
+            _ = easy_set_long(easy, CURLOPT_IPRESOLVE, Int(version))
+        }
         if options.isInsecure {
             _ = easy_set_long(easy, CURLOPT_SSL_VERIFYPEER, 0)
             _ = easy_set_long(easy, CURLOPT_SSL_VERIFYHOST, 0)
         }
         guard AuthorityStore.isUsable else {
             if let file = options.caFile { _ = easy_set_string(easy, CURLOPT_CAINFO, file) }
+            if let files = options.clientCertificate {
+                _ = easy_set_string(easy, CURLOPT_SSLCERT, files.certificate)
+                _ = easy_set_string(easy, CURLOPT_SSLKEY, files.key ?? files.certificate)
+                _ = easy_set_string(easy, CURLOPT_KEYPASSWD, files.password)
+            }
             return
         }
         _ = easy_set_pointer(easy, CURLOPT_CAINFO, nil)
@@ -178,9 +204,28 @@ final class TransferSettings {
         _ = easy_set_long(easy, CURLOPT_SSL_SESSIONID_CACHE, 0)
     }
 
+    private func applyProxyOptions(to easy: UnsafeMutableRawPointer) {
+        // The head of an answer to CONNECT is none of a response.
+        _ = easy_set_long(easy, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1)
+        if options.isInsecure {
+            _ = easy_set_long(easy, CURLOPT_PROXY_SSL_VERIFYPEER, 0)
+            _ = easy_set_long(easy, CURLOPT_PROXY_SSL_VERIFYHOST, 0)
+        }
+        if AuthorityStore.isUsable {
+            _ = easy_set_pointer(easy, CURLOPT_PROXY_CAINFO, nil)
+            _ = easy_set_pointer(easy, CURLOPT_PROXY_CAPATH, nil)
+        } else if let file = options.caFile {
+            _ = easy_set_string(easy, CURLOPT_PROXY_CAINFO, file)
+        }
+    }
+
     /// Sets up a connection's `SSL_CTX`.
-    func equip(_ context: UnsafeMutableRawPointer) -> CURLcode {
+    ///
+    /// - Parameter isProxy: Whether the connection is that to a proxy, which gets no certificate of
+    ///   ours.
+    func equip(_ context: UnsafeMutableRawPointer, isProxy: Bool = false) -> CURLcode {
         AuthorityStore.releaseBuffers(of: context)
+        if !isProxy, let certificate, !certificate.equip(context) { return CURLE_SSL_CERTPROBLEM }
         guard let authorities else { return CURLE_OK }
         return authorities.equip(context, at: Now.read()) ? CURLE_OK : CURLE_SSL_CACERT_BADFILE
     }

@@ -77,6 +77,7 @@ final class AresLookups: NameSource {
     private let fixedServers: String?
     private let configuration: String
     private let hosts: HostsFile
+    private let family: AddressFamily
     private var current: Channel?
     private var retired: [Channel] = []
     private var nextTickMicros = Int.max
@@ -108,9 +109,10 @@ final class AresLookups: NameSource {
 
     /// - Parameters:
     ///   - servers: `host[:port]` with commas between, instead of those of the configuration.
+    ///   - family: The family of the addresses that are asked for.
     ///   - configuration: The file that names servers and search domains.
     init(
-        _ sockets: any LookupSockets, servers: String? = nil,
+        _ sockets: any LookupSockets, servers: String? = nil, _ family: AddressFamily = .any,
         configuration: String = "/etc/resolv.conf", hosts: HostsFile = .system
     ) {
         Self.initializeLibrary
@@ -118,6 +120,7 @@ final class AresLookups: NameSource {
         fixedServers = servers
         self.configuration = configuration
         self.hosts = hosts
+        self.family = family
     }
 
     private static let initializeLibrary: Void = { _ = ares_library_init(ARES_LIB_INIT_ALL) }()
@@ -137,7 +140,7 @@ final class AresLookups: NameSource {
 
     func ask(_ name: String, told: @escaping (NameAnswer, Int) -> Void) {
         let now = Now.read().monotonicMicros
-        if let addresses = hosts.addresses(of: name, atMicros: now) {
+        if let addresses = hosts.addresses(of: name, atMicros: now).flatMap(family.only) {
             return told(.addresses(addresses), 0)
         }
         followConfiguration(atMicros: now)
@@ -148,7 +151,7 @@ final class AresLookups: NameSource {
         let lookup = Lookup(name, atMicros: now, told)
         recent.append(lookup)
         nextTickMicros = min(nextTickMicros, now + Self.tickMicros)
-        start(lookup, AF_UNSPEC)
+        start(lookup, family.number)
     }
 
     private func start(_ lookup: Lookup, _ family: Int32) {
@@ -225,6 +228,8 @@ final class AresLookups: NameSource {
                 now - $0.startedMicros >= Self.lateMicros
             })
         recent.removeFirst(late.count)
+        // Without a second family there is nothing to go on without.
+        guard family == .any else { return }
         for lookup in late where !lookup.isTold && !lookup.isAskedForIPv4 {
             lookup.isLate = true
             askForIPv4(lookup)

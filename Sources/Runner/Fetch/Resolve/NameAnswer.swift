@@ -17,10 +17,10 @@ enum NameAnswer: Equatable, Sendable {
     /// > Name resolution APIs and libraries SHOULD recognize localhost names as special and SHOULD
     /// > always return the IP loopback address.
     /// <https://www.rfc-editor.org/rfc/rfc6761#section-6.3>
-    static func local(_ name: String) -> NameAnswer? {
+    static func local(_ name: String, _ family: AddressFamily = .any) -> NameAnswer? {
         let name = name.hasSuffix(".") ? name.dropLast() : name[...]
-        return name == "localhost" || name.hasSuffix(".localhost")
-            ? .addresses("[::1],127.0.0.1") : nil
+        guard name == "localhost" || name.hasSuffix(".localhost") else { return nil }
+        return family.only("[::1],127.0.0.1").map { .addresses($0) }
     }
 }
 

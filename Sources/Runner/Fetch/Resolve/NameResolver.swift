@@ -28,15 +28,20 @@ final class NameResolver {
     /// Answers that have come and have not been handed on.
     private var answered: [(name: String, answer: NameAnswer)] = []
     private let now: () -> Now
+    /// The family of the addresses that clients want; the source gives no others.
+    private let family: AddressFamily
 
-    init(_ source: any NameSource, now: @escaping () -> Now) {
+    init(
+        _ source: any NameSource, _ family: AddressFamily = .any, now: @escaping () -> Now
+    ) {
         self.source = source
+        self.family = family
         self.now = now
     }
 
     /// The known answer for a name; `nil` when the name must be asked for.
     func answer(for name: String) -> NameAnswer? {
-        NameAnswer.local(name) ?? book.answer(for: name, at: now())
+        NameAnswer.local(name, family) ?? book.answer(for: name, at: now())
     }
 
     /// Asks for a name. `client` is told once, from `handOn`.

@@ -12,12 +12,19 @@ final class SystemLookups: NameSource {
     /// The most lookups under way: more than a run has workers, because lookups that no client
     /// waits for any more are counted, too.
     private static let underWayMax = 20_000
+    private let family: AddressFamily
     private let post: @Sendable (@escaping @Sendable () -> Void) -> Void
     private var told: [Int: (NameAnswer, Int) -> Void] = [:]
     private var lastNumber = 0
 
     /// - Parameter post: Calls its argument on the loop's thread; may be called from any thread.
-    init(post: @escaping @Sendable (@escaping @Sendable () -> Void) -> Void) { self.post = post }
+    init(
+        _ family: AddressFamily = .any,
+        post: @escaping @Sendable (@escaping @Sendable () -> Void) -> Void
+    ) {
+        self.family = family
+        self.post = post
+    }
 
     func ask(_ name: String, told: @escaping (NameAnswer, Int) -> Void) {
         guard self.told.count < Self.underWayMax else {
@@ -27,8 +34,8 @@ final class SystemLookups: NameSource {
         let number = lastNumber
         self.told[number] = told
         let box = Box(self)
-        LookupThreads.shared.add { [post] in
-            let answer = Self.lookUp(name)
+        LookupThreads.shared.add { [post, family] in
+            let answer = Self.lookUp(name, family)
             post { box.source?.ended(number, answer) }
         }
     }
@@ -47,8 +54,9 @@ final class SystemLookups: NameSource {
     func tick(at now: Now) {}
     func close() { told = [:] }
 
-    private static func lookUp(_ name: String) -> NameAnswer {
+    private static func lookUp(_ name: String, _ family: AddressFamily) -> NameAnswer {
         var hints = addrinfo()
+        hints.ai_family = family.number
         hints.ai_socktype = Int32(stream_socket)
         var first: UnsafeMutablePointer<addrinfo>?
         let result = getaddrinfo(name, nil, &hints, &first)
