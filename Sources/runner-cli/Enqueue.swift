@@ -54,10 +54,17 @@ struct Enqueue: StatusCommand {
     @Flag(help: "Print the result as JSON.")
     var json = false
 
-    func validate() throws {
+    /// Checks what is to be queued. Not part of `validate`, which comes before the parser's word on
+    /// options that it does not know, whose values look like lists.
+    private func check() throws {
         let isList = !list.sources.isEmpty
+        if let name = (list.lists + list.input).first(where: TypedRange.isLikeRange) {
+            throw ValidationError("'\(name)' looks like a range; give one with --range")
+        }
         guard range == nil || !isList else {
-            throw ValidationError("--range and a list are two batches; queue one after the other")
+            throw ValidationError(
+                "--range and the list '\(list.sources[0].name)' are two batches; queue one after the other"
+            )
         }
         guard range != nil || isList else {
             throw ValidationError(
@@ -73,6 +80,7 @@ struct Enqueue: StatusCommand {
     }
 
     func execute() async throws -> ExitStatus {
+        try check()
         if let range { return try await enqueue(range) }
         return try await enqueueList()
     }
@@ -129,6 +137,7 @@ struct Enqueue: StatusCommand {
     private func enqueueList() async throws -> ExitStatus {
         let adding = EnqueueList(
             lists: list.sources, flags: list, options: try importOptions(), name: ifAbsent)
+        try adding.check()
         let (batch, counts) = try await onQueue { try await adding.add(to: $0) }
         return try report(batch, isNew: counts != nil, counts, from: adding.names)
     }
@@ -181,6 +190,11 @@ struct TypedRange {
     init(_ text: String) throws {
         range = try JobRange.argument(text)
         self.text = text
+    }
+
+    /// Whether a text can only be meant as a range.
+    static func isLikeRange(_ text: String) -> Bool {
+        text.contains("..") && text.allSatisfy { "0123456789_.<".contains($0) }
     }
 
     /// Refuses zeros in front that the URL would drop without a word.

@@ -15,7 +15,21 @@ struct EnqueueList {
     /// The rejections that are shown.
     private static let shownMax = 5
 
-    /// - Returns: The batch, and the counts; and whether it was there before.
+    /// Refuses lists that cannot be read, and columns that they do not have, before anything is
+    /// touched. A pipe is looked at only once it is read.
+    ///
+    /// - Throws: `ImportError`.
+    func check() throws {
+        let files = try lists.filter { list in
+            do throws(ListError) { return try list.identity() != nil } catch {
+                throw ImportError(error)
+            }
+        }
+        try ListImporter.check(
+            files, options, format: flags.format, separator: flags.separator?.utf8.first)
+    }
+
+    /// - Returns: The batch; and the counts, `nil` when it was there before.
     func add(
         to queue: any JobQueue
     ) async throws -> (batch: Batch, counts: ListImporter.Counts?) {

@@ -46,7 +46,7 @@ import Testing
     @Test func enqueue_takesInternationalHosts() async throws {
         try await enqueue("--range", "0..5", "--url", "http://bücher.example/{id}").expectSuccess()
         let rows = try await program.runner("export", "--range", "3..4")
-        #expect(rows.out.hasSuffix("\n3,1,http://bücher.example/3,available,\n"))
+        #expect(rows.out.hasSuffix("\n3,1,http://bücher.example/3,available,,\n"))
     }
 
     @Test func enqueue_printsOneLineOfJSON() async throws {
@@ -55,7 +55,7 @@ import Testing
         result.expectSuccess()
         #expect(
             result.out
-                == #"{"batch":1,"first_id":5,"jobs":2,"method":"GET","queue":"./q.db","url":"http://127.0.0.1/a?b={id}"}"#
+                == #"{"batch":1,"first_id":5,"jobs":2,"method":"GET","new":true,"queue":"./q.db","url":"http://127.0.0.1/a?b={id}"}"#
                 + "\n")
     }
 

@@ -48,14 +48,14 @@ import Testing
         "0,2,http://h/0,available,", "1,2,http://h/1,available,", "2,2,http://h/2,available,",
         "3,2,http://h/3,available,", "4,2,http://h/4,available,",
     ]
-    private static let header = "id,batch,url,state,outcome\n"
+    private static let header = "id,batch,url,state,outcome,key\n"
 
     private func expectRows(
         _ arguments: [String], _ rows: [String], sourceLocation: SourceLocation = #_sourceLocation
     ) async throws {
         let result = try await program.start("runner", ["export"] + arguments).wait()
         result.expectSuccess(sourceLocation: sourceLocation)
-        let expected = Self.header + rows.map { $0 + "\n" }.joined()
+        let expected = Self.header + rows.map { $0 + ",\n" }.joined()
         #expect(result.out == expected, sourceLocation: sourceLocation)
     }
 
@@ -125,7 +125,7 @@ import Testing
         let rows = ids.map { "\($0),\($0 < 120_000 ? 1 : 2),http://h/\($0),available," }
         let result = try await program.runner("export")
         result.expectSuccess()
-        #expect(result.out.split(separator: "\n").dropFirst().elementsEqual(rows) { $0 == $1[...] })
+        #expect(result.out.split(separator: "\n").dropFirst().elementsEqual(rows) { $0 == $1 + "," })
     }
 
     @Test func export_ofAQueueWithoutJobs_isAHeader() async throws {
@@ -181,8 +181,8 @@ import Testing
         result.expectSuccess()
         #expect(
             result.out == Self.header + """
-                999999999999998,1,http://h/999999999999998,available,
-                999999999999999,1,http://h/999999999999999,available,
+                999999999999998,1,http://h/999999999999998,available,,
+                999999999999999,1,http://h/999999999999999,available,,
 
                 """)
         let none = try await program.start("runner", ["export", "--state", "failed"])
@@ -292,7 +292,7 @@ import Testing
         ).expectSuccess()
         let result = try await pipeline("\"$0\" export | head -n 2; exit ${PIPESTATUS[0]}")
         #expect(result.signal == nil && result.status == 3)
-        #expect(result.out == Self.header + "0,1,http://h/0,available,\n")
+        #expect(result.out == Self.header + "0,1,http://h/0,available,,\n")
         #expect(result.err.isEmpty)
     }
 }

@@ -77,7 +77,7 @@ public final class ListImporter {
         var first: ImportPlan?
         do {
             for source in lists {
-                let reader = try open(source, format, separator)
+                let reader = try Self.open(source, format, separator)
                 counts.list = source.name
                 // An empty list has no columns to ask for.
                 if reader.columns.isEmpty { continue }
@@ -103,7 +103,20 @@ public final class ListImporter {
         }
     }
 
-    private func open(
+    /// Checks that lists can be read, and have the columns that are asked for.
+    ///
+    /// - Parameter lists: Lists that can be read more than once.
+    public static func check(
+        _ lists: [ListSource], _ options: ImportOptions, format: ListFormat?, separator: UInt8?
+    ) throws(ImportError) {
+        for source in lists {
+            let reader = try open(source, format, separator)
+            guard !reader.columns.isEmpty else { continue }
+            _ = try ImportPlan(options, reader.format, columns: reader.columns, of: source.name)
+        }
+    }
+
+    private static func open(
         _ source: ListSource, _ format: ListFormat?, _ separator: UInt8?
     ) throws(ImportError) -> ListReader {
         do throws(ListError) {
