@@ -48,7 +48,7 @@ public struct TextTemplate: Equatable, Sendable {
     }
 
     /// Reads a text in which each pair of braces with a name between, or nothing, is a placeholder.
-    init(strictly text: some Collection<UInt8>) { self.init(Array(text)) { _ in true } }
+    public init(strictly text: some Collection<UInt8>) { self.init(Array(text)) { _ in true } }
 
     private init(_ bytes: [UInt8], isKnown: (String) -> Bool) {
         var (texts, placeholders): ([[UInt8]], [Placeholder]) = ([], [])

@@ -25,6 +25,22 @@ final class EchoOrigin {
         let method: String
         let status: Int
         let body: String?
+        let key: String?
+        /// The values that the job's line carries along; `nil` where these are not texts.
+        let meta: [String: String]?
+
+        enum CodingKeys: CodingKey { case id, url, method, status, body, key, meta }
+
+        init(from decoder: any Decoder) throws {
+            let values = try decoder.container(keyedBy: CodingKeys.self)
+            id = try values.decode(Int.self, forKey: .id)
+            url = try values.decode(String.self, forKey: .url)
+            method = try values.decode(String.self, forKey: .method)
+            status = try values.decode(Int.self, forKey: .status)
+            body = try values.decodeIfPresent(String.self, forKey: .body)
+            key = try values.decodeIfPresent(String.self, forKey: .key)
+            meta = try? values.decode([String: String].self, forKey: .meta)
+        }
 
         var request: Request {
             get throws { try JSONDecoder().decode(Request.self, from: Data((body ?? "").utf8)) }

@@ -125,7 +125,8 @@ import Testing
         let rows = ids.map { "\($0),\($0 < 120_000 ? 1 : 2),http://h/\($0),available," }
         let result = try await program.runner("export")
         result.expectSuccess()
-        #expect(result.out.split(separator: "\n").dropFirst().elementsEqual(rows) { $0 == $1 + "," })
+        #expect(
+            result.out.split(separator: "\n").dropFirst().elementsEqual(rows) { $0 == $1 + "," })
     }
 
     @Test func export_ofAQueueWithoutJobs_isAHeader() async throws {

@@ -1,3 +1,4 @@
+internal import Glibc
 internal import JobStore
 
 /// Gives each host of a list its lane. A host with many lines gets one of its own; others share
@@ -29,7 +30,7 @@ struct HostLanes {
     /// - Parameter authority: Scheme, user, host and port of the line's URL.
     /// - Returns: `nil` when the host was not seen before, or is forgotten; then it must be `add`ed.
     mutating func lane(of authority: UnsafeRawBufferPointer) -> Int? {
-        if lastPlace != nil, last.count == authority.count, last.elementsEqual(authority) {
+        if lastPlace != nil, last.isEqual(to: authority) {
             return count()
         }
         leave()
@@ -67,5 +68,14 @@ struct HostLanes {
             ($0 ^ UInt64($1)) &* 0x100_0000_01B3
         }
         return Int((hash ^ hash >> 32) % UInt64(sharedMax))
+    }
+}
+
+extension [UInt8] {
+    fileprivate func isEqual(to other: UnsafeRawBufferPointer) -> Bool {
+        guard count == other.count, let bytes = other.baseAddress else {
+            return isEmpty && other.isEmpty
+        }
+        return withUnsafeBytes { memcmp($0.baseAddress!, bytes, count) == 0 }
     }
 }

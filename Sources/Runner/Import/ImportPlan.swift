@@ -37,10 +37,17 @@ struct ImportPlan {
         let url = try Self.url(options, format, names, list)
         var fields: [String] = []
         func use(_ name: String) { if !fields.contains(name) { fields.append(name) } }
-        let known = Set(names + (names.count == 1 ? [""] : []))
         // The URL's fields come first.
-        for placeholder in TextTemplate(url.utf8, names: known).placeholders {
-            use(Self.column(placeholder.name, names))
+        for placeholder in TextTemplate(strictly: url.utf8).placeholders {
+            let name = Self.column(placeholder.name, names)
+            if names.contains(name) {
+                use(name)
+            } else if name != TextTemplate.Placeholder.idName {
+                throw ImportError(
+                    .noColumn,
+                    "the URL '\(url)' has {\(name)}, and \(list) the columns \(ImportError.shown(names)) (and {id}); write other braces as %7B and %7D"
+                )
+            }
         }
         if isJSON { names.forEach(use) }
         for text in Self.texts(options) {
@@ -52,6 +59,8 @@ struct ImportPlan {
             guard names.contains(name) else { throw .noColumn(name, names, list) }
             use(name)
         }
+        // A line has a field, also where nothing asks for one.
+        if fields.isEmpty { use(names[0]) }
         func index(_ name: String) -> Int? { fields.firstIndex(of: name) }
         self.fields = LineFields(
             fields, key: isJSON ? index("key") : options.keyColumn.flatMap(index),

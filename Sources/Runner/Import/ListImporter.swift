@@ -32,21 +32,11 @@ public final class ListImporter {
     private let options: ImportOptions
     private let rejected: (Rejection) throws -> Void
     private let progressed: (Counts) throws -> Void
-    private let packer = ListPacker()
-    private var lanes = HostLanes()
-    /// The lines that wait for their block to be full, by lane.
-    private var builders: [ListBlockBuilder] = []
-    /// The bytes in `builders`.
-    private var gathered = 0
-    private var blocks: [ListBlock] = []
-    private var blockBytes = 0
+    /// The state that changes with each row, in one value: so Swift checks the access to it once a
+    /// row.
+    private var gathering = LineGathering()
     private var counts = Counts()
-    /// The position of the next block's first job.
-    private var next = 0
-    private var url: [UInt8] = []
 
-    /// The most bytes of lines that wait for their block to be full.
-    private static let gatheredMax = 24 << 20
     /// The bytes of packed blocks that are added in one transaction.
     private static let transactionBytes = 1 << 20
 
@@ -94,7 +84,7 @@ public final class ListImporter {
                 if let list { try await add(reader, plan, to: list) }
             }
             guard let list else { return (nil, counts) }
-            for lane in builders.indices { take(lane) }
+            gathering.endAll()
             try await hand(to: list)
             return (try await list.finish(key: key), counts)
         } catch {
@@ -148,11 +138,11 @@ public final class ListImporter {
                 try reject(
                     reader, rejection.lineNumber, rejection.description, rejection.excerpt)
             case .row(let row):
-                if let reason = add(row, plan) {
+                if let reason = gathering.add(row, plan) {
                     try reject(reader, reader.lineNumber, reason, excerpt(of: row, plan))
                 }
             }
-            if blockBytes >= Self.transactionBytes {
+            if gathering.blockBytes >= Self.transactionBytes {
                 try await hand(to: list)
                 note(reader, skippedBefore)
                 try progressed(counts)
@@ -161,6 +151,7 @@ public final class ListImporter {
     }
 
     private func note(_ reader: ListReader, _ skippedBefore: Int) {
+        counts.jobs = gathering.jobs
         counts.skipped = skippedBefore + reader.blankLines + reader.comments
         counts.bytesRead = reader.bytesRead
         counts.byteCount = reader.byteCount
@@ -178,98 +169,8 @@ public final class ListImporter {
         row.field(plan.columns[0]).map { Array($0.prefix(ListRejection.excerptBytesMax)) } ?? []
     }
 
-    /// Adds a row to the block of its lane.
-    ///
-    /// - Returns: The reason the row is no request; `nil` when it is one.
-    private func add(_ row: ListFields, _ plan: ImportPlan) -> String? {
-        if row.isSitemap { return "is a sitemap of its own; fetch it, and add it as a list" }
-        for field in plan.ofOneLine {
-            let value = row.field(plan.columns[field])
-            if value?.contains(where: { $0 < 0x20 && $0 != 0x09 || $0 == 0x7F }) == true {
-                return
-                    "has a line break or another control character in '\(plan.fields.names[field])'"
-            }
-        }
-        let lane: Int
-        switch hostLane(of: row, plan) {
-        case .success(let found): lane = found
-        case .failure(let fault): return fault.reason
-        }
-        append(row, plan, to: lane)
-        return nil
-    }
-
-    private func append(_ row: ListFields, _ plan: ImportPlan, to lane: Int) {
-        while builders.count <= lane { builders.append(ListBlockBuilder()) }
-        let before = builders[lane].byteCount
-        builders[lane].beginLine(fields: plan.columns.count)
-        for index in plan.columns.indices {
-            let value = row.field(plan.columns[index])
-            if row.isJSONBody, index == plan.fields.parts?.headers {
-                JSONBodyHeaders.withFields(value) { builders[lane].append($0) }
-            } else {
-                builders[lane].append(value)
-            }
-        }
-        gathered += builders[lane].byteCount - before
-        counts.jobs += 1
-        if builders[lane].isFull { take(lane) }
-        while gathered > Self.gatheredMax {
-            guard
-                let largest = builders.indices.max(by: {
-                    builders[$0].byteCount < builders[$1].byteCount
-                })
-            else { break }
-            take(largest)
-            builders[largest].shrink()
-        }
-    }
-
-    /// Makes a block of the lines of a lane.
-    private func take(_ lane: Int) {
-        guard builders[lane].count > 0 else { return }
-        gathered -= builders[lane].byteCount
-        let block = builders[lane].take(first: next, lane: lane, packer)
-        next += block.count
-        blocks.append(block)
-        blockBytes += block.bytes.count
-    }
-
     private func hand(to list: any ListImport) async throws {
-        guard !blocks.isEmpty else { return }
-        try await list.add(blocks)
-        blocks.removeAll(keepingCapacity: true)
-        blockBytes = 0
-    }
-
-    // MARK: - Hosts
-
-    /// The reason a URL cannot be asked for.
-    private struct Fault: Error {
-        let reason: String
-    }
-
-    private func hostLane(of row: ListFields, _ plan: ImportPlan) -> Result<Int, Fault> {
-        if plan.hasWholeURLs, let field = row.field(plan.columns[0]) {
-            return hostLane(ofURL: field)
-        }
-        let values = plan.columns.map { column in
-            row.field(column).map { ArraySlice($0) }
-        }
-        let list = JobList(count: 1, request: plan.request, fields: plan.fields)
-        url = list.url(of: values, at: 0)
-        return url.withUnsafeBytes { hostLane(ofURL: $0) }
-    }
-
-    private func hostLane(ofURL url: UnsafeRawBufferPointer) -> Result<Int, Fault> {
-        guard let end = URLCheck.authorityEnd(of: url) else {
-            return .failure(Fault(reason: URLCheck.reason(against: url)))
-        }
-        let authority = UnsafeRawBufferPointer(rebasing: url[..<end])
-        if let lane = lanes.lane(of: authority) { return .success(lane) }
-        if let reason = URLCheck.reason(againstAuthority: authority) {
-            return .failure(Fault(reason: reason))
-        }
-        return .success(lanes.add(authority))
+        let blocks = gathering.takeBlocks()
+        if !blocks.isEmpty { try await list.add(blocks) }
     }
 }

@@ -60,7 +60,9 @@ public struct NetworkInterface: Sendable, Equatable {
             guard let entry = $0?.pointee, let address = entry.ifa_addr,
                 String(cString: entry.ifa_name) == name
             else { return nil }
-            let family = Int32(address.pointee.sa_family)
+            // Read as bytes: which module has the fields of `sockaddr` depends on what was built
+            // before. The family comes first in every address of Linux.
+            let family = Int32(UnsafeRawPointer(address).load(as: sa_family_t.self))
             guard family == AF_INET || family == AF_INET6 else { return nil }
             let size =
                 family == AF_INET

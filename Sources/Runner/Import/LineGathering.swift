@@ -1,0 +1,122 @@
+internal import JobStore
+internal import Lists
+
+/// Gathers the rows of lists in blocks, by the lane of their host. Pure but for the packing.
+struct LineGathering {
+    private let packer = ListPacker()
+    private var lanes = HostLanes()
+    /// The lines that wait for their block to be full, by lane.
+    private var builders: [ListBlockBuilder] = []
+    /// The bytes in `builders`.
+    private var gathered = 0
+    private var blocks: [ListBlock] = []
+    /// The bytes of the blocks that `takeBlocks` returns.
+    private(set) var blockBytes = 0
+    /// The position of the next block's first job.
+    private var next = 0
+    /// The number of rows taken.
+    private(set) var jobs = 0
+
+    /// The most bytes of lines that wait for their block to be full.
+    private static let gatheredMax = 24 << 20
+
+    /// Adds a row to the block of its lane.
+    ///
+    /// - Returns: The reason the row is no request; `nil` when it is one.
+    mutating func add(_ row: ListFields, _ plan: ImportPlan) -> String? {
+        if row.isSitemap { return "is a sitemap of its own; fetch it, and add it as a list" }
+        for field in plan.ofOneLine {
+            let value = row.field(plan.columns[field])
+            if value?.contains(where: { $0 < 0x20 && $0 != 0x09 || $0 == 0x7F }) == true {
+                return
+                    "has a line break or another control character in '\(plan.fields.names[field])'"
+            }
+        }
+        let lane: Int
+        switch hostLane(of: row, plan) {
+        case .success(let found): lane = found
+        case .failure(let fault): return fault.reason
+        }
+        append(row, plan, to: lane)
+        return nil
+    }
+
+    private mutating func append(_ row: ListFields, _ plan: ImportPlan, to lane: Int) {
+        while builders.count <= lane { builders.append(ListBlockBuilder()) }
+        let before = builders[lane].byteCount
+        builders[lane].beginLine(fields: plan.columns.count)
+        for index in plan.columns.indices {
+            let value = row.field(plan.columns[index])
+            if row.isJSONBody, index == plan.fields.parts?.headers {
+                JSONBodyHeaders.withFields(value) { builders[lane].append($0) }
+            } else {
+                builders[lane].append(value)
+            }
+        }
+        gathered += builders[lane].byteCount - before
+        jobs += 1
+        if builders[lane].isFull { take(lane) }
+        while gathered > Self.gatheredMax {
+            guard
+                let largest = builders.indices.max(by: {
+                    builders[$0].byteCount < builders[$1].byteCount
+                })
+            else { break }
+            take(largest)
+            builders[largest].shrink()
+        }
+    }
+
+    /// Makes a block of the lines of a lane.
+    private mutating func take(_ lane: Int) {
+        guard builders[lane].count > 0 else { return }
+        gathered -= builders[lane].byteCount
+        let block = builders[lane].take(first: next, lane: lane, packer)
+        next += block.count
+        blocks.append(block)
+        blockBytes += block.bytes.count
+    }
+
+    /// Makes blocks of all the lines that wait.
+    mutating func endAll() { for lane in builders.indices { take(lane) } }
+
+    /// Returns the blocks made since the last call.
+    mutating func takeBlocks() -> [ListBlock] {
+        defer {
+            blocks.removeAll(keepingCapacity: true)
+            blockBytes = 0
+        }
+        return blocks
+    }
+
+    // MARK: - Hosts
+
+    /// The reason a URL cannot be asked for.
+    private struct Fault: Error {
+        let reason: String
+    }
+
+    private mutating func hostLane(of row: ListFields, _ plan: ImportPlan) -> Result<Int, Fault> {
+        if plan.hasWholeURLs, let field = row.field(plan.columns[0]) {
+            return hostLane(ofURL: field)
+        }
+        let values = plan.columns.map { column in
+            row.field(column).map { ArraySlice($0) }
+        }
+        let list = JobList(count: 1, request: plan.request, fields: plan.fields)
+        let url = list.url(of: values, at: 0)
+        return url.withUnsafeBytes { hostLane(ofURL: $0) }
+    }
+
+    private mutating func hostLane(ofURL url: UnsafeRawBufferPointer) -> Result<Int, Fault> {
+        guard let end = URLCheck.authorityEnd(of: url) else {
+            return .failure(Fault(reason: URLCheck.reason(against: url)))
+        }
+        let authority = UnsafeRawBufferPointer(rebasing: url[..<end])
+        if let lane = lanes.lane(of: authority) { return .success(lane) }
+        if let reason = URLCheck.reason(againstAuthority: authority) {
+            return .failure(Fault(reason: reason))
+        }
+        return .success(lanes.add(authority))
+    }
+}
