@@ -34,6 +34,15 @@ CREATE TABLE line (
     PRIMARY KEY (batch_id, first)
 ) STRICT;
 
+-- When a segment that its runner gave back, since all that is left of it waits for hosts out of
+-- reach, may be claimed again (Unix time); 0: at any time.
+ALTER TABLE segment ADD COLUMN not_before_us INTEGER NOT NULL DEFAULT 0;
+DROP INDEX segment_open;
+CREATE INDEX segment_open ON segment (batch_id, first)
+    WHERE todo > 0 AND runner_id IS NULL AND not_before_us = 0;
+CREATE INDEX segment_parked ON segment (not_before_us)
+    WHERE todo > 0 AND runner_id IS NULL AND not_before_us > 0;
+
 -- A list that is being added: its blocks are there, its batch is not. One that nobody adds any
 -- more, since its process is gone, is removed by the next writer.
 CREATE TABLE import (

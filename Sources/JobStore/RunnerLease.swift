@@ -24,6 +24,12 @@ public protocol RunnerLease: Sendable {
     /// ahead than `Retry.aheadMax` counts as due.
     func claimRetries(limit: Int) async throws(QueueError) -> RetryClaim
 
+    /// Gives back segments that this runner holds, and that are not claimed again before a wait is
+    /// over: what is left of them waits for hosts that are out of reach.
+    ///
+    /// - Parameter starts: The first positions of the segments.
+    func park(_ starts: [LedgerPlace], for wait: Duration) async throws(QueueError)
+
     /// Records where responses of the runner's site go from now on, and the files that take them.
     func keepOutput(
         _ settings: OutputSettings, _ files: [OutputFile]

@@ -208,6 +208,7 @@ import Testing
           --json                  Print the result as JSON.
           --version               Show the version.
           -h, --help              Show help information.
+
         """
 
     private static let run = """
@@ -326,6 +327,7 @@ import Testing
           -q, --quiet             Show no progress.
           --version               Show the version.
           -h, --help              Show help information.
+
         """
 
     private static let status = """
@@ -386,6 +388,7 @@ import Testing
                                   csv)
           --version               Show the version.
           -h, --help              Show help information.
+
         """
 
     private static let verify = """

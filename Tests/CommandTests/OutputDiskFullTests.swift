@@ -64,7 +64,7 @@ import Testing
     {
         let origin = try await TestOrigin()
         let result = try await onDisk(
-            kilobytes: 160, format, origin: origin,
+            kilobytes: 260, format, origin: origin,
             """
             out=out; export RUNNER_QUEUE=disk/runner.db
             enqueue

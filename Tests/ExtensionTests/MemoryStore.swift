@@ -51,6 +51,8 @@ final class MemoryStore: Sendable {
         var outcome: Outcome?
         var attempts = 0
         var dueMicros = 0
+        /// Before this time the job is not claimed, though it is available.
+        var parkedMicros = 0
         /// The runner that has the job, dead or alive; `nil` for none.
         var runner: Int?
     }
@@ -281,7 +283,8 @@ struct MemoryLease: RunnerLease {
     }
 
     func claim(jobs: Int, skipping skipped: Set<Batch.ID>) throws(QueueError) -> Claim {
-        try change { state in
+        let now = store.unixMicros()
+        return try change { state in
             _ = state.rescue()
             var segments: [Segment] = []
             var left = jobs
@@ -289,7 +292,10 @@ struct MemoryLease: RunnerLease {
             where !skipped.contains(facts.batch.id) {
                 for (positions, block) in facts.pieces {
                     guard left > 0 else { break }
-                    let todo = positions.filter { state.standing(of: facts.jobs[$0]) == .available }
+                    let todo = positions.filter {
+                        state.standing(of: facts.jobs[$0]) == .available
+                            && facts.jobs[$0]?.parkedMicros ?? 0 <= now
+                    }
                     guard !todo.isEmpty else { continue }
                     for position in todo {
                         state.batches[index].jobs[position, default: .init()].runner = runner
@@ -302,9 +308,13 @@ struct MemoryLease: RunnerLease {
             let othersHold = state.batches.contains { facts in
                 facts.jobs.values.contains { $0.runner != nil && $0.runner != runner }
             }
+            let parked = state.batches.flatMap(\.jobs.values).filter {
+                state.standing(of: $0) == .available && $0.parkedMicros > now
+            }.map(\.parkedMicros).min()
+            let wait = othersHold ? Self.othersWait : parked.map { .microseconds($0 - now) }
             return Claim(
                 segments: segments,
-                next: !segments.isEmpty ? .now : othersHold ? .after(Self.othersWait) : .finished)
+                next: !segments.isEmpty ? .now : wait.map { .after($0) } ?? .finished)
         }
     }
 
@@ -355,6 +365,22 @@ struct MemoryLease: RunnerLease {
                 nextDue: next.map {
                     $0.dueMicros > ahead ? .zero : .microseconds(max(0, $0.dueMicros - now))
                 })
+        }
+    }
+
+    func park(_ starts: [LedgerPlace], for wait: Duration) throws(QueueError) {
+        let due = store.unixMicros() + Self.micros(wait)
+        try change { state in
+            for start in starts {
+                let facts = state.batches[start.batchID - 1]
+                let piece = facts.pieces.first { $0.positions.lowerBound == start.position }
+                for position in piece?.positions ?? 0..<0
+                where facts.jobs[position]?.runner == runner && facts.jobs[position]?.outcome == nil
+                {
+                    state.batches[start.batchID - 1].jobs[position]?.runner = nil
+                    state.batches[start.batchID - 1].jobs[position]?.parkedMicros = due
+                }
+            }
         }
     }
 

@@ -162,6 +162,7 @@ actor SampleLease: RunnerLease {
     }
 
     func renew(_ heartbeat: Heartbeat) {}
+    func park(_ starts: [LedgerPlace], for wait: Duration) {}
     func detach() {}
     func abandon() {}
     func keepOutput(_ settings: OutputSettings, _ files: [OutputFile]) {}

@@ -136,6 +136,27 @@ extension StoreCase {
             #expect(firsts.count == 4)
             await queue.close()
         },
+        StoreCase("park_keepsASegment_untilItsTime") { store in
+            let queue = try await store.listed(block(0..<5, lane: 0), block(5..<9, lane: 1))
+            _ = try await queue.claim(jobs: 9)
+            try await store.commit([1], ok, to: queue)
+            store.clock.unixMicros = 1_000_000
+            try await queue.lease.park([LedgerPlace(batchID: 1, position: 0)], for: .seconds(60))
+            #expect(try await queue.claim(jobs: 9).isEmpty)
+            #expect(try await queue.counts().available == 4)
+            try await store.expectSound(queue)
+            // The others are held by this runner itself.
+            try await store.commit(5..<9, ok, to: queue)
+            #expect(try await queue.nextClaim() == .after(.seconds(60)))
+            store.clock.unixMicros = 61_000_000
+            let segment = try #require(try await queue.claim(jobs: 9).first)
+            #expect(segment.todo == [0..<1, 2..<5])
+            #expect(try texts(of: try #require(segment.block)) == (0..<5).map { "line \($0)" })
+            try await store.commit([0, 2, 3, 4], ok, to: queue)
+            try await store.expectSpans(queue, "1: 0..<9 completed 200")
+            try await store.expectSound(queue)
+            await queue.close()
+        },
         StoreCase("block_holdsAJobsLine") { store in
             let queue = try await store.listed(block(0..<5, lane: 0), block(5..<9, lane: 1))
             let batch = try #require(try await queue.page(from: .start).spans.first?.batch)

@@ -8,6 +8,12 @@ extension SQLiteQueue {
         do {
             try removeAbandonedLists()
             let (rescued, mayRepeat) = try write {
+                // Another run may reach what that one did not.
+                try connection.run(
+                    """
+                    UPDATE segment SET not_before_us = 0
+                    WHERE todo > 0 AND runner_id IS NULL AND not_before_us > 0
+                    """)
                 // We hold the right to run, so whoever is in the table is gone.
                 let mayRepeat = try requestsProbablyUnmarked()
                 let rescued = try giveBack()
@@ -169,6 +175,10 @@ struct SQLiteLease: RunnerLease {
 
     func renew(_ heartbeat: Heartbeat) async throws(QueueError) {
         try await queue.commit([], [], heartbeat: heartbeat, for: runnerID)
+    }
+
+    func park(_ starts: [LedgerPlace], for wait: Duration) async throws(QueueError) {
+        try await queue.park(starts, for: wait, runnerID)
     }
 
     func detach() async throws(QueueError) { try await queue.detach(runnerID) }

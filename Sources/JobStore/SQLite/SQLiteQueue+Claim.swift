@@ -4,10 +4,11 @@ extension SQLiteQueue {
     ) throws(QueueError) -> Claim {
         try check(runner)
         let others = OtherBatches(than: skipped)
+        try unpark()
         // Looking costs no transaction: at the end of a run there is nothing for seconds on end.
         guard try read({ try hasAvailable(in: others) }) else {
-            // No other runner holds anything: there is none.
-            return Claim(segments: [], next: .finished)
+            // No other runner holds anything: what there is was parked.
+            return Claim(segments: [], next: try read { try nextParked() })
         }
         return try write {
             var claimed = ClaimedSegments(jobsMin: jobs)
@@ -82,9 +83,64 @@ extension SQLiteQueue {
         return isAhead ? .zero : .microseconds(max(0, waitMicros))
     }
 
+    /// Gives back segments until a wait is over.
+    func park(_ starts: [LedgerPlace], for wait: Duration, _ runner: Int) throws(QueueError) {
+        try check(runner)
+        try write {
+            let dueMicros = unixMicros() + min(wait, Retry.waitMax).microseconds
+            let parked = try connection.prepare(
+                """
+                UPDATE segment SET runner_id = NULL, not_before_us = ?
+                WHERE batch_id = ? AND first = ? AND runner_id = ?
+                """)
+            for start in starts {
+                try parked.run(
+                    .int(dueMicros), .int(start.batchID), .int(start.position), .int(ourID()))
+            }
+        }
+    }
+
+    /// Lets parked segments be claimed whose wait is over, or lies further ahead than any wait does
+    /// since the clock was set back.
+    private func unpark() throws(QueueError) {
+        let now = unixMicros()
+        let ahead = now + Retry.aheadMax.microseconds
+        let isAnyDue = try read {
+            try connection.int(
+                """
+                SELECT (SELECT min(not_before_us) FROM segment
+                        WHERE todo > 0 AND runner_id IS NULL AND not_before_us > 0) <= ?1
+                    OR (SELECT max(not_before_us) FROM segment
+                        WHERE todo > 0 AND runner_id IS NULL AND not_before_us > 0) > ?2
+                """, .int(now), .int(ahead)) == 1
+        }
+        guard isAnyDue else { return }
+        _ = try write {
+            try connection.run(
+                """
+                UPDATE segment SET not_before_us = 0
+                WHERE todo > 0 AND runner_id IS NULL AND not_before_us > 0
+                    AND (not_before_us <= ?1 OR not_before_us > ?2)
+                """, .int(now), .int(ahead))
+        }
+    }
+
+    private func nextParked() throws -> Claim.Next {
+        let dueMicros = try connection.int(
+            """
+            SELECT min(not_before_us) FROM segment
+            WHERE todo > 0 AND runner_id IS NULL AND not_before_us > 0
+            """)
+        guard let dueMicros else { return .finished }
+        return .after(.microseconds(max(0, dueMicros - unixMicros())))
+    }
+
     private func hasAvailable(in others: OtherBatches) throws -> Bool {
         for sql in [
-            "SELECT 1 FROM segment WHERE todo > 0 AND runner_id IS NULL \(others.condition) LIMIT 1",
+            """
+            SELECT 1 FROM segment
+            WHERE todo > 0 AND runner_id IS NULL AND not_before_us = 0 \(others.condition) LIMIT 1
+            """,
             "SELECT 1 FROM span WHERE outcome = 0 \(others.condition) LIMIT 1",
             """
             SELECT 1 FROM lane WHERE EXISTS (SELECT 1 FROM batch WHERE id = batch_id)
@@ -108,7 +164,7 @@ extension SQLiteQueue {
             """
             SELECT \(Self.batchColumns), batch_id, first, segment.count, outcomes
             FROM segment LEFT JOIN batch ON batch.id = batch_id
-            WHERE todo > 0 AND runner_id IS NULL \(others.condition)
+            WHERE todo > 0 AND runner_id IS NULL AND not_before_us = 0 \(others.condition)
             ORDER BY batch_id, first
             """)
         try open.bind(others.values)

@@ -58,6 +58,12 @@ final class Feed: Sendable {
                 let after = Now.read()
                 state.withLock { $0.add(claim, spans, at: after) }
                 if !claim.jobs.isEmpty { wakeLoops() }
+            case .park(let blocks, let micros):
+                try await patience.whileBusy { () async throws(QueueError) in
+                    try await lease.park(
+                        blocks.map { .init(batchID: $0.batch, position: $0.first) },
+                        for: .microseconds(micros))
+                }
             case .wait(let untilMicros):
                 // A pause that is over lets loops ask again; while it lasts they would ask in vain.
                 if isProbeDue { wakeLoops() }
@@ -84,11 +90,11 @@ final class Feed: Sendable {
         _ limit: Int, into spans: inout SpanQueue, at now: Now, inFlightMax: Int = .max
     ) -> Handout {
         let (handout, isLow) = state.withLock { state in
-            let before = state.ready
+            let before = state.open
             _ = state.take(limit, into: &spans, at: now, inFlightMax: inFlightMax)
             return (
                 Handout(isClosed: state.isDraining, tripped: state.tripped),
-                before >= state.limits.ready && state.ready < state.limits.ready
+                before >= state.limits.ready && state.open < state.limits.ready
             )
         }
         if isLow { bell.ring() }

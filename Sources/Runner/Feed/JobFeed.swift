@@ -11,6 +11,11 @@ struct JobFeed {
         var ready = 2 * Segment.countMax
         /// Claim no more while jobs of this many batches wait for hosts that are out of reach.
         var heldBatches = 20_000
+        /// Give back blocks of lists, to be claimed again later, while so many of their jobs wait for
+        /// hosts that are out of reach.
+        var heldOfLists = 65_536
+        /// The time in µs for which a block that was given back is left alone.
+        var parkMicros = 60_000_000
         /// The most requests in flight to hosts out of reach, while other hosts have jobs ready.
         var probes = 16
         /// Hand out nothing while this many attempts have ended and are not committed.
@@ -36,6 +41,9 @@ struct JobFeed {
         case jobs(Int, skipping: Set<Batch.ID>)
         /// Claim up to the given number of retries that are due.
         case retries(Int)
+        /// Give back blocks, for the given time: all that is left of them waits for hosts that are
+        /// out of reach.
+        case park([OpenBlocks.ID], micros: Int)
         /// Do nothing until the given time, or until something happens.
         case wait(untilMicros: Int?)
         case finished
@@ -59,6 +67,9 @@ struct JobFeed {
     private var isHeldNext = false
     /// The number of attempts in which some host had a part, however they ended.
     private var answers: UInt32 = 0
+    private var blocks = OpenBlocks()
+    /// The time in µs on the monotonic clock before which blocks are not looked at for parking.
+    private var nextParkMicros = 0
     private var all = Totals()
     /// The sums over the lanes whose host is out of reach.
     private var held = Totals()
@@ -69,12 +80,14 @@ struct JobFeed {
         var due = 0
         var inFlight = 0
         var batches = 0
+        var listed = 0
 
         mutating func add(_ lane: Lane, sign: Int = 1) {
             ready += sign * lane.ready
             due += sign * lane.dueCount
             inFlight += sign * lane.inFlight
             batches += sign * lane.batches.count
+            listed += sign * lane.listed
         }
     }
 
@@ -128,7 +141,7 @@ struct JobFeed {
 
     private var isIdle: Bool { ready == 0 && inFlight == 0 && unmarked == 0 && retrying == 0 }
     /// Ready jobs that may go out.
-    private var open: Int { all.ready - held.ready }
+    var open: Int { all.ready - held.ready }
 
     // MARK: - Claiming
 
@@ -145,6 +158,12 @@ struct JobFeed {
         if let wait = retryWaitMicros(at: now), wait <= 0 {
             nextRetry = nil  // the claim tells, and marks made meanwhile
             return .retries(Segment.countMax)
+        }
+        if held.listed >= limits.heldOfLists, now.monotonicMicros >= nextParkMicros {
+            let parked = park()
+            if !parked.isEmpty { return .park(parked, micros: limits.parkMicros) }
+            // What is in flight must end first.
+            nextParkMicros = now.monotonicMicros + limits.dryMicros
         }
         if mayClaim, now.monotonicMicros >= askAgainMicros,
             now.monotonicMicros >= dryUntilMicros || isIdle
@@ -170,6 +189,32 @@ struct JobFeed {
 
     private var mayClaim: Bool {
         retrying < limits.retrying && open < limits.ready && held.batches < limits.heldBatches
+            && held.listed < limits.heldOfLists
+    }
+
+    /// Drops the blocks of lists of which all that has no mark waits for hosts out of reach.
+    private mutating func park() -> [OpenBlocks.ID] {
+        let known = blocks
+        var waiting: [OpenBlocks.ID: (count: Int, left: Int)] = [:]
+        for id in tripped {
+            lanes[id]?.forEachListed { span in
+                guard let block = known.block(of: span.first, span.chunk.batch.id) else { return }
+                waiting[block.id, default: (0, block.left)].count += span.count
+            }
+        }
+        let parked = Set(waiting.filter { $0.value.count == $0.value.left }.keys)
+        guard !parked.isEmpty else { return [] }
+        for id in tripped {
+            withLane(id) { lane in
+                lane.removeListed { span in
+                    known.block(of: span.first, span.chunk.batch.id).map {
+                        parked.contains($0.id)
+                    } ?? false
+                }
+            }
+        }
+        for id in parked { blocks.remove(id) }
+        return parked.sorted { ($0.batch, $0.first) < ($1.batch, $1.first) }
     }
 
     /// The time in µs until the queue is asked for retries; `nil` when none waits or too many are
@@ -195,6 +240,7 @@ struct JobFeed {
     private func nextLook(at now: Now) -> Int? {
         var next: Int?
         func look(atMicros time: Int) { next = min(next ?? .max, time) }
+        if held.listed >= limits.heldOfLists { look(atMicros: nextParkMicros) }
         if mayClaim {
             look(atMicros: max(isIdle ? 0 : dryUntilMicros, askAgainMicros, now.monotonicMicros))
         }
@@ -216,6 +262,7 @@ struct JobFeed {
 
     /// - Parameter spans: The jobs of the claimed segments.
     mutating func add(_ claim: Claim, _ spans: [JobSpan], at now: Now) {
+        for segment in claim.segments { blocks.add(segment) }
         for span in spans { withLane(of: span.chunk) { $0.add(fresh: span) } }
         let isDry = claim.segments.isEmpty
         // What was left out may have come in reach, and have ended, while the queue was asked.
@@ -370,6 +417,8 @@ struct JobFeed {
             if mark.attempt > 1 {
                 retrying -= 1
                 retriesHeld -= 1
+            } else {
+                blocks.marked(mark.position, of: mark.batchID)
             }
             if mark.outcome.state == .retrying {
                 retrying += 1

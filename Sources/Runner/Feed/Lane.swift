@@ -17,8 +17,10 @@ struct Lane {
     private var answers: UInt32 = 0
     /// Whether the lane has its place in the feed's order.
     var isQueued = false
-    /// The batches whose segments were claimed and which have jobs here.
+    /// The batches, but for lists, whose segments were claimed and which have jobs here.
     private(set) var batches: Set<Batch.ID> = []
+    /// The jobs of lists among those that are ready for their first attempt.
+    private(set) var listed = 0
 
     init(host: Host) { self.host = host }
 
@@ -36,7 +38,11 @@ struct Lane {
 
     mutating func add(fresh span: JobSpan) {
         fresh.append(span)
-        batches.insert(span.chunk.batch.id)
+        if span.chunk.isOfList {
+            listed += span.count
+        } else {
+            batches.insert(span.chunk.batch.id)
+        }
     }
 
     mutating func add(due span: JobSpan) { due.append(span) }
@@ -47,13 +53,30 @@ struct Lane {
     mutating func take(_ limit: Int, into spans: inout SpanQueue, at now: Now) -> Int {
         let allowed = breaker.allowed(limit, inFlight: inFlight, at: now)
         var taken = 0
-        while taken < allowed, let span = due.take(allowed - taken) ?? fresh.take(allowed - taken) {
+        while taken < allowed, let span = due.take(allowed - taken) ?? takeFresh(allowed - taken) {
             taken += span.count
             spans.append(span)
         }
         if fresh.count == 0 { batches.removeAll(keepingCapacity: true) }
         inFlight += taken
         return taken
+    }
+
+    private mutating func takeFresh(_ limit: Int) -> JobSpan? {
+        let span = fresh.take(limit)
+        if let span, span.chunk.isOfList { listed -= span.count }
+        return span
+    }
+
+    /// Calls `body` with the spans of lists that are ready for their first attempt.
+    func forEachListed(_ body: (JobSpan) -> Void) {
+        guard listed > 0 else { return }
+        for span in fresh.rest where span.chunk.isOfList { body(span) }
+    }
+
+    /// Takes out spans of lists that pass a test.
+    mutating func removeListed(where isUnwanted: (JobSpan) -> Bool) {
+        listed -= fresh.removeAll { $0.chunk.isOfList && isUnwanted($0) }
     }
 
     /// Takes in the report of the lane's ended attempts.

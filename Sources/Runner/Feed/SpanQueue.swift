@@ -19,6 +19,24 @@ struct SpanQueue {
         return span
     }
 
+    /// Takes out the spans that pass a test.
+    ///
+    /// - Returns: The number of their jobs.
+    mutating func removeAll(where isUnwanted: (JobSpan) -> Bool) -> Int {
+        let before = count
+        spans.removeFirst(head)
+        head = 0
+        spans.removeAll { span in
+            guard isUnwanted(span) else { return false }
+            count -= span.count
+            return true
+        }
+        return before - count
+    }
+
+    /// The spans in the queue, in order.
+    var rest: ArraySlice<JobSpan> { spans[head...] }
+
     mutating func popFirst() -> Job? {
         guard head < spans.count else { return nil }
         let job = spans[head].popFirst()

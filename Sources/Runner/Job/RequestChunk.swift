@@ -19,6 +19,14 @@ final class RequestChunk: Sendable {
         case list(ListRequests)
     }
 
+    /// Whether the jobs are of a list.
+    var isOfList: Bool {
+        switch requests {
+        case .range: false
+        case .list: true
+        }
+    }
+
     private init(_ batch: Batch, _ host: Host, hasOneHost: Bool, _ requests: Requests) {
         self.batch = batch
         self.host = host

@@ -90,6 +90,8 @@ import Testing
                 }
             case .retries(let limit):
                 claimRetries(limit)
+            case .park:
+                Issue.record("ranges are not parked")
             case .wait(let untilMicros):
                 // Sooner or later it sleeps that long.
                 if let untilMicros, Bool.random(using: &random), untilMicros > now.monotonicMicros {

@@ -133,6 +133,8 @@ struct LivenessModel {
             try claim(count, skipping: skipped)
         case .retries(let limit):
             try claimRetries(limit)
+        case .park:
+            Issue.record("ranges are not parked")
         case .wait(let untilMicros):
             if feed.isProbeDue(at: now) { try wakeLoops() }
             if let untilMicros {

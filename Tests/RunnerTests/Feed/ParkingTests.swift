@@ -1,0 +1,109 @@
+import JobStore
+import Testing
+
+@testable import Runner
+
+/// Hosts of lists that are out of reach: their jobs wait in the queue, not in memory.
+@Suite struct ParkingTests {
+    private let batch = Batch(
+        id: 1,
+        source: .list(
+            JobList(
+                count: 1_000_000,
+                request: try! RequestTemplate(parsing: "{}", fields: [""]),  // a literal, and valid
+                fields: LineFields([""]))))
+    private let hosts = HostTable()
+
+    /// A segment whose jobs go to the named hosts, in turn.
+    private func segment(_ positions: Range<Int>, _ names: [String]) -> Segment {
+        var builder = ListBlockBuilder()
+        for position in positions {
+            builder.beginLine(fields: 1)
+            let url = "http://\(names[position % names.count])/\(position)"
+            Array(url.utf8).withUnsafeBytes { builder.append($0) }
+        }
+        let block = builder.take(first: positions.lowerBound, lane: 0, ListPacker())
+        return Segment(batch: batch, todo: [positions], block: block)
+    }
+
+    private func claim(_ segments: Segment..., by feed: inout JobFeed, atMs ms: Int = 0) throws {
+        var spans: [JobSpan] = []
+        for segment in segments {
+            let block = try #require(segment.block)
+            let requests = try #require(try ListRequests(block, of: list, .sample))
+            spans += RequestChunk.spans(
+                of: requests, segment.todo, of: batch, hosts, attempt: 1)
+        }
+        feed.add(Claim(segments: segments, next: .now), spans, at: .at(ms: ms))
+    }
+
+    private var list: JobList {
+        guard case .list(let list) = batch.source else { preconditionFailure("it is a list") }
+        return list
+    }
+
+    private func take(_ limit: Int, of feed: inout JobFeed, atMs ms: Int = 0) -> [Job] {
+        var spans = SpanQueue()
+        _ = feed.take(limit, into: &spans, at: .at(ms: ms))
+        var jobs: [Job] = []
+        while let job = spans.popFirst() { jobs.append(job) }
+        return jobs
+    }
+
+    private var limits: JobFeed.Limits {
+        var limits = JobFeed.Limits()
+        limits.heldOfLists = 30
+        return limits
+    }
+
+    @Test func aDeadHost_doesNotKeepTheListFromBeingClaimed() throws {
+        var feed = JobFeed(limits: limits, retrying: 0)
+        try claim(segment(0..<40, ["dead"]), by: &feed)
+        let tried = take(20, of: &feed)
+        feed.ended(.unreachable(tried), at: .at(ms: 0))
+        feed.marked(tried, .unavailable, wait: .seconds(100))
+        // 20 are held: the list is claimed from, nonetheless.
+        guard case .jobs(_, let skipped) = feed.need(at: .at(ms: 1)) else {
+            Issue.record("no more is claimed")
+            return
+        }
+        #expect(skipped == [])
+        #expect(feed.sumsHold)
+    }
+
+    @Test func blocksThatWait_areParked_onceThereAreMany() throws {
+        var feed = JobFeed(limits: limits, retrying: 0)
+        try claim(segment(0..<40, ["dead"]), segment(40..<60, ["dead", "well"]), by: &feed)
+        var tried = take(60, of: &feed)
+        let well = tried.filter { $0.position >= 40 && $0.position % 2 == 1 }
+        tried.removeAll { job in well.contains { $0.position == job.position } }
+        let failed = Array(tried.prefix(20))
+        feed.ended(.unreachable(failed), at: .at(ms: 0))
+        feed.marked(failed, .unavailable, wait: .seconds(100))
+        feed.ended(.givenBack(Array(tried.dropFirst(20))), at: .at(ms: 0))
+        // The healthy host's jobs are in flight: their block stays.
+        guard case .park(let blocks, let micros) = feed.need(at: .at(ms: 1)) else {
+            Issue.record("nothing is parked")
+            return
+        }
+        #expect(blocks == [OpenBlocks.ID(batch: 1, first: 0)])
+        #expect(micros == limits.parkMicros)
+        #expect(feed.ready == 10 && feed.sumsHold)
+        feed.ended(.answered(well), at: .at(ms: 2))
+        feed.marked(well, .ok)
+        #expect(take(60, of: &feed, atMs: 3).isEmpty)
+    }
+
+    @Test func openBlocks_countWhatIsLeft() {
+        var blocks = OpenBlocks()
+        for first in [200, 0, 100] { blocks.add(segment(first..<first + 10, ["h"])) }
+        #expect(blocks.block(of: 105, 1)?.id == OpenBlocks.ID(batch: 1, first: 100))
+        #expect(blocks.block(of: 110, 1) == nil && blocks.block(of: 5, 2) == nil)
+        for position in 100..<109 { blocks.marked(position, of: 1) }
+        #expect(blocks.block(of: 100, 1)?.left == 1)
+        blocks.marked(109, of: 1)
+        #expect(blocks.block(of: 100, 1) == nil && blocks.block(of: 0, 1)?.left == 10)
+        blocks.remove(OpenBlocks.ID(batch: 1, first: 0))
+        #expect(blocks.block(of: 0, 1) == nil && blocks.block(of: 209, 1)?.left == 10)
+    }
+}
