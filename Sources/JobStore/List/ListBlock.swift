@@ -97,6 +97,13 @@ public struct ListLines: Sendable {
         return reader.fields()
     }
 
+    /// Returns the first field of a line; `nil` when the line does not have it.
+    public func firstField(ofLine index: Int) -> ArraySlice<UInt8>? {
+        var reader = FieldReader(
+            bytes: bytes, offset: Int(starts[index]), end: Int(starts[index + 1]))
+        return reader.firstField()
+    }
+
     func bytes(ofLine index: Int) -> ArraySlice<UInt8> {
         bytes[Int(starts[index])..<Int(starts[index + 1])]
     }
@@ -183,6 +190,12 @@ private struct FieldReader {
             offset += max(0, length - 1)
         }
         return true
+    }
+
+    /// - Precondition: There is a line.
+    mutating func firstField() -> ArraySlice<UInt8>? {
+        guard number() ?? 0 > 0, let length = number(), length > 0 else { return nil }
+        return bytes[offset..<offset + length - 1]
     }
 
     /// - Precondition: There is a line.

@@ -14,6 +14,8 @@ struct JobFeed {
         /// Give back blocks of lists, to be claimed again later, while so many of their jobs wait for
         /// hosts that are out of reach.
         var heldOfLists = 65_536
+        /// The time in µs after which blocks are looked at again, when none could be given back.
+        var parkLookMicros = 50_000
         /// The time in µs for which a block that was given back is left alone.
         var parkMicros = 60_000_000
         /// The most requests in flight to hosts out of reach, while other hosts have jobs ready.
@@ -163,7 +165,7 @@ struct JobFeed {
             let parked = park()
             if !parked.isEmpty { return .park(parked, micros: limits.parkMicros) }
             // What is in flight must end first.
-            nextParkMicros = now.monotonicMicros + limits.dryMicros
+            nextParkMicros = now.monotonicMicros + limits.parkLookMicros
         }
         if mayClaim, now.monotonicMicros >= askAgainMicros,
             now.monotonicMicros >= dryUntilMicros || isIdle

@@ -34,7 +34,11 @@ final class ListRequests: Sendable {
         places.reserveCapacity(lines.count)
         for index in 0..<lines.count {
             let start = urls.count
-            urls += source.url(of: lines.fields(ofLine: index), at: first + index)
+            if source.request.isWholeURL, let url = lines.firstField(ofLine: index) {
+                urls += url
+            } else {
+                urls += source.url(of: lines.fields(ofLine: index), at: first + index)
+            }
             let authorityEnd = urls.authorityEnd(from: urls.authorityStart(from: start))
             let target = urls[authorityEnd...]
             let isPlain =
@@ -70,9 +74,11 @@ final class ListRequests: Sendable {
 
     /// All of a job's request but its URL.
     func content(at position: Int) -> RequestContent {
+        // Most lists: nothing but URLs.
+        if source.fields.parts == nil, let shared = contents.shared { return shared }
         let fields = lines.fields(ofLine: position - first)
         guard let parts = source.fields.parts else {
-            return contents.shared ?? contents.content(of: source, fields, at: position)
+            return contents.content(of: source, fields, at: position)
         }
         if let shared = contents.shared, fields[parts.method] == nil, fields[parts.headers] == nil,
             fields[parts.body] == nil
