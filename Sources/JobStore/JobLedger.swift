@@ -21,6 +21,9 @@ public protocol JobLedger: Sendable {
     /// (variables and files), so that a run can see at its start whether they are there.
     func references() async throws(QueueError) -> [HeaderSource]
 
+    /// Returns the batch with a name; `nil` when there is none.
+    func batch(named name: String) async throws(QueueError) -> Batch?
+
     /// Returns the states of jobs in the order the jobs were enqueued, a page at a time.
     ///
     /// - Parameter place: The place to begin at. A place in a missing batch, or past the end of a

@@ -16,12 +16,13 @@ public protocol JobQueue: JobLedger {
 
     /// Adds a batch whose jobs are all available.
     ///
-    /// - Parameter key: A name for this enqueue, chosen by the caller; `nil` for none. When a batch
-    ///   was added with the same key before, nothing is added: so an enqueue whose answer was lost
-    ///   can be repeated.
+    /// When a batch was added with the label's key before, nothing is added: so an enqueue whose
+    /// answer was lost can be repeated.
+    ///
     /// - Returns: The batch, durable once this method returns.
-    /// - Throws: `.keyTaken` when the key belongs to a batch of other jobs.
-    func enqueue(_ source: BatchSource, key: String?) async throws(QueueError) -> Batch
+    /// - Throws: `.keyTaken` when the key belongs to a batch of other jobs, `.nameTaken` when the
+    ///   name belongs to another batch.
+    func enqueue(_ source: BatchSource, as label: BatchLabel) async throws(QueueError) -> Batch
 
     /// Returns the batch that was added with a key; `nil` when there is none.
     func batch(enqueuedAs key: String) async throws(QueueError) -> Batch?
@@ -48,7 +49,7 @@ extension JobQueue {
     public func enqueue(
         _ range: JobRange, request: RequestTemplate
     ) async throws(QueueError) -> Batch {
-        try await enqueue(.range(range, request), key: nil)
+        try await enqueue(.range(range, request), as: BatchLabel())
     }
 }
 

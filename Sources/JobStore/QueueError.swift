@@ -5,7 +5,7 @@ public struct QueueError: Error, Sendable, CustomStringConvertible {
     public struct Code: Hashable, Sendable, CustomStringConvertible {
         private enum Kind: String {
             case missing, notAQueue, newer, damaged, unreadable, readOnly, full, io, busy,
-                unreachable, inUse, fenced, tooMany, keyTaken
+                unreachable, inUse, fenced, tooMany, keyTaken, nameTaken
         }
         private let kind: Kind
         private init(_ kind: Kind) { self.kind = kind }
@@ -39,6 +39,8 @@ public struct QueueError: Error, Sendable, CustomStringConvertible {
         public static let tooMany = Code(.tooMany)
         /// The key of an enqueue belongs to a batch of other jobs.
         public static let keyTaken = Code(.keyTaken)
+        /// The name of a batch belongs to another one.
+        public static let nameTaken = Code(.nameTaken)
 
         public var description: String { kind.rawValue }
     }
@@ -52,6 +54,8 @@ public struct QueueError: Error, Sendable, CustomStringConvertible {
         case nameRegularFile
         /// Name another file.
         case nameAnotherFile
+        /// Give the batch another name.
+        case nameBatchOtherwise
         /// Make a queue at this path.
         case makeQueue(path: String)
         /// Restore a copy of the queue, or recover from the file at this path what can be read.

@@ -8,8 +8,9 @@ public protocol RunnerLease: Sendable {
     /// The state of the queue as of `attach`.
     var attachment: Attachment { get }
 
-    /// Leases segments until they hold `jobs` jobs to do: first segments that were begun before,
-    /// then new ones by rising position.
+    /// Leases segments until they hold `jobs` jobs to do: those of batches with the highest priority
+    /// first; among these, segments that were begun before, then new ones by rising batch and
+    /// position.
     ///
     /// - Parameters:
     ///   - jobs: 1 or more. The last segment may take the number past `jobs`. A store limits the

@@ -41,11 +41,7 @@ struct Enqueue: StatusCommand {
             valueName: "template"))
     var url: String?
 
-    @Option(
-        name: .customLong("if-absent"),
-        help: ArgumentHelp(
-            "Queue it under this name, unless something was.", valueName: "name"))
-    var ifAbsent: String?
+    @OptionGroup var batch: BatchFlags
 
     @OptionGroup(title: "Lists") var list: ListFlags
     @OptionGroup(title: "Requests") var content: ContentOptions
@@ -73,9 +69,6 @@ struct Enqueue: StatusCommand {
         }
         if range != nil, let option = list.given.first {
             throw ValidationError("\(option) goes with a list, and there is a range")
-        }
-        if let ifAbsent, ifAbsent.isEmpty {
-            throw ValidationError("--if-absent is empty; give a name")
         }
     }
 
@@ -126,20 +119,20 @@ struct Enqueue: StatusCommand {
 
     private func enqueue(_ range: TypedRange) async throws -> ExitStatus {
         let request = try template(for: range)
-        let (batch, isNew) = try await onQueue { store in
-            let key = ifAbsent.map { "name:" + $0 }
-            if let key, let known = try await store.batch(enqueuedAs: key) { return (known, false) }
-            return (try await store.enqueue(.range(range.range, request), key: key), true)
+        let (added, isNew) = try await onQueue { store in
+            if let known = try await batch.known(in: store) { return (known, false) }
+            let source = BatchSource.range(range.range, request)
+            return (try await store.enqueue(source, as: batch.label()), true)
         }
-        return try report(batch, isNew: isNew, nil)
+        return try report(added, isNew: isNew, nil)
     }
 
     private func enqueueList() async throws -> ExitStatus {
         let adding = EnqueueList(
-            lists: list.sources, flags: list, options: try importOptions(), name: ifAbsent)
+            lists: list.sources, flags: list, options: try importOptions(), batch: batch)
         try adding.check()
-        let (batch, counts) = try await onQueue { try await adding.add(to: $0) }
-        return try report(batch, isNew: counts != nil, counts, from: adding.names)
+        let (added, counts) = try await onQueue { try await adding.add(to: $0) }
+        return try report(added, isNew: counts != nil, counts, from: adding.names)
     }
 
     private func onQueue<Result>(

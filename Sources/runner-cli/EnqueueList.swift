@@ -9,8 +9,8 @@ struct EnqueueList {
     let lists: [ListSource]
     let flags: ListFlags
     let options: ImportOptions
-    /// The name under which the batch is queued once; `nil` to go by the files.
-    let name: String?
+    /// The name of the batch; without one that is to be queued once, it goes by the files.
+    let batch: BatchFlags
 
     /// The rejections that are shown.
     private static let shownMax = 5
@@ -33,14 +33,12 @@ struct EnqueueList {
     func add(
         to queue: any JobQueue
     ) async throws -> (batch: Batch, counts: ListImporter.Counts?) {
-        let key = try self.key()
-        if let key, let known = try await queue.batch(enqueuedAs: key) {
-            guard name != nil else {
-                throw ValidationError(
-                    "\(names) was queued before, as batch \(known.id); give --again to queue it once more"
-                )
-            }
-            return (known, nil)
+        if let known = try await self.batch.known(in: queue) { return (known, nil) }
+        let label = self.batch.label(key: try key())
+        if let key = label.key, let known = try await queue.batch(enqueuedAs: key) {
+            throw ValidationError(
+                "\(names) was queued before, as batch \(known.id); give --again to queue it once more"
+            )
         }
         let rejects = try flags.rejects.map { try RejectsFile($0) }
         let view = ImportView()
@@ -56,7 +54,7 @@ struct EnqueueList {
         defer { view.end() }
         let (batch, counts) = try await importer.add(
             lists, format: flags.format, separator: flags.separator?.utf8.first, to: queue,
-            key: key)
+            as: label)
         view.end()
         try rejects?.close()
         if counts.rejected > Self.shownMax, flags.rejects == nil {
@@ -72,9 +70,8 @@ struct EnqueueList {
         return (batch, counts)
     }
 
-    /// The key by which the batch is queued once; `nil` where it may come again.
+    /// The key of the files, by which they are queued once; `nil` where they may come again.
     private func key() throws -> String? {
-        if let name { return "name:" + name }
         if flags.again { return nil }
         do {
             let identities = try lists.map { try $0.identity() }

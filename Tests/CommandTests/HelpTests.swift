@@ -204,7 +204,10 @@ import Testing
           --url <template>        Where to fetch an ID: {id} or {} stands for it,
                                   {id:08} with zeros in front; of a list, {column} for
                                   a field. (default: http://localhost:8080/{id})
-          --if-absent <name>      Queue it under this name, unless something was.
+          --name <name>           Call the batch by this name, which no other may have.
+          --if-absent <name>      The same, but queue nothing when a batch has the name.
+          --priority <number>     Batches of a higher priority are fetched first, -1000
+                                  to 1000. (default: 0)
           --json                  Print the result as JSON.
           --version               Show the version.
           -h, --help              Show help information.

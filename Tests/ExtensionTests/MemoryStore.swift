@@ -18,6 +18,7 @@ final class MemoryStore: Sendable {
 
     struct BatchFacts {
         let batch: Batch
+        let label: BatchLabel
         /// The jobs that were claimed at some time; the others are available.
         var jobs: [Int: JobFacts] = [:]
         /// The blocks of a list, in order.
@@ -174,20 +175,21 @@ struct MemoryQueue: JobQueue {
 
     // MARK: - Adding
 
-    func enqueue(_ source: BatchSource, key: String?) throws(QueueError) -> Batch {
+    func enqueue(_ source: BatchSource, as label: BatchLabel) throws(QueueError) -> Batch {
         try store.state.withLock { state throws(QueueError) in
-            if let key, let id = state.keys[key] {
+            if let key = label.key, let id = state.keys[key] {
                 let known = state.batches[id - 1].batch
                 guard known.source == source else {
                     throw QueueError(.keyTaken, "the key '\(key)' is taken")
                 }
                 return known
             }
-            let batch = Batch(id: state.batches.count + 1, source: source)
-            state.batches.append(.init(batch: batch))
-            if let key { state.keys[key] = batch.id }
-            return batch
+            return try state.add(source, label)
         }
+    }
+
+    func batch(named name: String) -> Batch? {
+        store.state.withLock { state in state.batches.first { $0.label.name == name }?.batch }
     }
 
     func batch(enqueuedAs key: String) -> Batch? {
@@ -245,17 +247,14 @@ final class MemoryImport: ListImport {
 
     func add(_ blocks: [ListBlock]) { self.blocks.withLock { $0 += blocks } }
 
-    func finish(key: String?) -> Batch? {
+    func finish(as label: BatchLabel) throws(QueueError) -> Batch? {
         let blocks = blocks.withLock(\.self)
         let count = blocks.reduce(0) { $0 + $1.count }
         guard count > 0 else { return nil }
-        return store.state.withLock { state in
-            if let key, let id = state.keys[key] { return state.batches[id - 1].batch }
+        return try store.state.withLock { state throws(QueueError) in
+            if let key = label.key, let id = state.keys[key] { return state.batches[id - 1].batch }
             let list = JobList(count: count, request: request, fields: fields)
-            let batch = Batch(id: state.batches.count + 1, source: .list(list))
-            state.batches.append(.init(batch: batch, blocks: blocks))
-            if let key { state.keys[key] = batch.id }
-            return batch
+            return try state.add(.list(list), label, blocks)
         }
     }
 
@@ -288,7 +287,7 @@ struct MemoryLease: RunnerLease {
             _ = state.rescue()
             var segments: [Segment] = []
             var left = jobs
-            for (index, facts) in state.batches.enumerated()
+            for (index, facts) in state.batchesByPriority
             where !skipped.contains(facts.batch.id) {
                 for (positions, block) in facts.pieces {
                     guard left > 0 else { break }
@@ -438,6 +437,25 @@ struct MemoryLease: RunnerLease {
 }
 
 extension MemoryStore.State {
+    mutating func add(
+        _ source: BatchSource, _ label: BatchLabel, _ blocks: [ListBlock] = []
+    ) throws(QueueError) -> Batch {
+        if let name = label.name, batches.contains(where: { $0.label.name == name }) {
+            throw QueueError(.nameTaken, "the name '\(name)' is taken")
+        }
+        let batch = Batch(id: batches.count + 1, source: source)
+        batches.append(.init(batch: batch, label: label, blocks: blocks))
+        if let key = label.key { keys[key] = batch.id }
+        return batch
+    }
+
+    /// The batches with their indices, the highest priority first.
+    var batchesByPriority: [(offset: Int, element: MemoryStore.BatchFacts)] {
+        batches.enumerated().sorted {
+            (-$0.element.label.priority, $0.offset) < (-$1.element.label.priority, $1.offset)
+        }
+    }
+
     func standing(of job: MemoryStore.JobFacts?) -> JobState {
         if let runner = job?.runner, runners.contains(where: { $0.id == runner }) {
             return .running

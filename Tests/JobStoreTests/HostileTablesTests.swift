@@ -175,7 +175,8 @@ import Testing
         let most = Int.max
         try change(
             """
-            INSERT INTO span VALUES (1, 20000, \(most - 20_000), 4), (2, 1, \(most - 1), 4),
+            INSERT INTO span (batch_id, first, count, outcome) VALUES
+                (1, 20000, \(most - 20_000), 4), (2, 1, \(most - 1), 4),
                 (3, 9000, \(most), 4), (3, 9001, \(most - 9001), 4), (3, 9002, \(most - 9002), 4);
             INSERT INTO tally VALUES (2, 5, \(most)), (3, 5, \(most)), (3, 4, \(most));
             UPDATE segment SET outcomes = zeroblob(1000000) WHERE first = 0;

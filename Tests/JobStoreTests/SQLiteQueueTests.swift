@@ -323,7 +323,7 @@ import Testing
         ("UPDATE segment SET runner_id = 77", "leases of no runner"),
         ("DELETE FROM retry", "table retry does not match"),
         ("INSERT INTO retry VALUES (1, 19999, 1, 0, NULL)", "retries outside"),
-        ("INSERT INTO span VALUES (9, 0, 5, 0)", "spans of no batch"),
+        ("INSERT INTO span VALUES (9, 0, 5, 0, 0)", "spans of no batch"),
         ("DELETE FROM outcome WHERE status = 200", "not in the table outcome"),
         ("UPDATE total SET count = count + 1 WHERE outcome = 0", "total of outcome 0 says"),
         ("DELETE FROM total WHERE outcome <> 0", "total of outcome 4 says 0"),
@@ -332,7 +332,7 @@ import Testing
         ("INSERT INTO tally VALUES (3, 4, 3)", "tallies of no batch: 1"),
         ("INSERT INTO retry VALUES (3, 4, 1, 0, NULL)", "retries outside a segment: 1"),
         (
-            "INSERT INTO batch SELECT 2, kind, 0, 7, url, '', '', NULL, '', 0, NULL FROM batch",
+            "INSERT INTO batch SELECT 2, kind, 0, 7, url, '', '', NULL, '', 0, NULL, NULL, 0 FROM batch",
             "batch 2: tiled to 0, holds 7"
         ),
     ])

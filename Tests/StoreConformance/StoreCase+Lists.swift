@@ -14,7 +14,7 @@ extension StoreCase {
                 #expect(try await client.counts().total == 0)
                 #expect(try await client.page(from: .start).spans.isEmpty)
             }
-            let batch = try #require(try await list.finish(key: nil))
+            let batch = try #require(try await list.finish(as: BatchLabel()))
             #expect(batch.count == 9 && batch.ids(of: 0..<9) == 0..<9)
             #expect(batch.positions(of: 7..<20) == 7..<9)
             for client in [queue, watcher] {
@@ -30,7 +30,7 @@ extension StoreCase {
         StoreCase("list_withoutLines_isNoBatch") { store in
             let queue = try await store.open()
             let list = try await queue.queue.addList(lineRequest, lineFields)
-            #expect(try await list.finish(key: nil) == nil)
+            #expect(try await list.finish(as: BatchLabel()) == nil)
             #expect(try await queue.counts().total == 0)
             try await store.expectSound(queue)
             await queue.close()
@@ -54,8 +54,8 @@ extension StoreCase {
             try await first.add([block(0..<3, lane: 0)])
             try await second.add([block(0..<4, lane: 0)])
             let batches = [
-                try #require(try await second.finish(key: nil)),
-                try #require(try await first.finish(key: nil)),
+                try #require(try await second.finish(as: BatchLabel())),
+                try #require(try await first.finish(as: BatchLabel())),
             ]
             #expect(batches.map(\.count) == [4, 3])
             #expect(Set(batches.map(\.id) + [range.id]).count == 3)
@@ -70,7 +70,7 @@ extension StoreCase {
             for _ in 0..<2 {
                 let list = try await queue.queue.addList(lineRequest, lineFields)
                 try await list.add([block(0..<3, lane: 0)])
-                batches.append(try #require(try await list.finish(key: "k")))
+                batches.append(try #require(try await list.finish(as: BatchLabel(key: "k"))))
             }
             #expect(batches[0] == batches[1])
             #expect(try await queue.counts().total == 3)
@@ -170,13 +170,13 @@ extension StoreCase {
 }
 
 // try! holds: a literal, and valid.
-private let lineRequest = try! RequestTemplate(
+let lineRequest = try! RequestTemplate(
     parsing: "http://h/{name}?{id:03}", fields: ["name", "other"], method: .post,
     body: BodyTemplate(Array("{name}".utf8), .json))
-private let lineFields = LineFields(["name", "other"], key: 1, kept: [0])
+let lineFields = LineFields(["name", "other"], key: 1, kept: [0])
 
 /// A block whose lines say where they are.
-private func block(_ positions: Range<Int>, lane: Int) -> ListBlock {
+func block(_ positions: Range<Int>, lane: Int) -> ListBlock {
     var builder = ListBlockBuilder()
     for position in positions {
         builder.beginLine(fields: 2)
@@ -200,7 +200,7 @@ extension StoreUnderTest {
         let queue = try await open()
         let list = try await queue.queue.addList(lineRequest, lineFields)
         try await list.add(blocks)
-        _ = try #require(try await list.finish(key: nil))
+        _ = try #require(try await list.finish(as: BatchLabel()))
         try await queue.attach(RunnerDescription(pid: 1, workers: 1))
         return queue
     }

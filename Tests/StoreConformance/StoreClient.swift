@@ -22,9 +22,11 @@ public final class StoreClient: @unchecked Sendable {
     // MARK: - Anyone
 
     public func enqueue(
-        _ range: JobRange, request: RequestTemplate, key: String? = nil
+        _ range: JobRange, request: RequestTemplate, key: String? = nil, name: String? = nil,
+        priority: Int = 0
     ) async throws -> Batch {
-        try await queue.enqueue(.range(range, request), key: key)
+        let label = BatchLabel(key: key, name: name, priority: priority)
+        return try await queue.enqueue(.range(range, request), as: label)
     }
 
     public func counts() async throws -> QueueCounts { try await queue.counts() }

@@ -7,10 +7,11 @@ public protocol ListImport: Sendable {
 
     /// Makes the list a batch, all of whose jobs are available.
     ///
-    /// - Parameter key: As in `JobQueue.enqueue`; the list is not compared with that of the batch
+    /// - Parameter label: As in `JobQueue.enqueue`; the list is not compared with that of the batch
     ///   that has the key.
     /// - Returns: The batch, durable once this method returns; `nil` when no block was added.
-    func finish(key: String?) async throws(QueueError) -> Batch?
+    /// - Throws: `.nameTaken` when the name belongs to another batch.
+    func finish(as label: BatchLabel) async throws(QueueError) -> Batch?
 
     /// Removes what was added.
     func abandon() async

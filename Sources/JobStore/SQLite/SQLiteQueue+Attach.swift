@@ -103,9 +103,10 @@ extension SQLiteQueue {
     /// - Returns: The number of jobs that were held and not marked.
     private func giveBack() throws -> Int {
         var held = 0
-        var untouched: [(batch: Int, first: Int, count: Int)] = []
+        var untouched: [(batch: Int, first: Int, count: Int, priority: Int)] = []
         let leased = try connection.prepare(
-            "SELECT batch_id, first, count, todo FROM segment WHERE runner_id IS NOT NULL")
+            "SELECT batch_id, first, count, todo, priority FROM segment WHERE runner_id IS NOT NULL"
+        )
         try leased.bind([])
         while try leased.step() {
             let (batch, first, count) = (leased.int(0), leased.int(1), leased.int(2))
@@ -116,12 +117,12 @@ extension SQLiteQueue {
                 throw damaged("batch \(batch) has a segment of \(count) jobs at \(first)")
             }
             held += todo
-            if todo == count { untouched.append((batch, first, count)) }
+            if todo == count { untouched.append((batch, first, count, leased.int(4))) }
         }
-        for (batch, first, count) in untouched {
+        for (batch, first, count, priority) in untouched {
             try connection.run(
                 "DELETE FROM segment WHERE batch_id = ? AND first = ?", .int(batch), .int(first))
-            try makeAvailable(batch: batch, first: first, count: count)
+            try makeAvailable(batch: batch, first: first, count: count, priority: priority)
         }
         try connection.run("UPDATE segment SET runner_id = NULL WHERE runner_id IS NOT NULL")
         held += try connection.run("UPDATE retry SET runner_id = NULL WHERE runner_id IS NOT NULL")
@@ -131,16 +132,19 @@ extension SQLiteQueue {
 
 extension SQLiteQueue {
     /// Makes the jobs of a segment that nobody began available again, as they were before the claim.
-    private func makeAvailable(batch: Batch.ID, first: Int, count: Int) throws {
+    private func makeAvailable(
+        batch: Batch.ID, first: Int, count: Int, priority: Int
+    ) throws {
         let lane = try connection.int(
             "SELECT lane FROM line WHERE batch_id = ? AND first = ?", .int(batch), .int(first))
         guard let lane else {
-            return try insertSpan(batch: batch, first: first, count: count, outcome: 0)
+            return try insertSpan(
+                batch: batch, first: first, count: count, outcome: 0, priority: priority)
         }
         try connection.run(
             "INSERT INTO block (batch_id, first, count, lane) VALUES (?, ?, ?, ?)",
             .int(batch), .int(first), .int(count), .int(lane))
-        try add(count, toLane: ListLane(batchID: batch, number: lane))
+        try add(count, toLane: ListLane(batchID: batch, number: lane), priority: priority)
     }
 }
 

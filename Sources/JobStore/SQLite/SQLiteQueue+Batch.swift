@@ -119,14 +119,18 @@ extension SQLiteQueue {
         return headers
     }
 
+    /// Named with the priority, by which the indices of what can be claimed begin.
+    private static let ofBatch = "priority = batch.priority AND batch_id = batch.id"
+
     public func references() throws(QueueError) -> [HeaderSource] {
         try read {
             let rows = try connection.prepare(
                 """
                 SELECT id, headers FROM batch WHERE headers <> '[]' AND (
-                    EXISTS (SELECT 1 FROM span WHERE batch_id = batch.id AND outcome = 0)
+                    EXISTS (SELECT 1 FROM span WHERE \(Self.ofBatch) AND outcome = 0)
                     OR EXISTS (SELECT 1 FROM segment
-                        WHERE batch_id = batch.id AND todo > 0 AND runner_id IS NULL)
+                        WHERE \(Self.ofBatch) AND todo > 0 AND runner_id IS NULL)
+                    OR EXISTS (SELECT 1 FROM block WHERE batch_id = batch.id)
                     OR EXISTS (SELECT 1 FROM segment
                         WHERE runner_id IS NOT NULL AND batch_id = batch.id)
                     OR EXISTS (SELECT 1 FROM retry WHERE batch_id = batch.id))

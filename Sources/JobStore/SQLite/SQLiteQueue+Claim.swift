@@ -6,15 +6,22 @@ extension SQLiteQueue {
         let others = OtherBatches(than: skipped)
         try unpark()
         // Looking costs no transaction: at the end of a run there is nothing for seconds on end.
-        guard try read({ try hasAvailable(in: others) }) else {
+        guard try read({ try firstPriority(in: others) }) != nil else {
             // No other runner holds anything: what there is was parked.
             return Claim(segments: [], next: try read { try nextParked() })
         }
         return try write {
             var claimed = ClaimedSegments(jobsMin: jobs)
-            try claimOpen(in: others, &claimed)
-            try claimNew(in: others, &claimed)
-            try claimBlocks(in: others, &claimed)
+            while !claimed.isEnough, let priority = try firstPriority(in: others) {
+                let before = claimed.segments.count
+                let turn = ClaimTurn(others, priority)
+                try claimOpen(in: turn, &claimed)
+                try claimNew(in: turn, &claimed)
+                try claimBlocks(in: turn, &claimed)
+                guard claimed.segments.count > before else {
+                    throw damaged("jobs of priority \(priority) are open, and none can be claimed")
+                }
+            }
             return Claim(segments: claimed.segments, next: .now)
         }
     }
@@ -135,27 +142,29 @@ extension SQLiteQueue {
         return .after(.microseconds(max(0, dueMicros - unixMicros())))
     }
 
-    private func hasAvailable(in others: OtherBatches) throws -> Bool {
+    /// The highest priority of what can be claimed; `nil` when nothing can.
+    private func firstPriority(in others: OtherBatches) throws -> Int? {
+        var first: Int?
         for sql in [
             """
-            SELECT 1 FROM segment
-            WHERE todo > 0 AND runner_id IS NULL AND not_before_us = 0 \(others.condition) LIMIT 1
+            SELECT priority FROM segment
+            WHERE todo > 0 AND runner_id IS NULL AND not_before_us = 0 \(others.condition)
             """,
-            "SELECT 1 FROM span WHERE outcome = 0 \(others.condition) LIMIT 1",
+            "SELECT priority FROM span WHERE outcome = 0 \(others.condition)",
             """
-            SELECT 1 FROM lane WHERE EXISTS (SELECT 1 FROM batch WHERE id = batch_id)
-                \(others.condition) LIMIT 1
+            SELECT priority FROM lane WHERE EXISTS (SELECT 1 FROM batch WHERE id = batch_id)
+                \(others.condition)
             """,
         ] {
-            let rows = try connection.prepare(sql)
+            let rows = try connection.prepare(sql + " ORDER BY priority DESC LIMIT 1")
             try rows.bind(others.values)
-            if try rows.step() { return true }
+            if try rows.step() { first = max(first ?? .min, rows.int(0)) }
         }
-        return false
+        return first
     }
 
     /// Leases segments that an earlier run began.
-    private func claimOpen(in others: OtherBatches, _ claimed: inout ClaimedSegments) throws {
+    private func claimOpen(in turn: ClaimTurn, _ claimed: inout ClaimedSegments) throws {
         // All are read before the first is written: rows must not change under a statement that
         // reads them.
         let known = claimed.segments.count
@@ -164,10 +173,11 @@ extension SQLiteQueue {
             """
             SELECT \(Self.batchColumns), batch_id, first, segment.count, outcomes
             FROM segment LEFT JOIN batch ON batch.id = batch_id
-            WHERE todo > 0 AND runner_id IS NULL AND not_before_us = 0 \(others.condition)
+            WHERE todo > 0 AND runner_id IS NULL AND not_before_us = 0 AND segment.priority = ?
+                \(turn.condition)
             ORDER BY batch_id, first
             """)
-        try open.bind(others.values)
+        try open.bind(turn.values)
         while !claimed.isEnough, try open.step() {
             let batch = try joinedBatch(in: open, like: claimed.segments.last?.batch)
             let jobs = try positions(
@@ -191,17 +201,17 @@ extension SQLiteQueue {
     }
 
     /// Cuts segments off the first available spans.
-    private func claimNew(in others: OtherBatches, _ claimed: inout ClaimedSegments) throws {
+    private func claimNew(in turn: ClaimTurn, _ claimed: inout ClaimedSegments) throws {
         let known = claimed.segments.count
         var cuts: [(batch: Batch.ID, span: Range<Int>, count: Int)] = []
         let spans = try connection.prepare(
             """
             SELECT \(Self.batchColumns), batch_id, first, span.count
             FROM span LEFT JOIN batch ON batch.id = batch_id
-            WHERE outcome = 0 \(others.condition)
+            WHERE outcome = 0 AND span.priority = ? \(turn.condition)
             ORDER BY batch_id, first
             """)
-        try spans.bind(others.values)
+        try spans.bind(turn.values)
         while !claimed.isEnough, try spans.step() {
             let batch = try joinedBatch(in: spans, like: claimed.segments.last?.batch)
             let span = try positions(
@@ -228,33 +238,37 @@ extension SQLiteQueue {
         }
         let insert = try connection.prepare(
             """
-            INSERT INTO segment (batch_id, first, count, todo, retrying, runner_id, outcomes)
-            VALUES (?1, ?2, ?3, ?3, 0, ?4, zeroblob(?3))
+            INSERT INTO segment (batch_id, first, count, todo, retrying, runner_id, priority, outcomes)
+            VALUES (?1, ?2, ?3, ?3, 0, ?4, ?5, zeroblob(?3))
             """)
         for segment in claimed.segments[known...] {
             try insert.run(
                 .int(segment.batch.id), .int(segment.todo[0].lowerBound), .int(segment.count),
-                .int(ourID()))
+                .int(ourID()), .int(turn.priority))
         }
     }
 
     /// Leases blocks of lists: of the lane with the most jobs first, of each lane those that come
     /// first.
-    private func claimBlocks(in others: OtherBatches, _ claimed: inout ClaimedSegments) throws {
+    private func claimBlocks(in turn: ClaimTurn, _ claimed: inout ClaimedSegments) throws {
         while !claimed.isEnough {
             let lanes = try connection.prepare(
                 """
                 SELECT batch_id, lane FROM lane
-                WHERE EXISTS (SELECT 1 FROM batch WHERE id = batch_id) \(others.condition)
+                WHERE EXISTS (SELECT 1 FROM batch WHERE id = batch_id) AND priority = ?
+                    \(turn.condition)
                 ORDER BY batch_id, jobs DESC, lane LIMIT 1
                 """)
-            try lanes.bind(others.values)
+            try lanes.bind(turn.values)
             guard try lanes.step() else { return }
-            try claimBlock(of: ListLane(batchID: lanes.int(0), number: lanes.int(1)), &claimed)
+            try claimBlock(
+                of: ListLane(batchID: lanes.int(0), number: lanes.int(1)), in: turn, &claimed)
         }
     }
 
-    private func claimBlock(of lane: ListLane, _ claimed: inout ClaimedSegments) throws {
+    private func claimBlock(
+        of lane: ListLane, in turn: ClaimTurn, _ claimed: inout ClaimedSegments
+    ) throws {
         let batch =
             try claimed.segments.last.map(\.batch).flatMap { $0.id == lane.batchID ? $0 : nil }
             ?? batch(lane.batchID)
@@ -270,10 +284,10 @@ extension SQLiteQueue {
         try add(-block.count, toLane: lane)
         try connection.run(
             """
-            INSERT INTO segment (batch_id, first, count, todo, retrying, runner_id, outcomes)
-            VALUES (?1, ?2, ?3, ?3, 0, ?4, zeroblob(?3))
+            INSERT INTO segment (batch_id, first, count, todo, retrying, runner_id, priority, outcomes)
+            VALUES (?1, ?2, ?3, ?3, 0, ?4, ?5, zeroblob(?3))
             """,
-            .int(batch.id), .int(first), .int(block.count), .int(ourID()))
+            .int(batch.id), .int(first), .int(block.count), .int(ourID()), .int(turn.priority))
         claimed.add(Segment(batch: batch, todo: [block.positions], block: block))
     }
 
@@ -350,5 +364,19 @@ private struct OtherBatches {
         condition =
             skipped.isEmpty ? "" : "AND batch_id NOT IN (SELECT value FROM json_each(?))"
         values = skipped.isEmpty ? [] : [.text("\(Array(skipped))")]
+    }
+}
+
+/// The batches of one priority that a claim looks at.
+private struct ClaimTurn {
+    let priority: Int
+    /// The text to append to a WHERE that compares a priority; together they take `values`.
+    let condition: String
+    let values: [Value]
+
+    init(_ others: OtherBatches, _ priority: Int) {
+        self.priority = priority
+        condition = others.condition
+        values = [.int(priority)] + others.values
     }
 }

@@ -1,29 +1,32 @@
 extension SQLiteQueue {
-    public func enqueue(_ source: BatchSource, key: String?) throws(QueueError) -> Batch {
+    public func enqueue(
+        _ source: BatchSource, as label: BatchLabel
+    ) throws(QueueError) -> Batch {
         switch source {
         case .range(let range, let request):
             try write {
-                if let key, let known = try knownBatch(key) {
+                if let key = label.key, let known = try knownBatch(key) {
                     guard known.source == source else { throw keyTaken(key, by: known) }
                     return known
                 }
-                return try add(range, request, key)
+                return try add(range, request, label)
             }
         case .list: preconditionFailure("a list is added by addList, block by block")
         }
     }
 
-    private func add(_ range: JobRange, _ request: RequestTemplate, _ key: String?) throws -> Batch
-    {
+    private func add(
+        _ range: JobRange, _ request: RequestTemplate, _ label: BatchLabel
+    ) throws -> Batch {
         try checkRoom(for: range.count)
         let id = try nextBatchID()
         try insert(
             id, kind: "range", firstID: range.first, count: range.count, request,
-            options: try options(of: request), key)
+            options: try options(of: request), label)
         // However many jobs: one row.
         try connection.run(
-            "INSERT INTO span (batch_id, first, count, outcome) VALUES (?, 0, ?, 0)",
-            .int(id), .int(range.count))
+            "INSERT INTO span (batch_id, first, count, outcome, priority) VALUES (?, 0, ?, 0, ?)",
+            .int(id), .int(range.count), .int(label.priority))
         try add(range.count, toTotalOf: 0)
         return Batch(id: id, source: .range(range, request))
     }
@@ -39,20 +42,28 @@ extension SQLiteQueue {
     }
 
     /// Inserts the row of a batch.
+    ///
+    /// - Throws: `.nameTaken` when another batch has the name.
     func insert(
         _ id: Batch.ID, kind: String, firstID: Int, count: Int, _ request: RequestTemplate,
-        options: String, _ key: String?
+        options: String, _ label: BatchLabel
     ) throws {
+        if let name = label.name, let other = try batchID(named: name) {
+            throw QueueError(
+                .nameTaken, "the name '\(name)' belongs to batch \(other) of the queue \(path)",
+                remedy: .nameBatchOtherwise)
+        }
         try connection.run(
             """
             INSERT INTO batch (id, kind, first_id, count, url, method, headers, body, options,
-                created_at_us, enqueue_key)
-            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+                created_at_us, enqueue_key, name, priority)
+            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
             """,
             .int(id), .text(kind), .int(firstID), .int(count), .text(request.url),
             .text(request.method.rawValue), .text(try json(of: request.headers)),
             request.body.map { .blob($0.bytes) } ?? .null, .text(options),
-            .int(unixMicros()), key.map(Value.text) ?? .null)
+            .int(unixMicros()), label.key.map(Value.text) ?? .null,
+            label.name.map(Value.text) ?? .null, .int(label.priority))
     }
 
     public func batch(enqueuedAs key: String) throws(QueueError) -> Batch? {
@@ -61,6 +72,16 @@ extension SQLiteQueue {
 
     func knownBatch(_ key: String) throws -> Batch? {
         try connection.int("SELECT id FROM batch WHERE enqueue_key = ?", .text(key)).map(batch)
+    }
+
+    public func batch(named name: String) throws(QueueError) -> Batch? {
+        try read { try batchID(named: name).map(batch) }
+    }
+
+    private func batchID(named name: String) throws -> Batch.ID? {
+        // A queue opened for reading may be older than names.
+        guard try schemaVersion() >= 6 else { return nil }
+        return try connection.int("SELECT id FROM batch WHERE name = ?", .text(name))
     }
 
     private func keyTaken(_ key: String, by batch: Batch) -> QueueError {

@@ -55,15 +55,21 @@ extension SQLiteQueue {
     }
 
     func finishList(
-        _ id: Batch.ID, _ request: RequestTemplate, _ fields: LineFields, count: Int, key: String?
+        _ id: Batch.ID, _ request: RequestTemplate, _ fields: LineFields, count: Int,
+        as label: BatchLabel
     ) throws(QueueError) -> Batch {
         let list = JobList(count: count, request: request, fields: fields)
         let made = try write {
-            if let key, let known = try knownBatch(key) { return known }
+            if let key = label.key, let known = try knownBatch(key) { return known }
             try checkRoom(for: count)
             try insert(
                 id, kind: "list", firstID: 0, count: count, request,
-                options: try options(of: request, fields), key)
+                options: try options(of: request, fields), label)
+            if label.priority != 0 {
+                try connection.run(
+                    "UPDATE lane SET priority = ? WHERE batch_id = ?", .int(label.priority),
+                    .int(id))
+            }
             try add(count, toTotalOf: 0)
             try connection.run("DELETE FROM import WHERE batch_id = ?", .int(id))
             return Batch(id: id, source: .list(list))
@@ -126,13 +132,16 @@ extension SQLiteQueue {
     }
 
     /// Adds `change`, which may be negative, to the number of a lane's jobs in blocks.
-    func add(_ change: Int, toLane lane: ListLane) throws {
+    ///
+    /// - Parameter priority: The priority of the batch; it counts where `change` is positive. While
+    ///   the list is being added it is 0, since it comes last.
+    func add(_ change: Int, toLane lane: ListLane, priority: Int = 0) throws {
         if change > 0 {
             try connection.run(
                 """
-                INSERT INTO lane (batch_id, lane, jobs) VALUES (?, ?, ?)
+                INSERT INTO lane (batch_id, lane, jobs, priority) VALUES (?, ?, ?, ?)
                 ON CONFLICT (batch_id, lane) DO UPDATE SET jobs = jobs + excluded.jobs
-                """, .int(lane.batchID), .int(lane.number), .int(change))
+                """, .int(lane.batchID), .int(lane.number), .int(change), .int(priority))
         } else {
             try connection.run(
                 "UPDATE lane SET jobs = jobs + ? WHERE batch_id = ? AND lane = ?", .int(change),
@@ -226,13 +235,13 @@ final class SQLiteListImport: ListImport {
         count.withLock { $0 = end }
     }
 
-    func finish(key: String?) async throws(QueueError) -> Batch? {
+    func finish(as label: BatchLabel) async throws(QueueError) -> Batch? {
         let count = count.withLock { $0 }
         guard count > 0 else {
             await queue.abandonList(id)
             return nil
         }
-        return try await queue.finishList(id, request, fields, count: count, key: key)
+        return try await queue.finishList(id, request, fields, count: count, as: label)
     }
 
     func abandon() async { await queue.abandonList(id) }

@@ -1,7 +1,11 @@
 extension SQLiteQueue {
     /// Inserts a run of jobs with the same outcome, and merges it with neighbours of that outcome
     /// into one row.
-    func insertSpan(batch: Int, first: Int, count: Int, outcome: UInt8) throws {
+    ///
+    /// - Parameter priority: The priority of the batch; it counts for available jobs alone.
+    func insertSpan(
+        batch: Int, first: Int, count: Int, outcome: UInt8, priority: Int = 0
+    ) throws {
         var (first, count) = (first, count)
         if first > 0 {
             let left = try connection.prepare(
@@ -30,9 +34,9 @@ extension SQLiteQueue {
         }
         try connection.run(
             """
-            INSERT INTO span (batch_id, first, count, outcome) VALUES (?, ?, ?, ?)
+            INSERT INTO span (batch_id, first, count, outcome, priority) VALUES (?, ?, ?, ?, ?)
             ON CONFLICT (batch_id, first) DO UPDATE SET count = excluded.count
             """,
-            .int(batch), .int(first), .int(count), .int(Int(outcome)))
+            .int(batch), .int(first), .int(count), .int(Int(outcome)), .int(priority))
     }
 }

@@ -221,6 +221,22 @@ extension SQLiteQueue {
                     WHERE runner_id IS NOT NULL AND runner_id NOT IN (SELECT id FROM runner))
             """)
         if let count, count != 0 { faults.add("leases of no runner: \(count)") }
+        guard try schemaVersion() >= 6 else { return }
+        let last = try connection.int(
+            "SELECT count(*) FROM outcome WHERE code = ?", .int(Int(CodeBook.cancelled)))
+        if last != 1 { faults.add("outcome \(CodeBook.cancelled) is not in the table outcome") }
+        let misplaced = try connection.int(
+            """
+            SELECT (SELECT count(*) FROM span JOIN batch ON batch.id = batch_id
+                    WHERE outcome = 0 AND span.priority <> batch.priority)
+                + (SELECT count(*) FROM segment JOIN batch ON batch.id = batch_id
+                    WHERE todo > 0 AND segment.priority <> batch.priority)
+                + (SELECT count(*) FROM lane JOIN batch ON batch.id = batch_id
+                    WHERE lane.priority <> batch.priority)
+            """)
+        if let misplaced, misplaced != 0 {
+            faults.add("jobs with another priority than their batch: \(misplaced) places")
+        }
     }
 
     /// Checks that each job of a list has a line, and that lanes count their blocks.

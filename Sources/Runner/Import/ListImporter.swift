@@ -56,12 +56,12 @@ public final class ListImporter {
     ///
     /// - Parameters:
     ///   - format: `nil` to guess each list's.
-    ///   - key: As in `JobQueue.enqueue`.
+    ///   - label: As in `JobQueue.enqueue`.
     /// - Returns: The batch, `nil` when there is no row that is a request; and the counts.
     /// - Throws: `ImportError`, `QueueError`, or what a callback throws; then nothing was added.
     public func add(
         _ lists: [ListSource], format: ListFormat?, separator: UInt8? = nil, to queue: any JobQueue,
-        key: String?
+        as label: BatchLabel
     ) async throws -> (batch: Batch?, counts: Counts) {
         var list: (any ListImport)?
         var first: ImportPlan?
@@ -86,7 +86,7 @@ public final class ListImporter {
             guard let list else { return (nil, counts) }
             gathering.endAll()
             try await hand(to: list)
-            return (try await list.finish(key: key), counts)
+            return (try await list.finish(as: label), counts)
         } catch {
             await list?.abandon()
             throw error

@@ -54,6 +54,7 @@ extension QueueError.Remedy {
             "name a file with --queue, for example \(folder)/\(QueueOptions.standardFile)"
         case .nameRegularFile: "name another with --queue"
         case .nameAnotherFile: "name another file with --queue"
+        case .nameBatchOtherwise: "give another with --name"
         case .makeQueue(let path):
             "make one with: runner enqueue --queue \(path) --range 0..1000"
         case .restoreCopy(let path):

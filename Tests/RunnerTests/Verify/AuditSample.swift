@@ -214,6 +214,9 @@ actor MovingLedger: JobLedger {
         try await queue.block(holding: position, of: batch)
     }
     func references() async throws(QueueError) -> [HeaderSource] { try await queue.references() }
+    func batch(named name: String) async throws(QueueError) -> Batch? {
+        try await queue.batch(named: name)
+    }
     nonisolated var countsInterval: Duration { .zero }
 
     func output(of site: Site) async throws(QueueError) -> QueueOutput {

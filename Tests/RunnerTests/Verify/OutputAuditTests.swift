@@ -154,7 +154,7 @@ import Testing
         let sample = try await sample(AuditSample.lines(0..<10))
         try await sample.queue.detach()
         await sample.queue.close()
-        try sql(sample, "INSERT INTO span SELECT batch_id, 9, 1, outcome FROM span")
+        try sql(sample, "INSERT INTO span SELECT batch_id, 9, 1, outcome, priority FROM span")
         let queue = try SQLiteQueue(path: sample.queuePath, access: .read)
         let report = try await OutputAudit(ledger: queue).run()
         #expect(report.faults.contains { $0.description.contains("overlap") })

@@ -1,0 +1,64 @@
+import ArgumentParser
+import JobStore
+
+/// The options that tell a new batch from others.
+struct BatchFlags: ParsableArguments {
+    @Option(help: "Call the batch by this name, which no other may have.")
+    var name: String?
+
+    @Option(
+        name: .customLong("if-absent"),
+        help: ArgumentHelp(
+            "The same, but queue nothing when a batch has the name.", valueName: "name"))
+    var ifAbsent: String?
+
+    @Option(
+        parsing: .unconditional,
+        help: ArgumentHelp(
+            "Batches of a higher priority are fetched first, -1000 to 1000.", valueName: "number"))
+    var priority = 0
+
+    func validate() throws {
+        guard name == nil || ifAbsent == nil else {
+            throw ValidationError("--name and --if-absent both name the batch; give one of them")
+        }
+        for (option, name) in [("--name", name), ("--if-absent", ifAbsent)] {
+            guard let name, !BatchLabel.isName(name) else { continue }
+            guard !name.isEmpty else { throw ValidationError("\(option) is empty; give a name") }
+            throw ValidationError(
+                "\(option) '\(Terminal.escaped(String(name.prefix(80))))' is no name; give one of up to \(BatchLabel.nameBytesMax) bytes, without control characters, and not of digits alone, which are an ID"
+            )
+        }
+        guard BatchLabel.priorities.contains(priority) else {
+            throw ValidationError(
+                "--priority is \(priority); give a number from \(BatchLabel.priorities.lowerBound) to \(BatchLabel.priorities.upperBound)"
+            )
+        }
+    }
+
+    /// The key by which the batch is queued once; `nil` where the name does not ask for that.
+    var key: String? { ifAbsent.map { "name:" + $0 } }
+
+    /// Returns the label of the batch.
+    ///
+    /// - Parameter key: A key of the list, where the name asks for none.
+    func label(key: String? = nil) -> BatchLabel {
+        BatchLabel(key: self.key ?? key, name: name ?? ifAbsent, priority: priority)
+    }
+
+    /// Returns the batch that has the name already, where that is as good as a new one; `nil` when
+    /// there is none.
+    ///
+    /// - Throws: `ValidationError` when another batch has the name that a new one is to have.
+    func known(in queue: any JobQueue) async throws -> Batch? {
+        if let key, let known = try await queue.batch(enqueuedAs: key) { return known }
+        guard let wanted = name ?? ifAbsent, let other = try await queue.batch(named: wanted) else {
+            return nil
+        }
+        guard ifAbsent != nil else {
+            throw ValidationError(
+                "the name '\(wanted)' belongs to batch \(other.id); give another with --name")
+        }
+        return other
+    }
+}
