@@ -113,8 +113,8 @@ let package = Package(
         .testTarget(
             name: "CommandTests",
             dependencies: [
-                "JobStore", "StoreConformance", "TestServer", "TestSupport", "runner-cli",
-                "test-origin",
+                "JobStore", "StoreConformance", "TestQueue", "TestServer", "TestSupport",
+                "runner-cli", "test-origin",
             ],
             swiftSettings: strict),
     ]

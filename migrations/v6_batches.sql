@@ -1,4 +1,4 @@
--- Version 6: batches as things of their own: names, priorities, and jobs that are taken back.
+-- Version 6: batches as things of their own: names and priorities.
 
 ALTER TABLE batch ADD COLUMN name TEXT;
 ALTER TABLE batch ADD COLUMN priority INTEGER NOT NULL DEFAULT 0;
@@ -23,23 +23,9 @@ CREATE INDEX lane_most ON lane (priority DESC, batch_id, jobs DESC, lane);
 -- For a run of one batch.
 CREATE INDEX retry_due_of_batch ON retry (batch_id, not_before_us) WHERE runner_id IS NULL;
 
--- A job may be cancelled, too. The view names the table, so it is made anew; it shows the jobs of
--- lists, too, that nobody claimed yet.
+-- The view shows the jobs of lists, too, those that nobody claimed yet among them. Their URLs are in
+-- packed lines, which no SQL reads.
 DROP VIEW job;
-CREATE TABLE outcome_new (
-    code   INTEGER PRIMARY KEY CHECK (code BETWEEN 1 AND 255),
-    state  TEXT    NOT NULL
-        CHECK (state IN ('retrying', 'completed', 'failed', 'cancelled')),
-    status INTEGER NOT NULL DEFAULT 0,              -- HTTP status; 0: none
-    reason TEXT    NOT NULL DEFAULT '',             -- why it failed; '': the status says it
-    UNIQUE (state, status, reason)
-) STRICT;
-INSERT INTO outcome_new SELECT code, state, status, reason FROM outcome;
-DROP TABLE outcome;
-ALTER TABLE outcome_new RENAME TO outcome;
--- The last code is set aside for it; only where a queue has given all away is there none.
-INSERT OR IGNORE INTO outcome (code, state) VALUES (255, 'cancelled');
-
 -- As of version 1: one row a job, for people.
 CREATE VIEW job (batch_id, id, url, state, outcome, attempts) AS
 WITH RECURSIVE
@@ -69,8 +55,9 @@ WITH RECURSIVE
     )
 SELECT coded.batch_id,
     batch.first_id + coded.position,
-    replace(replace(batch.url, '{id}', batch.first_id + coded.position),
-        '{}', batch.first_id + coded.position),
+    CASE batch.kind WHEN 'range' THEN
+        replace(replace(batch.url, '{id}', batch.first_id + coded.position),
+            '{}', batch.first_id + coded.position) END,
     CASE WHEN outcome.state IS NOT NULL AND retry.runner_id IS NULL THEN outcome.state
         WHEN leased OR retry.runner_id IS NOT NULL THEN 'running' ELSE 'available' END,
     CASE WHEN outcome.reason <> '' THEN outcome.reason

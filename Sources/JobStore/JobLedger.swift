@@ -3,8 +3,10 @@ public protocol JobLedger: Sendable {
     /// Returns the number of jobs by state and outcome. These totals are stored, never counted over
     /// jobs or batches.
     ///
+    /// - Parameter batch: The batch whose jobs are counted, which counts none if it is missing;
+    ///   `nil` for all batches.
     /// - Complexity: O(outcomes + segments leased).
-    func counts() async throws(QueueError) -> QueueCounts
+    func counts(of batch: Batch.ID?) async throws(QueueError) -> QueueCounts
 
     /// The least time between two calls of `counts` that the store wants from each runner that
     /// shows them all the time; zero where they cost next to nothing.
@@ -19,10 +21,22 @@ public protocol JobLedger: Sendable {
 
     /// Returns the header fields outside the queue that requests of unfinished batches refer to
     /// (variables and files), so that a run can see at its start whether they are there.
-    func references() async throws(QueueError) -> [HeaderSource]
+    ///
+    /// - Parameter batch: The only batch that is asked for; `nil` for all.
+    func references(of batch: Batch.ID?) async throws(QueueError) -> [HeaderSource]
 
     /// Returns the batch with a name; `nil` when there is none.
     func batch(named name: String) async throws(QueueError) -> Batch?
+
+    /// Returns batches by rising ID, with the states of their jobs, a page at a time. Each page is
+    /// one snapshot; the pages together are not.
+    ///
+    /// - Parameters:
+    ///   - id: The ID to begin at, or after.
+    ///   - limit: The most batches in the page, 1 to `BatchPage.countMax`. A page may hold fewer,
+    ///     but not none while there are any.
+    /// - Complexity: O(batches in the page · outcomes + segments leased); no job is looked at.
+    func batches(from id: Batch.ID, limit: Int) async throws(QueueError) -> BatchPage
 
     /// Returns the states of jobs in the order the jobs were enqueued, a page at a time.
     ///
@@ -56,6 +70,14 @@ public protocol JobLedger: Sendable {
 }
 
 extension JobLedger {
+    /// Returns the number of all jobs by state and outcome.
+    public func counts() async throws(QueueError) -> QueueCounts { try await counts(of: nil) }
+
+    /// Returns a page of batches.
+    public func batches(from id: Batch.ID) async throws(QueueError) -> BatchPage {
+        try await batches(from: id, limit: BatchPage.countMax)
+    }
+
     /// Checks the invariant over the whole queue, window by window.
     ///
     /// - Returns: A sentence for each violation, those past the thousandth of a window left out;

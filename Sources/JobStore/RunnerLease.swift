@@ -118,9 +118,16 @@ public struct RunnerDescription: Sendable {
     /// `nil` when the folder holds none, or there is no output. A store of many sites finds the
     /// runner's site by it.
     public let siteIdentity: String?
+    /// The only batch whose jobs the runner is handed, and that `Attachment.counts` and
+    /// `Attachment.retrying` count; `nil` for all.
+    public let batch: Batch.ID?
 
     /// - Parameter host: `nil` for the name that this machine gives itself.
-    public init(pid: Int, workers: Int, host: String? = nil, siteIdentity: String? = nil) {
+    public init(
+        pid: Int, workers: Int, host: String? = nil, siteIdentity: String? = nil,
+        batch: Batch.ID? = nil
+    ) {
+        self.batch = batch
         self.pid = pid
         self.workers = workers
         self.host = host ?? Self.ownHost

@@ -139,7 +139,8 @@ extension Crawl {
         _ parts: Parts, _ observer: any CrawlObserver, every interval: Duration
     ) async throws {
         var watch = ProgressWatch(
-            queue: queue, feed: parts.feed, countsAtStart: parts.attachment.counts)
+            queue: queue, batch: options.batch, feed: parts.feed,
+            countsAtStart: parts.attachment.counts)
         while !Task.isCancelled {
             try? await Task.sleep(for: interval)
             if !Task.isCancelled { await observer.progressed(try await watch.look()) }

@@ -65,7 +65,7 @@ public struct Crawl: Sendable {
         observer: (any CrawlObserver)? = nil
     ) async throws -> Ending {
         // Before anything is touched.
-        for source in try await queue.references() + options.fetch.headers {
+        for source in try await queue.references(of: options.batch) + options.fetch.headers {
             _ = try options.fetch.references.fields(of: source)
         }
         let lease = try await queue.attach(try await description(for: destination))
@@ -120,7 +120,8 @@ public struct Crawl: Sendable {
         case .files, .sink: break
         }
         return RunnerDescription(
-            pid: Int(getpid()), workers: options.workers, siteIdentity: identity)
+            pid: Int(getpid()), workers: options.workers, siteIdentity: identity,
+            batch: options.batch)
     }
 
     private func checkIsOnly(_ output: QueueOutput) throws(SinkError) {

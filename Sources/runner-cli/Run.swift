@@ -51,6 +51,11 @@ struct Run: StatusCommand {
             "Stop when the host was out of reach for so long.", valueName: "seconds"))
     var maxStall = Seconds(Self.standard.stallMax)
 
+    @Option(
+        help: ArgumentHelp(
+            "Work on this batch alone, by ID or name, until it is done.", valueName: "batch"))
+    var batch: BatchReference?
+
     @Flag(help: "Print the result as JSON.")
     var json = false
 
@@ -86,16 +91,19 @@ struct Run: StatusCommand {
         let proxies = try network.proxies.choice()
         var options = try options(attached: try await store.output(of: .only))
         options.fetch.proxies = proxies.rules
+        let only = try await batch?.summary(in: store)
+        options.batch = only?.batch.id
         let crawl = try Crawl(queue: store, options: options, stop: stop)
-        let before = try await store.counts()
-        let view = ProgressView(queue: queue.path, isQuiet: quiet)
+        let before = try await store.counts(of: options.batch)
+        let title = only.map { "\($0.title) of \(queue.path)" } ?? queue.path
+        let view = ProgressView(queue: title, isQuiet: quiet)
         let observer = RunObserver(
             view: view, stop: stop, workers: workers, grace: grace.duration, isQuiet: quiet,
             sentences: proxies.sentences)
         let begin = ContinuousClock.now
         func report(_ ending: Crawl.Ending?) async throws -> RunReport {
             RunReport(
-                ending: ending, counts: try await store.counts(), before: before,
+                ending: ending, counts: try await store.counts(of: only?.batch.id), before: before,
                 elapsed: .now - begin)
         }
         do {

@@ -35,7 +35,9 @@ struct RunnerCommand: AsyncParsableCommand {
               12  stopped by a limit; run again to resume
             """,
         version: versionText,
-        subcommands: [Enqueue.self, Run.self, Status.self, Export.self, Verify.self])
+        subcommands: [
+            Enqueue.self, Run.self, Status.self, Batches.self, Export.self, Verify.self,
+        ])
 }
 
 @main

@@ -12,9 +12,13 @@ struct Status: StatusCommand {
               runner status
               runner status --watch
               runner status --json | jq .jobs.completed
+              runner status --batch sitemap
             """)
 
     @OptionGroup var queue: QueueOptions
+
+    @Option(help: ArgumentHelp("Only this batch, by ID or name.", valueName: "batch"))
+    var batch: BatchReference?
 
     @Flag(help: "Print JSON; with --watch, a line each second.")
     var json = false
@@ -36,9 +40,10 @@ struct Status: StatusCommand {
 
     private func show(_ store: any JobLedger) async throws {
         var screen = RedrawnText(to: STDOUT_FILENO)
+        let only = try await batch?.summary(in: store)
         while true {
-            let counts = try await store.counts()
-            let document = StatusDocument(counts)
+            let counts = try await store.counts(of: only?.batch.id)
+            let document = StatusDocument(counts, of: only)
             if json {
                 try Terminal.output(try JSON.text(document, onOneLine: watch))
             } else if watch {

@@ -35,6 +35,10 @@ import Testing
         try await expect("status", "--help", prints: Self.status)
     }
 
+    @Test func help_showsBatches() async throws {
+        try await expect("batches", "--help", prints: Self.batches)
+    }
+
     @Test func help_showsExport() async throws {
         try await expect("export", "--help", prints: Self.export)
     }
@@ -44,7 +48,9 @@ import Testing
     }
 
     @Test func help_fitsTheNarrowestTerminalInUse() {
-        let commands = [Self.enqueue, Self.run, Self.status, Self.export, Self.verify]
+        let commands = [
+            Self.enqueue, Self.run, Self.status, Self.batches, Self.export, Self.verify,
+        ]
         for text in [Self.root] + commands {
             for line in text.split(separator: "\n") {
                 // What is typed, as shown in the usage, is the parser's to break.
@@ -130,6 +136,7 @@ import Testing
           run                     Fetch what is queued; resume where the last run
                                   stopped.
           status                  Show how many jobs stand where; during a run too.
+          batches                 List the batches, a row each; during a run too.
           export                  Write how each job stands, a row a job; during a run
                                   too.
           verify                  Check the queue and its output, each byte; during a
@@ -326,6 +333,8 @@ import Testing
                                   finish. (default: 30)
           --max-stall <seconds>   Stop when the host was out of reach for so long.
                                   (default: 900)
+          --batch <batch>         Work on this batch alone, by ID or name, until it is
+                                  done.
           --json                  Print the result as JSON.
           -q, --quiet             Show no progress.
           --version               Show the version.
@@ -343,14 +352,38 @@ import Testing
           runner status
           runner status --watch
           runner status --json | jq .jobs.completed
+          runner status --batch sitemap
 
-        USAGE: runner status [--queue <file>] [--json] [--watch]
+        USAGE: runner status [--queue <file>] [--batch <batch>] [--json] [--watch]
 
         OPTIONS:
           --queue <file>          The queue's file (default: $RUNNER_QUEUE, else
                                   ./runner.db).
+          --batch <batch>         Only this batch, by ID or name.
           --json                  Print JSON; with --watch, a line each second.
           --watch                 Show it again each second, until everything is done.
+          --version               Show the version.
+          -h, --help              Show help information.
+
+        """
+
+    private static let batches = """
+        OVERVIEW: List the batches, a row each; during a run too.
+
+        A batch is what one enqueue added. Its row has its ID, name, priority, IDs,
+        requests, and how many of its jobs stand where. Rows come in the order the
+        batches were enqueued.
+
+        EXAMPLES
+          runner batches
+          runner batches --json | jq 'select(.jobs.failed > 0) | .batch'
+
+        USAGE: runner batches [--queue <file>] [--json]
+
+        OPTIONS:
+          --queue <file>          The queue's file (default: $RUNNER_QUEUE, else
+                                  ./runner.db).
+          --json                  Print JSON, a line a batch.
           --version               Show the version.
           -h, --help              Show help information.
 

@@ -62,7 +62,7 @@ import Testing
         try await enqueue(100, "\(origin.url)/body/50/{id}", first: 7000, to: queue)
         _ = try await Crawl(queue: queue, options: options).run(to: .files(output))
 
-        let counts = queue.counts()
+        let counts = try await queue.counts()
         #expect(counts.completed == 3100 && counts.failed == 20 && counts.left == 0)
         let files = queue.output(of: .only).files
         #expect(files.count > 3 && files.dropLast().allSatisfy(\.isSealed))

@@ -19,6 +19,7 @@ final class MemoryStore: Sendable {
     struct BatchFacts {
         let batch: Batch
         let label: BatchLabel
+        let enqueuedAtMicros: Int
         /// The jobs that were claimed at some time; the others are available.
         var jobs: [Int: JobFacts] = [:]
         /// The blocks of a list, in order.
@@ -104,15 +105,30 @@ struct MemoryQueue: JobQueue {
 
     // MARK: - Looking
 
-    func references() -> [HeaderSource] {
+    func references(of batch: Batch.ID?) -> [HeaderSource] {
         store.state.withLock { state in
-            state.batches.filter { !$0.isFinished }.flatMap { facts in
+            state.batches(batch).filter { !$0.isFinished }.flatMap { facts in
                 facts.batch.source.request.headers.filter(\.isReference)
             }
         }
     }
 
-    func counts() -> QueueCounts { store.state.withLock { $0.counts(at: store.unixMicros()) } }
+    func counts(of batch: Batch.ID?) -> QueueCounts {
+        store.state.withLock { $0.counts(of: batch, at: store.unixMicros()) }
+    }
+
+    func batches(from id: Batch.ID, limit: Int) -> BatchPage {
+        store.state.withLock { state in
+            let rest = state.batches.drop { $0.batch.id < id }
+            let summaries = rest.prefix(limit).map { facts in
+                BatchSummary(
+                    batch: facts.batch, name: facts.label.name, priority: facts.label.priority,
+                    enqueuedAtMicros: facts.enqueuedAtMicros,
+                    counts: state.counts(of: facts.batch.id))
+            }
+            return BatchPage(summaries, next: rest.dropFirst(limit).first?.batch.id)
+        }
+    }
 
     func sites() -> [Site] {
         store.state.withLock { $0.sites.isEmpty ? [.only] : $0.sites.map(\.site) }
@@ -184,7 +200,7 @@ struct MemoryQueue: JobQueue {
                 }
                 return known
             }
-            return try state.add(source, label)
+            return try state.add(source, label, at: store.unixMicros())
         }
     }
 
@@ -221,13 +237,12 @@ struct MemoryQueue: JobQueue {
                     id: state.lastRunnerID, description: runner, site: site, startedAtMicros: now,
                     heartbeatMicros: now, connection: number))
             return MemoryLease(
-                store: store, runner: state.lastRunnerID,
+                store: store, runner: state.lastRunnerID, batch: runner.batch,
                 attachment: Attachment(
                     rescued: rescued, mayRepeat: mayRepeat,
-                    retrying: state.batches.reduce(0) { count, facts in
-                        count + facts.jobs.values.count { state.standing(of: $0) == .retrying }
-                    },
-                    counts: state.counts(at: now), site: site, output: state.output(of: site)))
+                    retrying: state.counts(of: runner.batch).retrying,
+                    counts: state.counts(of: runner.batch, at: now), site: site,
+                    output: state.output(of: site)))
         }
     }
 }
@@ -254,7 +269,7 @@ final class MemoryImport: ListImport {
         return try store.state.withLock { state throws(QueueError) in
             if let key = label.key, let id = state.keys[key] { return state.batches[id - 1].batch }
             let list = JobList(count: count, request: request, fields: fields)
-            return try state.add(.list(list), label, blocks)
+            return try state.add(.list(list), label, blocks, at: store.unixMicros())
         }
     }
 
@@ -265,6 +280,8 @@ final class MemoryImport: ListImport {
 struct MemoryLease: RunnerLease {
     let store: MemoryStore
     let runner: Int
+    /// The only batch that the runner is handed jobs of; `nil` for all.
+    let batch: Batch.ID?
     let attachment: Attachment
 
     /// How long a runner waits that found nothing while others hold jobs.
@@ -288,7 +305,7 @@ struct MemoryLease: RunnerLease {
             var segments: [Segment] = []
             var left = jobs
             for (index, facts) in state.batchesByPriority
-            where !skipped.contains(facts.batch.id) {
+            where !skipped.contains(facts.batch.id) && facts.batch.id == batch ?? facts.batch.id {
                 for (positions, block) in facts.pieces {
                     guard left > 0 else { break }
                     let todo = positions.filter {
@@ -339,7 +356,8 @@ struct MemoryLease: RunnerLease {
         let ahead = now + Self.micros(Retry.aheadMax)
         return try change { state in
             var waiting: [(dueMicros: Int, batch: Int, position: Int)] = []
-            for (index, facts) in state.batches.enumerated() {
+            for (index, facts) in state.batches.enumerated()
+            where facts.batch.id == batch ?? facts.batch.id {
                 for (position, job) in facts.jobs where state.standing(of: job) == .retrying {
                     waiting.append((job.dueMicros, index, position))
                 }
@@ -390,7 +408,7 @@ struct MemoryLease: RunnerLease {
                 return
             }
             if state.sites[index].settings == nil {
-                state.sites[index].completedBefore = state.counts(at: 0).completed
+                state.sites[index].completedBefore = state.counts(of: nil).completed
             }
             state.sites[index].settings = settings
         }
@@ -438,13 +456,14 @@ struct MemoryLease: RunnerLease {
 
 extension MemoryStore.State {
     mutating func add(
-        _ source: BatchSource, _ label: BatchLabel, _ blocks: [ListBlock] = []
+        _ source: BatchSource, _ label: BatchLabel, _ blocks: [ListBlock] = [], at now: Int
     ) throws(QueueError) -> Batch {
         if let name = label.name, batches.contains(where: { $0.label.name == name }) {
             throw QueueError(.nameTaken, "the name '\(name)' is taken")
         }
         let batch = Batch(id: batches.count + 1, source: source)
-        batches.append(.init(batch: batch, label: label, blocks: blocks))
+        batches.append(
+            .init(batch: batch, label: label, enqueuedAtMicros: now, blocks: blocks))
         if let key = label.key { keys[key] = batch.id }
         return batch
     }
@@ -468,7 +487,14 @@ extension MemoryStore.State {
         }
     }
 
-    func counts(at now: Int) -> QueueCounts {
+    /// One batch, or all of them.
+    func batches(_ id: Batch.ID?) -> [MemoryStore.BatchFacts] {
+        batches.filter { $0.batch.id == id ?? $0.batch.id }
+    }
+
+    /// - Parameter now: The time in µs that runners are seen at; `nil` to leave them out.
+    func counts(of batch: Batch.ID?, at now: Int? = nil) -> QueueCounts {
+        let batches = batches(batch)
         var groups: [Outcome: Int] = [:]
         var (running, retriesRunning) = (0, 0)
         for job in batches.flatMap(\.jobs.values) {
@@ -481,12 +507,12 @@ extension MemoryStore.State {
         let empty = QueueCounts(
             total: batches.reduce(0) { $0 + $1.batch.count }, running: running,
             retriesRunning: retriesRunning, outcomes: [],
-            runs: runners.reversed().map { runner in
+            runs: (now == nil ? [] : runners.reversed()).map { runner in
                 .init(
                     pid: runner.description.pid, host: runner.description.host,
                     workers: runner.description.workers,
                     startedAtMicros: runner.startedAtMicros,
-                    heartbeatAge: .microseconds(max(0, now - runner.heartbeatMicros)),
+                    heartbeatAge: .microseconds(max(0, (now ?? 0) - runner.heartbeatMicros)),
                     requestsPerSecond: runner.heartbeat.requestsPerSecond,
                     trouble: runner.heartbeat.trouble)
             })

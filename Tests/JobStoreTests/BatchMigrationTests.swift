@@ -69,10 +69,6 @@ import Testing
         #expect(claimed[1].todo == [2..<4096])
         #expect(try await queue.verify() == [])
         await queue.close()
-        let connection = try Connection(path: path, readOnly: true)
-        #expect(
-            try connection.text("SELECT state FROM outcome WHERE code = 255") == "cancelled")
-        #expect(try connection.int("SELECT count(*) FROM pragma_index_list('outcome')") == 1)
     }
 
     @Test(arguments: ["span", "segment", "lane"])

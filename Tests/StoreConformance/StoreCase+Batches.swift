@@ -84,6 +84,93 @@ extension StoreCase {
             #expect(order == [2, 2, 3, 3, 1])
             await queue.close()
         },
+        StoreCase("batches_tellOfEach_inPages") { store in
+            let queue = try await store.open()
+            store.clock.unixMicros = 77
+            let first = try await queue.enqueue(
+                JobRange(first: 5, count: 100), request: request, name: "a", priority: -3)
+            let list = try await store.add([block(0..<3, lane: 0)], to: queue, name: "l")
+            let last = try await queue.enqueue(JobRange(first: 0, count: 10), request: request)
+            try await queue.attach(RunnerDescription(pid: 1, workers: 1, batch: first.id))
+            let segment = try await queue.claim(jobs: 1)[0]
+            try await queue.commit(store.marks(segment, ok) { $0 < 20 }, heartbeat: beat)
+            let retry = Outcome(.retrying, status: 503)
+            try await queue.commit(store.marks(segment, retry) { $0 == 20 }, heartbeat: beat)
+            let watcher = try await store.open()
+            for client in [queue, watcher] {
+                let page = try await client.queue.batches(from: 0)
+                #expect(page.next == nil)
+                #expect(page.summaries.map(\.batch) == [first, list, last])
+                #expect(page.summaries.map(\.name) == ["a", "l", nil])
+                #expect(page.summaries.map(\.priority) == [-3, 0, 0])
+                #expect(page.summaries.map(\.enqueuedAtMicros) == [77, 77, 77])
+                let counts = page.summaries.map(\.counts)
+                #expect(counts.map(\.total) == [100, 3, 10])
+                #expect(counts.map(\.completed) == [20, 0, 0])
+                #expect(counts.map(\.retrying) == [1, 0, 0])
+                #expect(counts.map(\.running) == [79, 0, 0])
+                #expect(counts.map(\.available) == [0, 3, 10])
+                for summary in page.summaries {
+                    let alone = try await client.queue.counts(of: summary.batch.id)
+                    #expect(alone.outcomes == summary.counts.outcomes)
+                    #expect(alone.running == summary.counts.running)
+                    #expect(alone.total == summary.counts.total)
+                }
+            }
+            var (seen, next): ([Batch.ID], Batch.ID?) = ([], 1)
+            while let from = next {
+                let page = try await watcher.queue.batches(from: from, limit: 2)
+                #expect(page.summaries.count <= 2)
+                seen += page.summaries.map(\.batch.id)
+                next = page.next
+            }
+            #expect(seen == [1, 2, 3])
+            #expect(try await watcher.queue.batches(from: 4).summaries.isEmpty)
+            #expect(try await watcher.queue.counts(of: 4).total == 0)
+            await watcher.close()
+            await queue.close()
+        },
+        StoreCase("aRunnerOfOneBatch_leavesOthersAlone") { store in
+            let queue = try await store.open()
+            let range = JobRange(first: 0, count: 5)
+            for priority in [9, 0, 3] {
+                _ = try await queue.enqueue(range, request: request, priority: priority)
+            }
+            // Each batch has a job that waits for a retry.
+            try await queue.attach(RunnerDescription(pid: 1, workers: 1))
+            let all = try await queue.claim(jobs: 15)
+            let waits = all.flatMap {
+                store.marks($0, Outcome(.retrying, status: 503)) { $0 == 2 }
+            }
+            try await queue.commit(waits, heartbeat: beat)
+            try await queue.detach()
+            let attachment = try await queue.attach(
+                RunnerDescription(pid: 1, workers: 1, batch: 2))
+            #expect(attachment.retrying == 1 && attachment.counts.total == 5)
+            let claimed = try await queue.claim(jobs: 15)
+            #expect(claimed.map(\.batch.id) == [2] && claimed[0].count == 4)
+            let retries = try await queue.claimRetries(dueAt: hourMicros, limit: 10)
+            #expect(retries.jobs.map(\.batch.id) == [2] && retries.nextDueMicros == nil)
+            try await queue.commit(store.marks(claimed[0], ok), heartbeat: beat)
+            let tried = Mark(batchID: 2, position: 2, attempt: 2, outcome: ok)
+            try await queue.commit([tried], heartbeat: beat)
+            #expect(try await queue.nextClaim() == .finished)
+            #expect(try await queue.queue.counts(of: 2).completed == 5)
+            #expect(try await queue.counts().available == 8)
+            try await store.expectSound(queue)
+            await queue.close()
+        },
+        StoreCase("references_areThoseOfOneBatch_whereOneIsNamed") { store in
+            let queue = try await store.open()
+            for file in ["/a", "/b"] {
+                let request = try RequestTemplate(
+                    parsing: "http://h/{id}", headers: [.file(path: file)])
+                _ = try await queue.enqueue(JobRange(first: 0, count: 1), request: request)
+            }
+            #expect(try await queue.queue.references(of: 2) == [.file(path: "/b")])
+            #expect(try await queue.queue.references(of: nil).count == 2)
+            await queue.close()
+        },
     ]
 }
 

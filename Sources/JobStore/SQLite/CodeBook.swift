@@ -1,8 +1,5 @@
 /// The bytes that stand for outcomes: the part of the table `outcome` that was needed so far.
 struct CodeBook {
-    /// The code of cancelled jobs, set aside by migration 6.
-    static let cancelled: UInt8 = 255
-
     private var codes: [Outcome: UInt8] = [:]
     /// The outcome looked up last, since most outcomes are the same as the one before.
     private var last: (outcome: Outcome, code: UInt8)?
@@ -24,13 +21,11 @@ struct CodeBook {
         }
         let (state, status) = (outcome.state.rawValue, Int(outcome.status))
         let reason = outcome.reason?.rawValue ?? ""
-        // Codes 1 to 3 are set aside for what comes when all others are given, and the last one for
-        // cancelled jobs.
+        // Codes 1 to 3 are set aside for what comes when all others are given.
         try connection.run(
             """
             INSERT INTO outcome (code, state, status, reason)
-            SELECT max(code) + 1, ?1, ?2, ?3 FROM outcome WHERE code < \(Self.cancelled)
-            HAVING max(code) < \(Self.cancelled) - 1
+            SELECT max(code) + 1, ?1, ?2, ?3 FROM outcome HAVING max(code) < 255
             ON CONFLICT DO NOTHING
             """, .text(state), .int(status), .text(reason))
         let known = try connection.int(

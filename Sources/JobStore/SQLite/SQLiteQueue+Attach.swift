@@ -25,9 +25,9 @@ extension SQLiteQueue {
                 runnerID = connection.lastInsertID
                 return (rescued, min(rescued, mayRepeat))
             }
-            let counts = try counts()
+            let counts = try counts(of: runner.batch)
             return SQLiteLease(
-                queue: self, runnerID: ourID(),
+                queue: self, runnerID: ourID(), batch: runner.batch,
                 attachment: Attachment(
                     rescued: rescued, mayRepeat: mayRepeat, retrying: counts.retrying,
                     counts: counts, site: .only, output: try output(of: .only)))
@@ -153,16 +153,18 @@ struct SQLiteLease: RunnerLease {
     let queue: SQLiteQueue
     /// The epoch of the runner: its ID in the table `runner`.
     let runnerID: Int
+    /// The only batch that the runner works on; `nil` for all.
+    let batch: Batch.ID?
     let attachment: Attachment
 
     func claim(
         jobs: Int, skipping skipped: Set<Batch.ID>
     ) async throws(QueueError) -> Claim {
-        try await queue.claim(jobs: jobs, skipping: skipped, for: runnerID)
+        try await queue.claim(jobs: jobs, skipping: skipped, only: batch, for: runnerID)
     }
 
     func claimRetries(limit: Int) async throws(QueueError) -> RetryClaim {
-        try await queue.claimRetries(limit: limit, for: runnerID)
+        try await queue.claimRetries(limit: limit, only: batch, for: runnerID)
     }
 
     func keepOutput(

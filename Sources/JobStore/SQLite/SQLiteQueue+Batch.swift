@@ -122,11 +122,12 @@ extension SQLiteQueue {
     /// Named with the priority, by which the indices of what can be claimed begin.
     private static let ofBatch = "priority = batch.priority AND batch_id = batch.id"
 
-    public func references() throws(QueueError) -> [HeaderSource] {
+    public func references(of batch: Batch.ID?) throws(QueueError) -> [HeaderSource] {
         try read {
             let rows = try connection.prepare(
                 """
-                SELECT id, headers FROM batch WHERE headers <> '[]' AND (
+                SELECT id, headers FROM batch WHERE headers <> '[]'
+                    AND (?1 IS NULL OR id = ?1) AND (
                     EXISTS (SELECT 1 FROM span WHERE \(Self.ofBatch) AND outcome = 0)
                     OR EXISTS (SELECT 1 FROM segment
                         WHERE \(Self.ofBatch) AND todo > 0 AND runner_id IS NULL)
@@ -135,7 +136,7 @@ extension SQLiteQueue {
                         WHERE runner_id IS NOT NULL AND batch_id = batch.id)
                     OR EXISTS (SELECT 1 FROM retry WHERE batch_id = batch.id))
                 """)
-            try rows.bind([])
+            try rows.bind([batch.map(Value.int) ?? .null])
             var (seen, references): (Set<String>, [HeaderSource]) = ([], [])
             while try rows.step() {
                 guard seen.insert(rows.text(1)).inserted else { continue }

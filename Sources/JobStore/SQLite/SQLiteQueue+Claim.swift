@@ -1,10 +1,10 @@
 extension SQLiteQueue {
     func claim(
-        jobs: Int, skipping skipped: Set<Batch.ID>, for runner: Int
+        jobs: Int, skipping skipped: Set<Batch.ID>, only batch: Batch.ID?, for runner: Int
     ) throws(QueueError) -> Claim {
         try check(runner)
-        let others = OtherBatches(than: skipped)
         try unpark()
+        let others = try OtherBatches(than: skipped, only: batch.map(onlyBatch))
         // Looking costs no transaction: at the end of a run there is nothing for seconds on end.
         guard try read({ try firstPriority(in: others) }) != nil else {
             // No other runner holds anything: what there is was parked.
@@ -26,18 +26,30 @@ extension SQLiteQueue {
         }
     }
 
-    func claimRetries(limit: Int, for runner: Int) throws(QueueError) -> RetryClaim {
+    /// A batch that alone is looked at, with its priority.
+    private func onlyBatch(_ id: Batch.ID) throws(QueueError) -> (id: Batch.ID, priority: Int) {
+        let priority = try read {
+            try connection.int("SELECT priority FROM batch WHERE id = ?", .int(id))
+        }
+        return (id, priority ?? 0)
+    }
+
+    func claimRetries(
+        limit: Int, only batch: Batch.ID?, for runner: Int
+    ) throws(QueueError) -> RetryClaim {
         try check(runner)
         let nowMicros = unixMicros()
         let aheadMicros = Retry.aheadMax.microseconds
+        // Of all, or of one batch: each has an index.
+        let waiting = "runner_id IS NULL" + (batch.map { " AND batch_id = \($0)" } ?? "")
         let due =
-            "runner_id IS NULL AND (not_before_us <= ?1 OR not_before_us > ?1 + \(aheadMicros))"
+            "\(waiting) AND (not_before_us <= ?1 OR not_before_us > ?1 + \(aheadMicros))"
         // Two looks at the ends of an index: with OR it would be walked while nothing is due.
         let isAnyDue = try read {
             try connection.int(
                 """
-                SELECT (SELECT min(not_before_us) FROM retry WHERE runner_id IS NULL) <= ?1
-                    OR (SELECT max(not_before_us) FROM retry WHERE runner_id IS NULL)
+                SELECT (SELECT min(not_before_us) FROM retry WHERE \(waiting)) <= ?1
+                    OR (SELECT max(not_before_us) FROM retry WHERE \(waiting))
                         > ?1 + \(aheadMicros)
                 """, .int(nowMicros)) == 1
         }
@@ -75,7 +87,7 @@ extension SQLiteQueue {
                 }
             }
         let next = try read {
-            try connection.int("SELECT min(not_before_us) FROM retry WHERE runner_id IS NULL")
+            try connection.int("SELECT min(not_before_us) FROM retry WHERE \(waiting)")
         }
         // Not as of the time above: another writer may have kept us waiting since.
         return RetryClaim(
@@ -148,16 +160,16 @@ extension SQLiteQueue {
         for sql in [
             """
             SELECT priority FROM segment
-            WHERE todo > 0 AND runner_id IS NULL AND not_before_us = 0 \(others.condition)
+            WHERE todo > 0 AND runner_id IS NULL AND not_before_us = 0 \(others.conditionWithPriority)
             """,
-            "SELECT priority FROM span WHERE outcome = 0 \(others.condition)",
+            "SELECT priority FROM span WHERE outcome = 0 \(others.conditionWithPriority)",
             """
             SELECT priority FROM lane WHERE EXISTS (SELECT 1 FROM batch WHERE id = batch_id)
-                \(others.condition)
+                \(others.conditionWithPriority)
             """,
         ] {
             let rows = try connection.prepare(sql + " ORDER BY priority DESC LIMIT 1")
-            try rows.bind(others.values)
+            try rows.bind(others.valuesWithPriority)
             if try rows.step() { first = max(first ?? .min, rows.int(0)) }
         }
         return first
@@ -349,34 +361,5 @@ private struct ClaimedSegments {
     mutating func add(_ segment: Segment) {
         segments.append(segment)
         jobs += segment.count
-    }
-}
-
-/// An SQL condition on `batch_id`; empty when nothing is skipped, which is nearly always so.
-private struct OtherBatches {
-    /// The text to append to a WHERE; its one parameter, if any, is bound to `values`.
-    let condition: String
-    let values: [Value]
-
-    init(than skipped: Set<Batch.ID>) {
-        // A list in one value: the number of parameters is bounded, and each number of them would
-        // be a statement of its own to prepare.
-        condition =
-            skipped.isEmpty ? "" : "AND batch_id NOT IN (SELECT value FROM json_each(?))"
-        values = skipped.isEmpty ? [] : [.text("\(Array(skipped))")]
-    }
-}
-
-/// The batches of one priority that a claim looks at.
-private struct ClaimTurn {
-    let priority: Int
-    /// The text to append to a WHERE that compares a priority; together they take `values`.
-    let condition: String
-    let values: [Value]
-
-    init(_ others: OtherBatches, _ priority: Int) {
-        self.priority = priority
-        condition = others.condition
-        values = [.int(priority)] + others.values
     }
 }

@@ -1,12 +1,16 @@
 internal import Glibc
 
 extension SQLiteQueue {
-    public func counts() throws(QueueError) -> QueueCounts {
+    public func counts(of batch: Batch.ID?) throws(QueueError) -> QueueCounts {
         // Asked before the snapshot: a runner that ends in between shows as ended.
         let isRunLive = isRunLive
         let isLive = isRunLive ?? false
         return try read {
-            let total = try jobCount()
+            let total =
+                try batch.map {
+                    try connection.int("SELECT count FROM batch WHERE id = ?", .int($0)) ?? 0
+                } ?? jobCount()
+            let which = batch.map(Value.int) ?? .null
             var runs: [QueueCounts.LiveRun] = []
             var (held, retriesRunning) = (0, 0)
             if isLive {
@@ -16,15 +20,18 @@ extension SQLiteQueue {
                     try connection.int(
                         """
                         SELECT sum(min(max(todo, 0), \(Segment.countMax))) FROM segment
-                        WHERE runner_id IS NOT NULL
-                        """) ?? 0
+                        WHERE runner_id IS NOT NULL AND (?1 IS NULL OR batch_id = ?1)
+                        """, which) ?? 0
                 retriesRunning =
-                    try connection.int("SELECT count(*) FROM retry WHERE runner_id IS NOT NULL")
-                    ?? 0
+                    try connection.int(
+                        """
+                        SELECT count(*) FROM retry
+                        WHERE runner_id IS NOT NULL AND (?1 IS NULL OR batch_id = ?1)
+                        """, which) ?? 0
             }
             return QueueCounts(
                 total: total, running: held + retriesRunning, retriesRunning: retriesRunning,
-                outcomes: try outcomeGroups(), runs: runs, isRunKnown: isRunLive != nil)
+                outcomes: try outcomeGroups(of: batch), runs: runs, isRunKnown: isRunLive != nil)
         }
     }
 
@@ -64,15 +71,21 @@ extension SQLiteQueue {
             trouble: isRecent && !statement.text(5).isEmpty ? statement.text(5) : nil)
     }
 
-    private func outcomeGroups() throws -> [QueueCounts.Group] {
+    /// The name of an outcome, as a column of the table `outcome`.
+    static let outcomeLabel = "iif(reason <> '', reason, status)"
+    /// The order of outcomes with their counts, as terms of an ORDER BY.
+    static let outcomeOrder = "state = 'failed', state = 'retrying', count DESC, code"
+
+    private func outcomeGroups(of batch: Batch.ID?) throws -> [QueueCounts.Group] {
         let statement = try connection.prepare(
             """
-            SELECT iif(reason <> '', reason, status), state, count
-            FROM \(try totals()) JOIN outcome ON code = outcome
+            SELECT \(Self.outcomeLabel), state, count
+            FROM \(batch == nil ? try totals() : "(SELECT * FROM tally WHERE batch_id = ?)")
+            JOIN outcome ON code = outcome
             WHERE count > 0
-            ORDER BY state = 'failed', state = 'retrying', count DESC, code
+            ORDER BY \(Self.outcomeOrder)
             """)
-        try statement.bind([])
+        try statement.bind(batch.map { [.int($0)] } ?? [])
         var groups: [QueueCounts.Group] = []
         while try statement.step() {
             guard let state = Outcome.State(rawValue: statement.text(1)) else { continue }

@@ -222,9 +222,6 @@ extension SQLiteQueue {
             """)
         if let count, count != 0 { faults.add("leases of no runner: \(count)") }
         guard try schemaVersion() >= 6 else { return }
-        let last = try connection.int(
-            "SELECT count(*) FROM outcome WHERE code = ?", .int(Int(CodeBook.cancelled)))
-        if last != 1 { faults.add("outcome \(CodeBook.cancelled) is not in the table outcome") }
         let misplaced = try connection.int(
             """
             SELECT (SELECT count(*) FROM span JOIN batch ON batch.id = batch_id

@@ -1,4 +1,4 @@
-internal import JobStore
+public import JobStore
 
 /// The options of a run.
 public struct CrawlOptions: Sendable {
@@ -11,6 +11,8 @@ public struct CrawlOptions: Sendable {
     /// The time for which nothing may get through before the run stops.
     public var stallMax: Duration = .seconds(900)
     public var fetch = FetchOptions()
+    /// The only batch to work on, whose end is that of the run; `nil` for all.
+    public var batch: Batch.ID?
     /// The longest `Retry-After` that is honoured. The default is also the longest wait that the
     /// queue allows.
     public var retryAfterMax: Duration = Retry.waitMax

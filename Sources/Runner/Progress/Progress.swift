@@ -3,7 +3,7 @@ public import JobStore
 
 /// The state of a run at one moment.
 public struct Progress: Sendable {
-    /// The counts of the queue, as committed. Between two looks at the queue's totals
+    /// The counts of the queue, or of the batch that the run works on, as committed. Between two looks at the queue's totals
     /// (`JobLedger.countsInterval`), those of the last look and what this run has finished since.
     public let counts: QueueCounts
     /// Jobs finished per second, over the last few seconds (`rateNow`) and since the start
@@ -26,6 +26,7 @@ public struct Progress: Sendable {
 /// Looks at a run now and then.
 struct ProgressWatch {
     private let queue: any JobQueue
+    private let batch: Batch.ID?
     private let feed: Feed
     private let startMicros: Int
     private let doneAtStart: Int
@@ -35,7 +36,10 @@ struct ProgressWatch {
     private var known: (counts: QueueCounts, committed: [Outcome: Int])
     private var nextAskMicros = 0
 
-    init(queue: any JobQueue, feed: Feed, countsAtStart: QueueCounts) {
+    init(
+        queue: any JobQueue, batch: Batch.ID?, feed: Feed, countsAtStart: QueueCounts
+    ) {
+        self.batch = batch
         self.queue = queue
         self.feed = feed
         doneAtStart = countsAtStart.completed + countsAtStart.failed
@@ -51,7 +55,7 @@ struct ProgressWatch {
         let now = Now.read()
         guard now.monotonicMicros < nextAskMicros else {
             nextAskMicros = now.monotonicMicros + queue.countsInterval.microseconds
-            let counts = try await queue.counts()
+            let counts = try await queue.counts(of: batch)
             // What is committed meanwhile may be missing until the next look, but is never counted
             // twice.
             known = (counts, feed.committed)

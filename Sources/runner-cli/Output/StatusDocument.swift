@@ -2,12 +2,15 @@ import JobStore
 
 /// The document that `status` shows; the JSON is a contract (docs/CLI.md).
 struct StatusDocument: Encodable {
+    /// The batch that is shown; `nil` for all.
+    private let batch: BatchSummary?
     let jobs: JobsDocument
     let outcomes: [OutcomeDocument]
     let run: RunDocument?
     let isRunKnown: Bool
 
-    init(_ counts: QueueCounts) {
+    init(_ counts: QueueCounts, of batch: BatchSummary? = nil) {
+        self.batch = batch
         jobs = JobsDocument(counts)
         outcomes = counts.outcomes.map(OutcomeDocument.init)
         run = counts.runs.first.map { RunDocument($0, left: counts.left, trouble: $0.trouble) }
@@ -15,12 +18,16 @@ struct StatusDocument: Encodable {
     }
 
     private enum CodingKeys: String, CodingKey {
-        case jobs, outcomes, run
+        case batch, name, jobs, outcomes, run
         case isRunKnown = "run_known"
     }
 
     func encode(to encoder: any Encoder) throws {
         var container = encoder.container(keyedBy: CodingKeys.self)
+        if let batch {
+            try container.encode(batch.batch.id, forKey: .batch)
+            try container.encode(batch.name, forKey: .name)
+        }
         try container.encode(jobs, forKey: .jobs)
         try container.encode(outcomes, forKey: .outcomes)
         try container.encode(run, forKey: .run)  // null, not absent
@@ -40,7 +47,8 @@ struct StatusDocument: Encodable {
             return "  \(name)\(gap)\(count)" + (note.isEmpty ? "" : "  \(note)")
         }
         let done = Format.percent(jobs.completed + jobs.failed, of: jobs.total)
-        let first = ["\(queue): \(done) done"] + jobs.rows.map { row($0, $1) }
+        let title = batch.map { "\($0.title) of \(queue)" } ?? queue
+        let first = ["\(title): \(done) done"] + jobs.rows.map { row($0, $1) }
         let last = run?.lines ?? [idle(queue)]
         guard !outcomes.isEmpty else { return first + last }
         var rows = outcomes.map { row($0.outcome, $0.count, $0.state) }

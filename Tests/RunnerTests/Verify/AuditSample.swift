@@ -213,7 +213,12 @@ actor MovingLedger: JobLedger {
     func block(holding position: Int, of batch: Batch) async throws(QueueError) -> ListBlock {
         try await queue.block(holding: position, of: batch)
     }
-    func references() async throws(QueueError) -> [HeaderSource] { try await queue.references() }
+    func references(of batch: Batch.ID?) async throws(QueueError) -> [HeaderSource] {
+        try await queue.references(of: batch)
+    }
+    func batches(from id: Batch.ID, limit: Int) async throws(QueueError) -> BatchPage {
+        try await queue.batches(from: id, limit: limit)
+    }
     func batch(named name: String) async throws(QueueError) -> Batch? {
         try await queue.batch(named: name)
     }
@@ -226,9 +231,9 @@ actor MovingLedger: JobLedger {
         return output
     }
 
-    func counts() async throws(QueueError) -> QueueCounts {
+    func counts(of batch: Batch.ID?) async throws(QueueError) -> QueueCounts {
         try await happen(atCounts)
-        return try await queue.counts()
+        return try await queue.counts(of: batch)
     }
 
     private func happen(_ what: @Sendable () async throws -> Void) async throws(QueueError) {

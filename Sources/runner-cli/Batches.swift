@@ -1,0 +1,53 @@
+import ArgumentParser
+import Glibc
+import JobStore
+
+struct Batches: StatusCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "List the batches, a row each; during a run too.",
+        discussion: """
+            A batch is what one enqueue added. Its row has its ID, name, priority, IDs,
+            requests, and how many of its jobs stand where. Rows come in the order the
+            batches were enqueued.
+
+            EXAMPLES
+              runner batches
+              runner batches --json | jq 'select(.jobs.failed > 0) | .batch'
+            """)
+
+    @OptionGroup var queue: QueueOptions
+
+    @Flag(help: "Print JSON, a line a batch.")
+    var json = false
+
+    func execute() async throws -> ExitStatus {
+        let store = try openLedger(at: queue.path)
+        do {
+            try await list(store)
+        } catch let error as OutputError where error.number == EPIPE {
+            // The reader of the pipe has enough, as `head` does: nothing to complain of.
+            await store.close()
+            return .queue
+        } catch {
+            await store.close()
+            throw error
+        }
+        await store.close()
+        return .done
+    }
+
+    private func list(_ store: any JobLedger) async throws {
+        var text = json ? "" : BatchDocument.header + "\n"
+        var next: Batch.ID? = 0
+        while let from = next {
+            let page = try await store.batches(from: from)
+            for summary in page.summaries {
+                let document = BatchDocument(summary)
+                text += (json ? try JSON.text(document) : document.row) + "\n"
+            }
+            try Terminal.output(Array(text.utf8))
+            text = ""
+            next = page.next
+        }
+    }
+}

@@ -1,0 +1,69 @@
+import JobStore
+
+/// A row of `batches`; the JSON is a contract (docs/CLI.md).
+struct BatchDocument: Encodable {
+    private let summary: BatchSummary
+    private let jobs: JobsDocument
+
+    init(_ summary: BatchSummary) {
+        self.summary = summary
+        jobs = JobsDocument(summary.counts)
+    }
+
+    private enum CodingKeys: String, CodingKey {
+        case batch, name, source, url, method, priority, jobs
+        case enqueuedAt = "enqueued_at"
+    }
+
+    func encode(to encoder: any Encoder) throws {
+        var container = encoder.container(keyedBy: CodingKeys.self)
+        try container.encode(summary.batch.id, forKey: .batch)
+        try container.encode(summary.name, forKey: .name)  // null, not absent
+        try container.encode(source, forKey: .source)
+        try container.encode(request.shownURL, forKey: .url)
+        try container.encode(request.method.rawValue, forKey: .method)
+        try container.encode(summary.priority, forKey: .priority)
+        try container.encode(jobs, forKey: .jobs)
+        try container.encode(enqueuedAt, forKey: .enqueuedAt)
+    }
+
+    private var request: RequestTemplate { summary.batch.source.request }
+    private var enqueuedAt: String { Timestamp.text(summary.enqueuedAtMicros) }
+
+    /// The IDs of a range, or the word `list`.
+    private var source: String {
+        switch summary.batch.source {
+        case .range(let range, _): "\(range.first)..<\(range.first + range.count)"
+        case .list: "list"
+        }
+    }
+
+    // MARK: - Text
+
+    // Rows are written as they come, so columns have fixed widths; what is wider takes its room.
+    private static let (idWidth, priorityWidth, countWidth, timeWidth) = (6, 9, 12, 22)
+
+    /// The names of the columns.
+    static var header: String {
+        let empty = QueueCounts(total: 0, running: 0, retriesRunning: 0, outcomes: [], runs: [])
+        let states = JobsDocument(empty).rows.map { right($0.0, countWidth) }.joined()
+        return right("batch", idWidth) + right("priority", priorityWidth) + states
+            + right("enqueued", timeWidth) + "  name  source  request"
+    }
+
+    /// The batch as a line for people.
+    var row: String {
+        let states = jobs.rows.map { Self.right(Format.count($0.1), Self.countWidth) }.joined()
+        let name = Terminal.escaped(summary.name ?? "-")
+        let url = Terminal.escaped(request.shownURL)
+        return Self.right("\(summary.batch.id)", Self.idWidth)
+            + Self.right("\(summary.priority)", Self.priorityWidth) + states
+            + Self.right(enqueuedAt, Self.timeWidth)
+            + "  \(name)  \(source)  \(request.method.rawValue) \(url)"
+    }
+
+    /// The text at the right end of a column, with a blank before it at least.
+    private static func right(_ text: String, _ width: Int) -> String {
+        String(repeating: " ", count: max(1, width - text.count)) + text
+    }
+}
