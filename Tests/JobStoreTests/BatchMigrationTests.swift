@@ -30,8 +30,8 @@ import Testing
             INSERT INTO span VALUES (1, 8192, 1808, 0), (2, 0, 5, 4), (3, 0, 5, 0);
             INSERT INTO runner (pid, workers, started_at_us, heartbeat_us) VALUES (9, 1, 0, 0);
             INSERT INTO segment VALUES
-                (1, 0, 4096, 4094, 1, 1, CAST(x'0405' || zeroblob(4094) AS BLOB)),
-                (1, 4096, 4096, 4096, 0, 1, zeroblob(4096));
+                (1, 0, 4096, 4094, 1, 1, CAST(x'0405' || zeroblob(4094) AS BLOB), 0),
+                (1, 4096, 4096, 4096, 0, 1, zeroblob(4096), 0);
             INSERT INTO retry VALUES (1, 1, 1, 0, NULL);
             INSERT INTO tally VALUES (1, 4, 1), (1, 5, 1), (2, 4, 5);
             INSERT INTO total VALUES (0, 10003), (4, 6), (5, 1)
