@@ -103,7 +103,8 @@ let package = Package(
         .testTarget(
             name: "RunnerTests",
             dependencies: [
-                "CCurl", "Runner", "JobStore", "StoreConformance", "TestServer", "TestSupport",
+                "CCurl", "Lists", "Runner", "JobStore", "StoreConformance", "TestServer",
+                "TestSupport",
             ],
             swiftSettings: strict),
         .testTarget(

@@ -127,7 +127,9 @@ extension Crawl {
     }
 
     private func feed(_ parts: Parts) async throws -> Ending {
-        let isStalled = try await parts.feed.run(stallMicrosMax: options.stallMax.microseconds)
+        let isStalled = try await parts.feed.run(
+            stallMicrosMax: options.stallMax.microseconds,
+            idleMicrosMax: options.idleMax.microseconds)
         let trouble = parts.feed.outages.first.map { Trouble($0, at: Now.read()) }
         parts.feed.drain()  // lets the workers go home
         if let folder = parts.disk.shortage { return .diskReserve(folder: folder) }

@@ -56,6 +56,15 @@ struct Run: StatusCommand {
             "Work on this batch alone, by ID or name, until it is done.", valueName: "batch"))
     var batch: BatchReference?
 
+    @Flag(help: "Stay when the queue is empty, for jobs to come.")
+    var follow = false
+
+    @Option(
+        name: .customLong("idle-exit"),
+        help: ArgumentHelp(
+            "Stay for this long when the queue is empty; m or h may follow.", valueName: "seconds"))
+    var idleExit: Seconds?
+
     @Flag(help: "Print the result as JSON.")
     var json = false
 
@@ -135,6 +144,8 @@ struct Run: StatusCommand {
         options.retries = retries
         options.grace = grace.duration
         options.stallMax = maxStall.duration
+        // A year: longer than any run stays.
+        options.idleMax = idleExit?.duration ?? (follow ? .seconds(31_536_000) : .zero)
         options.fetch = requests.fetchOptions
         options.fetch.headers = try headers.sources()
         options.fetch.references = RequestReferences(environment: Environment.variables)

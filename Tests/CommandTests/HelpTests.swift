@@ -335,6 +335,9 @@ import Testing
                                   (default: 900)
           --batch <batch>         Work on this batch alone, by ID or name, until it is
                                   done.
+          --follow                Stay when the queue is empty, for jobs to come.
+          --idle-exit <seconds>   Stay for this long when the queue is empty; m or h
+                                  may follow.
           --json                  Print the result as JSON.
           -q, --quiet             Show no progress.
           --version               Show the version.

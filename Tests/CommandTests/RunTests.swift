@@ -3,6 +3,42 @@ import JobStore
 import TestSupport
 import Testing
 
+/// A run that stays for jobs to come.
+@Suite struct FollowTests {
+    private let program = Program()
+
+    @Test func follow_fetchesWhatIsAddedLater_untilASignal() async throws {
+        let origin = try await TestOrigin()
+        try await program.enqueue(10, origin, "{id}")
+        let run = try program.start("runner", ["run", "--follow", "--output", "out"])
+        try await run.wait { try origin.hits().distinct == 10 }
+        try await program.runner(
+            "enqueue", "--range", "10..30", "--url", "\(origin.url)/{id}"
+        ).expectSuccess()
+        write(
+            Array((30..<50).map { "\(origin.url)/\($0)\n" }.joined().utf8),
+            to: program.folder.file("urls"))
+        try await program.runner("enqueue", "urls").expectSuccess()
+        try await run.wait { try origin.hits().distinct == 50 }
+        try await run.wait { try await program.jobs()["completed"] == 50 }
+        run.kill(SIGINT)
+        // Nothing was left: as after any run.
+        #expect(await run.wait(seconds: 20).status == 0)
+        try await program.expectVerified()
+    }
+
+    @Test func idleExit_endsARunThatHasNothingToDo() async throws {
+        let origin = try await TestOrigin()
+        try await program.enqueue(10, origin, "{id}")
+        let result = try await program.start("runner", ["run", "-q", "--idle-exit", "1s"])
+            .wait(seconds: 20)
+        result.expectSuccess()
+        #expect(try origin.hits().distinct == 10)
+        let refused = try await program.runner("run", "--idle-exit", "soon")
+        refused.expectRefusal(2, "soon", "--idle-exit")
+    }
+}
+
 /// `run` from the outside: signals, neighbours, what it says.
 @Suite(.serialized) struct RunTests {
     private let program = Program()

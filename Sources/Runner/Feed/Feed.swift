@@ -28,11 +28,15 @@ final class Feed: Sendable {
 
     /// Claims until nothing is left to fetch, or until drained.
     ///
-    /// - Parameter stallMicrosMax: The time in µs for which the run may have nothing to do but wait
-    ///   for hosts out of reach, or for this machine.
+    /// - Parameters:
+    ///   - stallMicrosMax: The time in µs for which the run may have nothing to do but wait for
+    ///     hosts out of reach, or for this machine.
+    ///   - idleMicrosMax: The time in µs for which the queue may be empty before the run ends; 0 to
+    ///     end at once.
     /// - Returns: Whether the run ended because of a stall.
     /// - Throws: `QueueError`; `RequestError` when requests refer to what is missing.
-    func run(stallMicrosMax: Int) async throws -> Bool {
+    func run(stallMicrosMax: Int, idleMicrosMax: Int = 0) async throws -> Bool {
+        var idleSinceMicros: Int?
         while !Task.isCancelled {
             let now = Now.read()
             let (need, stalledSinceMicros, isProbeDue) = state.withLock {
@@ -49,7 +53,10 @@ final class Feed: Sendable {
                 let spans = try claim.segments.flatMap(spans)
                 let after = Now.read()
                 state.withLock { $0.add(claim, spans, at: after) }
-                if !claim.segments.isEmpty { wakeLoops() }
+                if !claim.segments.isEmpty {
+                    idleSinceMicros = nil
+                    wakeLoops()
+                }
             case .retries(let limit):
                 let claim = try await patience.whileBusy { () async throws(QueueError) in
                     try await lease.claimRetries(limit: limit)
@@ -70,11 +77,20 @@ final class Feed: Sendable {
                 let wakeMicros = [untilMicros, giveUpMicros].compactMap(\.self).min()
                 await bell.wait(untilMicros: wakeMicros)
             case .finished:
-                return false
+                let since = idleSinceMicros ?? now.monotonicMicros
+                let leftMicros = idleMicrosMax - (now.monotonicMicros - since)
+                if leftMicros <= 0 || state.withLock(\.isDraining) { return false }
+                idleSinceMicros = since
+                let pauseMicros = min(leftMicros, Self.idleLookMicros)
+                await bell.wait(untilMicros: now.monotonicMicros + pauseMicros)
+                state.withLock { $0.askAgain() }
             }
         }
         return false
     }
+
+    /// The time in µs after which a queue that was empty is looked at again, by a run that stays.
+    private static let idleLookMicros = 500_000
 
     /// The feed's answer to a loop that asked for jobs.
     struct Handout {

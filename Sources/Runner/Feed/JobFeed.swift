@@ -431,6 +431,9 @@ struct JobFeed {
 
     mutating func drain() { isDraining = true }
 
+    /// Has a queue that was empty asked again.
+    mutating func askAgain() { wasDryWhileIdle = false }
+
     /// Whether the sums equal those of the lanes. For tests, since it looks at each lane.
     var sumsHold: Bool {
         var (all, held) = (Totals(), Totals())

@@ -10,6 +10,8 @@ public struct CrawlOptions: Sendable {
     public var grace: Duration = .seconds(30)
     /// The time for which nothing may get through before the run stops.
     public var stallMax: Duration = .seconds(900)
+    /// The time for which the queue may be empty before the run ends; zero to end at once.
+    public var idleMax: Duration = .zero
     public var fetch = FetchOptions()
     /// The only batch to work on, whose end is that of the run; `nil` for all.
     public var batch: Batch.ID?

@@ -17,15 +17,26 @@ extension JobRange {
     }
 }
 
-/// A time in seconds; decimals are allowed, as in curl.
+/// A time in seconds; decimals are allowed, as in curl, and s, m, h or d may follow.
 struct Seconds: ExpressibleByArgument, CustomStringConvertible {
     let duration: Duration
 
     init(_ duration: Duration) { self.duration = duration }
 
     init?(argument: String) {
+        let factor: Double? =
+            switch argument.last {
+            case "s": 1
+            case "m": 60
+            case "h": 3600
+            case "d": 86_400
+            default: nil
+            }
+        let number = factor == nil ? argument : String(argument.dropLast())
         // A year is past any use, and far from what overflows.
-        guard let seconds = Double(argument), seconds > 0, seconds <= 31_536_000 else { return nil }
+        guard let count = Double(number), case let seconds = count * (factor ?? 1), seconds > 0,
+            seconds <= 31_536_000
+        else { return nil }
         duration = .milliseconds(Int(max(1, (seconds * 1000).rounded())))
     }
 

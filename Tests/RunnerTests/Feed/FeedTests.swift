@@ -31,6 +31,21 @@ import Testing
         #expect(loops.wakeCount == 0)
     }
 
+    @Test func run_staysForAWhile_whenTheQueueIsEmpty() async throws {
+        let begin = ContinuousClock.now
+        #expect(
+            try await feed().run(stallMicrosMax: 900_000_000, idleMicrosMax: 600_000) == false)
+        #expect(ContinuousClock.now - begin >= .milliseconds(600))
+    }
+
+    @Test func run_thatStays_endsWhenDrained() async throws {
+        let feed = feed()
+        async let isStalled = feed.run(
+            stallMicrosMax: 900_000_000, idleMicrosMax: 900_000_000)
+        feed.drain()
+        #expect(try await isStalled == false)
+    }
+
     @Test func run_wakesLoops_forWhatItClaimed_andEndsOnceItIsMarked() async throws {
         let feed = feed(SampleLease(jobs: 3))
         async let isStalled = feed.run(stallMicrosMax: 900_000_000)
