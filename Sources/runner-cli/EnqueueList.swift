@@ -56,7 +56,8 @@ struct EnqueueList {
             lists, format: flags.format, separator: flags.separator?.utf8.first, to: queue,
             as: label)
         view.end()
-        try rejects?.close()
+        // The batch is there: an error now would have it queued again.
+        do { try rejects?.close() } catch { view.note("\(error)") }
         if counts.rejected > Self.shownMax, flags.rejects == nil {
             view.note(
                 "\(Format.count(counts.rejected - Self.shownMax)) more lines cannot be queued; --rejects FILE writes them all"

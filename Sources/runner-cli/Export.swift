@@ -68,7 +68,7 @@ struct Export: StatusCommand {
         var next = ids.lowerBound
         while next < ids.upperBound {
             let block = try await store.block(holding: next, of: span.batch)
-            guard let lines = block.lines() else {
+            guard let lines = block.lines(), lines.haveFields(list.fields.names.count) else {
                 throw QueueError(
                     .damaged,
                     "the lines of jobs \(block.positions) of batch \(span.batch.id) cannot be read; restore a copy of the queue"

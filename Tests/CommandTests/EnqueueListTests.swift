@@ -153,6 +153,58 @@ import Testing
         #expect(bad.hasPrefix("urls:2\thas no scheme; write it as https://…\twww.h/b\n"))
     }
 
+    @Test(arguments: [
+        #""method":"GET / HTTP/1.1\r\nHost: x\r\n\r\nGET""#, #""method":"""#,
+        #""method":"CONNECT""#,
+        #""headers":{"Content-Length":"0"},"body":"x","method":"POST""#,
+        #""headers":{"Host":["a","b"]}"#, #""method":"HEAD","body":"x""#,
+        #""headers":{"A":"x\ny"}"#, #""key":"a\nb""#,
+    ])
+    func objects_thatAreNoRequest_areRejected(members: String) async throws {
+        file("j.jsonl", "{\"url\":\"http://h/\",\(members)}\n{\"url\":\"http://h/good\"}\n")
+        let result = try await enqueue("j.jsonl")
+        #expect(result.status == 0 && result.out.contains("1 rejected"), "\(result.out)")
+        #expect(try await rows() == ["0,1,http://h/good,available,,"])
+    }
+
+    /// The same host with a user name and without: neither has the other's.
+    @Test func credentialsOfAURL_areItsOwn() async throws {
+        let origin = try await EchoOrigin()
+        let urls = (0..<40).map { number in
+            number % 2 == 0
+                ? "\(origin.url)/\(number)"
+                : "http://u\(number):p@127.0.0.1:\(origin.port)/\(number)"
+        }
+        file("urls", urls.joined(separator: "\n"))
+        try await program.start("runner", ["enqueue", "urls"]).wait().expectSuccess()
+        try await program.runner("run", "-q", "-w", "1", "--output", "out").expectSuccess()
+        for record in try program.records() {
+            let request = try record.request
+            let number = try #require(Int(request.target.dropFirst()))
+            let own = Data("u\(number):p".utf8).base64EncodedString()
+            #expect(request.values("Authorization") == (number % 2 == 0 ? [] : ["Basic \(own)"]))
+            #expect(!record.url.contains("@"))
+        }
+    }
+
+    /// A name that does not exist is an answer: its jobs fail, and hold up no others.
+    @Test func jobsOfANameThatDoesNotExist_fail() async throws {
+        let origin = try await TestOrigin()
+        let nameServer = try NameServer()
+        file(
+            "urls",
+            (0..<200).map { "http://\($0 % 2 == 0 ? "good" : "nx").test:\(origin.port)/\($0)\n" }
+                .joined())
+        try await enqueue("urls").expectSuccess()
+        let run = try await program.start(
+            "runner",
+            ["run", "-q", "--dns-servers", nameServer.address, "--max-stall", "20"]
+        ).wait(seconds: 60)
+        #expect(run.status == 1, "\(run.out) \(run.err)")
+        let jobs = try await program.jobs()
+        #expect(jobs["completed"] == 100 && jobs["failed"] == 100)
+    }
+
     @Test func strict_queuesNothing_whenALineIsBad() async throws {
         file("urls", (0..<9000).map { "http://h/\($0)\n" }.joined() + "nothing\n")
         let result = try await enqueue("urls", "--strict")

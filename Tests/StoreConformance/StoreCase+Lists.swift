@@ -147,7 +147,11 @@ extension StoreCase {
             try await store.expectSound(queue)
             // The others are held by this runner itself.
             try await store.commit(5..<9, ok, to: queue)
-            #expect(try await queue.nextClaim() == .after(.seconds(60)))
+            guard case .after(let wait) = try await queue.nextClaim() else {
+                Issue.record("what was parked is forgotten")
+                return
+            }
+            #expect(wait > .zero && wait <= .seconds(60))
             store.clock.unixMicros = 61_000_000
             let segment = try #require(try await queue.claim(jobs: 9).first)
             #expect(segment.todo == [0..<1, 2..<5])

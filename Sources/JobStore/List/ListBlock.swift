@@ -88,6 +88,14 @@ public struct ListLines: Sendable {
 
     public var count: Int { starts.count - 1 }
 
+    /// Whether each line has so many fields.
+    public func haveFields(_ count: Int) -> Bool {
+        starts.dropLast().allSatisfy { start in
+            var reader = FieldReader(bytes: bytes, offset: Int(start), end: bytes.count)
+            return reader.fieldCount() == count
+        }
+    }
+
     /// Returns the fields of a line; a field that the line does not have is `nil`.
     ///
     /// - Parameter index: The index of the line, from 0.
@@ -181,6 +189,8 @@ private struct FieldReader {
         }
         return nil
     }
+
+    mutating func fieldCount() -> Int? { number() }
 
     /// - Returns: Whether there was a line.
     mutating func skipLine() -> Bool {

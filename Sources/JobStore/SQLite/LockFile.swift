@@ -14,8 +14,15 @@ struct LockFile: ~Copyable {
         static let run = Right(rawValue: 0)
         static let write = Right(rawValue: 1)
         /// The right to add the lines of a list that is not complete.
-        static func adding(to batch: Batch.ID) -> Right { Right(rawValue: 4096 + batch) }
+        ///
+        /// - Parameter batch: A damaged file may name any; of those past the bound, nobody adds.
+        static func adding(to batch: Batch.ID) -> Right {
+            Right(rawValue: batch >= 0 && batch < .max - rightsMax ? rightsMax + batch : rightsMax)
+        }
     }
+
+    /// The first byte that stands for a list.
+    static let rightsMax = 4096
 
     private let path: String
     private let descriptor: Int32

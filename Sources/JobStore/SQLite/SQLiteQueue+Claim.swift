@@ -151,7 +151,8 @@ extension SQLiteQueue {
             WHERE todo > 0 AND runner_id IS NULL AND not_before_us > 0
             """)
         guard let dueMicros else { return .finished }
-        return .after(.microseconds(max(0, dueMicros - unixMicros())))
+        // Not for all of the wait: jobs may be enqueued meanwhile.
+        return .after(min(.microseconds(max(0, dueMicros - unixMicros())), .seconds(1)))
     }
 
     /// The highest priority of what can be claimed; `nil` when nothing can.
@@ -203,7 +204,7 @@ extension SQLiteQueue {
             claimed.add(
                 Segment(
                     batch: batch, todo: todo,
-                    block: try block(startingAt: jobs.lowerBound, of: batch)))
+                    block: try block(startingAt: jobs.lowerBound, of: batch, count: jobs.count)))
         }
         let lease = try connection.prepare(
             "UPDATE segment SET runner_id = ? WHERE batch_id = ? AND first = ?")
@@ -353,13 +354,19 @@ private struct ClaimedSegments {
     let jobsMin: Int
     private(set) var segments: [Segment] = []
     private var jobs = 0
+    private var blockBytes = 0
+    /// The most bytes of lines, packed, in one claim.
+    private static let blockBytesMax = 2 << 20
 
     init(jobsMin: Int) { self.jobsMin = jobsMin }
 
-    var isEnough: Bool { jobs >= jobsMin || segments.count >= Self.countMax }
+    var isEnough: Bool {
+        jobs >= jobsMin || segments.count >= Self.countMax || blockBytes >= Self.blockBytesMax
+    }
 
     mutating func add(_ segment: Segment) {
         segments.append(segment)
+        blockBytes += segment.block?.bytes.count ?? 0
         jobs += segment.count
     }
 }

@@ -29,7 +29,9 @@ extension SQLiteQueue {
                 SELECT max(coalesce((SELECT max(id) FROM batch), 0),
                     coalesce((SELECT max(batch_id) FROM import), 0))
                 """) ?? 0
-        guard last < Int.max else { throw damaged("it has no room for another batch") }
+        guard (0..<Int.max - LockFile.rightsMax).contains(last) else {
+            throw damaged("it has no room for another batch")
+        }
         return last + 1
     }
 
@@ -71,7 +73,9 @@ extension SQLiteQueue {
                     .int(id))
             }
             try add(count, toTotalOf: 0)
-            try connection.run("DELETE FROM import WHERE batch_id = ?", .int(id))
+            guard try connection.run("DELETE FROM import WHERE batch_id = ?", .int(id)) == 1 else {
+                throw fenced("batch \(id) is not being added")
+            }
             return Batch(id: id, source: .list(list))
         }
         if made.id == id { endAdding(id) } else { abandonList(id) }
@@ -114,7 +118,10 @@ extension SQLiteQueue {
         var isDone = false
         while !isDone {
             isDone = try write {
-                guard try connection.int("SELECT 1 FROM import WHERE batch_id = ?", .int(id)) == 1
+                // Looked at in each transaction: another process may have removed the list, and add
+                // one under the same ID by now.
+                guard try connection.int("SELECT 1 FROM import WHERE batch_id = ?", .int(id)) == 1,
+                    try holdsRight(toAddTo: id)
                 else { return true }
                 for table in ["block", "line"] {
                     let removed = try connection.run(
@@ -129,6 +136,14 @@ extension SQLiteQueue {
                 return true
             }
         }
+    }
+
+    /// Whether nobody else adds to a list. The right is taken for that; who adds to the list has it
+    /// already.
+    private func holdsRight(toAddTo id: Batch.ID) throws -> Bool {
+        guard try lock?.take(.adding(to: id), patienceMillis: 0) ?? false else { return false }
+        if !addedLists.contains(id) { lock?.release(.adding(to: id)) }
+        return true
     }
 
     /// Adds `change`, which may be negative, to the number of a lane's jobs in blocks.
@@ -167,13 +182,18 @@ extension SQLiteQueue {
     }
 
     /// Reads the block that begins at a position; `nil` where the batch is no list.
-    func block(startingAt first: Int, of batch: Batch) throws -> ListBlock? {
+    ///
+    /// - Parameter count: The number of its jobs, where that is known.
+    func block(
+        startingAt first: Int, of batch: Batch, count: Int? = nil
+    ) throws -> ListBlock? {
         guard case .list = batch.source else { return nil }
         let row = try connection.prepare(
             "SELECT count, lane, bytes FROM line WHERE batch_id = ? AND first = ?")
         try row.bind([.int(batch.id), .int(first)])
         guard try row.step(), 1...Segment.countMax ~= row.int(0), first >= 0,
-            row.int(0) <= batch.count - first, row.int(1) >= 0
+            row.int(0) <= batch.count - first, row.int(1) >= 0,
+            count == nil || count == row.int(0)
         else { throw lineless(first, of: batch.id) }
         return ListBlock(first: first, count: row.int(0), lane: row.int(1), bytes: row.blob(2))
     }

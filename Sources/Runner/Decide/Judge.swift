@@ -54,7 +54,8 @@ struct Judge: Sendable {
                 // The next attempt would end the same.
                 return .outcome(Outcome(.failed, reason), wait: .zero)
             case .dns
-            where response.isNameUnknown && (!job.chunk.hasOneHost || response.redirects > 0):
+            where response.isNameUnknown
+                && (!job.chunk.hasOneHost || job.chunk.isOfList || response.redirects > 0):
                 // Of one name among many it is an answer.
                 return .outcome(Outcome(.failed, reason), wait: .zero)
             case .dns, .connect:

@@ -16,6 +16,9 @@ struct JobFeed {
         var heldOfLists = 65_536
         /// The time in µs after which blocks are looked at again, when none could be given back.
         var parkLookMicros = 50_000
+        /// Claim no more, and give back blocks, while a run holds so many of them: each is in memory
+        /// as a whole as long as one of its jobs is.
+        var blocks = 256
         /// The time in µs for which a block that was given back is left alone.
         var parkMicros = 60_000_000
         /// The most requests in flight to hosts out of reach, while other hosts have jobs ready.
@@ -161,7 +164,7 @@ struct JobFeed {
             nextRetry = nil  // the claim tells, and marks made meanwhile
             return .retries(Segment.countMax)
         }
-        if held.listed >= limits.heldOfLists, now.monotonicMicros >= nextParkMicros {
+        if holdsTooMuch, now.monotonicMicros >= nextParkMicros {
             let parked = park()
             if !parked.isEmpty { return .park(parked, micros: limits.parkMicros) }
             // What is in flight must end first.
@@ -191,7 +194,12 @@ struct JobFeed {
 
     private var mayClaim: Bool {
         retrying < limits.retrying && open < limits.ready && held.batches < limits.heldBatches
-            && held.listed < limits.heldOfLists
+            && !holdsTooMuch
+    }
+
+    /// Whether so much of lists is in memory that some of it should wait in the queue.
+    private var holdsTooMuch: Bool {
+        held.listed >= limits.heldOfLists || blocks.count >= limits.blocks
     }
 
     /// Drops the blocks of lists of which all that has no mark waits for hosts out of reach.
@@ -242,7 +250,7 @@ struct JobFeed {
     private func nextLook(at now: Now) -> Int? {
         var next: Int?
         func look(atMicros time: Int) { next = min(next ?? .max, time) }
-        if held.listed >= limits.heldOfLists { look(atMicros: nextParkMicros) }
+        if holdsTooMuch { look(atMicros: nextParkMicros) }
         if mayClaim {
             look(atMicros: max(isIdle ? 0 : dryUntilMicros, askAgainMicros, now.monotonicMicros))
         }

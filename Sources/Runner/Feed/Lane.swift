@@ -38,9 +38,9 @@ struct Lane {
 
     mutating func add(fresh span: JobSpan) {
         fresh.append(span)
-        if span.chunk.isOfList {
+        if span.isParkable {
             listed += span.count
-        } else {
+        } else if !span.chunk.isOfList {
             batches.insert(span.chunk.batch.id)
         }
     }
@@ -64,19 +64,19 @@ struct Lane {
 
     private mutating func takeFresh(_ limit: Int) -> JobSpan? {
         let span = fresh.take(limit)
-        if let span, span.chunk.isOfList { listed -= span.count }
+        if let span, span.isParkable { listed -= span.count }
         return span
     }
 
     /// Calls `body` with the spans of lists that are ready for their first attempt.
     func forEachListed(_ body: (JobSpan) -> Void) {
         guard listed > 0 else { return }
-        for span in fresh.rest where span.chunk.isOfList { body(span) }
+        for span in fresh.rest where span.isParkable { body(span) }
     }
 
     /// Takes out spans of lists that pass a test.
     mutating func removeListed(where isUnwanted: (JobSpan) -> Bool) {
-        listed -= fresh.removeAll { $0.chunk.isOfList && isUnwanted($0) }
+        listed -= fresh.removeAll { $0.isParkable && isUnwanted($0) }
     }
 
     /// Takes in the report of the lane's ended attempts.
@@ -108,4 +108,10 @@ struct Lane {
                 chunk: job.chunk, first: job.position, count: 1, attempt: job.attempt,
                 returns: returns))
     }
+}
+
+extension JobSpan {
+    /// Whether the jobs are of a segment of a list that may be parked. A retry that was given back
+    /// is held by itself.
+    fileprivate var isParkable: Bool { attempt == 1 && chunk.isOfList }
 }

@@ -18,8 +18,12 @@ struct OpenBlocks {
     /// The blocks of each list, by rising position.
     private var blocks: [Batch.ID: [Block]] = [:]
 
+    /// The number of blocks.
+    private(set) var count = 0
+
     mutating func add(_ segment: Segment) {
         guard let block = segment.block else { return }
+        count += 1
         let new = Block(positions: block.positions, left: segment.count)
         let index = index(of: block.first, in: segment.batch.id)
         blocks[segment.batch.id, default: []].insert(new, at: index)
@@ -49,6 +53,7 @@ struct OpenBlocks {
 
     private mutating func remove(at index: Int, of batch: Batch.ID) {
         blocks[batch]?.remove(at: index)
+        count -= 1
         if blocks[batch]?.isEmpty == true { blocks[batch] = nil }
     }
 

@@ -57,7 +57,10 @@ struct TurnReport {
             (machineTrouble, machineMessage) = (trouble, response.message)
             hosts[index].local += 1
         case .reason(.dns), .reason(.connect), .reason(.tls):
-            guard chunk.hasOneHost, response.redirects == 0 else { break }
+            guard chunk.hasOneHost, response.redirects == 0,
+                // Of a list, that a name does not exist is an answer, and its jobs fail.
+                !(chunk.isOfList && response.isNameUnknown)
+            else { break }
             hosts[index].unreachable += 1
             hosts[index].message = response.message
         // A request that was sent before the network went down ends so, too.

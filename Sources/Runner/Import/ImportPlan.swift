@@ -79,10 +79,20 @@ struct ImportPlan {
             throw ImportError(.badTemplate, error.description)
         }
         hasWholeURLs = request.isWholeURL
-        ofOneLine =
-            Self.headerTexts(options).flatMap { text in
-                TextTemplate(text, names: Set(fields)).placeholders.compactMap { index($0.name) }
-            } + [self.fields.key].compactMap(\.self)
+        // A file of headers may name any field, once it is read.
+        let hasFile = options.headers.contains { source in
+            switch source {
+            case .file: true
+            case .field: false
+            }
+        }
+        let inHeaders =
+            hasFile
+            ? (isJSON ? ["url"] : fields)
+            : Self.headerTexts(options).flatMap { text in
+                TextTemplate(text, names: Set(fields)).placeholders.map(\.name)
+            }
+        ofOneLine = inHeaders.compactMap(index) + [self.fields.key].compactMap(\.self)
         guard fields.count <= LineFields.countMax else {
             throw ImportError(
                 .badTemplate, "\(fields.count) columns are kept, of \(LineFields.countMax) at most")

@@ -32,6 +32,7 @@ struct LineGathering {
                     "has a line break or another control character in '\(plan.fields.names[field])'"
             }
         }
+        if let reason = Self.reason(againstPartsOf: row, plan) { return reason }
         let lane: Int
         switch hostLane(of: row, plan) {
         case .success(let found): lane = found
@@ -39,6 +40,31 @@ struct LineGathering {
         }
         append(row, plan, to: lane)
         return nil
+    }
+
+    /// Says why a row's own method, headers and body make no request; `nil` when they do.
+    private static func reason(againstPartsOf row: ListFields, _ plan: ImportPlan) -> String? {
+        guard let parts = plan.fields.parts else { return nil }
+        func text(_ field: Int) -> String? {
+            row.field(plan.columns[field]).map { String(decoding: $0, as: UTF8.self) }
+        }
+        do throws(RequestTemplate.Malformed) {
+            var method = plan.request.method
+            if let own = text(parts.method) { method = try HTTPMethod(parsing: own) }
+            var headers: [HeaderSource] = []
+            for line in text(parts.headers)?.split(separator: "\n") ?? [] {
+                headers.append(.field(try HeaderTemplate(parsing: String(line))))
+            }
+            let hasBody = row.field(plan.columns[parts.body]) != nil || plan.request.body != nil
+            // As a template: what is refused there for a whole batch is refused here for a row.
+            try RequestTemplate(
+                parsing: "http://host/{id}", method: method, headers: headers,
+                body: hasBody ? BodyTemplate([], .raw) : nil
+            ).check()
+            return nil
+        } catch {
+            return error.description
+        }
     }
 
     private mutating func append(_ row: ListFields, _ plan: ImportPlan, to lane: Int) {
@@ -63,7 +89,6 @@ struct LineGathering {
                 })
             else { break }
             take(largest)
-            builders[largest].shrink()
         }
     }
 
@@ -72,6 +97,8 @@ struct LineGathering {
         guard builders[lane].count > 0 else { return }
         gathered -= builders[lane].byteCount
         let block = builders[lane].take(first: next, lane: lane, packer)
+        // Lanes that fill by themselves, one after another, keep no memory.
+        builders[lane].shrink()
         next += block.count
         blocks.append(block)
         blockBytes += block.bytes.count

@@ -25,7 +25,9 @@ final class ListRequests: Sendable {
     init?(
         _ block: ListBlock, of source: JobList, _ defaults: RequestDefaults
     ) throws(RequestError) {
-        guard let lines = block.lines() else { return nil }
+        guard let lines = block.lines(), lines.haveFields(source.fields.names.count) else {
+            return nil
+        }
         self.source = source
         self.lines = lines
         first = block.first

@@ -18,6 +18,9 @@ final class RequestContent: @unchecked Sendable {
             self.value = value
             self.isSecret = isSecret || HeaderTemplate.isSecret(name)
         }
+
+        /// Whether the field is for the origin alone that it was given for.
+        var isOfOneOrigin: Bool { isSecret || HeaderTemplate.isSame(name, "Host") }
     }
 
     let method: HTTPMethod
@@ -56,18 +59,18 @@ final class RequestContent: @unchecked Sendable {
     /// > describe a body. If the location is of another origin, remove Authorization.
     /// <https://fetch.spec.whatwg.org/#http-redirect-fetch>, steps 11 and 12
     ///
-    /// Cookies and values by reference are for the first origin, too, as in curl.
+    /// Cookies, values by reference and a Host are for the first origin, too, as in curl.
     func redirected(by status: Int, isOtherOrigin: Bool) -> RequestContent {
         let becomesGET =
             status == 303 && method != .get && method != .head
             || (status == 301 || status == 302) && method == .post
-        guard becomesGET || isOtherOrigin && fields.contains(where: { $0.isSecret }) else {
+        guard becomesGET || isOtherOrigin && fields.contains(where: \.isOfOneOrigin) else {
             return self
         }
         return RequestContent(
             method: becomesGET ? .get : method,
             fields: fields.filter { field in
-                !(isOtherOrigin && field.isSecret)
+                !(isOtherOrigin && field.isOfOneOrigin)
                     && !(becomesGET && Self.describesBody(field.name))
             },
             body: becomesGET ? nil : body.map { Array($0) })

@@ -94,6 +94,37 @@ import Testing
         #expect(take(60, of: &feed, atMs: 3).isEmpty)
     }
 
+    /// A retry that comes back is held by itself: neither is it parked with its block, nor does it
+    /// make the block look as if all that is left of it waited.
+    @Test func aRetryThatIsGivenBack_isNotParked() throws {
+        var feed = JobFeed(limits: limits, retrying: 0)
+        try claim(segment(0..<60, ["dead", "well"]), by: &feed)
+        let jobs = take(60, of: &feed)
+        let (dead, well) = (
+            jobs.filter { $0.position % 2 == 0 }, jobs.filter { $0.position % 2 == 1 }
+        )
+        // 29 of the healthy host's are answered, one goes on; of the dead one's, one waits for a retry.
+        feed.ended(.answered(Array(well.dropLast())), at: .at(ms: 0))
+        feed.marked(Array(well.dropLast()), .ok)
+        let failed = Array(dead.prefix(20))
+        feed.ended(.unreachable(failed), at: .at(ms: 0))
+        feed.marked(failed, .unavailable, wait: .seconds(100))
+        feed.ended(.givenBack(Array(dead.dropFirst(20))), at: .at(ms: 0))
+        let retry = Job(
+            chunk: failed[0].chunk, position: failed[0].position, attempt: 2)
+        feed.add(
+            RetryClaim(
+                jobs: [DueRetry(batch: batch, position: retry.position, attempts: 1)], nextDue: nil),
+            [JobSpan(chunk: retry.chunk, first: retry.position, count: 1, attempt: 2)],
+            at: .at(ms: 1))
+        let probes = take(5, of: &feed, atMs: 1500)
+        #expect(probes.first?.attempt == 2)
+        feed.ended(.givenBack(probes), at: .at(ms: 1500))
+        #expect(feed.sumsHold)
+        guard case .park = feed.need(at: .at(ms: 2000)) else { return }
+        Issue.record("a block with a request in flight was parked")
+    }
+
     @Test func openBlocks_countWhatIsLeft() {
         var blocks = OpenBlocks()
         for first in [200, 0, 100] { blocks.add(segment(first..<first + 10, ["h"])) }

@@ -74,10 +74,12 @@ struct RequestURL: ~Copyable {
         settings.growURLText(to: url.count + 1)
         bytesMax = 3 * url.count
         let text = settings.urlText
-        guard base == .host(job.chunk.hostID), let target = list.target(at: job.position) else {
+        // Of two URLs of a host, one may have a user name.
+        let hasUser = list.authority(at: job.position).contains(UInt8(ascii: "@"))
+        guard !hasUser, base == .host(job.chunk.hostID),
+            let target = list.target(at: job.position)
+        else {
             Self.write(url, to: text)
-            // Of two URLs of a host, one may have a user name.
-            let hasUser = list.authority(at: job.position).contains(UInt8(ascii: "@"))
             return setWhole(settings, hasUser ? nil : .host(job.chunk.hostID))
         }
         Self.write(target, to: text)
