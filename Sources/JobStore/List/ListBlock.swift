@@ -29,6 +29,15 @@ public struct ListBlock: Sendable {
     /// The most bytes of a block before it is packed.
     static let plainBytesMax = 64 << 20
 
+    /// The number of bytes of the lines before they were packed; 0 when the bytes are no block.
+    public var plainByteCount: Int {
+        switch bytes.first.flatMap(Packing.init(rawValue:)) {
+        case .plain: bytes.count - 1
+        case .zstd: Zstd.plainByteCount(of: bytes[1...]) ?? 0
+        case nil: 0
+        }
+    }
+
     /// Reads the lines.
     ///
     /// - Returns: `nil` when the bytes are no block of `count` lines.

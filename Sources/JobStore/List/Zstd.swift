@@ -29,18 +29,25 @@ public final class ListPacker {
 }
 
 enum Zstd {
+    /// Returns the number of bytes that were packed, as the frame's header says; `nil` when it does
+    /// not say, or there is no frame.
+    static func plainByteCount(of bytes: ArraySlice<UInt8>) -> Int? {
+        bytes.withUnsafeBytes { packed in
+            // The two highest numbers stand for these.
+            Int(exactly: ZSTD_getFrameContentSize(packed.baseAddress, packed.count))
+        }
+    }
+
     /// Returns what was packed; `nil` when the bytes are not one whole frame, or stand for more
     /// than `bytesMax`.
     static func unpacked(_ bytes: ArraySlice<UInt8>, bytesMax: Int) -> [UInt8]? {
-        bytes.withUnsafeBytes { packed in
-            let size = ZSTD_getFrameContentSize(packed.baseAddress, packed.count)
-            // The two highest numbers say that the size is unknown, or that there is no frame.
-            guard size <= UInt64(bytesMax) else { return nil }
+        guard let size = plainByteCount(of: bytes), size <= bytesMax else { return nil }
+        return bytes.withUnsafeBytes { packed in
             var isWhole = false
-            let plain = [UInt8](unsafeUninitializedCapacity: Int(size)) { plain, count in
+            let plain = [UInt8](unsafeUninitializedCapacity: size) { plain, count in
                 let written = ZSTD_decompress(
-                    plain.baseAddress, Int(size), packed.baseAddress, packed.count)
-                isWhole = ZSTD_isError(written) == 0 && written == Int(size)
+                    plain.baseAddress, size, packed.baseAddress, packed.count)
+                isWhole = ZSTD_isError(written) == 0 && written == size
                 count = isWhole ? written : 0
             }
             return isWhole ? plain : nil

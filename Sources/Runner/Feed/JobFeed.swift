@@ -16,9 +16,9 @@ struct JobFeed {
         var heldOfLists = 65_536
         /// The time in µs after which blocks are looked at again, when none could be given back.
         var parkLookMicros = 50_000
-        /// Claim no more, and give back blocks, while a run holds so many of them: each is in memory
-        /// as a whole as long as one of its jobs is.
-        var blocks = 256
+        /// Claim no more, and give back blocks, while the lines of those held have so many bytes: a
+        /// block is in memory as a whole as long as one of its jobs is.
+        var blockBytes = 32 << 20
         /// The time in µs for which a block that was given back is left alone.
         var parkMicros = 60_000_000
         /// The most requests in flight to hosts out of reach, while other hosts have jobs ready.
@@ -199,7 +199,7 @@ struct JobFeed {
 
     /// Whether so much of lists is in memory that some of it should wait in the queue.
     private var holdsTooMuch: Bool {
-        held.listed >= limits.heldOfLists || blocks.count >= limits.blocks
+        held.listed >= limits.heldOfLists || blocks.byteCount >= limits.blockBytes
     }
 
     /// Drops the blocks of lists of which all that has no mark waits for hosts out of reach.

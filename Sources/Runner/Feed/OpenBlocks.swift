@@ -11,6 +11,7 @@ struct OpenBlocks {
 
     private struct Block {
         let positions: Range<Int>
+        let byteCount: Int
         /// Jobs whose first attempt of this run is not marked.
         var left: Int
     }
@@ -18,13 +19,14 @@ struct OpenBlocks {
     /// The blocks of each list, by rising position.
     private var blocks: [Batch.ID: [Block]] = [:]
 
-    /// The number of blocks.
-    private(set) var count = 0
+    /// The bytes of the blocks' lines, unpacked.
+    private(set) var byteCount = 0
 
     mutating func add(_ segment: Segment) {
         guard let block = segment.block else { return }
-        count += 1
-        let new = Block(positions: block.positions, left: segment.count)
+        let new = Block(
+            positions: block.positions, byteCount: block.plainByteCount, left: segment.count)
+        byteCount += new.byteCount
         let index = index(of: block.first, in: segment.batch.id)
         blocks[segment.batch.id, default: []].insert(new, at: index)
     }
@@ -52,8 +54,7 @@ struct OpenBlocks {
     }
 
     private mutating func remove(at index: Int, of batch: Batch.ID) {
-        blocks[batch]?.remove(at: index)
-        count -= 1
+        byteCount -= blocks[batch]?.remove(at: index).byteCount ?? 0
         if blocks[batch]?.isEmpty == true { blocks[batch] = nil }
     }
 

@@ -125,9 +125,34 @@ import Testing
         Issue.record("a block with a request in flight was parked")
     }
 
+    /// However few jobs of each block wait: it is the whole block that takes memory.
+    @Test func blocksInMemory_areBounded_byTheirBytes() throws {
+        var limits = JobFeed.Limits()
+        limits.blockBytes = 600
+        var feed = JobFeed(limits: limits, retrying: 0)
+        try claim(segment(0..<10, ["dead"]), by: &feed)
+        guard case .jobs = feed.need(at: .at(ms: 0)) else {
+            Issue.record("no more is claimed")
+            return
+        }
+        try claim(segment(10..<60, ["dead"]), by: &feed)
+        let jobs = take(60, of: &feed)
+        guard case .wait = feed.need(at: .at(ms: 1)) else {
+            Issue.record("more is claimed")
+            return
+        }
+        feed.ended(.answered(jobs), at: .at(ms: 2))
+        feed.marked(jobs, .ok)
+        guard case .jobs = feed.need(at: .at(ms: 2)) else {
+            Issue.record("no more is claimed once the blocks are done")
+            return
+        }
+    }
+
     @Test func openBlocks_countWhatIsLeft() {
         var blocks = OpenBlocks()
         for first in [200, 0, 100] { blocks.add(segment(first..<first + 10, ["h"])) }
+        #expect(blocks.byteCount > 300)
         #expect(blocks.block(of: 105, 1)?.id == OpenBlocks.ID(batch: 1, first: 100))
         #expect(blocks.block(of: 110, 1) == nil && blocks.block(of: 5, 2) == nil)
         for position in 100..<109 { blocks.marked(position, of: 1) }
@@ -136,5 +161,7 @@ import Testing
         #expect(blocks.block(of: 100, 1) == nil && blocks.block(of: 0, 1)?.left == 10)
         blocks.remove(OpenBlocks.ID(batch: 1, first: 0))
         #expect(blocks.block(of: 0, 1) == nil && blocks.block(of: 209, 1)?.left == 10)
+        blocks.remove(OpenBlocks.ID(batch: 1, first: 200))
+        #expect(blocks.byteCount == 0)
     }
 }

@@ -42,13 +42,15 @@ struct ProxyFailure: Equatable {
         case (_, 300...): self.init(host: "\(name) answers CONNECT with \(report.connectStatus)")
         case (_, 200..<300): return nil
         case _ where report.status == 407 && !report.isTunnel: self = locked
-        case _ where report.wasSent: return nil
+        // Also where the request was sent before, on a connection that was closed: libcurl connects
+        // anew by itself, and always to the proxy.
         case (CURLE_COULDNT_RESOLVE_PROXY, _): self = trouble("cannot be found")
         case (CURLE_COULDNT_CONNECT, _):
             let reason =
                 report.systemError == 0
                 ? report.message : String(cString: strerror(report.systemError))
             self = trouble("cannot be connected to: \(reason)")
+        case _ where report.wasSent: return nil
         case (CURLE_OPERATION_TIMEDOUT, _) where !report.isTunnel:
             self = trouble("takes no connection within the connect timeout")
         case (CURLE_PROXY, _):

@@ -11,7 +11,13 @@ extension Transfer {
         if isAskedAgain(after: result) { return }
         response.status = handle.status
         response.bodyBytes = incoming.pointee.bodyBytes
-        if shard.loop.settings.usesProxies, let failure = proxyFailure(of: result) {
+        // Sent, not answered, and no connection to send it again on: the server may have acted on it.
+        if attempt.wasSent, !content.isIdempotent, result == CURLE_COULDNT_CONNECT {
+            attempt.isCutOff = true
+        }
+        if shard.loop.settings.usesProxies, !attempt.isCutOff,
+            let failure = proxyFailure(of: result)
+        {
             return end(with: failure)
         }
         let failure = failure(of: result)
