@@ -8,25 +8,19 @@ public protocol RunnerLease: Sendable {
     /// The state of the queue as of `attach`.
     var attachment: Attachment { get }
 
-    /// Leases segments until they hold `jobs` jobs to do: those of batches with the highest priority
-    /// first; among these, segments that were begun before, then new ones by rising batch and
-    /// position.
+    /// Leases segments: those of batches with the highest priority first; among these, segments that
+    /// were begun before, then new ones by rising batch and position, then those of the lanes of
+    /// lists with the most jobs.
     ///
-    /// - Parameters:
-    ///   - jobs: 1 or more. The last segment may take the number past `jobs`. A store limits the
-    ///     segments of one claim, so with batches of few jobs the number may stay below `jobs`.
-    ///   - skipped: Batches from which nothing is leased; some thousands at most.
-    /// - Complexity: O(segments returned · log *n* + segments and spans skipped).
-    func claim(
-        jobs: Int, skipping skipped: Set<Batch.ID>
-    ) async throws(QueueError) -> Claim
+    /// - Complexity: O(segments returned · log *n* + segments, spans and lanes skipped).
+    func claim(_ request: ClaimRequest) async throws(QueueError) -> Claim
 
     /// Leases up to `limit` jobs whose next attempt is due, longest due first. A retry further
     /// ahead than `Retry.aheadMax` counts as due.
     func claimRetries(limit: Int) async throws(QueueError) -> RetryClaim
 
     /// Gives back segments that this runner holds, and that are not claimed again before a wait is
-    /// over: what is left of them waits for hosts that are out of reach.
+    /// over, unless a claim includes such: what is left of them waits for hosts.
     ///
     /// - Parameter starts: The first positions of the segments.
     func park(_ starts: [LedgerPlace], for wait: Duration) async throws(QueueError)
@@ -64,12 +58,36 @@ public protocol RunnerLease: Sendable {
 extension RunnerLease {
     /// Claims jobs of any batch.
     public func claim(jobs: Int) async throws(QueueError) -> Claim {
-        try await claim(jobs: jobs, skipping: [])
+        try await claim(ClaimRequest(jobs: jobs))
     }
 
     /// Commits marks of jobs that leave nothing in the output.
     public func commit(_ marks: [Mark], heartbeat: Heartbeat) async throws(QueueError) {
         try await commit(marks, [], heartbeat: heartbeat)
+    }
+}
+
+/// The jobs that a runner wants.
+public struct ClaimRequest: Equatable, Sendable {
+    /// Segments are leased until they hold so many jobs to do, 1 or more. The last segment may take
+    /// the number past it. A store limits the segments of one claim, so with batches of few jobs the
+    /// number may stay below.
+    public let jobs: Int
+    /// Batches from which nothing is leased; some thousands at most.
+    public let skippedBatches: Set<Batch.ID>
+    /// Lanes of lists from which no block is leased that was not begun; some thousands at most.
+    public let skippedLanes: Set<ListLane>
+    /// Whether segments that were parked may be leased before their wait is over.
+    public let includesParked: Bool
+
+    public init(
+        jobs: Int, skippedBatches: Set<Batch.ID> = [], skippedLanes: Set<ListLane> = [],
+        includesParked: Bool = false
+    ) {
+        self.jobs = jobs
+        self.skippedBatches = skippedBatches
+        self.skippedLanes = skippedLanes
+        self.includesParked = includesParked
     }
 }
 

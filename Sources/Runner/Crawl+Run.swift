@@ -25,10 +25,11 @@ extension Crawl {
             lease: lease,
             state: JobFeed(
                 limits: .init(
-                    probes: max(1, options.workers / 8),
+                    workers: options.workers, probes: max(1, options.workers / 8),
                     talliesCommits: queue.countsInterval > .zero),
                 retrying: lease.attachment.retrying),
-            patience: patience, defaults: try defaults(for: sink), wakeLoops: { bells.ring() })
+            patience: patience, defaults: try defaults(for: sink), perHost: options.perHost,
+            wakeLoops: { bells.ring() })
         let disk = DiskWatch(options.diskReserve)
         let marker = Marker(lease: lease, feed: feed, patience: patience, sink: sink) {
             if disk.look(ahead: feed.unmarkedBytes) { feed.drain() }

@@ -89,13 +89,16 @@ import Testing
 
     @Test(arguments: [
         ("1", 1000), ("0.5", 500), (".5", 500), ("2.0004", 2000), ("0.0001", 1),
-        ("31536000", 31_536_000_000),
+        ("31536000", 31_536_000_000), ("1s", 1000), ("10m", 600_000), ("0.5h", 1_800_000),
+        ("365d", 31_536_000_000),
     ])
     func seconds_readsDecimals_toTheMillisecond(_ text: String, milliseconds: Int) {
         #expect(Seconds(argument: text)?.duration == .milliseconds(milliseconds))
     }
 
-    @Test(arguments: ["", "0", "-1", "x", "1s", "nan", "inf", "-inf", "31536001", "1e300", "1,5"])
+    @Test(arguments: [
+        "", "0", "-1", "x", "1w", "s", "1 s", "nan", "inf", "-inf", "31536001", "1e300", "1,5",
+    ])
     func seconds_refuses(_ text: String) {
         #expect(Seconds(argument: text) == nil)
     }

@@ -328,6 +328,9 @@ import Testing
           --queue <file>          The queue's file (default: $RUNNER_QUEUE, else
                                   ./runner.db).
           -w, --workers <workers> Requests in flight at once. (default: 100)
+          --per-host <n>          Requests in flight at once to one host; 0 for no
+                                  bound. (default: 8 for lists of several hosts, none
+                                  where all jobs have one)
           --retries <retries>     Attempts after a job's first. (default: 3)
           --grace <seconds>       How long a first Ctrl-C lets requests in flight
                                   finish. (default: 30)

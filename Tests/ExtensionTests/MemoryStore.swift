@@ -262,13 +262,14 @@ final class MemoryImport: ListImport {
 
     func add(_ blocks: [ListBlock]) { self.blocks.withLock { $0 += blocks } }
 
-    func finish(as label: BatchLabel) throws(QueueError) -> Batch? {
+    func finish(as label: BatchLabel, hasOneHost: Bool) throws(QueueError) -> Batch? {
         let blocks = blocks.withLock(\.self)
         let count = blocks.reduce(0) { $0 + $1.count }
         guard count > 0 else { return nil }
         return try store.state.withLock { state throws(QueueError) in
             if let key = label.key, let id = state.keys[key] { return state.batches[id - 1].batch }
-            let list = JobList(count: count, request: request, fields: fields)
+            let list = JobList(
+                count: count, request: request, fields: fields, hasOneHost: hasOneHost)
             return try state.add(.list(list), label, blocks, at: store.unixMicros())
         }
     }
@@ -298,21 +299,30 @@ struct MemoryLease: RunnerLease {
         }
     }
 
-    func claim(jobs: Int, skipping skipped: Set<Batch.ID>) throws(QueueError) -> Claim {
+    func claim(_ request: ClaimRequest) throws(QueueError) -> Claim {
         let now = store.unixMicros()
+        let until = request.includesParked ? Int.max : now
         return try change { state in
             _ = state.rescue()
             var segments: [Segment] = []
-            var left = jobs
+            var left = request.jobs
             for (index, facts) in state.batchesByPriority
-            where !skipped.contains(facts.batch.id) && facts.batch.id == batch ?? facts.batch.id {
+            where !request.skippedBatches.contains(facts.batch.id)
+                && facts.batch.id == batch ?? facts.batch.id
+            {
                 for (positions, block) in facts.pieces {
                     guard left > 0 else { break }
                     let todo = positions.filter {
                         state.standing(of: facts.jobs[$0]) == .available
-                            && facts.jobs[$0]?.parkedMicros ?? 0 <= now
+                            && facts.jobs[$0]?.parkedMicros ?? 0 <= until
                     }
                     guard !todo.isEmpty else { continue }
+                    let isSkipped = block.map {
+                        todo.count == positions.count
+                            && request.skippedLanes.contains(
+                                ListLane(batchID: facts.batch.id, number: $0.lane))
+                    }
+                    if isSkipped ?? false { continue }
                     for position in todo {
                         state.batches[index].jobs[position, default: .init()].runner = runner
                     }

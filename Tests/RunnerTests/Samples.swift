@@ -150,7 +150,7 @@ actor SampleLease: RunnerLease {
         segments = jobs == 0 ? [] : [Segment(batch: .sample(), todo: [0..<jobs])]
     }
 
-    func claim(jobs: Int, skipping skipped: Set<Batch.ID>) -> Claim {
+    func claim(_ request: ClaimRequest) -> Claim {
         defer { segments = [] }
         return Claim(segments: segments, next: segments.isEmpty ? .finished : .now)
     }

@@ -53,7 +53,11 @@ public final class StoreClient: @unchecked Sendable {
     }
 
     public func claim(jobs: Int, skipping skipped: Set<Batch.ID> = []) async throws -> [Segment] {
-        try await lease.claim(jobs: jobs, skipping: skipped).segments
+        try await claim(ClaimRequest(jobs: jobs, skippedBatches: skipped))
+    }
+
+    public func claim(_ request: ClaimRequest) async throws -> [Segment] {
+        try await lease.claim(request).segments
     }
 
     /// The next claim that the store asks for, where this one finds nothing.

@@ -5,8 +5,13 @@ public struct JobList: Equatable, Sendable {
     /// The requests, whose placeholders stand for fields of a line.
     public let request: RequestTemplate
     public let fields: LineFields
+    /// Whether all jobs are known to go to one host.
+    public let hasOneHost: Bool
 
-    public init(count: Int, request: RequestTemplate, fields: LineFields) {
+    public init(
+        count: Int, request: RequestTemplate, fields: LineFields, hasOneHost: Bool = false
+    ) {
+        self.hasOneHost = hasOneHost
         self.count = count
         self.request = request
         self.fields = fields

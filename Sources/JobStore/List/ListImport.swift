@@ -7,12 +7,21 @@ public protocol ListImport: Sendable {
 
     /// Makes the list a batch, all of whose jobs are available.
     ///
-    /// - Parameter label: As in `JobQueue.enqueue`; the list is not compared with that of the batch
-    ///   that has the key.
+    /// - Parameters:
+    ///   - label: As in `JobQueue.enqueue`; the list is not compared with that of the batch that has
+    ///     the key.
+    ///   - hasOneHost: As in `JobList`.
     /// - Returns: The batch, durable once this method returns; `nil` when no block was added.
     /// - Throws: `.nameTaken` when the name belongs to another batch.
-    func finish(as label: BatchLabel) async throws(QueueError) -> Batch?
+    func finish(as label: BatchLabel, hasOneHost: Bool) async throws(QueueError) -> Batch?
 
     /// Removes what was added.
     func abandon() async
+}
+
+extension ListImport {
+    /// Makes the list a batch whose jobs may go to several hosts.
+    public func finish(as label: BatchLabel) async throws(QueueError) -> Batch? {
+        try await finish(as: label, hasOneHost: false)
+    }
 }

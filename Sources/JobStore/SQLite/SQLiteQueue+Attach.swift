@@ -157,10 +157,8 @@ struct SQLiteLease: RunnerLease {
     let batch: Batch.ID?
     let attachment: Attachment
 
-    func claim(
-        jobs: Int, skipping skipped: Set<Batch.ID>
-    ) async throws(QueueError) -> Claim {
-        try await queue.claim(jobs: jobs, skipping: skipped, only: batch, for: runnerID)
+    func claim(_ request: ClaimRequest) async throws(QueueError) -> Claim {
+        try await queue.claim(request, only: batch, for: runnerID)
     }
 
     func claimRetries(limit: Int) async throws(QueueError) -> RetryClaim {

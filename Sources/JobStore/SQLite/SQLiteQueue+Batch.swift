@@ -41,7 +41,11 @@ extension SQLiteQueue {
             return Batch(id: id, source: .range(JobRange(first: first, count: count), request))
         case ("list", let fields?):
             return Batch(
-                id: id, source: .list(JobList(count: count, request: request, fields: fields)))
+                id: id,
+                source: .list(
+                    JobList(
+                        count: count, request: request, fields: fields,
+                        hasOneHost: options.hasOneHost)))
         default: throw unknown(batch: id)
         }
     }
@@ -152,16 +156,18 @@ extension SQLiteQueue {
     // MARK: - Options
 
     // The column `options` is an object: the syntax of the body (raw if it is missing), and of a
-    // list the names of its fields, with the indices of some of them.
+    // list the names of its fields, with the indices of some of them, and the number of its hosts
+    // where it is known to be 1.
 
     /// The options of a batch.
     private struct Options {
         var syntax = BodyTemplate.Syntax.raw
         var fields: LineFields?
+        var hasOneHost = false
     }
 
-    /// - Parameter fields: The fields of a list's lines; `nil` for a range.
-    func options(of request: RequestTemplate, _ fields: LineFields? = nil) throws -> String {
+    /// - Parameter list: The list; `nil` for a range.
+    func options(of request: RequestTemplate, _ list: JobList? = nil) throws -> String {
         var json = "{}"
         func set(_ name: String, _ value: String) throws {
             json = try connection.text(
@@ -173,7 +179,9 @@ extension SQLiteQueue {
         if let syntax = request.body?.syntax, syntax != .raw {
             try set("body", try quoted(syntax.rawValue))
         }
-        guard let fields else { return json }
+        guard let list else { return json }
+        let fields = list.fields
+        if list.hasOneHost { try set("hosts", "1") }
         try set("fields", "[" + fields.names.map(quoted).joined(separator: ",") + "]")
         if let key = fields.key { try set("key", "\(key)") }
         if !fields.kept.isEmpty { try set("kept", "\(fields.kept)") }
@@ -188,7 +196,7 @@ extension SQLiteQueue {
         let isKnown = try connection.int(
             """
             SELECT iif(json_valid(?1), json_remove(?1, '$.body', '$.fields', '$.key', '$.kept',
-                '$.parts') = '{}', 0)
+                '$.parts', '$.hosts') = '{}', 0)
             """, .text(json))
         guard isKnown == 1 else { throw unknown(batch: id) }
         let body = try connection.text("SELECT ? ->> 'body'", .text(json))
@@ -205,6 +213,7 @@ extension SQLiteQueue {
         }
         let names = try list("fields")
         guard !names.isEmpty else { return options }
+        options.hasOneHost = try connection.int("SELECT ? ->> 'hosts'", .text(json)) == 1
         let (kept, parts) = (
             try list("kept").compactMap(Int.init), try list("parts").compactMap(Int.init)
         )

@@ -1,17 +1,18 @@
 extension SQLiteQueue {
     func claim(
-        jobs: Int, skipping skipped: Set<Batch.ID>, only batch: Batch.ID?, for runner: Int
+        _ request: ClaimRequest, only batch: Batch.ID?, for runner: Int
     ) throws(QueueError) -> Claim {
         try check(runner)
-        try unpark()
-        let others = try OtherBatches(than: skipped, only: batch.map(onlyBatch))
+        try unpark(early: request.includesParked)
+        let others = try OtherBatches(
+            than: request.skippedBatches, request.skippedLanes, only: batch.map(onlyBatch))
         // Looking costs no transaction: at the end of a run there is nothing for seconds on end.
         guard try read({ try firstPriority(in: others) }) != nil else {
             // No other runner holds anything: what there is was parked.
             return Claim(segments: [], next: try read { try nextParked() })
         }
         return try write {
-            var claimed = ClaimedSegments(jobsMin: jobs)
+            var claimed = ClaimedSegments(jobsMin: request.jobs)
             while !claimed.isEnough, let priority = try firstPriority(in: others) {
                 let before = claimed.segments.count
                 let turn = ClaimTurn(others, priority)
@@ -121,7 +122,20 @@ extension SQLiteQueue {
 
     /// Lets parked segments be claimed whose wait is over, or lies further ahead than any wait does
     /// since the clock was set back.
-    private func unpark() throws(QueueError) {
+    ///
+    /// - Parameter isEarly: Whether a few of those go with them whose wait ends next.
+    private func unpark(early isEarly: Bool) throws(QueueError) {
+        if isEarly, try read({ try nextParked() }) != .finished {
+            _ = try write {
+                try connection.run(
+                    """
+                    UPDATE segment SET not_before_us = 0 WHERE rowid IN (
+                        SELECT rowid FROM segment
+                        WHERE todo > 0 AND runner_id IS NULL AND not_before_us > 0
+                        ORDER BY not_before_us LIMIT ?)
+                    """, .int(Self.earlyMax))
+            }
+        }
         let now = unixMicros()
         let ahead = now + Retry.aheadMax.microseconds
         let isAnyDue = try read {
@@ -144,6 +158,9 @@ extension SQLiteQueue {
         }
     }
 
+    /// The most segments that one claim takes before their wait is over.
+    private static let earlyMax = 16
+
     private func nextParked() throws -> Claim.Next {
         let dueMicros = try connection.int(
             """
@@ -157,20 +174,22 @@ extension SQLiteQueue {
 
     /// The highest priority of what can be claimed; `nil` when nothing can.
     private func firstPriority(in others: OtherBatches) throws -> Int? {
-        var first: Int?
-        for sql in [
-            """
+        let (condition, values) = (others.conditionWithPriority, others.valuesWithPriority)
+        let open = """
             SELECT priority FROM segment
-            WHERE todo > 0 AND runner_id IS NULL AND not_before_us = 0 \(others.conditionWithPriority)
-            """,
-            "SELECT priority FROM span WHERE outcome = 0 \(others.conditionWithPriority)",
+            WHERE todo > 0 AND runner_id IS NULL AND not_before_us = 0 \(condition)
             """
-            SELECT priority FROM lane WHERE EXISTS (SELECT 1 FROM batch WHERE id = batch_id)
-                \(others.conditionWithPriority)
-            """,
+        let available = "SELECT priority FROM span WHERE outcome = 0 \(condition)"
+        let listed = """
+            SELECT priority FROM lane
+            WHERE EXISTS (SELECT 1 FROM batch WHERE id = batch_id) \(others.laneCondition) \(condition)
+            """
+        var first: Int?
+        for (sql, values) in [
+            (open, values), (available, values), (listed, others.laneValues + values),
         ] {
             let rows = try connection.prepare(sql + " ORDER BY priority DESC LIMIT 1")
-            try rows.bind(others.valuesWithPriority)
+            try rows.bind(values)
             if try rows.step() { first = max(first ?? .min, rows.int(0)) }
         }
         return first
@@ -268,11 +287,11 @@ extension SQLiteQueue {
             let lanes = try connection.prepare(
                 """
                 SELECT batch_id, lane FROM lane
-                WHERE EXISTS (SELECT 1 FROM batch WHERE id = batch_id) AND priority = ?
-                    \(turn.condition)
+                WHERE EXISTS (SELECT 1 FROM batch WHERE id = batch_id) \(turn.laneCondition)
+                    AND priority = ? \(turn.condition)
                 ORDER BY batch_id, jobs DESC, lane LIMIT 1
                 """)
-            try lanes.bind(turn.values)
+            try lanes.bind(turn.laneValues + turn.values)
             guard try lanes.step() else { return }
             try claimBlock(
                 of: ListLane(batchID: lanes.int(0), number: lanes.int(1)), in: turn, &claimed)

@@ -57,16 +57,15 @@ extension SQLiteQueue {
     }
 
     func finishList(
-        _ id: Batch.ID, _ request: RequestTemplate, _ fields: LineFields, count: Int,
-        as label: BatchLabel
+        _ id: Batch.ID, _ list: JobList, as label: BatchLabel
     ) throws(QueueError) -> Batch {
-        let list = JobList(count: count, request: request, fields: fields)
+        let count = list.count
         let made = try write {
             if let key = label.key, let known = try knownBatch(key) { return known }
             try checkRoom(for: count)
             try insert(
-                id, kind: "list", firstID: 0, count: count, request,
-                options: try options(of: request, fields), label)
+                id, kind: "list", firstID: 0, count: count, list.request,
+                options: try options(of: list.request, list), label)
             if label.priority != 0 {
                 try connection.run(
                     "UPDATE lane SET priority = ? WHERE batch_id = ?", .int(label.priority),
@@ -255,13 +254,15 @@ final class SQLiteListImport: ListImport {
         count.withLock { $0 = end }
     }
 
-    func finish(as label: BatchLabel) async throws(QueueError) -> Batch? {
+    func finish(as label: BatchLabel, hasOneHost: Bool) async throws(QueueError) -> Batch? {
         let count = count.withLock { $0 }
         guard count > 0 else {
             await queue.abandonList(id)
             return nil
         }
-        return try await queue.finishList(id, request, fields, count: count, as: label)
+        let list = JobList(
+            count: count, request: request, fields: fields, hasOneHost: hasOneHost)
+        return try await queue.finishList(id, list, as: label)
     }
 
     func abandon() async { await queue.abandonList(id) }

@@ -7,6 +7,7 @@ final class Feed: Sendable {
     private let chunks = Locked<[Batch.ID: RequestChunk]>([:])
     private let hosts = HostTable()
     private let defaults: RequestDefaults
+    private let perHost: PerHost
     private let bell = Doorbell()
     private let wakeLoops: @Sendable () -> Void
     private let lease: any RunnerLease
@@ -14,14 +15,16 @@ final class Feed: Sendable {
 
     /// - Parameters:
     ///   - defaults: The part of requests that comes from the run.
+    ///   - perHost: The bound on requests in flight to one host.
     ///   - wakeLoops: Called when loops that had too few jobs may ask again; must not block.
     init(
         lease: any RunnerLease, state: JobFeed, patience: Patience, defaults: RequestDefaults,
-        wakeLoops: @escaping @Sendable () -> Void
+        perHost: PerHost = .lists, wakeLoops: @escaping @Sendable () -> Void
     ) {
         self.lease = lease
         self.patience = patience
         self.defaults = defaults
+        self.perHost = perHost
         self.state = Locked(state)
         self.wakeLoops = wakeLoops
     }
@@ -45,9 +48,9 @@ final class Feed: Sendable {
             let giveUpMicros = stalledSinceMicros.map { $0 + stallMicrosMax }
             if let giveUpMicros, now.monotonicMicros >= giveUpMicros { return true }
             switch need {
-            case .jobs(let count, let skipped):
+            case .jobs(let request):
                 let claim = try await patience.whileBusy { () async throws(QueueError) in
-                    try await lease.claim(jobs: count, skipping: skipped)
+                    try await lease.claim(request)
                 }
                 // Before the lock: lines take time to be unpacked.
                 let spans = try claim.segments.flatMap(spans)
@@ -224,7 +227,9 @@ final class Feed: Sendable {
                 "the lines of jobs \(positions.first ?? 0..<0) of batch \(batch.id) cannot be read; restore a copy of the queue"
             )
         }
-        return RequestChunk.spans(of: requests, positions, of: batch, hosts, attempt: attempt)
+        return RequestChunk.spans(
+            of: requests, positions, of: batch, hosts, attempt: attempt,
+            inFlightMax: perHost.bound(hasOneHost: list.hasOneHost))
     }
 
     private func chunk(
@@ -234,7 +239,9 @@ final class Feed: Sendable {
             if let known = chunks[batch.id] { return known }
             // Many batches, one at a time: those long done are not kept.
             if chunks.count >= 256 { chunks.removeAll() }
-            let chunk = try RequestChunk(batch, range, template, hosts, defaults)
+            let chunk = try RequestChunk(
+                batch, range, template, hosts, defaults,
+                inFlightMax: perHost.bound(hasOneHost: true))
             chunks[batch.id] = chunk
             return chunk
         }

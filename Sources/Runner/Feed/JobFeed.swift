@@ -3,23 +3,29 @@ internal import JobStore
 /// Decides what to claim, what to hand out, and when a run is finished. Pure: `JobFeed` is told the
 /// time and what happened, and answers what to do; `Feed` acts.
 ///
-/// Ready jobs wait in lanes, one for each host. Jobs of a host that is out of reach wait for that
-/// host, and the other jobs go on.
+/// Ready jobs wait in lanes, one for each host (`Lanes`). Jobs of a host that is out of reach, or
+/// that has enough requests in flight, wait for that host, and the other jobs go on.
 struct JobFeed {
     struct Limits {
-        /// Claim when fewer jobs than this are ready.
+        /// The most requests in flight.
+        var workers = Int.max / 4
+        /// Claim when fewer jobs than this go out now or soon.
         var ready = 2 * Segment.countMax
         /// Claim no more while jobs of this many batches wait for hosts that are out of reach.
         var heldBatches = 20_000
-        /// Give back blocks of lists, to be claimed again later, while so many of their jobs wait for
-        /// hosts that are out of reach.
-        var heldOfLists = 65_536
-        /// The time in µs after which blocks are looked at again, when none could be given back.
-        var parkLookMicros = 50_000
-        /// Claim no more, and give back blocks, while the lines of those held have so many bytes: a
-        /// block is in memory as a whole as long as one of its jobs is.
+        /// Claim no more, and give back blocks of lists, to be claimed again later, while so many of
+        /// their jobs wait for hosts that are out of reach or slow.
+        var waitingOfLists = 65_536
+        /// The time in µs after which blocks are looked at again, whether some can be given back.
+        var parkLookMicros = 100_000
+        /// Claim no more while the lines of blocks have so many bytes: a block is in memory as a
+        /// whole as long as one of its jobs is.
         var blockBytes = 32 << 20
-        /// The time in µs for which a block that was given back is left alone.
+        /// Give back blocks of which all that is left waits for hosts, while the lines of all
+        /// blocks have so many bytes.
+        var waitingBytes = 8 << 20
+        /// The time in µs for which a block that is given back is left alone the first time. It
+        /// doubles each further time.
         var parkMicros = 60_000_000
         /// The most requests in flight to hosts out of reach, while other hosts have jobs ready.
         var probes = 16
@@ -31,6 +37,8 @@ struct JobFeed {
         var retrying = 100_000
         /// The time in µs for which an empty queue is not asked again.
         var dryMicros = 1_000_000
+        /// The same where a part of the queue was left out: that part may be asked for soon.
+        var skippedDryMicros = 50_000
         /// The longest time in µs for which the queue is not asked for retries while one waits: the
         /// queue's clock may be set.
         var retryLookMicros = 60_000_000
@@ -42,12 +50,10 @@ struct JobFeed {
     }
 
     enum Need: Equatable {
-        /// Claim segments with the given number of jobs, none of the skipped batches.
-        case jobs(Int, skipping: Set<Batch.ID>)
+        case jobs(ClaimRequest)
         /// Claim up to the given number of retries that are due.
         case retries(Int)
-        /// Give back blocks, for the given time: all that is left of them waits for hosts that are
-        /// out of reach.
+        /// Give back blocks, for the given time: all that is left of them waits for hosts.
         case park([OpenBlocks.ID], micros: Int)
         /// Do nothing until the given time, or until something happens.
         case wait(untilMicros: Int?)
@@ -55,16 +61,7 @@ struct JobFeed {
     }
 
     let limits: Limits
-    private var lanes: [Host.ID: Lane] = [:]
-    /// The lanes, from `orderStart` on, that have ready jobs and hosts in reach, in the order they
-    /// came; other lanes may be among them.
-    private var order: [Host.ID] = []
-    private var orderStart = 0
-    /// The lanes whose host is out of reach; attempts that could not reach it are given back.
-    private(set) var tripped: Set<Host.ID> = []
-    /// The earliest time that a host out of reach may be tried again, in µs on the monotonic clock,
-    /// perhaps in the past; `.max` when no such host can be tried.
-    private var probeMicros = Int.max
+    private var lanes: Lanes
     /// The breaker for trouble of this machine, which holds up all lanes.
     private var machine = Breaker(threshold: 1)
     /// Whether the next probes of this machine are jobs of hosts out of reach, though others are
@@ -75,31 +72,14 @@ struct JobFeed {
     private var blocks = OpenBlocks()
     /// The time in µs on the monotonic clock before which blocks are not looked at for parking.
     private var nextParkMicros = 0
-    private var all = Totals()
-    /// The sums over the lanes whose host is out of reach.
-    private var held = Totals()
+    private var parked = ParkedBlocks()
 
-    /// Sums over lanes.
-    private struct Totals: Equatable {
-        var ready = 0
-        var due = 0
-        var inFlight = 0
-        var batches = 0
-        var listed = 0
-
-        mutating func add(_ lane: Lane, sign: Int = 1) {
-            ready += sign * lane.ready
-            due += sign * lane.dueCount
-            inFlight += sign * lane.inFlight
-            batches += sign * lane.batches.count
-            listed += sign * lane.listed
-        }
-    }
-
+    /// The lanes whose host is out of reach; attempts that could not reach it are given back.
+    var tripped: Set<Host.ID> { lanes.tripped }
     /// Jobs that are ready.
-    var ready: Int { all.ready }
+    var ready: Int { lanes.totals.ready }
     /// Jobs that were handed out and whose attempts have not ended.
-    var inFlight: Int { all.inFlight }
+    var inFlight: Int { lanes.totals.inFlight }
     /// Attempts that ended and are not committed.
     private(set) var unmarked = 0
     /// Bytes of output that belong to the attempts in `unmarked`.
@@ -115,6 +95,8 @@ struct JobFeed {
     private var dryUntilMicros = 0
     /// The time in µs on the monotonic clock before which the queue said not to ask for jobs.
     private var askAgainMicros = 0
+    /// Whether the queue said last that jobs may come back.
+    private var mayComeBack = false
     private var wasDryWhileIdle = false
 
     /// A retry that waits; times are in µs on the monotonic clock.
@@ -140,13 +122,14 @@ struct JobFeed {
 
     init(limits: Limits = Limits(), retrying: Int) {
         self.limits = limits
+        lanes = Lanes(probes: limits.probes, workers: limits.workers)
         self.retrying = retrying
         nextRetry = retrying > 0 ? NextRetry(dueMicros: 0, lookMicros: 0) : nil
     }
 
     private var isIdle: Bool { ready == 0 && inFlight == 0 && unmarked == 0 && retrying == 0 }
-    /// Ready jobs that may go out.
-    var open: Int { all.ready - held.ready }
+    /// Ready jobs that go out now or soon.
+    var open: Int { lanes.totals.open }
 
     // MARK: - Claiming
 
@@ -164,18 +147,23 @@ struct JobFeed {
             nextRetry = nil  // the claim tells, and marks made meanwhile
             return .retries(Segment.countMax)
         }
-        if holdsTooMuch, now.monotonicMicros >= nextParkMicros {
-            let parked = park()
-            if !parked.isEmpty { return .park(parked, micros: limits.parkMicros) }
-            // What is in flight must end first.
+        if shouldLetGo, now.monotonicMicros >= nextParkMicros {
+            letGo(at: now)
             nextParkMicros = now.monotonicMicros + limits.parkLookMicros
+        }
+        if let next = parked.takeNext(firstMicros: limits.parkMicros) {
+            return .park(next.ids, micros: next.micros)
         }
         if mayClaim, now.monotonicMicros >= askAgainMicros,
             now.monotonicMicros >= dryUntilMicros || isIdle
         {
-            let skipped = skipped
-            isSkipping = !skipped.isEmpty
-            return .jobs(max(limits.ready - open, Segment.countMax), skipping: skipped)
+            let request = ClaimRequest(
+                jobs: max(limits.ready - open, Segment.countMax),
+                skippedBatches: lanes.skippedBatches,
+                skippedLanes: lanes.skippedLanes.union(parked.lanes(at: now)),
+                includesParked: mayTakeParked)
+            isSkipping = !request.skippedBatches.isEmpty || !request.skippedLanes.isEmpty
+            return .jobs(request)
         }
         return .wait(untilMicros: nextLook(at: now))
     }
@@ -183,54 +171,63 @@ struct JobFeed {
     /// Whether trouble holds up all that could be done.
     private var isStalled: Bool {
         if machine.isTripped { return true }
-        return !tripped.isEmpty && open == 0 && retrying == retriesHeld
-            && inFlight == held.inFlight
-    }
-
-    /// The batches of hosts out of reach that have jobs ready to probe these hosts with.
-    private var skipped: Set<Batch.ID> {
-        tripped.reduce(into: []) { $0.formUnion(lanes[$1]?.batches ?? []) }
+        return !tripped.isEmpty && !lanes.areOpen && retrying == retriesHeld
+            && inFlight == lanes.totals.heldInFlight
     }
 
     private var mayClaim: Bool {
-        retrying < limits.retrying && open < limits.ready && held.batches < limits.heldBatches
-            && !holdsTooMuch
+        retrying < limits.retrying && open < limits.ready
+            && lanes.totals.heldBatches < limits.heldBatches && !holdsTooMuch
+    }
+
+    private var holdsTooMuch: Bool {
+        lanes.totals.waitingListed >= limits.waitingOfLists || blocks.byteCount >= limits.blockBytes
     }
 
     /// Whether so much of lists is in memory that some of it should wait in the queue.
-    private var holdsTooMuch: Bool {
-        held.listed >= limits.heldOfLists || blocks.byteCount >= limits.blockBytes
+    private var shouldLetGo: Bool {
+        lanes.totals.waitingListed >= limits.waitingOfLists
+            || blocks.byteCount >= limits.waitingBytes && lanes.totals.waitingListed > 0
     }
 
-    /// Drops the blocks of lists of which all that has no mark waits for hosts out of reach.
-    private mutating func park() -> [OpenBlocks.ID] {
+    /// Whether there is nothing to do but for jobs that were given back, and room for these.
+    private var mayTakeParked: Bool {
+        mayComeBack && !lanes.areOpen && lanes.totals.waitingListed < limits.waitingOfLists / 2
+            && blocks.byteCount < limits.waitingBytes / 2
+    }
+
+    /// Lets go of blocks of lists of which all that is ready waits for hosts, until half of the room
+    /// for such is free. What is in flight of a block ends before the block goes back.
+    private mutating func letGo(at now: Now) {
+        var (bytes, jobs) = (blocks.byteCount, lanes.totals.waitingListed)
+        let areTooMany = jobs >= limits.waitingOfLists
+        var gone: [OpenBlocks.ID: Int] = [:]
+        // Those that take most of what there is too much of, for what they give.
+        let waits = blocks.waits(in: lanes).filter { !$0.isPartlyOpen }
+            .sorted { areTooMany ? $0.jobs > $1.jobs : $0.jobs < $1.jobs }
+        for wait in waits where bytes > limits.waitingBytes / 2 || jobs > limits.waitingOfLists / 2
+        {
+            gone[wait.id] = wait.jobs
+            bytes -= wait.byteCount
+            jobs -= wait.jobs
+            if wait.isOfOneHost {
+                parked.rest(wait.lane, untilMicros: now.monotonicMicros + limits.parkMicros)
+            }
+        }
+        guard !gone.isEmpty else { return }
         let known = blocks
-        var waiting: [OpenBlocks.ID: (count: Int, left: Int)] = [:]
-        for id in tripped {
-            lanes[id]?.forEachListed { span in
-                guard let block = known.block(of: span.first, span.chunk.batch.id) else { return }
-                waiting[block.id, default: (0, block.left)].count += span.count
-            }
+        lanes.removeListed { span in
+            known.block(of: span.first, span.chunk.batch.id).map { gone[$0] != nil } ?? false
         }
-        let parked = Set(waiting.filter { $0.value.count == $0.value.left }.keys)
-        guard !parked.isEmpty else { return [] }
-        for id in tripped {
-            withLane(id) { lane in
-                lane.removeListed { span in
-                    known.block(of: span.first, span.chunk.batch.id).map {
-                        parked.contains($0.id)
-                    } ?? false
-                }
-            }
+        for (id, jobs) in gone {
+            if let id = blocks.letGo(of: id, jobs: jobs) { parked.add(id) }
         }
-        for id in parked { blocks.remove(id) }
-        return parked.sorted { ($0.batch, $0.first) < ($1.batch, $1.first) }
     }
 
     /// The time in µs until the queue is asked for retries; `nil` when none waits or too many are
     /// due already.
     private func retryWaitMicros(at now: Now) -> Int? {
-        guard let next = nextRetry, retrying > retriesHeld, all.due - held.due < limits.ready else {
+        guard let next = nextRetry, retrying > retriesHeld, lanes.totals.due < limits.ready else {
             return nil
         }
         return min(next.dueMicros, next.lookMicros) - now.monotonicMicros
@@ -250,12 +247,13 @@ struct JobFeed {
     private func nextLook(at now: Now) -> Int? {
         var next: Int?
         func look(atMicros time: Int) { next = min(next ?? .max, time) }
-        if holdsTooMuch { look(atMicros: nextParkMicros) }
+        if shouldLetGo { look(atMicros: nextParkMicros) }
         if mayClaim {
             look(atMicros: max(isIdle ? 0 : dryUntilMicros, askAgainMicros, now.monotonicMicros))
         }
         if let wait = retryWaitMicros(at: now) { look(atMicros: now.monotonicMicros + wait) }
         // One that is due waits for nothing but a worker that asks.
+        let probeMicros = lanes.probeMicros
         if !tripped.isEmpty, probeMicros != .max, probeMicros > now.monotonicMicros {
             look(atMicros: probeMicros)
         }
@@ -267,21 +265,24 @@ struct JobFeed {
     func isProbeDue(at now: Now) -> Bool {
         if let until = machine.pausedUntilMicros { return now.monotonicMicros >= until }
         if machine.isTripped, open > 0 { return inFlight < Breaker.probes }
-        return !tripped.isEmpty && now.monotonicMicros >= probeMicros
+        return !tripped.isEmpty && now.monotonicMicros >= lanes.probeMicros
     }
 
     /// - Parameter spans: The jobs of the claimed segments.
     mutating func add(_ claim: Claim, _ spans: [JobSpan], at now: Now) {
         for segment in claim.segments { blocks.add(segment) }
-        for span in spans { withLane(of: span.chunk) { $0.add(fresh: span) } }
+        for span in spans { lanes.add(fresh: span) }
         let isDry = claim.segments.isEmpty
         // What was left out may have come in reach, and have ended, while the queue was asked.
         wasDryWhileIdle = isDry && claim.next == .finished && isIdle && !isSkipping
-        dryUntilMicros = isDry ? now.monotonicMicros + limits.dryMicros : 0
+        let dryMicros = isSkipping ? limits.skippedDryMicros : limits.dryMicros
+        dryUntilMicros = isDry ? now.monotonicMicros + dryMicros : 0
+        mayComeBack = false
         switch claim.next {
         case .finished: askAgainMicros = 0
         case .now: askAgainMicros = isDry ? now.monotonicMicros + limits.askAgainMicrosMin : 0
         case .after(let wait):
+            mayComeBack = true
             askAgainMicros =
                 now.monotonicMicros + max(wait.microseconds, limits.askAgainMicrosMin)
         }
@@ -289,44 +290,11 @@ struct JobFeed {
 
     /// - Parameter spans: The claimed jobs.
     mutating func add(_ claim: RetryClaim, _ spans: [JobSpan], at now: Now) {
-        for span in spans { withLane(of: span.chunk) { $0.add(due: span) } }
+        for span in spans { lanes.add(due: span) }
         retriesHeld += claim.jobs.count
         if let next = claim.nextDue {
             let least = claim.jobs.isEmpty ? limits.askAgainMicrosMin : 0
             noteRetry(afterMicros: max(next.microseconds, least), at: now)
-        }
-    }
-
-    /// Changes the lane of a chunk's jobs, and makes that lane when there is none.
-    private mutating func withLane(of chunk: RequestChunk, _ change: (inout Lane) -> Void) {
-        if lanes[chunk.hostID] == nil { lanes[chunk.hostID] = Lane(host: chunk.host) }
-        withLane(chunk.hostID, change)
-    }
-
-    /// Changes a lane, keeps the sums in step, and gives the lane its place in the order.
-    private mutating func withLane(_ id: Host.ID, _ change: (inout Lane) -> Void) {
-        guard let index = lanes.index(forKey: id) else {
-            preconditionFailure("a lane stays while jobs of it are in flight")
-        }
-        all.add(lanes.values[index], sign: -1)
-        if tripped.contains(id) { held.add(lanes.values[index], sign: -1) }
-        change(&lanes.values[index])
-        all.add(lanes.values[index])
-        if lanes.values[index].breaker.isTripped {
-            tripped.insert(id)
-            held.add(lanes.values[index])
-            // Whatever changed it: a retry that came due may be all there is to try its host with.
-            if let next = lanes.values[index].nextProbeMicros {
-                probeMicros = min(probeMicros, next)
-            }
-        } else {
-            tripped.remove(id)
-            if lanes.values[index].ready > 0, !lanes.values[index].isQueued {
-                lanes.values[index].isQueued = true
-                order.append(id)
-            }
-            // A host that is done with is not remembered.
-            if lanes.values[index].isAtRest, !lanes.values[index].isQueued { lanes[id] = nil }
         }
     }
 
@@ -345,47 +313,14 @@ struct JobFeed {
         allowed = min(allowed, max(0, inFlightMax - inFlight))
         var taken = 0
         if !machine.isTripped || open == 0 || isHeldNext {
-            taken = probe(allowed, into: &spans, at: now)
+            taken = lanes.probe(allowed, into: &spans, at: now)
         }
         // Neither those that are out of reach nor jobs that are the trouble keep the probes of this
         // machine from the others.
         if machine.isTripped, allowed > 0 { isHeldNext.toggle() }
-        while taken < allowed, orderStart < order.count {
-            let id = order[orderStart]
-            if !tripped.contains(id), lanes[id]?.ready ?? 0 > 0 {
-                withLane(id) { taken += $0.take(allowed - taken, into: &spans, at: now) }
-            }
-            if tripped.contains(id) || lanes[id]?.ready ?? 0 == 0 { dropFirst() }
-        }
+        taken += lanes.take(allowed - taken, into: &spans, at: now)
         isStarved = taken < limit
         return taken
-    }
-
-    /// Hands out jobs of hosts that are out of reach, where it is time to try these hosts again.
-    private mutating func probe(_ limit: Int, into spans: inout SpanQueue, at now: Now) -> Int {
-        guard now.monotonicMicros >= probeMicros, limit > 0 else { return 0 }
-        probeMicros = .max
-        var taken = 0
-        for id in tripped {
-            // While others can go on, they are not to be held up by what is not likely to answer.
-            let room = open > 0 ? max(0, limits.probes - held.inFlight) : .max
-            withLane(id) { taken += $0.take(min(limit - taken, room), into: &spans, at: now) }
-        }
-        return taken
-    }
-
-    /// Takes the first lane out of the order. A lane with jobs that may go out is put back as the
-    /// last.
-    private mutating func dropFirst() {
-        let id = order[orderStart]
-        orderStart += 1
-        if orderStart == order.count || orderStart >= 4096 {
-            order.removeFirst(orderStart)
-            orderStart = 0
-        }
-        guard lanes[id] != nil else { return }
-        lanes[id]?.isQueued = false
-        withLane(id) { _ in }
     }
 
     // MARK: - What happened
@@ -393,23 +328,24 @@ struct JobFeed {
     mutating func ended(_ turn: TurnReport, at now: Now) {
         unmarked += turn.finished
         unmarkedBytes += turn.outputBytes
-        for report in turn.hosts { withLane(of: report.chunk) { $0.ended(report, at: now) } }
+        for report in turn.hosts { lanes.ended(report, at: now) }
         for report in turn.hosts { answers &+= UInt32(truncatingIfNeeded: report.answered) }
         for job in turn.givenBack where !isDraining {
+            if job.attempt == 1, job.chunk.isOfList, blocks.isLeaving(job.position, of: job.batchID)
+            {
+                leave(job.position, of: job.batchID)
+                continue
+            }
             // Where its host is in reach, this machine could not: any answer shows that it can.
             let answers = tripped.contains(job.chunk.hostID) ? nil : answers
-            withLane(of: job.chunk) { $0.giveBack(job, answersOfAll: answers) }
+            lanes.giveBack(job, answersOfAll: answers)
         }
         if turn.machineTrouble != nil {
             machine.failed(1, at: now)
             (machineTrouble, machineMessage) = (turn.machineTrouble, turn.machineMessage)
             // It may be the trouble of some jobs alone, and these may be all that is left of their
             // host: the next to be tried are others.
-            if orderStart < order.count,
-                turn.givenBack.contains(where: { $0.chunk.hostID == order[orderStart] })
-            {
-                dropFirst()
-            }
+            lanes.passOver(turn.givenBack)
         } else if turn.isAnswered {
             machine.answered()
         }
@@ -428,7 +364,7 @@ struct JobFeed {
                 retrying -= 1
                 retriesHeld -= 1
             } else {
-                blocks.marked(mark.position, of: mark.batchID)
+                leave(mark.position, of: mark.batchID)
             }
             if mark.outcome.state == .retrying {
                 retrying += 1
@@ -437,20 +373,18 @@ struct JobFeed {
         }
     }
 
+    /// Takes in that a job's first attempt is marked, or that the job goes back with its block.
+    private mutating func leave(_ position: Int, of batch: Batch.ID) {
+        if let id = blocks.leave(position, of: batch) { parked.add(id) }
+    }
+
     mutating func drain() { isDraining = true }
 
     /// Has a queue that was empty asked again.
     mutating func askAgain() { wasDryWhileIdle = false }
 
     /// Whether the sums equal those of the lanes. For tests, since it looks at each lane.
-    var sumsHold: Bool {
-        var (all, held) = (Totals(), Totals())
-        for (id, lane) in lanes {
-            all.add(lane)
-            if tripped.contains(id) { held.add(lane) }
-        }
-        return all == self.all && held == self.held
-    }
+    var sumsHold: Bool { lanes.sumsHold }
 
     // MARK: - For showing
 
@@ -471,10 +405,8 @@ struct JobFeed {
                 Outage(
                     sinceMicros: since, message: machineMessage, machineTrouble: machineTrouble))
         }
-        for id in tripped {
-            guard let lane = lanes[id], let since = lane.breaker.troubledSinceMicros else {
-                continue
-            }
+        for lane in lanes.held {
+            guard let since = lane.breaker.troubledSinceMicros else { continue }
             outages.append(
                 Outage(host: lane.host.key.text, sinceMicros: since, message: lane.message))
         }

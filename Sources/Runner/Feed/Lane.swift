@@ -11,23 +11,66 @@ struct Lane {
     var breaker = Breaker()
     /// Jobs that were handed out and whose attempts have not ended.
     private(set) var inFlight = 0
+    /// The most jobs in flight at once; `.max` where there is no such bound.
+    private(set) var inFlightMax = Int.max
+    private var occupancy = Occupancy()
+    /// The pace as of the last change; always quick where jobs in flight have no bound.
+    private(set) var pace = Pace.quick
     /// The message of the last attempt that could not reach the host.
     private(set) var message = ""
     /// The number of attempts in which the host had a part, however they ended.
     private var answers: UInt32 = 0
-    /// Whether the lane has its place in the feed's order.
+    /// Whether the host had a part in any attempt.
+    private var isProven = false
+    /// Whether the lane has its place in an order of the feed.
     var isQueued = false
+    /// Whether the feed will look whether the lane has become slow.
+    var isWatched = false
     /// The batches, but for lists, whose segments were claimed and which have jobs here.
     private(set) var batches: Set<Batch.ID> = []
     /// The jobs of lists among those that are ready for their first attempt.
     private(set) var listed = 0
+    /// The lane in the queue of the list's jobs that came last; `nil` when none came.
+    private(set) var source: ListLane?
+
+    /// The speed at which a host lets workers go.
+    enum Pace: Int, CaseIterable {
+        case quick
+        /// Nothing is known yet.
+        case untried
+        /// A job takes more than a second.
+        case slow
+    }
 
     init(host: Host) { self.host = host }
 
     var ready: Int { fresh.count + due.count }
     var dueCount: Int { due.count }
+    var isTripped: Bool { breaker.isTripped }
     /// Whether nothing would be lost if the lane were dropped.
     var isAtRest: Bool { ready == 0 && inFlight == 0 && breaker.isAtRest }
+    private var isBounded: Bool { inFlightMax != .max }
+
+    /// The number of jobs that may go out before one comes back. Of a host with a bound, one job
+    /// goes first: a host that never answers is to cost one worker, and not as many as the bound.
+    private var room: Int {
+        guard isBounded else { return .max }
+        return max(0, (isProven ? inFlightMax : 1) - inFlight)
+    }
+    /// Whether a job may go out now, as far as the lane knows.
+    var canTake: Bool { ready > 0 && !isTripped && room > 0 }
+    /// Ready jobs that go out now or soon: none of a host that is out of reach or slow.
+    var open: Int {
+        guard isBounded else { return isTripped ? 0 : ready }
+        return isTripped || pace == .slow ? 0 : min(ready, max(0, inFlightMax - inFlight))
+    }
+    /// Whether the host, out of reach or slow, keeps its jobs waiting.
+    private var isWaiting: Bool { isTripped || pace == .slow }
+    /// Jobs of lists, ready for their first attempt, that wait for the host.
+    var waitingListed: Int { isWaiting ? listed : 0 }
+    /// Whether so many jobs wait for the host that no more of them should be claimed.
+    var isCrowded: Bool { (isBounded || isTripped) && ready - open >= Self.crowd }
+    private static let crowd = 2 * Segment.countMax
 
     /// The time in µs on the monotonic clock when the host may be tried again, 0 when that is now;
     /// `nil` when no job is ready or enough probes are in flight.
@@ -38,19 +81,28 @@ struct Lane {
 
     mutating func add(fresh span: JobSpan) {
         fresh.append(span)
+        inFlightMax = min(inFlightMax, span.chunk.inFlightMax)
         if span.isParkable {
             listed += span.count
+            source = span.chunk.source
         } else if !span.chunk.isOfList {
             batches.insert(span.chunk.batch.id)
         }
+        setPace()
     }
 
-    mutating func add(due span: JobSpan) { due.append(span) }
+    mutating func add(due span: JobSpan) {
+        due.append(span)
+        inFlightMax = min(inFlightMax, span.chunk.inFlightMax)
+        setPace()
+    }
 
     /// Moves up to `limit` jobs to `spans`, retries first.
     ///
     /// - Returns: The number of jobs moved.
     mutating func take(_ limit: Int, into spans: inout SpanQueue, at now: Now) -> Int {
+        // A host that is being probed has a bound of its own.
+        let limit = isTripped ? limit : min(limit, room)
         let allowed = breaker.allowed(limit, inFlight: inFlight, at: now)
         var taken = 0
         while taken < allowed, let span = due.take(allowed - taken) ?? takeFresh(allowed - taken) {
@@ -58,6 +110,7 @@ struct Lane {
             spans.append(span)
         }
         if fresh.count == 0 { batches.removeAll(keepingCapacity: true) }
+        occupancy.pass(to: now, inFlight: inFlight)
         inFlight += taken
         return taken
     }
@@ -81,15 +134,30 @@ struct Lane {
 
     /// Takes in the report of the lane's ended attempts.
     mutating func ended(_ report: TurnReport.HostReport, at now: Now) {
+        occupancy.pass(to: now, inFlight: inFlight)
+        occupancy.ended(report.ended)
         inFlight -= report.ended
         answers &+= UInt32(truncatingIfNeeded: report.answered)
         if !report.message.isEmpty { message = report.message }
         if report.answered > 0 {
+            isProven = true
             breaker.answered()
         } else if report.unreachable > 0 || report.local > 0 && breaker.isTripped {
             // A probe that this machine could not make is none: it must not go on being the first.
             breaker.failed(report.unreachable, at: now)
         }
+        setPace()
+    }
+
+    /// Takes in that time has passed.
+    mutating func pass(to now: Now) {
+        occupancy.pass(to: now, inFlight: inFlight)
+        setPace()
+    }
+
+    private mutating func setPace() {
+        guard isBounded else { return }
+        pace = occupancy.isSlow(inFlight: inFlight) ? .slow : isProven ? .quick : .untried
     }
 
     /// Queues a job again that was given back: behind the others, even if it is a retry, so that
@@ -113,5 +181,39 @@ struct Lane {
 extension JobSpan {
     /// Whether the jobs are of a segment of a list that may be parked. A retry that was given back
     /// is held by itself.
-    fileprivate var isParkable: Bool { attempt == 1 && chunk.isOfList }
+    var isParkable: Bool { attempt == 1 && chunk.isOfList }
+}
+
+/// The time that jobs keep their workers, on average. By Little's law it is the sum, over the time,
+/// of workers in use, by the number of jobs that ended.
+private struct Occupancy {
+    /// The time in µs beyond which a job is slow.
+    static let slowMicros = 1_000_000
+    /// The number of ended jobs at which older ones begin to be forgotten.
+    private static let endedMax = 32
+
+    private var sinceMicros = 0
+    private var workerMicros = 0
+    private var ended = 0
+
+    /// Takes in the time since the last call.
+    ///
+    /// - Parameter inFlight: The number of workers in use all that time.
+    mutating func pass(to now: Now, inFlight: Int) {
+        workerMicros += inFlight * max(0, now.monotonicMicros - sinceMicros)
+        sinceMicros = now.monotonicMicros
+    }
+
+    mutating func ended(_ count: Int) {
+        ended += count
+        while ended >= Self.endedMax {
+            ended /= 2
+            workerMicros /= 2
+        }
+    }
+
+    /// Whether a job takes longer than a second, those that have not ended included.
+    func isSlow(inFlight: Int) -> Bool {
+        workerMicros > Self.slowMicros * max(1, ended + inFlight)
+    }
 }

@@ -3,59 +3,125 @@ internal import JobStore
 /// The blocks of lists that a run holds, and how many of their jobs have no mark yet. Pure.
 struct OpenBlocks {
     /// A block that a run holds.
-    struct ID: Hashable {
+    struct ID: Hashable, Comparable {
         let batch: Batch.ID
         /// The position of the block's first job.
         let first: Int
+
+        static func < (a: ID, b: ID) -> Bool { (a.batch, a.first) < (b.batch, b.first) }
     }
 
     private struct Block {
         let positions: Range<Int>
+        let lane: Int
         let byteCount: Int
-        /// Jobs whose first attempt of this run is not marked.
+        /// Jobs whose first attempt of this run is not marked, but for those that were let go of.
         var left: Int
+        /// Whether the block goes back to the queue once nothing of it is left.
+        var isLeaving = false
     }
 
     /// The blocks of each list, by rising position.
     private var blocks: [Batch.ID: [Block]] = [:]
 
-    /// The bytes of the blocks' lines, unpacked.
+    /// The bytes of the blocks' lines, unpacked, but for those of blocks that leave.
     private(set) var byteCount = 0
 
     mutating func add(_ segment: Segment) {
         guard let block = segment.block else { return }
         let new = Block(
-            positions: block.positions, byteCount: block.plainByteCount, left: segment.count)
+            positions: block.positions, lane: block.lane, byteCount: block.plainByteCount,
+            left: segment.count)
         byteCount += new.byteCount
         let index = index(of: block.first, in: segment.batch.id)
         blocks[segment.batch.id, default: []].insert(new, at: index)
     }
 
-    /// Takes in the mark of a job's first attempt.
-    mutating func marked(_ position: Int, of batch: Batch.ID) {
-        guard !blocks.isEmpty, let known = blocks[batch] else { return }
-        let index = index(of: position + 1, in: batch) - 1
-        guard index >= 0, known[index].positions.contains(position) else { return }
-        blocks[batch]?[index].left -= 1
-        if blocks[batch]?[index].left == 0 { remove(at: index, of: batch) }
+    /// Takes in that a job's first attempt has its mark, or will not be made by this run.
+    ///
+    /// - Returns: The job's block, if the block was leaving and now can go back to the queue.
+    mutating func leave(_ position: Int, of batch: Batch.ID) -> ID? {
+        guard !blocks.isEmpty, let index = blockIndex(of: position, batch) else { return nil }
+        return take(1, atBlock: index, of: batch)
     }
 
-    /// Returns the block that holds a job, and the number of its jobs without a mark.
-    func block(of position: Int, _ batch: Batch.ID) -> (id: ID, left: Int)? {
-        let index = index(of: position + 1, in: batch) - 1
-        guard index >= 0, let block = blocks[batch]?[index], block.positions.contains(position)
+    /// Lets go of the jobs of a block that are ready; what is in flight of it ends first.
+    ///
+    /// - Parameter jobs: The number of jobs that are ready.
+    /// - Returns: The block, if nothing of it is in flight, so that it can go back to the queue.
+    mutating func letGo(of id: ID, jobs: Int) -> ID? {
+        guard let index = blockIndex(of: id.first, id.batch), blocks[id.batch]?[index] != nil
         else { return nil }
-        return (ID(batch: batch, first: block.positions.lowerBound), block.left)
+        blocks[id.batch]![index].isLeaving = true
+        byteCount -= blocks[id.batch]![index].byteCount
+        return take(jobs, atBlock: index, of: id.batch)
     }
 
-    mutating func remove(_ id: ID) {
-        let index = index(of: id.first, in: id.batch)
-        if blocks[id.batch]?.indices.contains(index) == true { remove(at: index, of: id.batch) }
+    private mutating func take(_ jobs: Int, atBlock index: Int, of batch: Batch.ID) -> ID? {
+        blocks[batch]![index].left -= jobs
+        let block = blocks[batch]![index]
+        guard block.left == 0 else { return nil }
+        blocks[batch]!.remove(at: index)
+        if blocks[batch]!.isEmpty { blocks[batch] = nil }
+        if block.isLeaving { return ID(batch: batch, first: block.positions.lowerBound) }
+        byteCount -= block.byteCount
+        return nil
     }
 
-    private mutating func remove(at index: Int, of batch: Batch.ID) {
-        byteCount -= blocks[batch]?.remove(at: index).byteCount ?? 0
-        if blocks[batch]?.isEmpty == true { blocks[batch] = nil }
+    /// Returns the block that holds a job; `nil` when the run holds none such.
+    func block(of position: Int, _ batch: Batch.ID) -> ID? {
+        blockIndex(of: position, batch).map {
+            ID(batch: batch, first: blocks[batch]![$0].positions.lowerBound)
+        }
+    }
+
+    /// Whether the block of a job goes back to the queue.
+    func isLeaving(_ position: Int, of batch: Batch.ID) -> Bool {
+        guard !blocks.isEmpty, let index = blockIndex(of: position, batch) else { return false }
+        return blocks[batch]![index].isLeaving
+    }
+
+    // MARK: - Jobs that wait
+
+    /// The ready jobs of a block, of which some wait for hosts.
+    struct Wait {
+        let id: ID
+        let lane: ListLane
+        let byteCount: Int
+        /// Jobs that are ready.
+        fileprivate(set) var jobs = 0
+        /// Whether some of them wait for no host.
+        fileprivate(set) var isPartlyOpen = false
+        fileprivate(set) var isOfOneHost = true
+        fileprivate var host: Host.ID
+    }
+
+    /// Returns the blocks of which something is ready.
+    func waits(in lanes: Lanes) -> [Wait] {
+        var waits: [ID: Wait] = [:]
+        lanes.forEachListed { span, host, isWaiting in
+            guard let index = blockIndex(of: span.first, span.chunk.batch.id) else { return }
+            let block = blocks[span.chunk.batch.id]![index]
+            let id = ID(batch: span.chunk.batch.id, first: block.positions.lowerBound)
+            var wait =
+                waits[id]
+                ?? Wait(
+                    id: id, lane: ListLane(batchID: id.batch, number: block.lane),
+                    byteCount: block.byteCount, host: host)
+            wait.jobs += span.count
+            if !isWaiting { wait.isPartlyOpen = true }
+            if host != wait.host { wait.isOfOneHost = false }
+            waits[id] = wait
+        }
+        return Array(waits.values)
+    }
+
+    // MARK: - Search
+
+    private func blockIndex(of position: Int, _ batch: Batch.ID) -> Int? {
+        let index = index(of: position + 1, in: batch) - 1
+        guard index >= 0, blocks[batch]![index].positions.contains(position) else { return nil }
+        return index
     }
 
     /// Returns the index of the first block that begins at a position or behind.

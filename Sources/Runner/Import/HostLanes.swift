@@ -24,6 +24,10 @@ struct HostLanes {
     /// The host of the last line: most lines of a list follow others of their host.
     private var last: [UInt8] = []
     private var lastPlace: Place?
+    /// The host of the first line; `nil` when there was none.
+    private var first: [UInt8]?
+    /// Whether there were lines of one host alone.
+    private(set) var hasOneHost = true
 
     /// Returns the lane for another line of a host.
     ///
@@ -45,6 +49,8 @@ struct HostLanes {
         leave()
         if places.count >= Self.countedMax { places.removeAll(keepingCapacity: true) }
         let key = Array(authority)
+        if first == nil { first = key }
+        if first != key { hasOneHost = false }
         (last, lastPlace) = (key, Place(lane: own[key] ?? Self.shared(of: key), lines: 0))
         return count()
     }

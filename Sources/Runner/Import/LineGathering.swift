@@ -118,6 +118,9 @@ struct LineGathering {
 
     // MARK: - Hosts
 
+    /// Whether all rows taken go to one host.
+    var hasOneHost: Bool { lanes.hasOneHost }
+
     /// The reason a URL cannot be asked for.
     private struct Fault: Error {
         let reason: String

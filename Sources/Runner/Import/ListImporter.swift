@@ -86,7 +86,8 @@ public final class ListImporter {
             guard let list else { return (nil, counts) }
             gathering.endAll()
             try await hand(to: list)
-            return (try await list.finish(as: label), counts)
+            let batch = try await list.finish(as: label, hasOneHost: gathering.hasOneHost)
+            return (batch, counts)
         } catch {
             await list?.abandon()
             throw error

@@ -4,6 +4,8 @@ internal import JobStore
 final class ListRequests: Sendable {
     private let source: JobList
     private let first: Int
+    /// The number of the block's lane (`ListLane`).
+    let lane: Int
     private let lines: ListLines
     private let contents: ContentTemplate
     /// The URLs, one after another.
@@ -31,6 +33,7 @@ final class ListRequests: Sendable {
         self.source = source
         self.lines = lines
         first = block.first
+        lane = block.lane
         contents = try defaults.contents(of: source.request)
         var (urls, places): ([UInt8], [Place]) = ([], [])
         places.reserveCapacity(lines.count)

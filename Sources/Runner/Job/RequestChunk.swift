@@ -12,6 +12,8 @@ final class RequestChunk: Sendable {
     /// Whether all jobs go to one host, so that connections that fail are the host's trouble.
     let hasOneHost: Bool
     let isHTTPS: Bool
+    /// The most of the host's requests in flight at once; `.max` where there is no such bound.
+    let inFlightMax: Int
     let requests: Requests
 
     enum Requests {
@@ -27,8 +29,19 @@ final class RequestChunk: Sendable {
         }
     }
 
-    private init(_ batch: Batch, _ host: Host, hasOneHost: Bool, _ requests: Requests) {
+    /// The lane in the queue that the jobs are claimed from; `nil` for a range.
+    var source: ListLane? {
+        switch requests {
+        case .range: nil
+        case .list(let list): ListLane(batchID: batch.id, number: list.lane)
+        }
+    }
+
+    private init(
+        _ batch: Batch, _ host: Host, hasOneHost: Bool, inFlightMax: Int, _ requests: Requests
+    ) {
         self.batch = batch
+        self.inFlightMax = inFlightMax
         self.host = host
         self.hasOneHost = hasOneHost
         self.requests = requests
@@ -41,17 +54,18 @@ final class RequestChunk: Sendable {
     /// - Parameters:
     ///   - hosts: The hosts of the run.
     ///   - defaults: The part of requests that comes from the run.
+    ///   - inFlightMax: Holds where all jobs have one host.
     /// - Throws: When a variable or a file that the requests refer to is missing.
     convenience init(
         _ batch: Batch, _ range: JobRange, _ template: RequestTemplate, _ hosts: HostTable,
-        _ defaults: RequestDefaults
+        _ defaults: RequestDefaults, inFlightMax: Int = .max
     ) throws(RequestError) {
         let requests = try RangeRequests(template, firstID: range.first, defaults)
         let key = HostKey(of: template.url)
         let hasOneHost = template.hasOneHost
         self.init(
             batch, hasOneHost ? hosts.host(key) : hosts.standIn(for: batch.id, key),
-            hasOneHost: hasOneHost, .range(requests))
+            hasOneHost: hasOneHost, inFlightMax: hasOneHost ? inFlightMax : .max, .range(requests))
     }
 
     /// Makes the spans of some jobs of a list, with a chunk for each host.
@@ -59,9 +73,10 @@ final class RequestChunk: Sendable {
     /// - Parameters:
     ///   - positions: The positions of the jobs, as runs.
     ///   - attempt: The number of the attempt.
+    ///   - inFlightMax: The most requests in flight to each host.
     static func spans(
         of requests: ListRequests, _ positions: [Range<Int>], of batch: Batch, _ hosts: HostTable,
-        attempt: Int
+        attempt: Int, inFlightMax: Int = .max
     ) -> [JobSpan] {
         var chunks: [ArraySlice<UInt8>: RequestChunk] = [:]
         var spans: [JobSpan] = []
@@ -76,7 +91,7 @@ final class RequestChunk: Sendable {
                     ?? RequestChunk(
                         batch,
                         hosts.host(HostKey(of: String(decoding: authority, as: UTF8.self))),
-                        hasOneHost: true, .list(requests))
+                        hasOneHost: true, inFlightMax: inFlightMax, .list(requests))
                 chunks[authority] = chunk
                 spans.append(
                     JobSpan(

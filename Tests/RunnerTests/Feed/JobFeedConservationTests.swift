@@ -80,8 +80,8 @@ import Testing
 
         private mutating func claim() {
             switch feed.need(at: now) {
-            case .jobs(let count, _):
-                #expect(count >= 1 && feed.retrying < Self.limits.retrying)
+            case .jobs(let request):
+                #expect(request.jobs >= 1 && feed.retrying < Self.limits.retrying)
                 let segments = (0..<3).compactMap { _ in nextSegment() }
                 if segments.isEmpty {
                     feed.claimedNothing(at: now)

@@ -46,7 +46,7 @@ import Testing
     @Test func need_claimsPastABatchWhoseHostIsOutOfReach() {
         var feed = feed([Self.hosts[0]])
         feed.ended(.unreachable(take(20, of: &feed, atMs: 0)), at: .at(ms: 0))
-        #expect(feed.need(at: .at(ms: 1)) == .jobs(8192, skipping: [1]))
+        #expect(feed.need(at: .at(ms: 1)) == .jobs(ClaimRequest(jobs: 8192, skippedBatches: [1])))
     }
 
     @Test func batchesOfOneHost_shareItsLane_andPortsDoNot() {
@@ -113,7 +113,8 @@ import Testing
     @Test func need_isNotFinished_whenTheLastClaimLeftABatchOut() {
         var feed = feed([Self.hosts[0]])
         feed.ended(.unreachable(take(20, of: &feed, atMs: 0)), at: .at(ms: 0))
-        #expect(feed.need(at: .at(ms: 1500)) == .jobs(8192, skipping: [1]))
+        #expect(
+            feed.need(at: .at(ms: 1500)) == .jobs(ClaimRequest(jobs: 8192, skippedBatches: [1])))
         // While the queue is asked, the host comes back, and all that was ready ends.
         let jobs = take(4, of: &feed, atMs: 1500)
         feed.answered(jobs, at: .at(ms: 1500))
@@ -123,7 +124,7 @@ import Testing
         #expect(feed.ready == 0 && feed.inFlight == 0 && feed.unmarked == 0)
         feed.claimedNothing(at: .at(ms: 1502))
         // There may be more of its batch.
-        #expect(feed.need(at: .at(ms: 1502)) == .jobs(8192, skipping: []))
+        #expect(feed.need(at: .at(ms: 1502)) == .jobs(ClaimRequest(jobs: 8192)))
         feed.claimedNothing(at: .at(ms: 1502))
         #expect(feed.need(at: .at(ms: 1502)) == .finished)
     }

@@ -129,8 +129,8 @@ struct LivenessModel {
         let giveUpMicros = feed.stalledSinceMicros.map { $0 + Self.stallMicrosMax }
         if let giveUpMicros, now.monotonicMicros >= giveUpMicros { return .stalled }
         switch need {
-        case .jobs(let count, let skipped):
-            try claim(count, skipping: skipped)
+        case .jobs(let request):
+            try claim(request.jobs, skipping: request.skippedBatches)
         case .retries(let limit):
             try claimRetries(limit)
         case .park:

@@ -52,7 +52,7 @@ import Testing
 
     private var limits: JobFeed.Limits {
         var limits = JobFeed.Limits()
-        limits.heldOfLists = 30
+        limits.waitingOfLists = 30
         return limits
     }
 
@@ -63,11 +63,11 @@ import Testing
         feed.ended(.unreachable(tried), at: .at(ms: 0))
         feed.marked(tried, .unavailable, wait: .seconds(100))
         // 20 are held: the list is claimed from, nonetheless.
-        guard case .jobs(_, let skipped) = feed.need(at: .at(ms: 1)) else {
+        guard case .jobs(let request) = feed.need(at: .at(ms: 1)) else {
             Issue.record("no more is claimed")
             return
         }
-        #expect(skipped == [])
+        #expect(request.skippedBatches == [] && request.skippedLanes == [])
         #expect(feed.sumsHold)
     }
 
@@ -153,15 +153,16 @@ import Testing
         var blocks = OpenBlocks()
         for first in [200, 0, 100] { blocks.add(segment(first..<first + 10, ["h"])) }
         #expect(blocks.byteCount > 300)
-        #expect(blocks.block(of: 105, 1)?.id == OpenBlocks.ID(batch: 1, first: 100))
+        #expect(blocks.block(of: 105, 1) == OpenBlocks.ID(batch: 1, first: 100))
         #expect(blocks.block(of: 110, 1) == nil && blocks.block(of: 5, 2) == nil)
-        for position in 100..<109 { blocks.marked(position, of: 1) }
-        #expect(blocks.block(of: 100, 1)?.left == 1)
-        blocks.marked(109, of: 1)
-        #expect(blocks.block(of: 100, 1) == nil && blocks.block(of: 0, 1)?.left == 10)
-        blocks.remove(OpenBlocks.ID(batch: 1, first: 0))
-        #expect(blocks.block(of: 0, 1) == nil && blocks.block(of: 209, 1)?.left == 10)
-        blocks.remove(OpenBlocks.ID(batch: 1, first: 200))
-        #expect(blocks.byteCount == 0)
+        for position in 100..<110 { #expect(blocks.leave(position, of: 1) == nil) }
+        #expect(blocks.block(of: 100, 1) == nil && blocks.block(of: 0, 1)?.first == 0)
+        // One goes back once nothing of it is in flight.
+        let id = OpenBlocks.ID(batch: 1, first: 0)
+        #expect(blocks.letGo(of: id, jobs: 8) == nil && blocks.isLeaving(3, of: 1))
+        #expect(blocks.leave(3, of: 1) == nil && blocks.leave(4, of: 1) == id)
+        #expect(blocks.block(of: 0, 1) == nil && !blocks.isLeaving(3, of: 1))
+        let last = OpenBlocks.ID(batch: 1, first: 200)
+        #expect(blocks.letGo(of: last, jobs: 10) == last && blocks.byteCount == 0)
     }
 }

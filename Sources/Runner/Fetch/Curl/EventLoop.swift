@@ -198,10 +198,10 @@ final class EventLoop: TaskExecutor, @unchecked Sendable {
 
     func makeTransfer(inShard index: Int) -> Transfer { Transfer(loop: self, number: index) }
 
-    /// The shard for transfers of a number. By HTTPS, transfers share half as many shards: fewer
+    /// The shard for transfers of a number, 0 or more. By HTTPS, transfers share half as many shards: fewer
     /// connections carry the streams of HTTP/2, and libcurl's walks through connections weigh less
     /// beside TLS.
     func shard(_ number: Int, isHTTPS: Bool) -> Shard {
-        shards[isHTTPS ? number % ((shards.count + 1) / 2) : number]
+        shards[number % (isHTTPS ? (shards.count + 1) / 2 : shards.count)]
     }
 }

@@ -57,7 +57,10 @@ final class Shard {
         keepConnections()
     }
 
-    func unregister(_ transfer: Transfer) { transfers[ObjectIdentifier(transfer)] = nil }
+    func unregister(_ transfer: Transfer) {
+        transfers[ObjectIdentifier(transfer)] = nil
+        keepConnections()
+    }
 
     /// Lets libcurl keep one connection for each transfer, and some to spare.
     private func keepConnections() {

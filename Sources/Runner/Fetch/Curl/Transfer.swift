@@ -14,8 +14,11 @@ final class Transfer {
     var handle = CurlHandle()
     var easy: UnsafeMutableRawPointer { handle.easy }
     private(set) var shard: Shard
-    /// The number that tells which of the loop's shards the transfer belongs to.
+    /// The number that tells which of the loop's shards the transfer belongs to while its jobs'
+    /// hosts have no bound on requests in flight.
     private let number: Int
+    /// The number that tells the shard for the job under way, or the last one.
+    private var shardNumber: Int
     var url = RequestURL()
     /// Whether shard and handle are those for HTTPS: of the request under way, or the last one.
     private(set) var isHTTPS = false
@@ -56,6 +59,7 @@ final class Transfer {
     ///   to.
     init(loop: EventLoop, number: Int) {
         self.number = number
+        shardNumber = number
         shard = loop.shard(number, isHTTPS: false)
         incoming.initialize(to: IncomingResponse(loop.settings))
         message.initialize(repeating: 0, count: Int(CURL_ERROR_SIZE))
@@ -89,6 +93,9 @@ final class Transfer {
             if shard.loop.isCancelled { return end(with: Response(failure: .cancelled)) }
             if let failure = setURL(job) { return end(with: Response(failure: failure)) }
             let host = job.chunk.hostID
+            // A host with few requests in flight finds its connections again in one shard; one with
+            // many would fill that shard.
+            shardNumber = job.chunk.inFlightMax == .max ? number : host
             let isWarm = host == warmHost && job.chunk.hasOneHost
             warmHost = nil
             // A new connection may speak another version.
@@ -110,20 +117,20 @@ final class Transfer {
     ///
     /// - Parameter speaksHTTP1: Whether the host was seen to speak HTTP/1.1 by HTTPS.
     func begin(isHTTPS: Bool, speaksHTTP1: Bool, expectingConnect: Bool) {
-        setScheme(isHTTPS: isHTTPS)
+        setShard(isHTTPS: isHTTPS)
         request = Request(speaksHTTP1: speaksHTTP1)
         start(expectingConnect: expectingConnect)
     }
 
-    private func setScheme(isHTTPS new: Bool) {
-        guard isHTTPS != new else { return }
-        isHTTPS = new
-        let home = shard.loop.shard(number, isHTTPS: new)
+    private func setShard(isHTTPS new: Bool) {
+        let home = shard.loop.shard(shardNumber, isHTTPS: new)
         if home !== shard {
             shard.unregister(self)
             shard = home
             shard.register(self)
         }
+        guard isHTTPS != new else { return }
+        isHTTPS = new
         fitBuffer(to: 0)
     }
 

@@ -216,7 +216,7 @@ private struct KilledLease: RunnerLease {
         if kill == .beforeRename { throw QueueError(.io, "killed") }
     }
 
-    func claim(jobs: Int, skipping skipped: Set<Batch.ID>) -> Claim {
+    func claim(_ request: ClaimRequest) -> Claim {
         Claim(segments: [], next: .finished)
     }
     func claimRetries(limit: Int) -> RetryClaim { RetryClaim(jobs: [], nextDue: nil) }

@@ -1,0 +1,320 @@
+internal import JobStore
+
+/// The lanes of all hosts that a run has jobs for, and the order in which they hand jobs out. Pure.
+///
+/// A host that is out of reach is probed. A host that takes long for a job, or of which nothing is
+/// known yet, gets a part of the workers while others have jobs ready.
+struct Lanes {
+    /// The most requests in flight to hosts out of reach, while other hosts have jobs ready.
+    let probes: Int
+    /// The most requests in flight to slow hosts, while others have jobs ready: half of the workers.
+    private let slowMax: Int
+    /// The most requests in flight to slow hosts and to those of which nothing is known, while quick
+    /// ones have jobs ready.
+    private let unquickMax: Int
+
+    private var lanes: [Host.ID: Lane] = [:]
+    /// The lanes that can hand out, by pace; other lanes may be among them.
+    private var orders = Orders()
+    /// The lanes whose host is out of reach; attempts that could not reach it are given back.
+    private(set) var tripped: Set<Host.ID> = []
+    /// The lanes for whose hosts so many jobs wait that no more should be claimed.
+    private var crowded: Set<Host.ID> = []
+    /// The earliest time that a host out of reach may be tried again, in µs on the monotonic clock,
+    /// perhaps in the past; `.max` when no such host can be tried.
+    private(set) var probeMicros = Int.max
+    /// Lanes with jobs in flight that may have become slow by a time, in µs on the monotonic clock.
+    private var watched: [(atMicros: Int, id: Host.ID)] = []
+    private var watchedStart = 0
+    private static let watchMicros = 1_000_000
+    private(set) var totals = Totals()
+
+    /// Sums over lanes.
+    struct Totals: Equatable {
+        /// Jobs that are ready.
+        var ready = 0
+        /// Ready jobs that go out now or soon.
+        var open = 0
+        /// Retries that are due, of hosts in reach.
+        var due = 0
+        /// Jobs that were handed out and whose attempts have not ended.
+        var inFlight = 0
+        /// Those of hosts out of reach.
+        var heldInFlight = 0
+        /// The batches of hosts out of reach, as often as there are such hosts.
+        var heldBatches = 0
+        /// Jobs of lists that wait for hosts.
+        var waitingListed = 0
+        /// Ready jobs of slow hosts.
+        var slowReady = 0
+        var slowInFlight = 0
+        var untriedInFlight = 0
+
+        fileprivate mutating func add(_ lane: borrowing Lane, _ sign: Int = 1) {
+            ready += sign * lane.ready
+            open += sign * lane.open
+            inFlight += sign * lane.inFlight
+            waitingListed += sign * lane.waitingListed
+            if lane.isTripped {
+                heldInFlight += sign * lane.inFlight
+                heldBatches += sign * lane.batches.count
+                return
+            }
+            due += sign * lane.dueCount
+            switch lane.pace {
+            case .quick: break
+            case .untried: untriedInFlight += sign * lane.inFlight
+            case .slow:
+                slowReady += sign * lane.ready
+                slowInFlight += sign * lane.inFlight
+            }
+        }
+    }
+
+    private struct Orders {
+        private var quick = LaneOrder()
+        private var untried = LaneOrder()
+        private var slow = LaneOrder()
+
+        subscript(pace: Lane.Pace) -> LaneOrder {
+            get {
+                switch pace {
+                case .quick: quick
+                case .untried: untried
+                case .slow: slow
+                }
+            }
+            _modify {
+                switch pace {
+                case .quick: yield &quick
+                case .untried: yield &untried
+                case .slow: yield &slow
+                }
+            }
+        }
+
+        var areQuickOnly: Bool { untried.first == nil && slow.first == nil }
+    }
+
+    /// - Parameter workers: The most requests in flight.
+    init(probes: Int, workers: Int) {
+        self.probes = probes
+        slowMax = max(1, workers / 2)
+        unquickMax = max(1, workers - workers / 4)
+    }
+
+    /// Whether jobs of hosts in reach wait for a worker.
+    var areOpen: Bool { totals.open > 0 || totals.slowReady > 0 }
+
+    /// Batches of hosts that are out of reach or have more than enough jobs.
+    var skippedBatches: Set<Batch.ID> {
+        tripped.union(crowded).reduce(into: []) { $0.formUnion(lanes[$1]?.batches ?? []) }
+    }
+
+    /// Lanes of lists whose hosts have more than enough jobs.
+    var skippedLanes: Set<ListLane> {
+        crowded.reduce(into: []) { skipped, id in
+            if let source = lanes[id]?.source { skipped.insert(source) }
+        }
+    }
+
+    // MARK: - Changes
+
+    mutating func add(fresh span: JobSpan) { withLane(of: span.chunk) { $0.add(fresh: span) } }
+    mutating func add(due span: JobSpan) { withLane(of: span.chunk) { $0.add(due: span) } }
+
+    mutating func ended(_ report: TurnReport.HostReport, at now: Now) {
+        withLane(of: report.chunk) { $0.ended(report, at: now) }
+    }
+
+    /// Queues a job again that was given back.
+    ///
+    /// - Parameter answersOfAll: As in `Lane.giveBack`.
+    mutating func giveBack(_ job: Job, answersOfAll: UInt32?) {
+        withLane(of: job.chunk) { $0.giveBack(job, answersOfAll: answersOfAll) }
+    }
+
+    /// Changes the lane of a chunk's jobs, and makes that lane when there is none.
+    private mutating func withLane(of chunk: RequestChunk, _ change: (inout Lane) -> Void) {
+        if lanes[chunk.hostID] == nil { lanes[chunk.hostID] = Lane(host: chunk.host) }
+        withLane(chunk.hostID, change)
+    }
+
+    /// Changes a lane, keeps the sums in step, and gives the lane its place in an order.
+    private mutating func withLane(_ id: Host.ID, _ change: (inout Lane) -> Void) {
+        guard let index = lanes.index(forKey: id) else {
+            preconditionFailure("a lane stays while jobs of it are in flight")
+        }
+        totals.add(lanes.values[index], -1)
+        let wasCrowded = lanes.values[index].isCrowded
+        change(&lanes.values[index])
+        totals.add(lanes.values[index])
+        switch (wasCrowded, lanes.values[index].isCrowded) {
+        case (false, true): crowded.insert(id)
+        case (true, false): crowded.remove(id)
+        case (true, true), (false, false): break
+        }
+        if lanes.values[index].isTripped {
+            tripped.insert(id)
+            // Whatever changed it: a retry that came due may be all there is to try its host with.
+            if let next = lanes.values[index].nextProbeMicros {
+                probeMicros = min(probeMicros, next)
+            }
+        } else {
+            tripped.remove(id)
+            if lanes.values[index].canTake, !lanes.values[index].isQueued {
+                lanes.values[index].isQueued = true
+                orders[lanes.values[index].pace].append(id)
+            }
+            // A host that is done with is not remembered.
+            if lanes.values[index].isAtRest, !lanes.values[index].isQueued { lanes[id] = nil }
+        }
+    }
+
+    // MARK: - Handing out
+
+    /// Moves up to `limit` jobs of hosts in reach to `spans`.
+    ///
+    /// - Returns: The number of jobs moved.
+    mutating func take(_ limit: Int, into spans: inout SpanQueue, at now: Now) -> Int {
+        lookAtWatched(at: now)
+        guard limit > 0 else { return 0 }
+        var taken = 0
+        if !orders.areQuickOnly {
+            let isQuickReady = isReady(.quick)
+            let slowRoom =
+                isQuickReady || isReady(.untried) ? slowMax - totals.slowInFlight : .max
+            taken += take(.slow, min(limit, slowRoom), into: &spans, at: now)
+            let untriedRoom =
+                isQuickReady
+                ? unquickMax - totals.slowInFlight - totals.untriedInFlight : .max
+            taken += take(.untried, min(limit - taken, untriedRoom), into: &spans, at: now)
+        }
+        taken += take(.quick, limit - taken, into: &spans, at: now)
+        if taken < limit, !orders.areQuickOnly {
+            taken += take(.untried, limit - taken, into: &spans, at: now)
+            taken += take(.slow, limit - taken, into: &spans, at: now)
+        }
+        return taken
+    }
+
+    /// Moves jobs of one lane after the other, as far as they have a pace.
+    private mutating func take(
+        _ pace: Lane.Pace, _ limit: Int, into spans: inout SpanQueue, at now: Now
+    ) -> Int {
+        var taken = 0
+        while taken < limit, isReady(pace), let id = orders[pace].first {
+            taken += takeOfLane(id, limit - taken, into: &spans, at: now)
+        }
+        _ = isReady(pace)
+        return taken
+    }
+
+    private mutating func takeOfLane(
+        _ id: Host.ID, _ limit: Int, into spans: inout SpanQueue, at now: Now
+    ) -> Int {
+        var taken = 0
+        var isToWatch = false
+        withLane(id) { lane in
+            taken = lane.take(limit, into: &spans, at: now)
+            // One of which something is known is judged by what ends.
+            guard lane.pace == .untried, !lane.isWatched, taken > 0 else { return }
+            lane.isWatched = true
+            isToWatch = true
+        }
+        if isToWatch { watched.append((now.monotonicMicros + Self.watchMicros, id)) }
+        return taken
+    }
+
+    /// Whether some lane of a pace can hand out. The first in the order is such a lane then.
+    private mutating func isReady(_ pace: Lane.Pace) -> Bool {
+        while let id = orders[pace].first {
+            // By index: a copy of a lane costs a dozen references.
+            if let index = lanes.index(forKey: id), lanes.values[index].canTake,
+                lanes.values[index].pace == pace
+            {
+                return true
+            }
+            dropFirst(pace)
+        }
+        return false
+    }
+
+    /// Takes the first lane out of an order. A lane that can hand out is put back as the last.
+    private mutating func dropFirst(_ pace: Lane.Pace) {
+        let id = orders[pace].removeFirst()
+        guard let index = lanes.index(forKey: id) else { return }
+        lanes.values[index].isQueued = false
+        withLane(id) { _ in }
+    }
+
+    /// Finds out which lanes have become slow without a word.
+    private mutating func lookAtWatched(at now: Now) {
+        while watchedStart < watched.count, watched[watchedStart].atMicros <= now.monotonicMicros {
+            let id = watched[watchedStart].id
+            watchedStart += 1
+            guard lanes[id] != nil else { continue }
+            withLane(id) { lane in
+                lane.isWatched = false
+                lane.pass(to: now)
+            }
+        }
+        if watchedStart == watched.count || watchedStart >= 4096 {
+            watched.removeFirst(watchedStart)
+            watchedStart = 0
+        }
+    }
+
+    /// Hands out jobs of hosts that are out of reach, where it is time to try these hosts again.
+    mutating func probe(_ limit: Int, into spans: inout SpanQueue, at now: Now) -> Int {
+        guard now.monotonicMicros >= probeMicros, limit > 0 else { return 0 }
+        probeMicros = .max
+        var taken = 0
+        for id in tripped {
+            // While others can go on, they are not to be held up by what is not likely to answer.
+            let room = areOpen ? max(0, probes - totals.heldInFlight) : .max
+            taken += takeOfLane(id, min(limit - taken, room), into: &spans, at: now)
+        }
+        return taken
+    }
+
+    /// Puts the first lanes last, where they have one of some jobs.
+    mutating func passOver(_ jobs: [Job]) {
+        for pace in Lane.Pace.allCases {
+            if let id = orders[pace].first, jobs.contains(where: { $0.chunk.hostID == id }) {
+                dropFirst(pace)
+            }
+        }
+    }
+
+    // MARK: - Jobs that wait for hosts
+
+    /// Calls `body` with the spans of lists, of all lanes, that are ready for their first attempt.
+    ///
+    /// - Parameter body: Called with the span, its host, and whether it waits for that host.
+    func forEachListed(_ body: (JobSpan, Host.ID, Bool) -> Void) {
+        for (id, lane) in lanes where lane.listed > 0 {
+            let isWaiting = lane.waitingListed > 0
+            lane.forEachListed { body($0, id, isWaiting) }
+        }
+    }
+
+    /// Takes out spans of lists that pass a test.
+    mutating func removeListed(where isUnwanted: (JobSpan) -> Bool) {
+        for id in Array(lanes.keys) where lanes[id]?.listed ?? 0 > 0 {
+            withLane(id) { $0.removeListed(where: isUnwanted) }
+        }
+    }
+
+    /// The lanes of hosts out of reach.
+    var held: [Lane] { tripped.compactMap { lanes[$0] } }
+
+    /// Whether the sums equal those of the lanes. For tests, since it looks at each lane.
+    var sumsHold: Bool {
+        var totals = Totals()
+        for lane in lanes.values { totals.add(lane) }
+        return totals == self.totals
+            && tripped == Set(lanes.filter { $0.value.isTripped }.keys)
+            && crowded == Set(lanes.filter { $0.value.isCrowded }.keys)
+    }
+}

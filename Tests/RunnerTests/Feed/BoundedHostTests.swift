@@ -1,0 +1,194 @@
+import JobStore
+import TestSupport
+import Testing
+
+@testable import Runner
+
+/// Hosts with a bound on requests in flight: of lists of several hosts.
+@Suite struct BoundedHostTests {
+    private static let list = JobList(
+        count: 1_000_000,
+        request: try! RequestTemplate(parsing: "{}", fields: [""]),  // a literal, and valid
+        fields: LineFields([""]))
+    private let batch = Batch(id: 1, source: .list(list))
+    private let hosts = HostTable()
+
+    /// A feed that claimed a block, of its own lane, for each host.
+    ///
+    /// - Parameter counts: The number of jobs of each host.
+    private func feed(
+        _ counts: KeyValuePairs<String, Int>, workers: Int = 1000, limits: JobFeed.Limits = .init()
+    ) throws -> JobFeed {
+        var limits = limits
+        limits.workers = workers
+        var feed = JobFeed(limits: limits, retrying: 0)
+        var first = 0
+        for (lane, (host, count)) in counts.enumerated() {
+            try claim(first..<first + count, of: host, lane: lane, by: &feed)
+            first += count
+        }
+        return feed
+    }
+
+    private func claim(
+        _ positions: Range<Int>, of host: String, lane: Int, by feed: inout JobFeed
+    ) throws {
+        var builder = ListBlockBuilder()
+        for position in positions {
+            builder.beginLine(fields: 1)
+            Array("http://\(host)/\(position)".utf8).withUnsafeBytes { builder.append($0) }
+        }
+        let block = builder.take(first: positions.lowerBound, lane: lane, ListPacker())
+        let requests = try #require(try ListRequests(block, of: Self.list, .sample))
+        let segment = Segment(batch: batch, todo: [positions], block: block)
+        feed.add(
+            Claim(segments: [segment], next: .now),
+            RequestChunk.spans(
+                of: requests, [positions], of: batch, hosts, attempt: 1, inFlightMax: 8),
+            at: .at(ms: 0))
+    }
+
+    /// Takes up to `limit` jobs; the number of each host's.
+    @discardableResult
+    private func take(
+        _ limit: Int = 1000, of feed: inout JobFeed, atMs ms: Int = 0,
+        into jobs: inout [String: [Job]]
+    ) -> [String: Int] {
+        var counts: [String: Int] = [:]
+        for job in feed.take(limit, at: .at(ms: ms)) {
+            let host = String(job.chunk.host.key.text.dropFirst(7))
+            jobs[host, default: []].append(job)
+            counts[host, default: 0] += 1
+        }
+        #expect(feed.sumsHold)
+        return counts
+    }
+
+    private func answer(
+        _ count: Int = 1000, of host: String, _ jobs: inout [String: [Job]],
+        by feed: inout JobFeed, atMs ms: Int
+    ) {
+        let some = Array(jobs[host, default: []].prefix(count))
+        jobs[host]?.removeFirst(some.count)
+        feed.answered(some, at: .at(ms: ms))
+        feed.marked(some, .ok)
+        #expect(feed.sumsHold)
+    }
+
+    @Test func aHost_isTriedWithOneJob_andThenHasItsBound() throws {
+        var feed = try feed(["a": 20, "b": 20])
+        var jobs: [String: [Job]] = [:]
+        #expect(take(of: &feed, into: &jobs) == ["a": 1, "b": 1])
+        #expect(take(of: &feed, into: &jobs) == [:])
+        answer(of: "a", &jobs, by: &feed, atMs: 10)
+        #expect(take(of: &feed, atMs: 10, into: &jobs) == ["a": 8])
+        answer(3, of: "a", &jobs, by: &feed, atMs: 20)
+        #expect(take(of: &feed, atMs: 20, into: &jobs) == ["a": 3])
+    }
+
+    @Test func slowHosts_getHalfOfTheWorkers_whileOthersHaveWork() throws {
+        var feed = try feed(["s1": 20, "s2": 20, "q": 1000], workers: 12)
+        var jobs: [String: [Job]] = [:]
+        take(of: &feed, into: &jobs)
+        answer(of: "q", &jobs, by: &feed, atMs: 1)
+        for host in ["s1", "s2"] { answer(of: host, &jobs, by: &feed, atMs: 3000) }
+        // Sixteen of theirs would keep twelve workers.
+        #expect(take(12, of: &feed, atMs: 3000, into: &jobs) == ["s1": 6, "q": 6])
+        // With nothing else to do, they get all.
+        answer(of: "q", &jobs, by: &feed, atMs: 3001)
+        while let count = take(6, of: &feed, atMs: 3002, into: &jobs)["q"], count > 0 {
+            answer(of: "q", &jobs, by: &feed, atMs: 3002)
+        }
+        #expect(jobs["s1"]!.count + jobs["s2"]!.count > 6)
+    }
+
+    @Test func hostsThatSayNothing_leaveAPartOfTheWorkersToTheQuick() throws {
+        var feed = try feed(["q": 500], workers: 20)
+        var jobs: [String: [Job]] = [:]
+        take(of: &feed, into: &jobs)
+        answer(of: "q", &jobs, by: &feed, atMs: 0)
+        for number in 1...40 {
+            try claim(number * 1000..<number * 1000 + 5, of: "s\(number)", lane: number, by: &feed)
+        }
+        let first = take(20, of: &feed, atMs: 1, into: &jobs)
+        #expect(first["q"] == 5 && first.count == 16, "three quarters are for what is new")
+        // They are slow by now, and take what half of the workers are at most.
+        answer(of: "q", &jobs, by: &feed, atMs: 2)
+        #expect(take(5, of: &feed, atMs: 2000, into: &jobs) == ["q": 5])
+        for number in 1...40 where jobs["s\(number)"] != nil {
+            answer(of: "s\(number)", &jobs, by: &feed, atMs: 2500)
+        }
+        let last = take(15, of: &feed, atMs: 2500, into: &jobs)
+        let slow = first.keys.reduce(0) { $0 + (last[$1] ?? 0) }
+        #expect(slow == 10 && last["q"] == nil && last.values.reduce(0, +) == 15)
+    }
+
+    @Test func aLaneWithEnoughJobs_isNotClaimedFrom() throws {
+        var feed = try feed(["big": 4096])
+        let second = ListLane(batchID: 1, number: 0)
+        guard case .jobs(let before) = feed.need(at: .at(ms: 0)) else {
+            Issue.record("no more is claimed")
+            return
+        }
+        #expect(before.skippedLanes == [] && before.jobs > 8000)
+        try claim(4096..<8192, of: "big", lane: 0, by: &feed)
+        try claim(8192..<8300, of: "big", lane: 0, by: &feed)
+        guard case .jobs(let after) = feed.need(at: .at(ms: 0)) else {
+            Issue.record("what others have is not claimed")
+            return
+        }
+        #expect(after.skippedLanes == [second])
+        // That nothing came is not the end, and is asked again before long.
+        feed.claimedNothing(at: .at(ms: 0))
+        #expect(feed.need(at: .at(ms: 1)) == .wait(untilMicros: 50_000))
+    }
+
+    /// What is in flight of a block ends before the block goes back; what comes back of it meanwhile
+    /// goes with it.
+    @Test func aBlockOfASlowHost_isLetGo_andParkedOnceNothingIsInFlight() throws {
+        var limits = JobFeed.Limits()
+        limits.waitingBytes = 1000
+        var feed = try feed(["slow": 100, "quick": 5], limits: limits)
+        var jobs: [String: [Job]] = [:]
+        take(of: &feed, into: &jobs)
+        answer(of: "quick", &jobs, by: &feed, atMs: 1)
+        answer(of: "slow", &jobs, by: &feed, atMs: 4000)
+        #expect(take(8, of: &feed, atMs: 4000, into: &jobs)["slow"] == 8)
+        guard case .jobs(let request) = feed.need(at: .at(ms: 4001)) else {
+            Issue.record("nothing is claimed")
+            return
+        }
+        #expect(request.skippedLanes == [ListLane(batchID: 1, number: 0)], "its lane rests")
+        #expect(feed.ready == 4, "of the slow one nothing is ready any more")
+        answer(7, of: "slow", &jobs, by: &feed, atMs: 5000)
+        let last = jobs["slow"]!
+        feed.ended(.givenBack(last), at: .at(ms: 5000))
+        #expect(
+            feed.need(at: .at(ms: 5000))
+                == .park([OpenBlocks.ID(batch: 1, first: 0)], micros: 60_000_000))
+        #expect(feed.ready == 4 && feed.sumsHold)
+    }
+
+    @Test func aBlock_isLeftAloneForLonger_eachTimeItGoesBack() {
+        var parked = ParkedBlocks()
+        let ids = (0..<3).map { OpenBlocks.ID(batch: 1, first: $0) }
+        #expect(parked.takeNext(firstMicros: 10) == nil)
+        for id in ids { parked.add(id) }
+        #expect(parked.takeNext(firstMicros: 10)?.ids == ids)
+        parked.add(ids[1])
+        parked.add(OpenBlocks.ID(batch: 1, first: 9))
+        let again = parked.takeNext(firstMicros: 10)
+        #expect(again?.ids == [ids[1]] && again?.micros == 20)
+        let new = parked.takeNext(firstMicros: 10)
+        #expect(new?.ids.map(\.first) == [9] && new?.micros == 10)
+        #expect(parked.takeNext(firstMicros: 10) == nil)
+    }
+
+    @Test func aLane_restsUntilItsTime() {
+        var parked = ParkedBlocks()
+        let lane = ListLane(batchID: 1, number: 7)
+        parked.rest(lane, untilMicros: 2_000_000)
+        #expect(parked.lanes(at: .at(ms: 1999)) == [lane])
+        #expect(parked.lanes(at: .at(ms: 2000)) == [])
+    }
+}
