@@ -141,6 +141,8 @@ final class Feed: Sendable {
                 feedState, feedState.isIdle || !turn.givenBack.isEmpty || isChanged,
                 !before.0.isSubset(of: feedState.tripped)
                     || before.1 != nil && state.machineTrouble == nil
+                    // A host takes more than the workers that it lets go.
+                    || state.isStarved && state.startable > turn.ended
                     // Given back for want of memory, which is there now.
                     || state.isStarved && feedState.isIdle && !turn.givenBack.isEmpty
             )

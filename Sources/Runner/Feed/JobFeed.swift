@@ -130,6 +130,8 @@ struct JobFeed {
     private var isIdle: Bool { ready == 0 && inFlight == 0 && unmarked == 0 && retrying == 0 }
     /// Ready jobs that go out now or soon.
     var open: Int { lanes.totals.open }
+    /// Ready jobs that may go out now, as far as their hosts are concerned.
+    var startable: Int { lanes.totals.startable }
 
     // MARK: - Claiming
 

@@ -57,8 +57,9 @@ struct Lane {
         guard isBounded else { return .max }
         return max(0, (isProven ? inFlightMax : 1) - inFlight)
     }
-    /// Whether a job may go out now, as far as the lane knows.
-    var canTake: Bool { ready > 0 && !isTripped && room > 0 }
+    /// Ready jobs that may go out now, as far as the lane knows.
+    var startable: Int { isTripped ? 0 : min(ready, room) }
+    var canTake: Bool { startable > 0 }
     /// Ready jobs that go out now or soon: none of a host that is out of reach or slow.
     var open: Int {
         guard isBounded else { return isTripped ? 0 : ready }

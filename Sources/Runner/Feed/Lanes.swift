@@ -35,6 +35,8 @@ struct Lanes {
         var ready = 0
         /// Ready jobs that go out now or soon.
         var open = 0
+        /// Ready jobs that may go out now, as far as their hosts are concerned.
+        var startable = 0
         /// Retries that are due, of hosts in reach.
         var due = 0
         /// Jobs that were handed out and whose attempts have not ended.
@@ -53,6 +55,7 @@ struct Lanes {
         fileprivate mutating func add(_ lane: borrowing Lane, _ sign: Int = 1) {
             ready += sign * lane.ready
             open += sign * lane.open
+            startable += sign * lane.startable
             inFlight += sign * lane.inFlight
             waitingListed += sign * lane.waitingListed
             if lane.isTripped {

@@ -34,6 +34,8 @@ struct TurnReport {
     }
 
     var isEmpty: Bool { finished == 0 && givenBack.isEmpty }
+    /// Attempts that ended, whatever became of them.
+    var ended: Int { hosts.reduce(0) { $0 + $1.ended } }
     /// Whether anything at all got through.
     var isAnswered: Bool { hosts.contains { $0.answered > 0 } }
 
