@@ -16,6 +16,8 @@ struct Lanes {
     private var lanes: [Host.ID: Lane] = [:]
     /// The lanes that can hand out, by pace; other lanes may be among them.
     private var orders = Orders()
+    /// Whether a new host, and no quick one, gets the odd job.
+    private var isUntriedNext = false
     /// The lanes whose host is out of reach; attempts that could not reach it are given back.
     private(set) var tripped: Set<Host.ID> = []
     /// The lanes for whose hosts so many jobs wait that no more should be claimed.
@@ -188,9 +190,12 @@ struct Lanes {
             let slowRoom =
                 isQuickReady || isReady(.untried) ? slowMax - totals.slowInFlight : .max
             taken += take(.slow, min(limit, slowRoom), into: &spans, at: now)
+            // Neither may wait for the other to be done: each gets half.
+            isUntriedNext.toggle()
+            let half = (limit - taken + (isUntriedNext ? 1 : 0)) / 2
             let untriedRoom =
                 isQuickReady
-                ? unquickMax - totals.slowInFlight - totals.untriedInFlight : .max
+                ? min(half, unquickMax - totals.slowInFlight - totals.untriedInFlight) : .max
             taken += take(.untried, min(limit - taken, untriedRoom), into: &spans, at: now)
         }
         taken += take(.quick, limit - taken, into: &spans, at: now)

@@ -111,16 +111,17 @@ import Testing
             try claim(number * 1000..<number * 1000 + 5, of: "s\(number)", lane: number, by: &feed)
         }
         let first = take(20, of: &feed, atMs: 1, into: &jobs)
-        #expect(first["q"] == 5 && first.count == 16, "three quarters are for what is new")
-        // They are slow by now, and take what half of the workers are at most.
+        #expect(first["q"] == 8 && first.count == 13, "half, and what the quick one leaves")
+        // They are slow by now, and more than half of the workers.
         answer(of: "q", &jobs, by: &feed, atMs: 2)
-        #expect(take(5, of: &feed, atMs: 2000, into: &jobs) == ["q": 5])
-        for number in 1...40 where jobs["s\(number)"] != nil {
-            answer(of: "s\(number)", &jobs, by: &feed, atMs: 2500)
+        let second = take(8, of: &feed, atMs: 2000, into: &jobs)
+        #expect(second["q"] == 5 && second.values.reduce(0, +) == 8, "three quarters are taken")
+        for host in first.keys where host != "q" {
+            answer(of: host, &jobs, by: &feed, atMs: 2500)
         }
-        let last = take(15, of: &feed, atMs: 2500, into: &jobs)
-        let slow = first.keys.reduce(0) { $0 + (last[$1] ?? 0) }
-        #expect(slow == 10 && last["q"] == nil && last.values.reduce(0, +) == 15)
+        let last = take(12, of: &feed, atMs: 2500, into: &jobs)
+        let slow = first.keys.reduce(0) { $0 + ($1 == "q" ? 0 : last[$1] ?? 0) }
+        #expect(slow == 10 && last.values.reduce(0, +) == 12)
     }
 
     @Test func aLaneWithEnoughJobs_isNotClaimedFrom() throws {

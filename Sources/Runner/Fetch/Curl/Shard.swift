@@ -11,6 +11,8 @@ final class Shard {
     /// never.
     private(set) var deadlineMicros = Int.max
     private var transfers: [ObjectIdentifier: Transfer] = [:]
+    /// The number of transfers for which a connection is kept here.
+    private var homes = 0
 
     init(loop: EventLoop) {
         self.loop = loop
@@ -52,20 +54,21 @@ final class Shard {
 
     // MARK: - Transfers
 
-    func register(_ transfer: Transfer) {
-        transfers[ObjectIdentifier(transfer)] = transfer
+    func register(_ transfer: Transfer) { transfers[ObjectIdentifier(transfer)] = transfer }
+    func unregister(_ transfer: Transfer) { transfers[ObjectIdentifier(transfer)] = nil }
+
+    /// Changes the number of transfers for which a connection is kept here: each has one such
+    /// shard, wherever its requests are made, so that all shards together keep so many as there are
+    /// transfers, whatever the number of hosts.
+    func changeHomes(by change: Int) {
+        homes += change
         keepConnections()
     }
 
-    func unregister(_ transfer: Transfer) {
-        transfers[ObjectIdentifier(transfer)] = nil
-        keepConnections()
-    }
-
-    /// Lets libcurl keep one connection for each transfer, and some to spare.
+    /// Lets libcurl keep connections, of which the one idle for longest is closed first, and some to
+    /// spare.
     private func keepConnections() {
-        _ = multi_set_long(
-            multi, CURLMOPT_MAXCONNECTS, transfers.count + MachineLimits.spareConnections)
+        _ = multi_set_long(multi, CURLMOPT_MAXCONNECTS, homes + MachineLimits.spareConnections)
     }
 
     /// Gives a transfer to libcurl.

@@ -65,11 +65,13 @@ final class Transfer {
         message.initialize(repeating: 0, count: Int(CURL_ERROR_SIZE))
         setUp()
         shard.register(self)
+        home.changeHomes(by: 1)
     }
 
     /// Frees the handle and the memory of the transfer.
     func close() {
         shard.unregister(self)
+        home.changeHomes(by: -1)
         handle.close()
         incoming.deinitialize(count: 1)
         incoming.deallocate()
@@ -123,16 +125,21 @@ final class Transfer {
     }
 
     private func setShard(isHTTPS new: Bool) {
-        let home = shard.loop.shard(shardNumber, isHTTPS: new)
-        if home !== shard {
+        let next = shard.loop.shard(shardNumber, isHTTPS: new)
+        if next !== shard {
             shard.unregister(self)
-            shard = home
+            shard = next
             shard.register(self)
         }
         guard isHTTPS != new else { return }
+        home.changeHomes(by: -1)
         isHTTPS = new
+        home.changeHomes(by: 1)
         fitBuffer(to: 0)
     }
+
+    /// The shard that keeps a connection for the transfer.
+    private var home: Shard { shard.loop.shard(number, isHTTPS: isHTTPS) }
 
     /// Begins an attempt: gives the request to libcurl, with an address if libcurl will need one.
     func start(expectingConnect: Bool) {
