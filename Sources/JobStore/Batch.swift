@@ -16,22 +16,19 @@ public struct Batch: Equatable, Sendable {
     /// The number of jobs, 1 or more.
     public var count: Int { source.count }
 
-    /// The IDs of consecutive jobs.
-    ///
-    /// - Parameter positions: Positions within the batch.
-    public func ids(of positions: Range<Int>) -> Range<Int> { source.ids(of: positions) }
+    /// The IDs of the jobs, by position.
+    public var ids: JobRange { source.ids }
 
     /// The ID of a job.
-    public func id(at position: Int) -> Int { ids(of: position..<position + 1).lowerBound }
+    public func id(at position: Int) -> Int { ids.id(at: position) }
 
-    /// The positions of the jobs with some IDs; empty, and at an end of the batch, when the batch
-    /// has none of them.
-    public func positions(of ids: Range<Int>) -> Range<Int> { source.positions(of: ids) }
+    /// The positions of the jobs with some IDs; empty when the batch has none of them.
+    public func positions(of ids: Range<Int>) -> Range<Int> { self.ids.positions(of: ids) }
 }
 
 /// The origin of a batch's jobs and of their requests.
 public enum BatchSource: Equatable, Sendable {
-    /// Consecutive IDs, and the request that the jobs share but for the ID.
+    /// IDs at equal distances, and the request that the jobs share but for the ID.
     case range(JobRange, RequestTemplate)
     /// Jobs with a line each; a job's ID is its position.
     case list(JobList)
@@ -52,22 +49,11 @@ public enum BatchSource: Equatable, Sendable {
         }
     }
 
-    func ids(of positions: Range<Int>) -> Range<Int> {
+    /// The IDs of the jobs, by position.
+    var ids: JobRange {
         switch self {
-        case .range(let range, _):
-            range.first + positions.lowerBound..<range.first + positions.upperBound
-        case .list: positions
-        }
-    }
-
-    func positions(of ids: Range<Int>) -> Range<Int> {
-        switch self {
-        case .range(let range, _):
-            let all = range.first..<range.first + range.count
-            let known = ids.clamped(to: all)
-            return known.lowerBound - range.first..<known.upperBound - range.first
-        case .list(let list):
-            return ids.clamped(to: 0..<list.count)
+        case .range(let range, _): range
+        case .list(let list): JobRange(first: 0, count: list.count)
         }
     }
 }

@@ -45,7 +45,7 @@ public protocol JobQueue: JobLedger {
 }
 
 extension JobQueue {
-    /// Adds a batch of consecutive IDs. A repeated call adds another batch.
+    /// Adds a batch of a range's IDs. A repeated call adds another batch.
     public func enqueue(
         _ range: JobRange, request: RequestTemplate
     ) async throws(QueueError) -> Batch {

@@ -1,23 +1,66 @@
-/// A run of job IDs, as a user writes it: `0..100`, `0..<100` (both half-open) or `0...99`.
+/// A run of job IDs, as a user writes it: `0..100`, `0..<100` (both half-open) or `0...99`; of a
+/// range with a step, each `step`-th ID of these, beginning with the first.
 public struct JobRange: Equatable, Sendable {
     /// The first ID, 0 or more.
     public let first: Int
-    /// The number of IDs, 1 or more; `first + count` never overflows.
+    /// The number of IDs, 1 or more.
     public let count: Int
+    /// The distance from one ID to the next, 1 or more.
+    public let step: Int
 
-    /// - Precondition: `first` ≥ 0, `count` ≥ 1 and their sum fits an `Int`.
-    public init(first: Int, count: Int) {
-        precondition(first >= 0 && count >= 1, "a range has a first ID ≥ 0 and at least one ID")
-        precondition(!first.addingReportingOverflow(count).overflow, "a range ends within Int")
+    /// - Precondition: `canHold` holds.
+    public init(first: Int, count: Int, step: Int = 1) {
+        precondition(
+            Self.canHold(first: first, count: count, step: step),
+            "a range has a first ID ≥ 0, at least one ID, a step ≥ 1, and ends within Int")
         self.first = first
         self.count = count
+        self.step = step
+    }
+
+    /// Whether there is a range of these numbers: `first` ≥ 0, `count` ≥ 1, `step` ≥ 1, and the
+    /// last ID is less than `Int.max`.
+    static func canHold(first: Int, count: Int, step: Int) -> Bool {
+        guard first >= 0, count >= 1, step >= 1 else { return false }
+        let (length, isTooLong) = (count - 1).multipliedReportingOverflow(by: step)
+        guard !isTooLong else { return false }
+        let (last, isTooFar) = first.addingReportingOverflow(length)
+        return !isTooFar && last < Int.max
+    }
+
+    /// The last ID.
+    public var last: Int { first + (count - 1) * step }
+
+    /// The ID of a job.
+    ///
+    /// - Parameter position: The position of the job, 0 or more and less than `count`.
+    public func id(at position: Int) -> Int { first + position * step }
+
+    /// The position of the job with an ID; `nil` when no job has it.
+    public func position(of id: Int) -> Int? {
+        guard id >= first, id <= last, (id - first).isMultiple(of: step) else { return nil }
+        return (id - first) / step
+    }
+
+    /// The positions of the jobs with some IDs; empty when no job has one of these.
+    public func positions(of ids: Range<Int>) -> Range<Int> {
+        let known = ids.clamped(to: first..<last + 1)
+        return positions(before: known.lowerBound)..<positions(before: known.upperBound)
+    }
+
+    /// The number of jobs with an ID less than `id`, which is `first` or more.
+    private func positions(before id: Int) -> Int {
+        let (position, rest) = (id - first).quotientAndRemainder(dividingBy: step)
+        return rest == 0 ? position : position + 1
     }
 
     /// Reads `A..B`, `A..<B` (B is not included) or `A...B` (B is included), in decimal digits;
     /// `_` may group them as in Swift.
     ///
+    /// - Parameter step: The distance from one ID to the next, 1 or more.
     /// - Throws: `Malformed`, with a sentence that names the fault.
-    public init(parsing text: String) throws(Malformed) {
+    public init(parsing text: String, step: Int = 1) throws(Malformed) {
+        precondition(step >= 1, "IDs rise")
         let (separator, isClosed) =
             text.contains("...")
             ? ("...", true) : text.contains("..<") ? ("..<", false) : ("..", false)
@@ -39,7 +82,7 @@ public struct JobRange: Equatable, Sendable {
                 "the range \(text) is empty; its end is not included (\(first)...\(last) would include it)"
             )
         }
-        self.init(first: first, count: count)
+        self.init(first: first, count: (count - 1) / step + 1, step: step)
     }
 
     private static func number(_ digits: Substring, in text: String) throws(Malformed) -> Int {

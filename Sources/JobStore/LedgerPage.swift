@@ -31,9 +31,6 @@ public struct LedgerPage: Sendable {
             self.state = state
             self.outcome = outcome
         }
-
-        /// The IDs of the span's jobs.
-        public var ids: Range<Int> { batch.ids(of: positions) }
     }
 
     public let spans: [Span]

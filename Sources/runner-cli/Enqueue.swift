@@ -18,6 +18,8 @@ struct Enqueue: StatusCommand {
                 --url 'https://example.com/{country}/{sku}'
               runner enqueue --range 0..100000000 \\
                 --url 'https://api.example.com/items/{id}'
+              runner enqueue --range 0..10000 --step 100 \\
+                --url 'https://example.com/search?from={id}'
               runner enqueue --range 1...500 --queue pages.db \\
                 --url 'https://example.com/?page={}'
               runner enqueue --range 0001..1000 --url 'https://example.com/{id:04}' \\
@@ -34,6 +36,13 @@ struct Enqueue: StatusCommand {
             "IDs to fetch: A..B without B (A..<B is the same), A...B with it.", valueName: "A..B"),
         transform: TypedRange.init)
     var range: TypedRange?
+
+    @Option(
+        parsing: .unconditional,
+        help: ArgumentHelp(
+            "Take each number-th ID of the range: 0..100 with 10 is 0, 10, ..., 90.",
+            valueName: "number"))
+    var step: Int?
 
     @Option(
         help: ArgumentHelp(
@@ -66,6 +75,12 @@ struct Enqueue: StatusCommand {
             throw ValidationError(
                 "there is nothing to queue; give --range 0..1000, or a list, for example urls.txt or -"
             )
+        }
+        guard range != nil || step == nil else {
+            throw ValidationError("--step goes with --range, and there is a list")
+        }
+        if let step, step < 1 {
+            throw ValidationError("--step is \(step); give 1 or more")
         }
         if range != nil, let option = list.given.first {
             throw ValidationError("\(option) goes with a list, and there is a range")
@@ -121,7 +136,7 @@ struct Enqueue: StatusCommand {
         let request = try template(for: range)
         let (added, isNew) = try await onQueue { store in
             if let known = try await batch.known(in: store) { return (known, false) }
-            let source = BatchSource.range(range.range, request)
+            let source = BatchSource.range(try range.range(step: step ?? 1), request)
             return (try await store.enqueue(source, as: batch.label()), true)
         }
         return try report(added, isNew: isNew, nil)
@@ -154,7 +169,7 @@ struct Enqueue: StatusCommand {
     ) throws -> ExitStatus {
         let request = batch.source.request
         let report = EnqueueReport(
-            batch: batch.id, jobs: batch.count, firstID: batch.id(at: 0),
+            batch: batch.id, jobs: batch.count, ids: batch.ids,
             method: request.method.rawValue, url: request.shownURL,
             queue: queue.path, isDefaultURL: lists == nil && url == nil,
             hasWholeURLs: request.isWholeURL, isNew: isNew,
@@ -177,13 +192,15 @@ struct Enqueue: StatusCommand {
 
 /// A range as it was typed.
 struct TypedRange {
-    let range: JobRange
     private let text: String
 
     init(_ text: String) throws {
-        range = try JobRange.argument(text)
+        _ = try JobRange.argument(text)
         self.text = text
     }
+
+    /// - Parameter step: The distance from one ID to the next, 1 or more.
+    func range(step: Int) throws -> JobRange { try JobRange.argument(text, step: step) }
 
     /// Whether a text can only be meant as a range.
     static func isLikeRange(_ text: String) -> Bool {
@@ -225,53 +242,5 @@ extension RequestTemplate {
             }
         }.first
         return secret ?? (shownURL != url ? "the user name of the URL, with its password," : nil)
-    }
-}
-
-/// The result of `enqueue`.
-struct EnqueueReport: Encodable {
-    let batch: Int
-    let jobs: Int
-    let firstID: Int
-    let method: String
-    /// The URL without credentials, since logs keep it.
-    let url: String
-    let queue: String
-    let isDefaultURL: Bool
-    /// Whether the lines of a list are the URLs.
-    let hasWholeURLs: Bool
-    /// Whether the batch was added now.
-    let isNew: Bool
-    /// The names of the lists; `nil` for a range.
-    let lists: String?
-    /// The lines of lists that cannot be queued; `nil` for a range.
-    let rejected: Int?
-    /// Blank lines and comments; `nil` for a range.
-    let skipped: Int?
-
-    enum CodingKeys: String, CodingKey {
-        case batch, jobs, method, url, queue, rejected, skipped
-        case firstID = "first_id"
-        case isNew = "new"
-    }
-
-    var text: String {
-        let left = [(rejected, "rejected"), (skipped, "blank lines and comments")].compactMap {
-            count, what in count.flatMap { $0 > 0 ? "\(Format.count($0)) \(what)" : nil }
-        }.joined(separator: ", ")
-        return summary + (left.isEmpty ? "" : " (\(left))")
-            + (hasWholeURLs
-                ? "" : ": \(method == "GET" ? "" : method + " ")\(Terminal.escaped(url))")
-            + (isDefaultURL ? " (the default; name another with --url)" : "")
-    }
-
-    var summary: String {
-        let from = lists.map { " of \(Terminal.escaped($0))" } ?? ""
-        guard isNew else {
-            return
-                "queued nothing: batch \(batch) in \(queue), of \(Format.count(jobs)) jobs, has the name"
-        }
-        return
-            "queued \(Format.count(jobs)) jobs\(from), IDs \(firstID)..<\(firstID + jobs), as batch \(batch) in \(queue)"
     }
 }

@@ -50,9 +50,9 @@ struct Export: StatusCommand {
             let page = try await store.page(from: from)
             for span in page.spans {
                 switch span.batch.source {
-                case .range: try rows.write(filter.ids(of: span), of: span)
+                case .range: try rows.write(filter.positions(of: span), of: span)
                 case .list(let list):
-                    try await export(filter.ids(of: span), of: span, list, store, &rows)
+                    try await export(filter.positions(of: span), of: span, list, store, &rows)
                 }
             }
             place = filter.place(after: page)
@@ -62,11 +62,11 @@ struct Export: StatusCommand {
 
     /// Writes the rows of some jobs of a list, block by block.
     private func export(
-        _ ids: Range<Int>, of span: LedgerPage.Span, _ list: JobList, _ store: any JobLedger,
+        _ positions: Range<Int>, of span: LedgerPage.Span, _ list: JobList, _ store: any JobLedger,
         _ rows: inout RowWriter
     ) async throws {
-        var next = ids.lowerBound
-        while next < ids.upperBound {
+        var next = positions.lowerBound
+        while next < positions.upperBound {
             let block = try await store.block(holding: next, of: span.batch)
             guard let lines = block.lines(), lines.haveFields(list.fields.names.count) else {
                 throw QueueError(
@@ -74,10 +74,11 @@ struct Export: StatusCommand {
                     "the lines of jobs \(block.positions) of batch \(span.batch.id) cannot be read; restore a copy of the queue"
                 )
             }
-            for id in block.positions.clamped(to: next..<ids.upperBound) {
-                let fields = lines.fields(ofLine: id - block.first)
+            for position in block.positions.clamped(to: next..<positions.upperBound) {
+                let fields = lines.fields(ofLine: position - block.first)
                 try rows.write(
-                    id, list.publicURL(of: fields, at: id), list.key(of: fields), of: span)
+                    span.batch.id(at: position), list.publicURL(of: fields, at: position),
+                    list.key(of: fields), of: span)
             }
             next = block.positions.upperBound
         }

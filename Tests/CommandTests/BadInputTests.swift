@@ -109,6 +109,20 @@ import Testing
         #expect(try program.files().isEmpty)
     }
 
+    @Test(arguments: [
+        Wrong("--range", "0..5", "--step", "0", names: "--step is 0", cure: "give 1 or more"),
+        Wrong("--range", "0..5", "--step", "-2", names: "--step is -2", cure: "give 1 or more"),
+        Wrong("--range", "0..5", "--step", "1.5", names: "'1.5'", cure: "--step"),
+        Wrong("--range", "0..5", "--step", "9223372036854775808", names: "'92", cure: "--step"),
+        Wrong("--step", "2", "urls.txt", names: "--step", cure: "goes with --range"),
+        Wrong("--step", "2", names: "nothing to queue", cure: "--range"),
+    ])
+    func enqueue_isRefused_whenTheStepIs(_ wrong: Wrong) async throws {
+        let result = try await program.start("runner", ["enqueue"] + wrong.arguments).wait()
+        result.expectRefusal(2, wrong.names, wrong.cure)
+        #expect(try program.files().isEmpty)
+    }
+
     /// As in a script that is read from standard input, or started by a program that says nothing.
     @Test(arguments: ["</dev/null", "<.empty", "<.pipe", "<urls.txt"])
     func standardInput_isNoList_whenItIsEmptyOrTheCommandIsWhole(_ input: String) async throws {

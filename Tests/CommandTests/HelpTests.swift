@@ -159,6 +159,8 @@ import Testing
             --url 'https://example.com/{country}/{sku}'
           runner enqueue --range 0..100000000 \\
             --url 'https://api.example.com/items/{id}'
+          runner enqueue --range 0..10000 --step 100 \\
+            --url 'https://example.com/search?from={id}'
           runner enqueue --range 1...500 --queue pages.db \\
             --url 'https://example.com/?page={}'
           runner enqueue --range 0001..1000 --url 'https://example.com/{id:04}' \\
@@ -208,6 +210,8 @@ import Testing
                                   ./runner.db).
           --range <A..B>          IDs to fetch: A..B without B (A..<B is the same),
                                   A...B with it.
+          --step <number>         Take each number-th ID of the range: 0..100 with 10
+                                  is 0, 10, ..., 90.
           --url <template>        Where to fetch an ID: {id} or {} stands for it,
                                   {id:08} with zeros in front; of a list, {column} for
                                   a field. (default: http://localhost:8080/{id})

@@ -18,11 +18,11 @@ import Testing
     }
 
     /// A queue of ten completed jobs, and a file with these bytes as its output.
-    private func makeQueue(_ bytes: [UInt8], records: Int = 10) async throws {
+    private func makeQueue(_ bytes: [UInt8], records: Int = 10, step: Int = 1) async throws {
         let queue = StoreClient(
             to: try openQueue(at: program.folder.file("runner.db"), makesMissing: true))
         let request = try RequestTemplate(parsing: "http://127.0.0.1/{id}")
-        _ = try await queue.enqueue(JobRange(first: 0, count: 10), request: request)
+        _ = try await queue.enqueue(JobRange(first: 0, count: 10, step: step), request: request)
         _ = try await queue.attach(RunnerDescription(pid: 1, workers: 1))
         try FileManager.default.createDirectory(
             atPath: output, withIntermediateDirectories: false)
@@ -90,6 +90,17 @@ import Testing
         let document = try json.json
         #expect(document["sound"] as? Bool == false)
         #expect((document["faults"] as? [String])?.count == 3)
+    }
+
+    @Test func verify_findsJobsByTheirIDs_whereARangeHasAStep() async throws {
+        try await makeQueue(
+            Self.lines([0, 1000, 1000, 2001, 4000, 5000, 6000, 7000, 8000, 9000]), step: 1000)
+        let text = try await program.runner("verify")
+        #expect(text.status == 3 && text.err.isEmpty)
+        #expect(text.out.contains("more than one record (1 too many): batch 1: 1000 in \(name)\n"))
+        #expect(text.out.contains("batch 1: 2001 in \(name)\n"))
+        #expect(
+            text.out.contains("not found in the output (2): batch 1: 2000, 3000\n"), "\(text.out)")
     }
 
     @Test func verify_saysWhatADamagedFileNeeds() async throws {

@@ -32,6 +32,44 @@ import Testing
         #expect(error?.description.contains(word) == true, "\(String(describing: error))")
         #expect(error?.description.contains("\n") == false)
     }
+
+    @Test(arguments: [
+        ("0..100", 10, 10, 90), ("0...100", 10, 11, 100), ("0..101", 10, 11, 100),
+        ("7..8", 1000, 1, 7), ("7..27", 10, 2, 17), ("0..100", 1, 100, 99),
+        ("0..100", Int.max, 1, 0), ("5..\(Int.max)", Int.max - 6, 2, Int.max - 1),
+        ("\(Int.max - 1)...\(Int.max - 1)", 3, 1, Int.max - 1),
+    ])
+    func parses_withAStep(text: String, step: Int, count: Int, last: Int) throws {
+        let range = try JobRange(parsing: text, step: step)
+        #expect(range.count == count && range.step == step && range.last == last)
+    }
+
+    @Test func positions_leadBackToTheirIDs() throws {
+        for (text, step) in [("5..40", 10), ("5..36", 10), ("0..7", 1), ("3..4", 9)] {
+            let range = try JobRange(parsing: text, step: step)
+            let ids = Array(stride(from: range.first, through: range.last, by: step))
+            #expect((0..<range.count).map(range.id) == ids)
+            for id in 0...50 {
+                #expect(range.position(of: id) == ids.firstIndex(of: id), "\(id) of \(text)")
+                for end in id...51 {
+                    let wanted = ids.indices.filter { (id..<end).contains(ids[$0]) }
+                    let found = range.positions(of: id..<end)
+                    #expect(Array(found) == wanted, "\(id)..<\(end) of \(text)")
+                }
+            }
+        }
+        let far = JobRange(first: 1, count: 2, step: Int.max - 2)
+        #expect(far.position(of: Int.max - 1) == 1 && far.position(of: Int.max) == nil)
+        #expect(far.positions(of: 2..<Int.max) == 1..<2)
+    }
+
+    @Test(arguments: [
+        (-1, 1, 1), (0, 0, 1), (0, 1, 0), (0, 2, -1), (0, 3, Int.max / 2 + 1), (1, 2, Int.max - 1),
+        (2, 2, Int.max - 2), (Int.max, 1, 1),
+    ])
+    func canHold_isFalse_whereIDsWouldEndPastTheLargest(first: Int, count: Int, step: Int) {
+        #expect(!JobRange.canHold(first: first, count: count, step: step))
+    }
 }
 
 @Suite struct RequestTemplateTests {

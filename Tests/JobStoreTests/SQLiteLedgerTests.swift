@@ -84,6 +84,14 @@ import Testing
         ("UPDATE batch SET first_id = -1", "batch 1 is missing or unreadable"),
         ("UPDATE batch SET first_id = 9223372036854775807", "batch 1 is missing or unreadable"),
         ("UPDATE batch SET count = 0", "batch 1 is missing or unreadable"),
+        ("UPDATE batch SET options = '{\"step\":0}'", "batch 1 is missing or unreadable"),
+        ("UPDATE batch SET options = '{\"step\":-1}'", "batch 1 is missing or unreadable"),
+        ("UPDATE batch SET options = '{\"step\":\"7\"}'", "batch 1 is missing or unreadable"),
+        ("UPDATE batch SET options = '{\"step\":1e18}'", "batch 1 is missing or unreadable"),
+        (
+            "UPDATE batch SET options = '{\"step\":9223372036854775807}'",
+            "batch 1 is missing or unreadable"
+        ),
         ("UPDATE batch SET count = 20001", "20000..<20001"),
         ("UPDATE batch SET count = 19999", "7712"),
     ])

@@ -30,6 +30,31 @@ extension StoreCase {
             try await store.expectSound(queue)
             await queue.close()
         },
+        StoreCase("step_isKept_andIDsFollowIt") { store in
+            let range = JobRange(first: 5, count: 9000, step: 30)
+            let label = BatchLabel(key: "stepped")
+            let queue = try await store.open()
+            let added = try await queue.queue.enqueue(.range(range, request), as: label)
+            let watcher = try await store.open()
+            for client in [queue, watcher] {
+                let span = try await client.page(from: .start).spans.first
+                #expect(span?.batch == added && span?.batch.source == .range(range, request))
+                #expect(span?.positions == 0..<9000)
+            }
+            #expect(added.id(at: 8999) == 5 + 8999 * 30 && added.positions(of: 6..<36) == 1..<2)
+            #expect(try await queue.queue.enqueue(.range(range, request), as: label) == added)
+            let error = await #expect(throws: QueueError.self) {
+                let other = JobRange(first: 5, count: 9000, step: 31)
+                _ = try await queue.queue.enqueue(.range(other, request), as: label)
+            }
+            #expect(error?.code == .keyTaken)
+            try await queue.attach(RunnerDescription(pid: 1, workers: 1))
+            let segments = try await queue.claim(jobs: 9000)
+            #expect(segments.allSatisfy { $0.batch == added })
+            try await store.expectSound(queue)
+            await watcher.close()
+            await queue.close()
+        },
         StoreCase("claim_takesTheHighestPriorityFirst_thenByID") { store in
             let queue = try await store.open()
             for priority in [0, 5, -1000, 5, 0, 1000] {

@@ -42,7 +42,7 @@ extension StoreCase {
             var positions: [Int] = []
             var counts: [Int] = []
             while let segment = try await queue.claim(jobs: 1).first {
-                #expect(segment.batch.ids(of: 0..<segment.batch.count) == 500..<10_500)
+                #expect(segment.batch.ids == JobRange(first: 500, count: 10_000))
                 positions += segment.todo.flatMap { $0 }
                 counts.append(segment.count)
             }

@@ -15,7 +15,7 @@ extension StoreCase {
                 #expect(try await client.page(from: .start).spans.isEmpty)
             }
             let batch = try #require(try await list.finish(as: BatchLabel()))
-            #expect(batch.count == 9 && batch.ids(of: 0..<9) == 0..<9)
+            #expect(batch.count == 9 && batch.ids == JobRange(first: 0, count: 9))
             #expect(batch.positions(of: 7..<20) == 7..<9)
             for client in [queue, watcher] {
                 #expect(try await client.counts().available == 9)

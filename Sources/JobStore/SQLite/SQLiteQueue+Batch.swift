@@ -26,7 +26,7 @@ extension SQLiteQueue {
     func batch(in row: borrowing Statement) throws -> Batch {
         let (id, first, count) = (row.int(0), row.int(2), row.int(3))
         let options = try options(in: row.text(8), of: id)
-        guard first >= 0, count >= 1, !first.addingReportingOverflow(count).overflow,
+        guard JobRange.canHold(first: first, count: count, step: options.step),
             let method = try? HTTPMethod(parsing: row.text(5)),
             let headers = try headers(in: row.text(6), of: id),
             let request = try? RequestTemplate(
@@ -38,8 +38,9 @@ extension SQLiteQueue {
         }
         switch (row.text(1), options.fields) {
         case ("range", nil):
-            return Batch(id: id, source: .range(JobRange(first: first, count: count), request))
-        case ("list", let fields?):
+            let range = JobRange(first: first, count: count, step: options.step)
+            return Batch(id: id, source: .range(range, request))
+        case ("list", let fields?) where options.step == 1:
             return Batch(
                 id: id,
                 source: .list(
@@ -155,19 +156,24 @@ extension SQLiteQueue {
 
     // MARK: - Options
 
-    // The column `options` is an object: the syntax of the body (raw if it is missing), and of a
-    // list the names of its fields, with the indices of some of them, and the number of its hosts
-    // where it is known to be 1.
+    // The column `options` is an object: the syntax of the body (raw if it is missing); of a range
+    // the distance between its IDs (1 if it is missing); of a list the names of its fields, with the
+    // indices of some of them, and the number of its hosts where it is known to be 1.
 
     /// The options of a batch.
     private struct Options {
         var syntax = BodyTemplate.Syntax.raw
+        var step = 1
         var fields: LineFields?
         var hasOneHost = false
     }
 
-    /// - Parameter list: The list; `nil` for a range.
-    func options(of request: RequestTemplate, _ list: JobList? = nil) throws -> String {
+    /// - Parameters:
+    ///   - list: The list; `nil` for a range.
+    ///   - step: The distance between the IDs of a range.
+    func options(
+        of request: RequestTemplate, _ list: JobList? = nil, step: Int = 1
+    ) throws -> String {
         var json = "{}"
         func set(_ name: String, _ value: String) throws {
             json = try connection.text(
@@ -179,6 +185,7 @@ extension SQLiteQueue {
         if let syntax = request.body?.syntax, syntax != .raw {
             try set("body", try quoted(syntax.rawValue))
         }
+        if step != 1 { try set("step", "\(step)") }
         guard let list else { return json }
         let fields = list.fields
         if list.hasOneHost { try set("hosts", "1") }
@@ -196,7 +203,7 @@ extension SQLiteQueue {
         let isKnown = try connection.int(
             """
             SELECT iif(json_valid(?1), json_remove(?1, '$.body', '$.fields', '$.key', '$.kept',
-                '$.parts', '$.hosts') = '{}', 0)
+                '$.parts', '$.hosts', '$.step') = '{}', 0)
             """, .text(json))
         guard isKnown == 1 else { throw unknown(batch: id) }
         let body = try connection.text("SELECT ? ->> 'body'", .text(json))
@@ -204,6 +211,10 @@ extension SQLiteQueue {
             throw unknown(batch: id)
         }
         options.syntax = syntax
+        let step = try connection.prepare("SELECT ? ->> 'step'")
+        try step.bind([.text(json)])
+        // 0, which is no step, stands for one that is no number.
+        if try step.step(), !step.isNull(0) { options.step = step.number(0) ?? 0 }
         func list(_ name: String) throws -> [String] {
             let rows = try connection.prepare("SELECT value FROM json_each(?, '$.' || ?)")
             try rows.bind([.text(json), .text(name)])

@@ -22,7 +22,7 @@ extension SQLiteQueue {
         let id = try nextBatchID()
         try insert(
             id, kind: "range", firstID: range.first, count: range.count, request,
-            options: try options(of: request), label)
+            options: try options(of: request, step: range.step), label)
         // However many jobs: one row.
         try connection.run(
             "INSERT INTO span (batch_id, first, count, outcome, priority) VALUES (?, 0, ?, 0, ?)",

@@ -14,7 +14,8 @@ final class RangeRequests: Sendable {
     let target: Target?
     let contents: ContentTemplate
     let template: RequestTemplate
-    let firstID: Int
+    private let firstID: Int
+    private let step: Int
 
     /// The parts of a URL that differ from job to job; a part that does not differ is `nil`.
     struct Target: Equatable {
@@ -24,10 +25,11 @@ final class RangeRequests: Sendable {
 
     /// - Throws: When a variable or a file that the requests refer to is missing.
     init(
-        _ template: RequestTemplate, firstID: Int, _ defaults: RequestDefaults
+        _ template: RequestTemplate, ids: JobRange, _ defaults: RequestDefaults
     ) throws(RequestError) {
         self.template = template
-        self.firstID = firstID
+        firstID = ids.first
+        step = ids.step
         url = IDText(template.urlTemplate)
         publicURL = IDText(template.publicURLTemplate)
         jsonURL = IDText(
@@ -40,7 +42,7 @@ final class RangeRequests: Sendable {
         contents = try defaults.contents(of: template)
     }
 
-    func id(at position: Int) -> Int { firstID + position }
+    func id(at position: Int) -> Int { firstID + position * step }
 
     private static func target(_ url: TextTemplate) -> Target? {
         let (slash, question) = (UInt8(ascii: "/"), UInt8(ascii: "?"))

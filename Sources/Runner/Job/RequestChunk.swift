@@ -60,7 +60,7 @@ final class RequestChunk: Sendable {
         _ batch: Batch, _ range: JobRange, _ template: RequestTemplate, _ hosts: HostTable,
         _ defaults: RequestDefaults, inFlightMax: Int = .max
     ) throws(RequestError) {
-        let requests = try RangeRequests(template, firstID: range.first, defaults)
+        let requests = try RangeRequests(template, ids: range, defaults)
         let key = HostKey(of: template.url)
         let hasOneHost = template.hasOneHost
         self.init(

@@ -5,8 +5,8 @@ struct JobCheck {
     private let ledger: any JobLedger
     private var completed = SeenJobs()
     private var failed = SeenJobs()
-    /// The IDs of the batches that records are about.
-    private var idsOfBatches: [Batch.ID: Range<Int>] = [:]
+    /// The IDs of the batches that records are about, or that have completed jobs.
+    private var idsOfBatches: [Batch.ID: JobRange] = [:]
     /// The reason why the queue does not tell the states of jobs; `nil` when it does. If there is
     /// one, records are only counted.
     private(set) var damage: QueueError?
@@ -16,7 +16,14 @@ struct JobCheck {
     private(set) var wrong = JobNames()
 
     /// Completed jobs without a record.
-    var missing: JobNames { completed.missing() }
+    var missing: JobNames {
+        completed.missing { batchID, position in
+            guard let ids = idsOfBatches[batchID] else {
+                preconditionFailure("windows are of batches that are known")
+            }
+            return ids.id(at: position)
+        }
+    }
 
     init(_ ledger: any JobLedger) { self.ledger = ledger }
 
@@ -58,10 +65,14 @@ struct JobCheck {
 
     private mutating func sight(of record: JobRecord) async throws(QueueError) -> SeenJobs.Sight {
         guard damage == nil else { return .first }
-        let sight = see(record)
-        guard sight == .unknown else { return sight }
         do throws(QueueError) {
-            return try await lookUp(record)
+            // Most records are of a batch that is known: no call is awaited for them.
+            let known = idsOfBatches[record.batchID]
+            let ids = if let known { known } else { try await ids(of: record.batchID) }
+            // What is of no job must not make windows: there would be no bound on them.
+            guard let position = ids?.position(of: record.id) else { return .wrong }
+            let sight = see(record, at: position)
+            return sight == .unknown ? try await lookUp(record, at: position) : sight
         } catch {
             guard error.code == .damaged else { throw error }
             damage = error
@@ -69,27 +80,25 @@ struct JobCheck {
         }
     }
 
-    private mutating func see(_ record: JobRecord) -> SeenJobs.Sight {
+    private mutating func see(_ record: JobRecord, at position: Int) -> SeenJobs.Sight {
         record.isCompleted
-            ? completed.see(record.id, of: record.batchID)
-            : failed.see(record.id, of: record.batchID)
+            ? completed.see(position, of: record.batchID)
+            : failed.see(position, of: record.batchID)
     }
 
     /// Learns the window of a record, then looks at the record again.
-    private mutating func lookUp(_ record: JobRecord) async throws(QueueError) -> SeenJobs.Sight {
-        // What is of no job must not make windows: there would be no bound on them.
-        guard let ids = try await ids(of: record.batchID), ids.contains(record.id) else {
-            return .wrong
-        }
-        let window = SeenJobs.WindowID(batchID: record.batchID, holding: record.id)
+    private mutating func lookUp(
+        _ record: JobRecord, at position: Int
+    ) async throws(QueueError) -> SeenJobs.Sight {
+        let window = SeenJobs.WindowID(batchID: record.batchID, holding: position)
         let state = record.isCompleted ? JobState.completed : .failed
-        let contents = try await contents(of: window, in: ids, for: state)
+        let contents = try await contents(of: window, for: state)
         if record.isCompleted {
             completed.learn(window, contents)
         } else {
             failed.learn(window, contents)
         }
-        return see(record)
+        return see(record, at: position)
     }
 
     /// Learns the windows with completed jobs that no record was in.
@@ -108,16 +117,15 @@ struct JobCheck {
         while let here = place {
             let page = try await ledger.page(from: here)
             for span in page.spans where span.state == .completed {
-                var id = span.ids.lowerBound
-                while id < span.ids.upperBound {
-                    let window = SeenJobs.WindowID(batchID: span.batch.id, holding: id)
+                var position = span.positions.lowerBound
+                while position < span.positions.upperBound {
+                    let window = SeenJobs.WindowID(batchID: span.batch.id, holding: position)
                     if !completed.knows(window) {
-                        let contents = try await contents(
-                            of: window, in: span.batch.ids(of: 0..<span.batch.count),
-                            for: .completed)
+                        idsOfBatches[span.batch.id] = span.batch.ids
+                        let contents = try await contents(of: window, for: .completed)
                         completed.learn(window, contents)
                     }
-                    id = window.ids.upperBound
+                    position = window.positions.upperBound
                 }
             }
             place = page.next
@@ -128,22 +136,21 @@ struct JobCheck {
 
     /// Reads the states of the jobs of a window.
     private func contents(
-        of window: SeenJobs.WindowID, in idsOfBatch: Range<Int>, for state: JobState
+        of window: SeenJobs.WindowID, for state: JobState
     ) async throws(QueueError) -> SeenJobs.Contents {
         var contents = SeenJobs.Contents()
-        let ids = window.ids.clamped(to: idsOfBatch)
-        var place: LedgerPlace? = LedgerPlace(
-            batchID: window.batchID, position: ids.lowerBound - idsOfBatch.lowerBound)
+        let first = window.positions.lowerBound
+        var place: LedgerPlace? = LedgerPlace(batchID: window.batchID, position: first)
         while let here = place {
             let page = try await ledger.page(from: here)
             for span in page.spans {
-                guard span.batch.id == window.batchID, span.ids.lowerBound < ids.upperBound else {
-                    return contents
-                }
-                let ids = span.ids.clamped(to: ids)
+                guard span.batch.id == window.batchID,
+                    span.positions.lowerBound < window.positions.upperBound
+                else { return contents }
+                let positions = span.positions.clamped(to: window.positions)
                 if span.state == state {
-                    let first = window.ids.lowerBound
-                    contents.members.insert(ids.lowerBound - first..<ids.upperBound - first)
+                    contents.members.insert(
+                        positions.lowerBound - first..<positions.upperBound - first)
                 } else if span.state != .completed, span.state != .failed {
                     contents.isFinal = false
                 }
@@ -154,12 +161,10 @@ struct JobCheck {
     }
 
     /// - Returns: `nil` when there is no such batch.
-    private mutating func ids(of batchID: Batch.ID) async throws(QueueError) -> Range<Int>? {
-        if let known = idsOfBatches[batchID] { return known }
+    private mutating func ids(of batchID: Batch.ID) async throws(QueueError) -> JobRange? {
         let page = try await ledger.page(from: LedgerPlace(batchID: batchID, position: 0))
         guard let batch = page.spans.first?.batch, batch.id == batchID else { return nil }
-        let ids = batch.ids(of: 0..<batch.count)
-        idsOfBatches[batchID] = ids
-        return ids
+        idsOfBatches[batchID] = batch.ids
+        return batch.ids
     }
 }

@@ -2,25 +2,25 @@ internal import JobStore
 
 /// Knows which jobs in one state have a record: exactly, and mostly in little memory.
 ///
-/// Jobs are looked at in windows of 65,536 IDs. A window is learnt from the queue when its first
+/// Jobs are looked at in windows of 65,536 positions. A window is learnt from the queue when its first
 /// record comes, and shrinks to a few bytes once each of its jobs has a record. Since records come
 /// about in the order of jobs, few windows are open at a time. At worst all are, with two bits a
 /// job: 25 MB for a hundred million jobs.
 ///
 /// - Note: Pure: it says when a window must be learnt (`Sight.unknown`), and asks nobody.
 struct SeenJobs {
-    /// A window: the IDs of a batch that share all but their last 16 bits.
+    /// A window: the positions of a batch that share all but their last 16 bits.
     struct WindowID: Hashable, Comparable {
         let batchID: Batch.ID
         let number: Int
 
-        init(batchID: Batch.ID, holding id: Int) {
+        init(batchID: Batch.ID, holding position: Int) {
             self.batchID = batchID
-            number = id >> 16
+            number = position >> 16
         }
 
-        /// The IDs of the window. `Int.max` is in no window, as it is in no batch.
-        var ids: Range<Int> {
+        /// The positions of the window. `Int.max` is in no window, as it is in no batch.
+        var positions: Range<Int> {
             let first = number << 16
             return first..<(first > Int.max - JobBits.capacity ? Int.max : first + JobBits.capacity)
         }
@@ -44,7 +44,7 @@ struct SeenJobs {
 
     /// The states of the jobs of a window, read after the length of the output was read.
     struct Contents {
-        /// The jobs in the state, by their ID less the window's first ID.
+        /// The jobs in the state, by their position less the window's first.
         var members = JobBits()
         /// Whether no job will ever come to the state or leave it.
         var isFinal = true
@@ -87,10 +87,10 @@ struct SeenJobs {
     func knows(_ window: WindowID) -> Bool { windows[window] != nil }
 
     /// Takes a record of a job.
-    mutating func see(_ id: Int, of batchID: Batch.ID) -> Sight {
-        let windowID = WindowID(batchID: batchID, holding: id)
+    mutating func see(_ position: Int, of batchID: Batch.ID) -> Sight {
+        let windowID = WindowID(batchID: batchID, holding: position)
         guard let index = windows.index(forKey: windowID) else { return .unknown }
-        return Self.see(id & (JobBits.capacity - 1), in: &windows.values[index], pass: pass)
+        return Self.see(position & (JobBits.capacity - 1), in: &windows.values[index], pass: pass)
     }
 
     /// Takes a record of a job of `window`. Static, since a borrowed `self` would make each change
@@ -127,12 +127,16 @@ struct SeenJobs {
     }
 
     /// The jobs that were in the state when they were learnt in the first pass, and have no record.
-    func missing() -> JobNames {
+    ///
+    /// - Parameter id: Gives the ID of a job by its batch and position.
+    func missing(id: (Batch.ID, Int) -> Int) -> JobNames {
         var names = JobNames()
-        for (id, window) in windows.sorted(by: { $0.key < $1.key }) {
+        for (key, window) in windows.sorted(by: { $0.key < $1.key }) {
             guard let due = window.due else { continue }
             let named = due.first(JobNames.namesMax)
-            for offset in named { names.add(id.ids.lowerBound + offset, of: id.batchID) }
+            for offset in named {
+                names.add(id(key.batchID, key.positions.lowerBound + offset), of: key.batchID)
+            }
             names.addUnnamed(due.count - named.count)
         }
         return names

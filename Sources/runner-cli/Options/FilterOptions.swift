@@ -37,7 +37,7 @@ struct FilterOptions: ParsableArguments {
         JobFilter(
             states: state.isEmpty ? nil : Set(state),
             outcomes: outcome.isEmpty ? nil : Set(outcome),
-            ids: range.map { $0.first..<$0.first + $0.count })
+            ids: range.map { $0.first..<$0.last + 1 })
     }
 }
 
@@ -49,14 +49,15 @@ struct JobFilter {
     var outcomes: Set<String>?
     var ids: Range<Int>?
 
-    /// Returns the wanted IDs of a span's jobs; empty when none is wanted.
-    func ids(of span: LedgerPage.Span) -> Range<Int> {
-        let none = span.ids.lowerBound..<span.ids.lowerBound
+    /// Returns the positions of the wanted jobs of a span; empty when none is wanted.
+    func positions(of span: LedgerPage.Span) -> Range<Int> {
+        let none = span.positions.lowerBound..<span.positions.lowerBound
         if let states, !states.contains(span.state) { return none }
         if let outcomes {
             guard let outcome = span.outcome, outcomes.contains(outcome.label) else { return none }
         }
-        return ids.map { span.ids.clamped(to: $0) } ?? span.ids
+        return ids.map { span.positions.clamped(to: span.batch.positions(of: $0)) }
+            ?? span.positions
     }
 
     /// Returns the place to read on at after `page`; `nil` at the end. In the batch that `page`

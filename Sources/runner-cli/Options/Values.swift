@@ -7,10 +7,18 @@ extension RequestTemplate {
 }
 
 extension JobRange {
+    /// The IDs for people: `0..<100`, or with a step `0...90 step 10`.
+    var shown: String {
+        step == 1 ? "\(first)..<\(first + count)" : "\(first)...\(last) step \(step)"
+    }
+
     /// Reads an option's value.
-    static func argument(_ text: String) throws -> JobRange {
+    static func argument(_ text: String) throws -> JobRange { try argument(text, step: 1) }
+
+    /// - Parameter step: The distance from one ID to the next, 1 or more.
+    static func argument(_ text: String, step: Int) throws -> JobRange {
         do {
-            return try JobRange(parsing: text)
+            return try JobRange(parsing: text, step: step)
         } catch {
             throw ValidationError(error.description)
         }

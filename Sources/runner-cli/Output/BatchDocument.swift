@@ -30,10 +30,10 @@ struct BatchDocument: Encodable {
     private var request: RequestTemplate { summary.batch.source.request }
     private var enqueuedAt: String { Timestamp.text(summary.enqueuedAtMicros) }
 
-    /// The IDs of a range, or the word `list`.
+    /// The IDs of a range, as `JobRange.shown`, or the word `list`.
     private var source: String {
         switch summary.batch.source {
-        case .range(let range, _): "\(range.first)..<\(range.first + range.count)"
+        case .range(let range, _): range.shown
         case .list: "list"
         }
     }

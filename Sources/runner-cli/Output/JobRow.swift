@@ -87,9 +87,10 @@ enum RowFormat: String, CaseIterable, ExpressibleByArgument {
 /// The row of one job, as bytes, which is turned in place into the row of the next job.
 ///
 /// Rows of jobs with the same state and outcome differ in their IDs alone, and from one row to the
-/// next in a digit or two of the ID. So a row costs one copy.
+/// next in a digit or two of the ID. So a row costs one copy; where the IDs have a step, some more.
 struct JobRow {
     private let row: TextTemplate
+    private let ids: JobRange
     private var bytes: [UInt8] = []
     /// The indices in `bytes` just behind the last digit of each ID.
     private var idEnds: [Int] = []
@@ -99,22 +100,26 @@ struct JobRow {
 
     init(of span: LedgerPage.Span, _ format: RowFormat) {
         row = format.row(of: span)
+        ids = span.batch.ids
     }
 
     /// Appends rows until all are written or `buffer` holds `limit` bytes.
     ///
-    /// - Returns: The IDs that are left to write.
+    /// - Parameter positions: The positions of the jobs within their batch.
+    /// - Returns: The positions of the jobs that are left to write.
     mutating func append(
-        _ ids: Range<Int>, to buffer: inout [UInt8], limit: Int
+        _ positions: Range<Int>, to buffer: inout [UInt8], limit: Int
     ) -> Range<Int> {
-        if ids.isEmpty { return ids }
-        build(ids.lowerBound)
+        if positions.isEmpty { return positions }
+        build(ids.id(at: positions.lowerBound))
         buffer.append(contentsOf: bytes)
-        while id + 1 < ids.upperBound, buffer.count < limit {
+        var next = positions.lowerBound + 1
+        while next < positions.upperBound, buffer.count < limit {
             advance()
             buffer.append(contentsOf: bytes)
+            next += 1
         }
-        return id + 1..<ids.upperBound
+        return next..<positions.upperBound
     }
 
     private mutating func build(_ id: Int) {
@@ -134,7 +139,7 @@ struct JobRow {
     }
 
     private mutating func advance() {
-        guard id + 1 != longerAt else { return build(id + 1) }
+        guard ids.step == 1, id + 1 != longerAt else { return build(id + ids.step) }
         id += 1
         for end in idEnds {
             var index = end - 1

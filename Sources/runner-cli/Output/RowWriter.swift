@@ -22,16 +22,16 @@ struct RowWriter {
     }
 
     /// Writes the rows of some jobs of a range, at the latest when `flush` is called.
-    mutating func write(_ ids: Range<Int>, of span: LedgerPage.Span) throws(OutputError) {
+    mutating func write(_ positions: Range<Int>, of span: LedgerPage.Span) throws(OutputError) {
         if span.batch.id != batchID {
             batchID = span.batch.id
             rows = [:]
         }
         let kind = Kind(state: span.state, outcome: span.outcome)
-        var ids = ids
-        while !ids.isEmpty {
-            ids = rows[kind, default: JobRow(of: span, format)]
-                .append(ids, to: &buffer, limit: Self.pieceBytes)
+        var positions = positions
+        while !positions.isEmpty {
+            positions = rows[kind, default: JobRow(of: span, format)]
+                .append(positions, to: &buffer, limit: Self.pieceBytes)
             if buffer.count >= Self.pieceBytes { try flush() }
         }
     }

@@ -402,7 +402,7 @@ struct LivenessModel {
     }
 
     private func ids(of batch: Batch) -> Range<Int> {
-        batch.ids(of: 0..<batch.count)
+        batch.ids.first..<batch.ids.last + 1
     }
 
     private var state: String {

@@ -19,6 +19,9 @@ import Testing
         return seen
     }
 
+    /// The missing jobs of batches whose IDs are their positions.
+    private func missing(_ seen: SeenJobs) -> JobNames { seen.missing { _, position in position } }
+
     @Test func see_asksForAWindowItDoesNotKnow() {
         var seen = taught(contents(0..<10))
         let sights = [seen.see(0, of: 2), seen.see(65536, of: 1), seen.see(0, of: 1)]
@@ -42,7 +45,7 @@ import Testing
         var seen = taught(contents(0..<count))
         let first = (0..<count).allSatisfy { seen.see($0, of: 1) == .first }
         #expect(first)
-        #expect(seen.missing().count == 0)
+        #expect(missing(seen).count == 0)
         var again = seen.see(0, of: 1)
         if again == .unknown {  // it shrank, and must be taught again
             seen.learn(window, contents(0..<count))
@@ -53,7 +56,7 @@ import Testing
             let wrong = seen.see(65535, of: 1)
             #expect(wrong == .wrong)
         }
-        #expect(seen.missing().count == 0)
+        #expect(missing(seen).count == 0)
     }
 
     @Test func missing_namesTheFirstFew_inOrder() {
@@ -62,8 +65,15 @@ import Testing
         seen.learn(SeenJobs.WindowID(batchID: 1, holding: 65536), contents(0..<2))
         seen.learn(window, contents(0..<100))
         for id in 0..<97 { _ = seen.see(id, of: 1) }
-        #expect(seen.missing().count == 6)
-        #expect(seen.missing().text == "batch 1: 97, 98, 99, 65536, 65537; and 1 more")
+        #expect(missing(seen).count == 6)
+        #expect(missing(seen).text == "batch 1: 97, 98, 99, 65536, 65537; and 1 more")
+    }
+
+    @Test func missing_namesJobsByTheirIDs() {
+        let seen = taught(contents(3..<5))
+        #expect(
+            seen.missing { batch, position in 100 * batch + 10 * position }.text
+                == "batch 1: 130, 140")
     }
 
     @Test func learn_takesWhatCameSince_inALaterPass() {
@@ -78,14 +88,14 @@ import Testing
             seen.see(12, of: 1), seen.see(12, of: 1), seen.see(3, of: 1), seen.see(13, of: 1),
         ]
         #expect(sights == [.first, .again, .again, .wrong])
-        #expect(seen.missing().count == 9, "those that came later need no record yet")
+        #expect(missing(seen).count == 9, "those that came later need no record yet")
     }
 
-    @Test func windows_endWithTheLastID() {
+    @Test func windows_endWithTheLastPosition() {
         let last = SeenJobs.WindowID(batchID: 1, holding: Int.max - 1)
-        #expect(last.ids.upperBound == Int.max)
-        #expect(last.ids.contains(Int.max - 1))
-        #expect(window.ids == 0..<65536)
+        #expect(last.positions.upperBound == Int.max)
+        #expect(last.positions.contains(Int.max - 1))
+        #expect(window.positions == 0..<65536)
     }
 
     /// Against a dictionary that counts.
@@ -101,8 +111,8 @@ import Testing
             if sight == .unknown {
                 let window = SeenJobs.WindowID(batchID: 1, holding: id)
                 var contents = SeenJobs.Contents()
-                for id in window.ids where isMember(id) {
-                    let offset = id - window.ids.lowerBound
+                for id in window.positions where isMember(id) {
+                    let offset = id - window.positions.lowerBound
                     contents.members.insert(offset..<offset + 1)
                 }
                 seen.learn(window, contents)
@@ -117,7 +127,7 @@ import Testing
             }
         }
         let members = (0..<150_000).filter(isMember)
-        #expect(seen.missing().count == members.filter { counts[$0] == nil }.count)
+        #expect(missing(seen).count == members.filter { counts[$0] == nil }.count)
     }
 }
 
