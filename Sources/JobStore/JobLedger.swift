@@ -38,6 +38,10 @@ public protocol JobLedger: Sendable {
     /// - Complexity: O(batches in the page · outcomes + segments leased); no job is looked at.
     func batches(from id: Batch.ID, limit: Int) async throws(QueueError) -> BatchPage
 
+    /// Returns the lists that are batches already and not complete, by rising batch;
+    /// `UnfinishedList.countMax` of them at most.
+    func unfinishedLists() async throws(QueueError) -> [UnfinishedList]
+
     /// Returns the states of jobs in the order the jobs were enqueued, a page at a time.
     ///
     /// - Parameter place: The place to begin at. A place in a missing batch, or past the end of a

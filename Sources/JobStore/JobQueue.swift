@@ -37,6 +37,26 @@ public protocol JobQueue: JobLedger {
         _ request: RequestTemplate, _ fields: LineFields
     ) async throws(QueueError) -> any ListImport
 
+    /// Begins to add a list whose jobs are available as they come (`ListStream`).
+    ///
+    /// - Parameters:
+    ///   - request: The requests, whose placeholders stand for fields.
+    ///   - fields: The fields of each line.
+    ///   - origin: The file that the list comes from; `nil` for a pipe.
+    ///   - mayRepeat: Whether the list may be added again while another list from the same file is
+    ///     not complete.
+    ///   - label: As in `enqueue`. The batch gets it with its first jobs.
+    /// - Throws: `.inUse` when the list must not be added again, and is not complete.
+    func streamList(
+        _ request: RequestTemplate, _ fields: LineFields, from origin: ListOrigin?,
+        mayRepeat: Bool, as label: BatchLabel
+    ) async throws(QueueError) -> any ListStream
+
+    /// Goes on with a list that is a batch already, and is not complete.
+    ///
+    /// - Throws: `.inUse` when another process adds to it, `.fenced` when it is not unfinished.
+    func resumeList(_ batch: Batch.ID) async throws(QueueError) -> any ListStream
+
     /// Registers a runner and takes back all jobs that dead runners held (`rescue`).
     ///
     /// - Throws: `.inUse` when the store lets only one runner work at a time and another one is

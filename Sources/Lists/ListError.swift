@@ -7,7 +7,7 @@ public struct ListError: Error, Sendable, CustomStringConvertible {
     public struct Code: Hashable, Sendable, CustomStringConvertible {
         private enum Kind: String {
             case missing, isFolder, unreadable, io, damaged, tooLarge, encoding, badHeader,
-                malformed, changed
+                malformed, changed, waiting
         }
         private let kind: Kind
         private init(_ kind: Kind) { self.kind = kind }
@@ -32,6 +32,8 @@ public struct ListError: Error, Sendable, CustomStringConvertible {
         public static let malformed = Code(.malformed)
         /// The list is shorter than what was read of it before.
         public static let changed = Code(.changed)
+        /// Nothing came for as long as the reader waits. No caller of a reader sees it.
+        static let waiting = Code(.waiting)
 
         public var description: String { kind.rawValue }
     }

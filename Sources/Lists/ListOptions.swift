@@ -6,6 +6,9 @@ public struct ListOptions: Sendable {
     /// The byte between two fields of `csv` or `tsv`; `nil` for the format's own, where a header of
     /// `csv` that has semicolons and no comma stands for semicolons.
     public var separator: UInt8?
+    /// The longest that a reader waits for more bytes of a pipe before it says so
+    /// (`ListRow.waiting`), in whole milliseconds; `nil` to wait for as long as it takes.
+    public var patience: Duration?
     /// The most bytes that one read asks for. Tests make it small.
     var readBytes = 256 << 10
 

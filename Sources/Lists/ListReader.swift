@@ -6,6 +6,7 @@
 ///     switch row {
 ///     case .row(let fields): add(fields.field(0))
 ///     case .rejected(let rejection): tell(rejection)
+///     case .waiting: break  // only with patience
 ///     }
 /// }
 /// ```
@@ -76,6 +77,8 @@ public final class ListReader {
             place.nextLineNumber = lineNumber
         }
         place.lineNumber = 0
+        // Only from here on: what the beginning tells is waited for.
+        window.file.patienceMillis = options.patience.map { Int32($0 / .milliseconds(1)) }
         self.format = format
         self.window = window
         self.place = place
@@ -84,7 +87,7 @@ public final class ListReader {
 
     /// Reads the next row. The fields of the last one are no longer valid.
     ///
-    /// - Returns: `nil` at the end.
+    /// - Returns: `nil` at the end; `.waiting` when nothing came for `ListOptions.patience`.
     /// - Throws: `ListError` when the list cannot be read any further; each further call throws it,
     ///   too.
     public func next() throws(ListError) -> ListRow? {
@@ -97,6 +100,7 @@ public final class ListReader {
             case .sitemap(let scanner): return try scanner.next()
             }
         } catch {
+            if error.code == .waiting { return .waiting }
             failure = error
             throw error
         }
@@ -106,6 +110,9 @@ public final class ListReader {
     public var lineNumber: Int { place.lineNumber }
     /// The line behind the last row or rejection: with `position`, where another reader may begin.
     public var nextLineNumber: Int { place.nextLineNumber }
+    /// Whether the last row ended with the list, not with a line's end: its writer may have been cut
+    /// short in it. `false` for sitemaps, which are whole or an error.
+    public var isOpenEnded: Bool { place.isOpenEnded }
     /// The number of decompressed bytes up to the end of the last row or rejection, its line's end
     /// included. Before the first one: up to the end of the header or byte order mark.
     public var position: Int { place.position }

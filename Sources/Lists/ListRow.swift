@@ -4,6 +4,8 @@ public enum ListRow {
     case row(ListFields)
     /// An entry that is no row of its format.
     case rejected(ListRejection)
+    /// Nothing came for `ListOptions.patience`; more may come. Only a reader with patience says so.
+    case waiting
 }
 
 /// The fields of a row by column: views of the reader's memory, valid until its next call.

@@ -16,10 +16,33 @@ public enum ListSource: Sendable {
 
     /// Looks at the file by which the list may be known again.
     ///
+    /// - Parameter byteCount: The bytes of the file that count, where it may have grown; `nil` for
+    ///   all of them.
     /// - Returns: `nil` for a pipe, or anything else that can be read only once.
-    public func identity() throws(ListError) -> ListIdentity? {
-        try ByteFile(self).identity()
+    public func identity(byteCount: Int? = nil) throws(ListError) -> ListIdentity? {
+        try ByteFile(self).identity(byteCount: byteCount)
     }
+
+    /// Looks at the beginning of the file, by which a list that grows is known again.
+    ///
+    /// - Parameter byteCount: The bytes to look at, those of another look; `nil` for the first
+    ///   64 KB, or as many as there are.
+    /// - Returns: `nil` for a pipe, or anything else that can be read only once.
+    public func beginning(byteCount: Int? = nil) throws(ListError) -> ListBeginning? {
+        try ByteFile(self).beginning(byteCount: byteCount)
+    }
+}
+
+/// The marks by which the file of a list that grows is known again: its name and how it begins.
+///
+/// Like that of `ListIdentity`, the hash is made against accidents, not against people.
+public struct ListBeginning: Hashable, Sendable {
+    /// The name of the source.
+    public let name: String
+    /// The bytes that were looked at, 64 KB at most.
+    public let byteCount: Int
+    /// FNV-1a, 64 bits, of these bytes.
+    public let hash: UInt64
 }
 
 /// The marks by which a list's file is known again: name, size, and a hash of both its ends.

@@ -38,11 +38,13 @@ struct Batches: StatusCommand {
 
     private func list(_ store: any JobLedger) async throws {
         var text = json ? "" : BatchDocument.header + "\n"
+        let unfinished = Dictionary(
+            try await store.unfinishedLists().map { ($0.batch.id, $0) }, uniquingKeysWith: { $1 })
         var next: Batch.ID? = 0
         while let from = next {
             let page = try await store.batches(from: from)
             for summary in page.summaries {
-                let document = BatchDocument(summary)
+                let document = BatchDocument(summary, unfinished: unfinished[summary.batch.id])
                 text += (json ? try JSON.text(document) : document.row) + "\n"
             }
             try Terminal.output(Array(text.utf8))

@@ -9,13 +9,15 @@ struct Enqueue: StatusCommand {
         discussion: """
             A range is kept as a range: a hundred million IDs are added in milliseconds.
             A list (a URL a line, CSV, TSV, JSON Lines, a sitemap; gzip, zstd, bzip2 or xz
-            read as they are) is kept line by line; all of it is queued, or nothing.
+            read as they are) is kept line by line; all of it is queued, or nothing, but
+            with --streaming, which queues lines as they come.
             It works while a run is going on; the run picks the new jobs up.
 
             EXAMPLES
               runner enqueue urls.txt.gz
               runner enqueue shops.csv --key-column sku \\
                 --url 'https://example.com/{country}/{sku}'
+              producer | runner enqueue --streaming -i - & runner run --follow
               runner enqueue --range 0..100000000 \\
                 --url 'https://api.example.com/items/{id}'
               runner enqueue --range 0..10000 --step 100 \\
@@ -85,11 +87,17 @@ struct Enqueue: StatusCommand {
         if range != nil, let option = list.given.first {
             throw ValidationError("\(option) goes with a list, and there is a range")
         }
+        guard !batch.continues || list.streaming && !list.again else {
+            throw ValidationError(
+                "--continue goes on with a list that was begun with --streaming; give that, too, and no --again"
+            )
+        }
     }
 
     func execute() async throws -> ExitStatus {
         try check()
         if let range { return try await enqueue(range) }
+        if list.streaming { return try await enqueueStream(list.sources[0]) }
         return try await enqueueList()
     }
 
@@ -139,7 +147,7 @@ struct Enqueue: StatusCommand {
             let source = BatchSource.range(try range.range(step: step ?? 1), request)
             return (try await store.enqueue(source, as: batch.label()), true)
         }
-        return try report(added, isNew: isNew, nil)
+        return try report(added, isNew: isNew)
     }
 
     private func enqueueList() async throws -> ExitStatus {
@@ -148,6 +156,27 @@ struct Enqueue: StatusCommand {
         try adding.check()
         let (added, counts) = try await onQueue { try await adding.add(to: $0) }
         return try report(added, isNew: counts != nil, counts, from: adding.names)
+    }
+
+    private func enqueueStream(_ source: ListSource) async throws -> ExitStatus {
+        let adding = EnqueueStream(
+            list: source, flags: list, options: try importOptions(), batch: batch)
+        try adding.check()
+        switch try await onQueue({ try await adding.add(to: $0) }) {
+        case .known(let known): return try report(known, isNew: false, from: source.name)
+        case .taken(let result, let isResumed):
+            guard let added = result.batch else {
+                guard result.isComplete else {
+                    Terminal.complain("stopped before any line of \(source.name) could be queued")
+                    return .stopped
+                }
+                throw EnqueueList.nothingToQueue(source.name, result.counts)
+            }
+            let status = try report(
+                added, isNew: true, result.counts, from: source.name,
+                StreamReport(result, isResumed: isResumed, isPipe: result.counts.byteCount == nil))
+            return result.isComplete ? status : .stopped
+        }
     }
 
     private func onQueue<Result>(
@@ -165,15 +194,17 @@ struct Enqueue: StatusCommand {
     }
 
     private func report(
-        _ batch: Batch, isNew: Bool, _ counts: ListImporter.Counts?, from lists: String? = nil
+        _ batch: Batch, isNew: Bool, _ counts: ListImporter.Counts? = nil,
+        from lists: String? = nil, _ stream: StreamReport? = nil
     ) throws -> ExitStatus {
         let request = batch.source.request
         let report = EnqueueReport(
-            batch: batch.id, jobs: batch.count, ids: batch.ids,
+            batch: batch.id, jobs: stream?.added.count ?? batch.count,
+            firstID: stream?.added.lowerBound ?? batch.ids.first, step: batch.ids.step,
             method: request.method.rawValue, url: request.shownURL,
             queue: queue.path, isDefaultURL: lists == nil && url == nil,
             hasWholeURLs: request.isWholeURL, isNew: isNew,
-            lists: lists, rejected: counts?.rejected, skipped: counts?.skipped)
+            lists: lists, rejected: counts?.rejected, skipped: counts?.skipped, stream: stream)
         do {
             try Terminal.output(json ? try JSON.text(report) : report.text)
         } catch var error as OutputError {

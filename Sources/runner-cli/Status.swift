@@ -43,7 +43,10 @@ struct Status: StatusCommand {
         let only = try await batch?.summary(in: store)
         while true {
             let counts = try await store.counts(of: only?.batch.id)
-            let document = StatusDocument(counts, of: only)
+            let unfinished = try await store.unfinishedLists().filter { list in
+                only.map { $0.batch.id == list.batch.id } ?? true
+            }
+            let document = StatusDocument(counts, of: only, unfinished: unfinished)
             if json {
                 try Terminal.output(try JSON.text(document, onOneLine: watch))
             } else if watch {
@@ -51,7 +54,8 @@ struct Status: StatusCommand {
             } else {
                 try Terminal.output(document.lines(of: queue.path).joined(separator: "\n"))
             }
-            guard watch, counts.left > 0 || !counts.runs.isEmpty else { return }
+            let mayGrow = unfinished.contains { $0.isBeingAdded == true }
+            guard watch, counts.left > 0 || !counts.runs.isEmpty || mayGrow else { return }
             try await Task.sleep(for: .seconds(1))
         }
     }

@@ -150,13 +150,15 @@ import Testing
 
         A range is kept as a range: a hundred million IDs are added in milliseconds.
         A list (a URL a line, CSV, TSV, JSON Lines, a sitemap; gzip, zstd, bzip2 or xz
-        read as they are) is kept line by line; all of it is queued, or nothing.
+        read as they are) is kept line by line; all of it is queued, or nothing, but
+        with --streaming, which queues lines as they come.
         It works while a run is going on; the run picks the new jobs up.
 
         EXAMPLES
           runner enqueue urls.txt.gz
           runner enqueue shops.csv --key-column sku \\
             --url 'https://example.com/{country}/{sku}'
+          producer | runner enqueue --streaming -i - & runner run --follow
           runner enqueue --range 0..100000000 \\
             --url 'https://api.example.com/items/{id}'
           runner enqueue --range 0..10000 --step 100 \\
@@ -186,6 +188,8 @@ import Testing
                                   number and why.
           --strict                Queue nothing when a line cannot be queued.
           --again                 Queue a list though it was queued before.
+          --streaming             Queue lines as they come; an import that ended early
+                                  can be gone on with.
 
         REQUESTS:
           -X, --request <method>  The method. (default: GET, or POST with a body)
@@ -219,6 +223,8 @@ import Testing
           --if-absent <name>      The same, but queue nothing when a batch has the name.
           --priority <number>     Batches of a higher priority are fetched first, -1000
                                   to 1000. (default: 0)
+          --continue              Go on with a list behind what --streaming took of it;
+                                  --name tells which, by ID or name.
           --json                  Print the result as JSON.
           --version               Show the version.
           -h, --help              Show help information.

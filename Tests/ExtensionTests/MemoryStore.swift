@@ -13,11 +13,13 @@ final class MemoryStore: Sendable {
         var keys: [String: Batch.ID] = [:]
         var runners: [RunnerFacts] = []
         var sites: [SiteFacts] = []
+        /// The lists that are being added as they come, or whose import died.
+        var streams: [StreamFacts] = []
         var lastRunnerID = 0
     }
 
     struct BatchFacts {
-        let batch: Batch
+        var batch: Batch
         let label: BatchLabel
         let enqueuedAtMicros: Int
         /// The jobs that were claimed at some time; the others are available.
@@ -68,6 +70,16 @@ final class MemoryStore: Sendable {
         var heartbeat = Heartbeat(requestsPerSecond: 0)
         /// The connection that the runner attached by.
         let connection: Int
+    }
+
+    /// A list that is being added as it comes.
+    struct StreamFacts {
+        let origin: ListOrigin?
+        /// The batch, once it has jobs.
+        var batchID: Batch.ID?
+        var taken = TakenPart()
+        /// The connection that adds to the list; `nil` for none.
+        var connection: Int?
     }
 
     struct SiteFacts {
@@ -216,6 +228,44 @@ struct MemoryQueue: JobQueue {
         MemoryImport(store: store, request: request, fields: fields)
     }
 
+    func streamList(
+        _ request: RequestTemplate, _ fields: LineFields, from origin: ListOrigin?,
+        mayRepeat: Bool, as label: BatchLabel
+    ) throws(QueueError) -> any ListStream {
+        let index = try store.state.withLock { state throws(QueueError) in
+            let isKnown = state.streams.contains {
+                origin != nil && $0.origin == origin && ($0.connection != nil || $0.batchID != nil)
+            }
+            if isKnown, !mayRepeat { throw QueueError(.inUse, "the list is being added") }
+            state.streams.append(.init(origin: origin, connection: number))
+            return state.streams.count - 1
+        }
+        let list = JobList(count: 0, request: request, fields: fields)
+        return MemoryStream(store: store, index: index, list: list, label: label, before: nil)
+    }
+
+    func resumeList(_ batch: Batch.ID) throws(QueueError) -> any ListStream {
+        try store.state.withLock { state throws(QueueError) in
+            guard let index = state.streams.firstIndex(where: { $0.batchID == batch }),
+                let before = state.unfinished(index), case .list(let list) = before.batch.source
+            else { throw QueueError(.fenced, "batch \(batch) is not being added") }
+            guard before.isBeingAdded == false else {
+                throw QueueError(.inUse, "batch \(batch) is being added")
+            }
+            state.streams[index].connection = number
+            let label = BatchLabel(name: before.name, priority: before.priority)
+            return MemoryStream(
+                store: store, index: index, list: list, label: label, before: before)
+        }
+    }
+
+    func unfinishedLists() -> [UnfinishedList] {
+        store.state.withLock { state in
+            state.streams.indices.compactMap { state.unfinished($0) }
+                .sorted { $0.batch.id < $1.batch.id }
+        }
+    }
+
     func block(holding position: Int, of batch: Batch) throws(QueueError) -> ListBlock {
         let block = store.state.withLock { state in
             state.batches[batch.id - 1].blocks.first { $0.positions.contains(position) }
@@ -262,19 +312,77 @@ final class MemoryImport: ListImport {
 
     func add(_ blocks: [ListBlock]) { self.blocks.withLock { $0 += blocks } }
 
-    func finish(as label: BatchLabel, hasOneHost: Bool) throws(QueueError) -> Batch? {
+    func finish(
+        as label: BatchLabel, hasOneHost: Bool
+    ) throws(QueueError) -> (batch: Batch, isNew: Bool)? {
         let blocks = blocks.withLock(\.self)
         let count = blocks.reduce(0) { $0 + $1.count }
         guard count > 0 else { return nil }
         return try store.state.withLock { state throws(QueueError) in
-            if let key = label.key, let id = state.keys[key] { return state.batches[id - 1].batch }
+            if let key = label.key, let id = state.keys[key] {
+                return (state.batches[id - 1].batch, false)
+            }
             let list = JobList(
                 count: count, request: request, fields: fields, hasOneHost: hasOneHost)
-            return try state.add(.list(list), label, blocks, at: store.unixMicros())
+            return (try state.add(.list(list), label, blocks, at: store.unixMicros()), true)
         }
     }
 
     func abandon() { blocks.withLock { $0 = [] } }
+}
+
+/// A list that is being added to a `MemoryStore` as it comes.
+struct MemoryStream: ListStream {
+    let store: MemoryStore
+    /// The index in `streams`.
+    let index: Int
+    let list: JobList
+    let label: BatchLabel
+    let before: UnfinishedList?
+
+    @discardableResult
+    func add(_ blocks: [ListBlock], taken: TakenPart) throws(QueueError) -> Batch? {
+        try store.state.withLock { state throws(QueueError) in
+            if !blocks.isEmpty { try grow(by: blocks, &state) }
+            state.streams[index].taken = taken
+            return state.streams[index].batchID.map { state.batches[$0 - 1].batch }
+        }
+    }
+
+    private func grow(by blocks: [ListBlock], _ state: inout MemoryStore.State) throws(QueueError) {
+        let count = blocks.last?.positions.upperBound ?? 0
+        let grown = JobList(count: count, request: list.request, fields: list.fields)
+        if let id = state.streams[index].batchID {
+            state.batches[id - 1].batch = Batch(id: id, source: .list(grown))
+            state.batches[id - 1].blocks += blocks
+            return
+        }
+        if let key = label.key, state.keys[key] != nil {
+            throw QueueError(.keyTaken, "the key '\(key)' is taken")
+        }
+        let batch = try state.add(.list(grown), label, blocks, at: store.unixMicros())
+        state.streams[index].batchID = batch.id
+    }
+
+    func finish(
+        _ blocks: [ListBlock], taken: TakenPart, key: String?
+    ) throws(QueueError) -> Batch? {
+        try add(blocks, taken: taken)
+        return store.state.withLock { state in
+            guard let id = state.streams[index].batchID else {
+                state.streams[index].connection = nil
+                return nil
+            }
+            if let key, state.keys[key] == nil, state.batches[id - 1].label.key == nil {
+                state.keys[key] = id
+            }
+            // Its place stays, since others are known by theirs.
+            state.streams[index] = .init(origin: nil)
+            return state.batches[id - 1].batch
+        }
+    }
+
+    func leave() { store.state.withLock { $0.streams[index].connection = nil } }
 }
 
 /// A runner's hold on a `MemoryStore`.
@@ -576,10 +684,23 @@ extension MemoryStore.State {
         runners[index].heartbeatMicros = now
     }
 
+    /// The list that is being added as it comes; `nil` when it has no job, or is complete.
+    func unfinished(_ index: Int) -> UnfinishedList? {
+        let facts = streams[index]
+        guard let id = facts.batchID else { return nil }
+        return UnfinishedList(
+            batch: batches[id - 1].batch, name: batches[id - 1].label.name,
+            priority: batches[id - 1].label.priority, origin: facts.origin, taken: facts.taken,
+            isBeingAdded: facts.connection != nil)
+    }
+
     /// Removes the runners of a connection that is gone. What they held is rescued when somebody
     /// asks for jobs.
     mutating func bury(connection: Int) {
         runners.removeAll { $0.connection == connection }
+        for index in streams.indices where streams[index].connection == connection {
+            streams[index].connection = nil
+        }
     }
 
     /// Takes back what dead runners hold.

@@ -80,6 +80,7 @@ private func entry(of row: ListRow, _ reader: ListReader) -> Reading.Entry {
             line: rejection.lineNumber, position: reader.position, nextLine: reader.nextLineNumber,
             fields: [], reason: rejection.reason, text: rejection.description,
             excerpt: rejection.excerpt, isJSONBody: false, isSitemap: false)
+    case .waiting: preconditionFailure("these readers have no patience, so they never wait")
     }
 }
 

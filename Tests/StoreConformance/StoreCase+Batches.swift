@@ -208,7 +208,7 @@ extension StoreUnderTest {
         let list = try await queue.queue.addList(lineRequest, lineFields)
         try await list.add(blocks)
         do {
-            return try await list.finish(as: BatchLabel(name: name, priority: priority))
+            return try await list.finish(as: BatchLabel(name: name, priority: priority))?.batch
         } catch {
             await list.abandon()
             throw error

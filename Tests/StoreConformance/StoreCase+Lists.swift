@@ -14,7 +14,7 @@ extension StoreCase {
                 #expect(try await client.counts().total == 0)
                 #expect(try await client.page(from: .start).spans.isEmpty)
             }
-            let batch = try #require(try await list.finish(as: BatchLabel()))
+            let batch = try #require(try await list.finish(as: BatchLabel())?.batch)
             #expect(batch.count == 9 && batch.ids == JobRange(first: 0, count: 9))
             #expect(batch.positions(of: 7..<20) == 7..<9)
             for client in [queue, watcher] {
@@ -30,7 +30,7 @@ extension StoreCase {
         StoreCase("list_withoutLines_isNoBatch") { store in
             let queue = try await store.open()
             let list = try await queue.queue.addList(lineRequest, lineFields)
-            #expect(try await list.finish(as: BatchLabel()) == nil)
+            #expect(try await list.finish(as: BatchLabel())?.batch == nil)
             #expect(try await queue.counts().total == 0)
             try await store.expectSound(queue)
             await queue.close()
@@ -54,8 +54,8 @@ extension StoreCase {
             try await first.add([block(0..<3, lane: 0)])
             try await second.add([block(0..<4, lane: 0)])
             let batches = [
-                try #require(try await second.finish(as: BatchLabel())),
-                try #require(try await first.finish(as: BatchLabel())),
+                try #require(try await second.finish(as: BatchLabel())?.batch),
+                try #require(try await first.finish(as: BatchLabel())?.batch),
             ]
             #expect(batches.map(\.count) == [4, 3])
             #expect(Set(batches.map(\.id) + [range.id]).count == 3)
@@ -66,13 +66,14 @@ extension StoreCase {
         },
         StoreCase("list_withAKnownKey_isNotAddedAgain") { store in
             let queue = try await store.open()
-            var batches: [Batch] = []
+            var made: [(batch: Batch, isNew: Bool)] = []
             for _ in 0..<2 {
                 let list = try await queue.queue.addList(lineRequest, lineFields)
                 try await list.add([block(0..<3, lane: 0)])
-                batches.append(try #require(try await list.finish(as: BatchLabel(key: "k"))))
+                made.append(try #require(try await list.finish(as: BatchLabel(key: "k"))))
             }
-            #expect(batches[0] == batches[1])
+            #expect(made[0].batch == made[1].batch)
+            #expect(made.map(\.isNew) == [true, false])
             #expect(try await queue.counts().total == 3)
             try await store.expectSound(queue)
             await queue.close()
@@ -204,7 +205,7 @@ extension StoreUnderTest {
         let queue = try await open()
         let list = try await queue.queue.addList(lineRequest, lineFields)
         try await list.add(blocks)
-        _ = try #require(try await list.finish(as: BatchLabel()))
+        _ = try #require(try await list.finish(as: BatchLabel())?.batch)
         try await queue.attach(RunnerDescription(pid: 1, workers: 1))
         return queue
     }

@@ -21,7 +21,7 @@ public struct StoreCase: Sendable, CustomTestStringConvertible {
     public static let all = Topic.allCases.flatMap(\.cases)
 
     enum Topic: CaseIterable {
-        case claims, commits, retries, runners, output, pages, order, lists, batches
+        case claims, commits, retries, runners, output, pages, order, lists, streams, batches
 
         var cases: [StoreCase] {
             switch self {
@@ -33,6 +33,7 @@ public struct StoreCase: Sendable, CustomTestStringConvertible {
             case .pages: StoreCase.pages
             case .order: StoreCase.order
             case .lists: StoreCase.lists
+            case .streams: StoreCase.streams
             case .batches: StoreCase.batches
             }
         }

@@ -11,9 +11,12 @@ public protocol ListImport: Sendable {
     ///   - label: As in `JobQueue.enqueue`; the list is not compared with that of the batch that has
     ///     the key.
     ///   - hasOneHost: As in `JobList`.
-    /// - Returns: The batch, durable once this method returns; `nil` when no block was added.
+    /// - Returns: The batch, durable once this method returns, and whether it is this list, not one
+    ///   that got the key before; `nil` when no block was added.
     /// - Throws: `.nameTaken` when the name belongs to another batch.
-    func finish(as label: BatchLabel, hasOneHost: Bool) async throws(QueueError) -> Batch?
+    func finish(
+        as label: BatchLabel, hasOneHost: Bool
+    ) async throws(QueueError) -> (batch: Batch, isNew: Bool)?
 
     /// Removes what was added.
     func abandon() async
@@ -21,7 +24,9 @@ public protocol ListImport: Sendable {
 
 extension ListImport {
     /// Makes the list a batch whose jobs may go to several hosts.
-    public func finish(as label: BatchLabel) async throws(QueueError) -> Batch? {
+    public func finish(
+        as label: BatchLabel
+    ) async throws(QueueError) -> (batch: Batch, isNew: Bool)? {
         try await finish(as: label, hasOneHost: false)
     }
 }

@@ -43,22 +43,29 @@ extension SQLiteQueue {
             else {
                 throw fenced("batch \(id) is not being added")
             }
-            let block = try connection.prepare(
-                "INSERT INTO block (batch_id, first, count, lane) VALUES (?, ?, ?, ?)")
-            let line = try connection.prepare(
-                "INSERT INTO line (batch_id, first, count, lane, bytes) VALUES (?, ?, ?, ?, ?)")
-            for each in blocks {
-                let (first, count, lane) = (each.first, each.count, each.lane)
-                try block.run(.int(id), .int(first), .int(count), .int(lane))
-                try line.run(.int(id), .int(first), .int(count), .int(lane), .blob(each.bytes))
-                try add(each.count, toLane: ListLane(batchID: id, number: each.lane))
-            }
+            try insert(blocks, of: id)
+        }
+    }
+
+    /// Inserts blocks whose jobs are available once their batch is there.
+    ///
+    /// - Parameter priority: The priority of the batch, where that is there.
+    func insert(_ blocks: [ListBlock], of id: Batch.ID, priority: Int = 0) throws {
+        let block = try connection.prepare(
+            "INSERT INTO block (batch_id, first, count, lane) VALUES (?, ?, ?, ?)")
+        let line = try connection.prepare(
+            "INSERT INTO line (batch_id, first, count, lane, bytes) VALUES (?, ?, ?, ?, ?)")
+        for each in blocks {
+            let (first, count, lane) = (each.first, each.count, each.lane)
+            try block.run(.int(id), .int(first), .int(count), .int(lane))
+            try line.run(.int(id), .int(first), .int(count), .int(lane), .blob(each.bytes))
+            try add(count, toLane: ListLane(batchID: id, number: lane), priority: priority)
         }
     }
 
     func finishList(
         _ id: Batch.ID, _ list: JobList, as label: BatchLabel
-    ) throws(QueueError) -> Batch {
+    ) throws(QueueError) -> (batch: Batch, isNew: Bool) {
         let count = list.count
         let made = try write {
             if let key = label.key, let known = try knownBatch(key) { return known }
@@ -78,7 +85,7 @@ extension SQLiteQueue {
             return Batch(id: id, source: .list(list))
         }
         if made.id == id { endAdding(id) } else { abandonList(id) }
-        return made
+        return (made, made.id == id)
     }
 
     func abandonList(_ id: Batch.ID) {
@@ -87,7 +94,7 @@ extension SQLiteQueue {
         endAdding(id)
     }
 
-    private func endAdding(_ id: Batch.ID) {
+    func endAdding(_ id: Batch.ID) {
         addedLists.remove(id)
         lock?.release(.adding(to: id))
     }
@@ -95,7 +102,9 @@ extension SQLiteQueue {
     /// Removes the lists whose processes ended before these were complete.
     func removeAbandonedLists() throws(QueueError) {
         let ids = try read {
-            let rows = try connection.prepare("SELECT batch_id FROM import")
+            // Of a list that is taken as it comes, the jobs are there for good.
+            let rows = try connection.prepare(
+                "SELECT batch_id FROM import WHERE \(Self.hasNoBatch)")
             try rows.bind([])
             var ids: [Batch.ID] = []
             while try rows.step() { ids.append(rows.int(0)) }
@@ -105,6 +114,9 @@ extension SQLiteQueue {
             try removeList(id)
         }
     }
+
+    /// The condition on a row of `import` that its batch is not there.
+    private static let hasNoBatch = "batch_id NOT IN (SELECT id FROM batch)"
 
     /// Whether some process, perhaps this one, is adding a list.
     private func addsList(_ id: Batch.ID) -> Bool {
@@ -119,8 +131,9 @@ extension SQLiteQueue {
             isDone = try write {
                 // Looked at in each transaction: another process may have removed the list, and add
                 // one under the same ID by now.
-                guard try connection.int("SELECT 1 FROM import WHERE batch_id = ?", .int(id)) == 1,
-                    try holdsRight(toAddTo: id)
+                let isThere = try connection.int(
+                    "SELECT 1 FROM import WHERE batch_id = ? AND \(Self.hasNoBatch)", .int(id))
+                guard isThere == 1, try holdsRight(toAddTo: id)
                 else { return true }
                 for table in ["block", "line"] {
                     let removed = try connection.run(
@@ -254,7 +267,9 @@ final class SQLiteListImport: ListImport {
         count.withLock { $0 = end }
     }
 
-    func finish(as label: BatchLabel, hasOneHost: Bool) async throws(QueueError) -> Batch? {
+    func finish(
+        as label: BatchLabel, hasOneHost: Bool
+    ) async throws(QueueError) -> (batch: Batch, isNew: Bool)? {
         let count = count.withLock { $0 }
         guard count > 0 else {
             await queue.abandonList(id)

@@ -54,11 +54,16 @@ extension SQLiteQueue {
     }
 
     /// Blocks that were not claimed, as spans of available jobs. Those of a list that is being added
-    /// are nobody's yet.
+    /// are nobody's until its batch is there.
     private static let blockPieces = """
         UNION ALL
-        SELECT batch_id, first, count, 2, 0, NULL, NULL FROM block
-        WHERE batch_id NOT IN (SELECT batch_id FROM import)
+        SELECT batch_id, first, count, 2, 0, NULL, NULL FROM block WHERE \(hasBatchOrStray)
+        """
+
+    /// The condition on a row of a list that it is of no list that is yet to become a batch.
+    private static let hasBatchOrStray = """
+        batch_id NOT IN (
+            SELECT batch_id FROM import WHERE batch_id NOT IN (SELECT id FROM batch))
         """
 
     /// Walks a batch's spans and segments in order: they must meet end to end.
@@ -238,7 +243,6 @@ extension SQLiteQueue {
 
     /// Checks that each job of a list has a line, and that lanes count their blocks.
     private func verifyLists(_ faults: inout Faults) throws {
-        let complete = "batch_id NOT IN (SELECT batch_id FROM import)"
         let checks = [
             (
                 "lines that do not meet end to end",
@@ -246,7 +250,7 @@ extension SQLiteQueue {
                 SELECT count(*) FROM (
                     SELECT first, lag(first + count, 1, 0) OVER (
                         PARTITION BY batch_id ORDER BY first) AS before
-                    FROM line WHERE \(complete))
+                    FROM line WHERE \(Self.hasBatchOrStray))
                 WHERE first <> before
                 """
             ),
@@ -281,7 +285,16 @@ extension SQLiteQueue {
                 """
             ),
         ]
-        for (what, sql) in checks {
+        let ofStreams = [
+            (
+                "lists with more jobs than lines that were taken",
+                """
+                SELECT count(*) FROM import JOIN batch ON batch.id = batch_id
+                WHERE records < batch.count OR lines < 0 OR bytes < 0
+                """
+            )
+        ]
+        for (what, sql) in checks + (try keepsStreams() ? ofStreams : []) {
             let count = try connection.int(sql) ?? 0
             if count != 0 { faults.add("\(what): \(count)") }
         }

@@ -111,6 +111,7 @@ public actor SQLiteQueue: JobQueue {
         if isOurs { lock?.release(.write) }
         // Not left to `deinit`: our thread may hold us for a moment after this has returned.
         lock?.release(.run)
+        for id in addedLists { lock?.release(.adding(to: id)) }
     }
 
     private static func connect(

@@ -8,6 +8,10 @@ final class ByteFile {
     /// The number of bytes that were read, or skipped by `seek`.
     private(set) var bytesRead = 0
 
+    /// The longest wait for bytes before `read` throws `waiting`, in ms; `nil` to wait for as long
+    /// as it takes.
+    var patienceMillis: Int32?
+
     private let descriptor: Int32
     private let isOurs: Bool
     /// The offset in the file of the list's first byte.
@@ -49,8 +53,16 @@ final class ByteFile {
     /// Reads some of the bytes that come next, and waits for them where they come by a pipe.
     ///
     /// - Returns: The number of bytes; 0 at the end.
+    /// - Throws: `waiting` when none came for `patienceMillis`; then nothing was read.
     func read(into buffer: UnsafeMutableRawBufferPointer) throws(ListError) -> Int {
         while true {
+            if let patienceMillis {
+                var wanted = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
+                // An error of its own is told by the read.
+                if poll(&wanted, 1, patienceMillis) == 0 {
+                    throw ListError(.waiting, name, "has nothing to read at present")
+                }
+            }
             let count = Glibc.read(descriptor, buffer.baseAddress, buffer.count)
             if count >= 0 {
                 bytesRead += count
@@ -79,13 +91,26 @@ final class ByteFile {
         return true
     }
 
-    func identity() throws(ListError) -> ListIdentity? {
-        guard let byteCount else { return nil }
-        let end = 64 << 10
+    /// The most bytes at an end of the list that are hashed.
+    private static let endBytesMax = 64 << 10
+
+    /// - Parameter count: The bytes that count, from where reading begins; `nil` for all.
+    func identity(byteCount count: Int?) throws(ListError) -> ListIdentity? {
+        guard let byteCount = byteCount.map({ min($0, count ?? $0) }) else { return nil }
+        let end = Self.endBytesMax
         var hash = FNV1a()
         try add(0..<min(end, byteCount), to: &hash)
         try add(max(end, byteCount - end)..<max(end, byteCount), to: &hash)
         return ListIdentity(name: name, byteCount: byteCount, endsHash: hash.value)
+    }
+
+    /// - Parameter count: The bytes to look at; `nil` for as many as there are, 64 KB at most.
+    func beginning(byteCount count: Int?) throws(ListError) -> ListBeginning? {
+        guard let byteCount else { return nil }
+        let end = min(byteCount, min(count ?? .max, Self.endBytesMax))
+        var hash = FNV1a()
+        try add(0..<end, to: &hash)
+        return ListBeginning(name: name, byteCount: end, hash: hash.value)
     }
 
     private func add(_ range: Range<Int>, to hash: inout FNV1a) throws(ListError) {

@@ -56,6 +56,15 @@ final class ByteWindow {
         return count > 0
     }
 
+    /// The same, but waits for bytes for as long as it takes: for a caller that has dropped a part
+    /// of what it would have to look at again.
+    func fillWithoutPause() throws(ListError) -> Bool {
+        let patienceMillis = file.patienceMillis
+        file.patienceMillis = nil
+        defer { file.patienceMillis = patienceMillis }
+        return try fill()
+    }
+
     /// Reads on until there are as many unread bytes, or no more.
     func fill(to count: Int) throws(ListError) {
         while unread.count < count, try fill() {}

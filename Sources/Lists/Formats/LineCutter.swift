@@ -33,7 +33,9 @@ final class LineCutter {
                 return try skipLine()
             }
             guard try window.fill() else {
-                return unread.isEmpty ? nil : take(searched, endBytes: 0)
+                if unread.isEmpty { return nil }
+                place.isOpenEnded = true
+                return take(searched, endBytes: 0)
             }
         }
     }
@@ -56,7 +58,7 @@ final class LineCutter {
                 break
             }
             window.drop(unread.count)
-            guard try window.fill() else { break }
+            guard try window.fillWithoutPause() else { break }
         }
         endLine()
         return .tooLong(excerpt)

@@ -6,6 +6,8 @@ final class ReadingPlace {
     var nextLineNumber = 1
     /// The number of bytes up to the end of the last row, decompressed.
     var position = 0
+    /// Whether the last row ended with the list, not with a line's end.
+    var isOpenEnded = false
     var blankLines = 0
     var comments = 0
 }

@@ -47,6 +47,7 @@ final class RecordCutter {
             searched = unread.count
             guard try window.fill() else {
                 guard searched > 0 else { return nil }
+                place.isOpenEnded = true
                 return take(searched, lines: 1, drop: searched, hasQuotes: false)
             }
         }
@@ -89,7 +90,9 @@ final class RecordCutter {
                 let lines = newlines(in: unread[..<cursor])
                 return take(cursor - 1, lines: lines, drop: cursor, hasQuotes: true)
             }
-            if try window.fill() { continue }
+            // A record of which nothing is dropped is followed again, from its beginning.
+            let hasMore = try beginning == nil ? window.fill() : window.fillWithoutPause()
+            if hasMore { continue }
             let lines = linesDropped + newlines(in: window.unread[..<cursor]) + 1
             return finish(state, cursor, lines: lines, beginning)
         }
@@ -99,6 +102,7 @@ final class RecordCutter {
     private func finish(
         _ state: State, _ cursor: Int, lines: Int, _ beginning: [UInt8]?
     ) -> Record {
+        place.isOpenEnded = true
         if state != .quoted, beginning == nil {
             return take(cursor, lines: lines, drop: cursor, hasQuotes: true)
         }

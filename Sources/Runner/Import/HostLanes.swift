@@ -6,6 +6,9 @@ internal import JobStore
 struct HostLanes {
     /// The number of lanes that hosts share.
     static let sharedMax = 1024
+    /// The number of lanes of a list that is taken as it comes. They are few, since what waits is
+    /// made blocks of at least once a second: a block a lane.
+    static let streamedMax = 64
     /// The most hosts with a lane of their own.
     private static let ownMax = 1024
     /// The lines after which a host gets its own lane: a block.
@@ -18,6 +21,11 @@ struct HostLanes {
         var lines: Int
     }
 
+    /// The number of lanes that hosts share in this list.
+    private let shared: Int
+    /// Whether hosts with many lines get lanes of their own. Otherwise a host has the same lane in
+    /// each process that reads the list.
+    private let givesOwn: Bool
     private var places: [[UInt8]: Place] = [:]
     /// The lanes of hosts with many lines.
     private var own: [[UInt8]: Int] = [:]
@@ -28,6 +36,12 @@ struct HostLanes {
     private var first: [UInt8]?
     /// Whether there were lines of one host alone.
     private(set) var hasOneHost = true
+
+    /// Gives lanes by the number of lines and by hash.
+    init() { (shared, givesOwn) = (Self.sharedMax, true) }
+
+    /// Gives lanes by hash alone.
+    init(hashedTo count: Int) { (shared, givesOwn) = (count, false) }
 
     /// Returns the lane for another line of a host.
     ///
@@ -51,7 +65,7 @@ struct HostLanes {
         let key = Array(authority)
         if first == nil { first = key }
         if first != key { hasOneHost = false }
-        (last, lastPlace) = (key, Place(lane: own[key] ?? Self.shared(of: key), lines: 0))
+        (last, lastPlace) = (key, Place(lane: own[key] ?? sharedLane(of: key), lines: 0))
         return count()
     }
 
@@ -59,7 +73,7 @@ struct HostLanes {
 
     private mutating func count() -> Int {
         lastPlace!.lines += 1
-        if lastPlace!.lines == Self.manyLines, lastPlace!.lane < Self.sharedMax,
+        if givesOwn, lastPlace!.lines == Self.manyLines, lastPlace!.lane < Self.sharedMax,
             own.count < Self.ownMax
         {
             lastPlace!.lane = Self.sharedMax + own.count
@@ -69,11 +83,11 @@ struct HostLanes {
     }
 
     /// The same for a host in each import: FNV-1a.
-    private static func shared(of host: [UInt8]) -> Int {
+    private func sharedLane(of host: [UInt8]) -> Int {
         let hash = host.reduce(0xCBF2_9CE4_8422_2325 as UInt64) {
             ($0 ^ UInt64($1)) &* 0x100_0000_01B3
         }
-        return Int((hash ^ hash >> 32) % UInt64(sharedMax))
+        return Int((hash ^ hash >> 32) % UInt64(shared))
     }
 }
 

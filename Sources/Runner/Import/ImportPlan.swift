@@ -1,5 +1,5 @@
 public import JobStore
-public import Lists
+internal import Lists
 
 /// The requests to make of a list's rows.
 public struct ImportOptions: Sendable {
@@ -99,6 +99,27 @@ struct ImportPlan {
         }
     }
 
+    /// The first bytes of a row, for messages.
+    func excerpt(of row: ListFields) -> [UInt8] {
+        row.field(columns[0]).map { Array($0.prefix(ListRejection.excerptBytesMax)) } ?? []
+    }
+
+    /// Refuses to go on with a list whose requests would be others than those before.
+    func check(against list: UnfinishedList) throws(ImportError) {
+        guard case .list(let known) = list.batch.source else { return }
+        let different = [
+            ("URL", request.url != known.request.url), ("columns", fields != known.fields),
+            ("method", request.method != known.request.method),
+            ("headers", request.headers != known.request.headers),
+            ("body", request.body != known.request.body),
+        ].filter(\.1).map(\.0)
+        guard let first = different.first else { return }
+        throw ImportError(
+            .otherOptions,
+            "batch \(list.batch.id) was begun with \(first == "columns" || first == "headers" ? "other \(first)" : "another \(first)"); a list goes on with the options it was begun with"
+        )
+    }
+
     /// The URL as a template.
     private static func url(
         _ options: ImportOptions, _ format: ListFormat, _ names: [String], _ list: String
@@ -142,58 +163,5 @@ struct ImportPlan {
 
     private static func texts(_ options: ImportOptions) -> [[UInt8]] {
         headerTexts(options) + (options.body.map { [$0.bytes] } ?? [])
-    }
-}
-
-/// The reason a list cannot be added.
-public struct ImportError: Error, Sendable, CustomStringConvertible {
-    /// The kind of error. More kinds come with time, so this is not an enum to switch over
-    /// exhaustively.
-    public struct Code: Hashable, Sendable {
-        private enum Kind { case noURL, noColumn, badTemplate, unreadable, otherColumns, rejected }
-        private let kind: Kind
-
-        /// No column has the URL.
-        public static let noURL = Code(kind: .noURL)
-        /// A column that was named is not there.
-        public static let noColumn = Code(kind: .noColumn)
-        /// The requests cannot be made so.
-        public static let badTemplate = Code(kind: .badTemplate)
-        /// A list cannot be read.
-        public static let unreadable = Code(kind: .unreadable)
-        /// Two lists have different columns.
-        public static let otherColumns = Code(kind: .otherColumns)
-        /// A row is no request, and all must be.
-        public static let rejected = Code(kind: .rejected)
-    }
-
-    /// The action that helps, where there is one.
-    public enum Remedy: Hashable, Sendable {
-        /// Name the column of the URL, or a URL made of columns.
-        case nameURLColumn
-    }
-
-    public let code: Code
-    public let description: String
-    public let remedy: Remedy?
-
-    init(_ code: Code, _ description: String, remedy: Remedy? = nil) {
-        self.code = code
-        self.description = description
-        self.remedy = remedy
-    }
-
-    /// The error of a list that cannot be read.
-    public init(_ error: ListError) { self.init(.unreadable, error.description) }
-
-    static func noColumn(_ name: String, _ names: [String], _ list: String) -> ImportError {
-        ImportError(.noColumn, "\(list) has no column '\(name)', but \(shown(names))")
-    }
-
-    /// The names of columns for a message, the first of them where there are many.
-    static func shown(_ names: [String]) -> String {
-        if names.isEmpty { return "none" }
-        let first = names.prefix(12).map { "'\($0)'" }.joined(separator: ", ")
-        return names.count > 12 ? "\(first) and \(names.count - 12) more" : first
     }
 }

@@ -4,7 +4,7 @@ internal import Lists
 /// Gathers the rows of lists in blocks, by the lane of their host. Pure but for the packing.
 struct LineGathering {
     private let packer = ListPacker()
-    private var lanes = HostLanes()
+    private var lanes: HostLanes
     /// The lines that wait for their block to be full, by lane.
     private var builders: [ListBlockBuilder] = []
     /// The bytes in `builders`.
@@ -13,12 +13,31 @@ struct LineGathering {
     /// The bytes of the blocks that `takeBlocks` returns.
     private(set) var blockBytes = 0
     /// The position of the next block's first job.
-    private var next = 0
+    private var next: Int
+    /// The bytes of lines that blocks were made of, and of these blocks.
+    private var packing = (plain: 0, packed: 0)
     /// The number of rows taken.
     private(set) var jobs = 0
 
     /// The most bytes of lines that wait for their block to be full.
     private static let gatheredMax = 24 << 20
+
+    /// Gathers the rows of a list from its beginning.
+    init() { self.init(HostLanes(), first: 0) }
+
+    /// - Parameter first: The position of the first job in its batch.
+    init(_ lanes: HostLanes, first: Int) {
+        self.lanes = lanes
+        next = first
+    }
+
+    /// The bytes that blocks of all rows which `takeBlocks` has not returned yet will about have, if
+    /// lines are packed as tightly as those before; a sixteenth of the lines' bytes at least, which
+    /// bounds the blocks where lines are of another kind from some place on.
+    var expectedBytes: Int {
+        let share = packing.plain > 0 ? Double(packing.packed) / Double(packing.plain) : 1
+        return blockBytes + Int(Double(gathered) * max(share, 1.0 / 16))
+    }
 
     /// Adds a row to the block of its lane.
     ///
@@ -95,8 +114,10 @@ struct LineGathering {
     /// Makes a block of the lines of a lane.
     private mutating func take(_ lane: Int) {
         guard builders[lane].count > 0 else { return }
-        gathered -= builders[lane].byteCount
+        let byteCount = builders[lane].byteCount
+        gathered -= byteCount
         let block = builders[lane].take(first: next, lane: lane, packer)
+        packing = (packing.plain + byteCount, packing.packed + block.bytes.count)
         // Lanes that fill by themselves, one after another, keep no memory.
         builders[lane].shrink()
         next += block.count

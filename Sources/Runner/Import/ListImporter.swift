@@ -57,12 +57,13 @@ public final class ListImporter {
     /// - Parameters:
     ///   - format: `nil` to guess each list's.
     ///   - label: As in `JobQueue.enqueue`.
-    /// - Returns: The batch, `nil` when there is no row that is a request; and the counts.
+    /// - Returns: The batch, `nil` when there is no row that is a request; whether it is new, not one
+    ///   that another process gave the label's key meanwhile; and the counts.
     /// - Throws: `ImportError`, `QueueError`, or what a callback throws; then nothing was added.
     public func add(
         _ lists: [ListSource], format: ListFormat?, separator: UInt8? = nil, to queue: any JobQueue,
         as label: BatchLabel
-    ) async throws -> (batch: Batch?, counts: Counts) {
+    ) async throws -> (batch: Batch?, isNew: Bool, counts: Counts) {
         var list: (any ListImport)?
         var first: ImportPlan?
         do {
@@ -83,11 +84,11 @@ public final class ListImporter {
                 if list == nil { list = try await queue.addList(plan.request, plan.fields) }
                 if let list { try await add(reader, plan, to: list) }
             }
-            guard let list else { return (nil, counts) }
+            guard let list else { return (nil, false, counts) }
             gathering.endAll()
             try await hand(to: list)
-            let batch = try await list.finish(as: label, hasOneHost: gathering.hasOneHost)
-            return (batch, counts)
+            let made = try await list.finish(as: label, hasOneHost: gathering.hasOneHost)
+            return (made?.batch, made?.isNew ?? false, counts)
         } catch {
             await list?.abandon()
             throw error
@@ -138,9 +139,10 @@ public final class ListImporter {
             case .rejected(let rejection):
                 try reject(
                     reader, rejection.lineNumber, rejection.description, rejection.excerpt)
+            case .waiting: continue
             case .row(let row):
                 if let reason = gathering.add(row, plan) {
-                    try reject(reader, reader.lineNumber, reason, excerpt(of: row, plan))
+                    try reject(reader, reader.lineNumber, reason, plan.excerpt(of: row))
                 }
             }
             if gathering.blockBytes >= Self.transactionBytes {
@@ -164,10 +166,6 @@ public final class ListImporter {
         counts.rejected += 1
         try rejected(
             Rejection(list: counts.list, lineNumber: lineNumber, reason: reason, excerpt: excerpt))
-    }
-
-    private func excerpt(of row: ListFields, _ plan: ImportPlan) -> [UInt8] {
-        row.field(plan.columns[0]).map { Array($0.prefix(ListRejection.excerptBytesMax)) } ?? []
     }
 
     private func hand(to list: any ListImport) async throws {

@@ -5,8 +5,9 @@ struct JobCheck {
     private let ledger: any JobLedger
     private var completed = SeenJobs()
     private var failed = SeenJobs()
-    /// The IDs of the batches that records are about, or that have completed jobs.
-    private var idsOfBatches: [Batch.ID: JobRange] = [:]
+    /// The batches that records are about, or that have completed jobs: the IDs of their jobs, and
+    /// whether there may be more.
+    private var batches: [Batch.ID: (ids: JobRange, mayGrow: Bool)] = [:]
     /// The reason why the queue does not tell the states of jobs; `nil` when it does. If there is
     /// one, records are only counted.
     private(set) var damage: QueueError?
@@ -18,7 +19,7 @@ struct JobCheck {
     /// Completed jobs without a record.
     var missing: JobNames {
         completed.missing { batchID, position in
-            guard let ids = idsOfBatches[batchID] else {
+            guard let ids = batches[batchID]?.ids else {
                 preconditionFailure("windows are of batches that are known")
             }
             return ids.id(at: position)
@@ -67,8 +68,10 @@ struct JobCheck {
         guard damage == nil else { return .first }
         do throws(QueueError) {
             // Most records are of a batch that is known: no call is awaited for them.
-            let known = idsOfBatches[record.batchID]
-            let ids = if let known { known } else { try await ids(of: record.batchID) }
+            var ids = batches[record.batchID]?.ids
+            if ids?.position(of: record.id) == nil, batches[record.batchID]?.mayGrow ?? true {
+                ids = try await self.ids(of: record.batchID)
+            }
             // What is of no job must not make windows: there would be no bound on them.
             guard let position = ids?.position(of: record.id) else { return .wrong }
             let sight = see(record, at: position)
@@ -121,7 +124,7 @@ struct JobCheck {
                 while position < span.positions.upperBound {
                     let window = SeenJobs.WindowID(batchID: span.batch.id, holding: position)
                     if !completed.knows(window) {
-                        idsOfBatches[span.batch.id] = span.batch.ids
+                        batches[span.batch.id] = (span.batch.ids, span.batch.mayGrow)
                         let contents = try await contents(of: window, for: .completed)
                         completed.learn(window, contents)
                     }
@@ -140,13 +143,15 @@ struct JobCheck {
     ) async throws(QueueError) -> SeenJobs.Contents {
         var contents = SeenJobs.Contents()
         let first = window.positions.lowerBound
+        var (end, mayGrow) = (first, false)
         var place: LedgerPlace? = LedgerPlace(batchID: window.batchID, position: first)
-        while let here = place {
+        pages: while let here = place {
             let page = try await ledger.page(from: here)
             for span in page.spans {
                 guard span.batch.id == window.batchID,
                     span.positions.lowerBound < window.positions.upperBound
-                else { return contents }
+                else { break pages }
+                (end, mayGrow) = (span.positions.upperBound, span.batch.mayGrow)
                 let positions = span.positions.clamped(to: window.positions)
                 if span.state == state {
                     contents.members.insert(
@@ -157,6 +162,8 @@ struct JobCheck {
             }
             place = page.next
         }
+        // A list that is being added has more jobs in its last window later.
+        if mayGrow, end < window.positions.upperBound { contents.isFinal = false }
         return contents
     }
 
@@ -164,7 +171,17 @@ struct JobCheck {
     private mutating func ids(of batchID: Batch.ID) async throws(QueueError) -> JobRange? {
         let page = try await ledger.page(from: LedgerPlace(batchID: batchID, position: 0))
         guard let batch = page.spans.first?.batch, batch.id == batchID else { return nil }
-        idsOfBatches[batchID] = batch.ids
+        batches[batchID] = (batch.ids, batch.mayGrow)
         return batch.ids
+    }
+}
+
+extension Batch {
+    /// Whether the batch may have more jobs later, as a list has that is being added.
+    fileprivate var mayGrow: Bool {
+        switch source {
+        case .range: false
+        case .list: true
+        }
     }
 }

@@ -18,12 +18,21 @@ struct BatchFlags: ParsableArguments {
             "Batches of a higher priority are fetched first, -1000 to 1000.", valueName: "number"))
     var priority = 0
 
+    @Flag(
+        name: .customLong("continue"),
+        help:
+            "Go on with a list behind what --streaming took of it; --name tells which, by ID or name."
+    )
+    var continues = false
+
     func validate() throws {
         guard name == nil || ifAbsent == nil else {
             throw ValidationError("--name and --if-absent both name the batch; give one of them")
         }
         for (option, name) in [("--name", name), ("--if-absent", ifAbsent)] {
             guard let name, !BatchLabel.isName(name) else { continue }
+            // Of a batch that is there, an ID will do.
+            if continues, option == "--name", !name.isEmpty { continue }
             guard !name.isEmpty else { throw ValidationError("\(option) is empty; give a name") }
             throw ValidationError(
                 "\(option) '\(Terminal.escaped(String(name.prefix(80))))' is no name; give one of up to \(BatchLabel.nameBytesMax) bytes, without control characters, and not of digits alone, which are an ID"

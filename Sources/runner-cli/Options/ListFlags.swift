@@ -54,6 +54,9 @@ struct ListFlags: ParsableArguments {
     @Flag(help: "Queue a list though it was queued before.")
     var again = false
 
+    @Flag(help: "Queue lines as they come; an import that ended early can be gone on with.")
+    var streaming = false
+
     /// The lists that were named.
     var sources: [ListSource] {
         (lists + input).map { name in
@@ -67,13 +70,23 @@ struct ListFlags: ParsableArguments {
             format.map { _ in "--input-format" }, separator.map { _ in "--separator" },
             urlColumn.map { _ in "--url-column" }, keyColumn.map { _ in "--key-column" },
             keep.map { _ in "--keep" }, rejects.map { _ in "--rejects" },
-            strict ? "--strict" : nil, again ? "--again" : nil,
+            strict ? "--strict" : nil, again ? "--again" : nil, streaming ? "--streaming" : nil,
         ].compactMap(\.self)
     }
 
     func validate() throws {
         guard (lists + input).count(where: { $0 == "-" }) <= 1 else {
             throw ValidationError("standard input can be read once; give - once")
+        }
+        if streaming {
+            guard !strict else {
+                throw ValidationError(
+                    "--strict queues nothing when a line is bad, and --streaming has queued the lines before it; give one of them"
+                )
+            }
+            guard (lists + input).count < 2 else {
+                throw ValidationError("--streaming takes one list; queue one after the other")
+            }
         }
         if let separator {
             guard separator.utf8.count == 1, let byte = separator.utf8.first,

@@ -4,14 +4,18 @@ import JobStore
 struct BatchDocument: Encodable {
     private let summary: BatchSummary
     private let jobs: JobsDocument
+    /// The import of a list that is not complete; `nil` for other batches.
+    private let unfinished: ImportDocument?
 
-    init(_ summary: BatchSummary) {
+    init(_ summary: BatchSummary, unfinished: UnfinishedList? = nil) {
         self.summary = summary
+        self.unfinished = unfinished.map(ImportDocument.init)
         jobs = JobsDocument(summary.counts)
     }
 
     private enum CodingKeys: String, CodingKey {
         case batch, name, source, url, method, priority, jobs
+        case unfinished = "import"
         case enqueuedAt = "enqueued_at"
     }
 
@@ -25,6 +29,7 @@ struct BatchDocument: Encodable {
         try container.encode(summary.priority, forKey: .priority)
         try container.encode(jobs, forKey: .jobs)
         try container.encode(enqueuedAt, forKey: .enqueuedAt)
+        try container.encodeIfPresent(unfinished, forKey: .unfinished)
     }
 
     private var request: RequestTemplate { summary.batch.source.request }
@@ -59,7 +64,7 @@ struct BatchDocument: Encodable {
         return Self.right("\(summary.batch.id)", Self.idWidth)
             + Self.right("\(summary.priority)", Self.priorityWidth) + states
             + Self.right(enqueuedAt, Self.timeWidth)
-            + "  \(name)  \(source)  \(request.method.rawValue) \(url)"
+            + "  \(name)  \(source)\(unfinished.map { " (\($0.state))" } ?? "")  \(request.method.rawValue) \(url)"
     }
 
     /// The text at the right end of a column, with a blank before it at least.

@@ -1,10 +1,13 @@
 import JobStore
+import Runner
 
 /// The result of `enqueue`.
 struct EnqueueReport: Encodable {
     let batch: Int
     let jobs: Int
-    let ids: JobRange
+    let firstID: Int
+    /// The distance from one ID to the next.
+    let step: Int
     let method: String
     /// The URL without credentials, since logs keep it.
     let url: String
@@ -20,9 +23,11 @@ struct EnqueueReport: Encodable {
     let rejected: Int?
     /// Blank lines and comments; `nil` for a range.
     let skipped: Int?
+    /// The import of a list that was taken as it came; `nil` for another.
+    let stream: StreamReport?
 
-    enum CodingKeys: String, CodingKey {
-        case batch, jobs, step, method, url, queue, rejected, skipped
+    private enum CodingKeys: String, CodingKey {
+        case batch, jobs, step, method, url, queue, rejected, skipped, complete, lines
         case firstID = "first_id"
         case isNew = "new"
     }
@@ -31,24 +36,27 @@ struct EnqueueReport: Encodable {
         var container = encoder.container(keyedBy: CodingKeys.self)
         try container.encode(batch, forKey: .batch)
         try container.encode(jobs, forKey: .jobs)
-        try container.encode(ids.first, forKey: .firstID)
-        if ids.step != 1 { try container.encode(ids.step, forKey: .step) }
+        try container.encode(firstID, forKey: .firstID)
+        if step != 1 { try container.encode(step, forKey: .step) }
         try container.encode(method, forKey: .method)
         try container.encode(url, forKey: .url)
         try container.encode(queue, forKey: .queue)
         try container.encode(isNew, forKey: .isNew)
         try container.encodeIfPresent(rejected, forKey: .rejected)
         try container.encodeIfPresent(skipped, forKey: .skipped)
+        try container.encodeIfPresent(stream?.isComplete, forKey: .complete)
+        try container.encodeIfPresent(stream?.lines, forKey: .lines)
     }
 
     var text: String {
         let left = [(rejected, "rejected"), (skipped, "blank lines and comments")].compactMap {
             count, what in count.flatMap { $0 > 0 ? "\(Format.count($0)) \(what)" : nil }
         }.joined(separator: ", ")
-        return summary + (left.isEmpty ? "" : " (\(left))")
+        return (stream?.stop.map { $0 + ", " } ?? "") + summary + (left.isEmpty ? "" : " (\(left))")
             + (hasWholeURLs
                 ? "" : ": \(method == "GET" ? "" : method + " ")\(Terminal.escaped(url))")
             + (isDefaultURL ? " (the default; name another with --url)" : "")
+            + (stream?.cure.map { "; \($0)" } ?? "")
     }
 
     var summary: String {
@@ -57,7 +65,40 @@ struct EnqueueReport: Encodable {
             return
                 "queued nothing: batch \(batch) in \(queue), of \(Format.count(jobs)) jobs, has the name"
         }
+        let more = stream?.isResumed == true ? " more" : ""
+        let ids =
+            jobs > 0 ? " IDs \(JobRange(first: firstID, count: jobs, step: step).shown)," : ""
         return
-            "queued \(Format.count(jobs)) jobs\(from), IDs \(ids.shown), as batch \(batch) in \(queue)"
+            "queued \(Format.count(jobs))\(more) jobs\(from),\(ids) as batch \(batch) in \(queue)"
+    }
+}
+
+/// The import of a list that was taken as it came.
+struct StreamReport {
+    /// The IDs of the jobs that were added.
+    let added: Range<Int>
+    /// The lines that were taken of the list, by this import and those before.
+    let lines: Int
+    let isComplete: Bool
+    /// Whether the import went on with another one.
+    let isResumed: Bool
+    private let isPipe: Bool
+
+    init(_ result: ListStreamer.Result, isResumed: Bool, isPipe: Bool) {
+        added = result.added
+        lines = result.taken.lines
+        isComplete = result.isComplete
+        self.isResumed = isResumed
+        self.isPipe = isPipe
+    }
+
+    /// The beginning of the report of an import that was stopped.
+    var stop: String? { isComplete ? nil : "stopped after line \(Format.count(lines))" }
+    /// The way to go on.
+    var cure: String? {
+        if isComplete { return nil }
+        return isPipe
+            ? "pipe the same list again with --continue to go on"
+            : "give the same command to go on"
     }
 }

@@ -74,6 +74,7 @@ extension ImportError.Remedy {
     fileprivate var text: String {
         switch self {
         case .nameURLColumn: "give --url-column COLUMN, or --url 'https://example.com/{column}'"
+        case .goOn: "once it is mended, go on with the same command (of a pipe, with --continue)"
         }
     }
 }

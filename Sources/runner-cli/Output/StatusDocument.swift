@@ -8,9 +8,14 @@ struct StatusDocument: Encodable {
     let outcomes: [OutcomeDocument]
     let run: RunDocument?
     let isRunKnown: Bool
+    /// The lists that are not complete.
+    private let imports: [ImportDocument]
 
-    init(_ counts: QueueCounts, of batch: BatchSummary? = nil) {
+    init(
+        _ counts: QueueCounts, of batch: BatchSummary? = nil, unfinished: [UnfinishedList] = []
+    ) {
         self.batch = batch
+        imports = unfinished.map(ImportDocument.init)
         jobs = JobsDocument(counts)
         outcomes = counts.outcomes.map(OutcomeDocument.init)
         run = counts.runs.first.map { RunDocument($0, left: counts.left, trouble: $0.trouble) }
@@ -18,7 +23,7 @@ struct StatusDocument: Encodable {
     }
 
     private enum CodingKeys: String, CodingKey {
-        case batch, name, jobs, outcomes, run
+        case batch, name, jobs, outcomes, run, imports
         case isRunKnown = "run_known"
     }
 
@@ -32,6 +37,16 @@ struct StatusDocument: Encodable {
         try container.encode(outcomes, forKey: .outcomes)
         try container.encode(run, forKey: .run)  // null, not absent
         try container.encode(isRunKnown, forKey: .isRunKnown)
+        if !imports.isEmpty { try container.encode(imports, forKey: .imports) }
+    }
+
+    /// The most lists that the text tells of.
+    private static let importsMax = 5
+
+    private var importLines: [String] {
+        let more = imports.count - Self.importsMax
+        return imports.prefix(Self.importsMax).map(\.line)
+            + (more > 0 ? ["and \(Format.count(more)) more lists that are not complete"] : [])
     }
 
     /// The document as lines of text.
@@ -49,7 +64,7 @@ struct StatusDocument: Encodable {
         let done = Format.percent(jobs.completed + jobs.failed, of: jobs.total)
         let title = batch.map { "\($0.title) of \(queue)" } ?? queue
         let first = ["\(title): \(done) done"] + jobs.rows.map { row($0, $1) }
-        let last = run?.lines ?? [idle(queue)]
+        let last = importLines + (run?.lines ?? [idle(queue)])
         guard !outcomes.isEmpty else { return first + last }
         var rows = outcomes.map { row($0.outcome, $0.count, $0.state) }
         if let size {

@@ -30,6 +30,15 @@ import Testing
         #expect(Set(lanes).count > 200)
     }
 
+    /// Another process that begins anywhere in the list gives a host the same lane.
+    @Test func hosts_haveOneLaneForGood_whereLanesGoByHash() {
+        var (one, other) = (HostLanes(hashedTo: 8), HostLanes(hashedTo: 8))
+        let first = lane("http://big", of: &one)
+        for _ in 0..<2 * Segment.countMax { #expect(lane("http://big", of: &one) == first) }
+        for number in 0..<200 { #expect((0..<8).contains(lane("http://h\(number)", of: &one))) }
+        #expect(lane("http://big", of: &other) == first)
+    }
+
     /// More hosts than are counted: those with a lane of their own keep it.
     @Test func hosts_keepTheirOwnLane_howeverManyOthersCome() {
         var lanes = HostLanes()
@@ -124,6 +133,29 @@ import Testing
         for (host, lane) in lanes {
             // One with many lines has got a lane of its own on the way.
             #expect(lane.count == 1 || numbers[host]!.count >= Segment.countMax, "\(host)")
+        }
+    }
+
+    @Test func expectedBytes_areAboutThoseOfTheBlocks() throws {
+        let folder = Folder()
+        let urls = (0..<20_000).map { "http://h\($0 % 7)/some/path/item-\($0)" }
+        write(Array(urls.joined(separator: "\n").utf8), to: folder.file("urls"))
+        let reader = try ListReader(source: .file(folder.file("urls")))
+        let plan = try ImportPlan(ImportOptions(), .lines, columns: reader.columns, of: "urls")
+        var gathering = LineGathering(HostLanes(hashedTo: 4), first: 1000)
+        for part in 0..<4 {
+            for _ in 0..<5000 {
+                guard case .row(let row)? = try reader.next() else { break }
+                #expect(gathering.add(row, plan) == nil)
+            }
+            let expected = gathering.expectedBytes
+            gathering.endAll()
+            let real = gathering.blockBytes
+            #expect(gathering.expectedBytes == real)
+            // Of the first lines nothing is known: they count in full.
+            if part > 0 { #expect((real / 2...real * 2).contains(expected)) }
+            #expect(gathering.takeBlocks().first?.first == 1000 + 5000 * part)
+            #expect(gathering.expectedBytes == 0)
         }
     }
 

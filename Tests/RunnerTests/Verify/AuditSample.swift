@@ -222,6 +222,9 @@ actor MovingLedger: JobLedger {
     func batch(named name: String) async throws(QueueError) -> Batch? {
         try await queue.batch(named: name)
     }
+    func unfinishedLists() async throws(QueueError) -> [UnfinishedList] {
+        try await queue.unfinishedLists()
+    }
     nonisolated var countsInterval: Duration { .zero }
 
     func output(of site: Site) async throws(QueueError) -> QueueOutput {
