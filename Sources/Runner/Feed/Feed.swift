@@ -55,11 +55,12 @@ final class Feed: Sendable {
                 // Before the lock: lines take time to be unpacked.
                 let spans = try claim.segments.flatMap(spans)
                 let after = Now.read()
-                state.withLock { $0.add(claim, spans, at: after) }
-                if !claim.segments.isEmpty {
-                    idleSinceMicros = nil
-                    wakeLoops()
+                let mayGoOn = state.withLock { state in
+                    state.add(claim, spans, at: after)
+                    return state.isStarved && state.startable > 0
                 }
+                if !claim.segments.isEmpty { idleSinceMicros = nil }
+                if !claim.segments.isEmpty || mayGoOn { wakeLoops() }
             case .retries(let limit):
                 let claim = try await patience.whileBusy { () async throws(QueueError) in
                     try await lease.claimRetries(limit: limit)

@@ -98,6 +98,8 @@ struct JobFeed {
     /// Whether the queue said last that jobs may come back.
     private var mayComeBack = false
     private var wasDryWhileIdle = false
+    /// Whether the last claim brought nothing.
+    private var wasDry = false
 
     /// A retry that waits; times are in µs on the monotonic clock.
     private struct NextRetry {
@@ -275,6 +277,7 @@ struct JobFeed {
         for segment in claim.segments { blocks.add(segment) }
         for span in spans { lanes.add(fresh: span) }
         let isDry = claim.segments.isEmpty
+        wasDry = isDry
         // What was left out may have come in reach, and have ended, while the queue was asked.
         wasDryWhileIdle = isDry && claim.next == .finished && isIdle && !isSkipping
         let dryMicros = isSkipping ? limits.skippedDryMicros : limits.dryMicros
@@ -320,7 +323,8 @@ struct JobFeed {
         // Neither those that are out of reach nor jobs that are the trouble keep the probes of this
         // machine from the others.
         if machine.isTripped, allowed > 0 { isHeldNext.toggle() }
-        taken += lanes.take(allowed - taken, into: &spans, at: now)
+        taken += lanes.take(
+            allowed - taken, into: &spans, at: now, mayComeMore: !wasDry && mayClaim)
         isStarved = taken < limit
         return taken
     }

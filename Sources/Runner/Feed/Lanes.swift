@@ -180,15 +180,17 @@ struct Lanes {
 
     /// Moves up to `limit` jobs of hosts in reach to `spans`.
     ///
+    /// - Parameter mayComeMore: Whether jobs of other hosts may be claimed before long: slow hosts do
+    ///   not get their workers in the moment until then.
     /// - Returns: The number of jobs moved.
-    mutating func take(_ limit: Int, into spans: inout SpanQueue, at now: Now) -> Int {
+    mutating func take(
+        _ limit: Int, into spans: inout SpanQueue, at now: Now, mayComeMore: Bool
+    ) -> Int {
         lookAtWatched(at: now)
         guard limit > 0 else { return 0 }
         var taken = 0
         if !orders.areQuickOnly {
             let isQuickReady = isReady(.quick)
-            let slowRoom =
-                isQuickReady || isReady(.untried) ? slowMax - totals.slowInFlight : .max
             taken += take(.slow, min(limit, slowRoom), into: &spans, at: now)
             // Neither may wait for the other to be done: each gets half.
             isUntriedNext.toggle()
@@ -201,10 +203,14 @@ struct Lanes {
         taken += take(.quick, limit - taken, into: &spans, at: now)
         if taken < limit, !orders.areQuickOnly {
             taken += take(.untried, limit - taken, into: &spans, at: now)
-            taken += take(.slow, limit - taken, into: &spans, at: now)
+            let isAllSlow = !mayComeMore && !isReady(.untried)
+            let room = isAllSlow ? limit - taken : min(limit - taken, slowRoom)
+            taken += take(.slow, room, into: &spans, at: now)
         }
         return taken
     }
+
+    private var slowRoom: Int { slowMax - totals.slowInFlight }
 
     /// Moves jobs of one lane after the other, as far as they have a pace.
     private mutating func take(

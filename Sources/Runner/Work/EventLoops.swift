@@ -22,6 +22,7 @@ struct EventLoops: Sendable {
         let authorities =
             options.fetch.isInsecure ? nil : AuthorityStore(file: options.fetch.caFile)
         let certificate = try options.fetch.clientCertificate.map { try ClientCertificate($0) }
+        let addresses = SharedAddresses()
         var loops: [EventLoop] = []
         var desks: [Desk] = []
         for _ in 0..<count {
@@ -29,7 +30,7 @@ struct EventLoops: Sendable {
             let settings = TransferSettings(
                 options.fetch, authorities: authorities, certificate: certificate, keeping: keeping,
                 budget: budget)
-            loops.append(try EventLoop(shards: shardsPerLoop, settings, client: desk))
+            loops.append(try EventLoop(shards: shardsPerLoop, settings, client: desk, addresses: addresses))
             desks.append(desk)
         }
         workers = options.workers

@@ -94,7 +94,8 @@ import Testing
         for host in ["s1", "s2"] { answer(of: host, &jobs, by: &feed, atMs: 3000) }
         // Sixteen of theirs would keep twelve workers.
         #expect(take(12, of: &feed, atMs: 3000, into: &jobs) == ["s1": 6, "q": 6])
-        // With nothing else to do, they get all.
+        // With nothing else to do, in the queue either, they get all.
+        feed.claimedNothing(at: .at(ms: 3001))
         answer(of: "q", &jobs, by: &feed, atMs: 3001)
         while let count = take(6, of: &feed, atMs: 3002, into: &jobs)["q"], count > 0 {
             answer(of: "q", &jobs, by: &feed, atMs: 3002)

@@ -72,7 +72,7 @@ final class EventLoop: TaskExecutor, @unchecked Sendable {
     /// - Throws: When the kernel gives no epoll or eventfd.
     init(
         shards count: Int, _ settings: TransferSettings = TransferSettings(FetchOptions()),
-        client: (any EventLoopClient)? = nil
+        client: (any EventLoopClient)? = nil, addresses: SharedAddresses = SharedAddresses()
     ) throws(LimitError) {
         Self.initializeCurl
         self.settings = settings
@@ -90,7 +90,9 @@ final class EventLoop: TaskExecutor, @unchecked Sendable {
             shards.append(Shard(loop: self))
         }
         let family = settings.options.family
-        resolver = NameResolver(source(settings.options), family) { [unowned self] in now }
+        resolver = NameResolver(source(settings.options), family, addresses) {
+            [unowned self] in now
+        }
     }
 
     private func source(_ options: FetchOptions) -> any NameSource {

@@ -17,11 +17,25 @@ protocol NameClient: AnyObject {
     func nameWasAnswered(_ answer: NameAnswer)
 }
 
+/// The answers that the loops of a run remember together: a name whose jobs go to all loops is looked
+/// up once.
+final class SharedAddresses: Sendable {
+    private let book = Locked(AddressBook())
+
+    func answer(for name: String, at now: Now) -> NameAnswer? {
+        book.withLock { $0.answer(for: name, at: now) }
+    }
+
+    func keep(_ answer: NameAnswer, ttlSeconds: Int, for name: String, at now: Now) {
+        book.withLock { $0.keep(answer, ttlSeconds: ttlSeconds, for: name, at: now) }
+    }
+}
+
 /// Finds addresses for an event loop. Remembers answers, and looks a name up once for all clients
 /// that wait for it. Used on its loop's thread.
 final class NameResolver {
     private let source: any NameSource
-    private var book = AddressBook()
+    private let addresses: SharedAddresses
     /// The clients that wait for each name, by identity, so that thousands that wait for one name
     /// can be forgotten one by one.
     private var waiting: [String: [ObjectIdentifier: any NameClient]] = [:]
@@ -32,16 +46,18 @@ final class NameResolver {
     private let family: AddressFamily
 
     init(
-        _ source: any NameSource, _ family: AddressFamily = .any, now: @escaping () -> Now
+        _ source: any NameSource, _ family: AddressFamily = .any,
+        _ addresses: SharedAddresses = SharedAddresses(), now: @escaping () -> Now
     ) {
         self.source = source
+        self.addresses = addresses
         self.family = family
         self.now = now
     }
 
     /// The known answer for a name; `nil` when the name must be asked for.
     func answer(for name: String) -> NameAnswer? {
-        NameAnswer.local(name, family) ?? book.answer(for: name, at: now())
+        NameAnswer.local(name, family) ?? addresses.answer(for: name, at: now())
     }
 
     /// Asks for a name. `client` is told once, from `handOn`.
@@ -51,7 +67,7 @@ final class NameResolver {
         guard !isAsked else { return }
         source.ask(name) { [unowned self] answer, ttlSeconds in
             // Taken in now, handed on later: we are within the source's own work.
-            book.keep(answer, ttlSeconds: ttlSeconds, for: name, at: now())
+            addresses.keep(answer, ttlSeconds: ttlSeconds, for: name, at: now())
             answered.append((name, answer))
         }
     }
