@@ -1,3 +1,5 @@
+internal import Glibc
+
 /// The place where a list comes from.
 public enum ListSource: Sendable {
     /// A file or a named pipe.
@@ -20,7 +22,7 @@ public enum ListSource: Sendable {
     ///   all of them.
     /// - Returns: `nil` for a pipe, or anything else that can be read only once.
     public func identity(byteCount: Int? = nil) throws(ListError) -> ListIdentity? {
-        try ByteFile(self).identity(byteCount: byteCount)
+        isNamedPipe ? nil : try ByteFile(self).identity(byteCount: byteCount)
     }
 
     /// Looks at the beginning of the file, by which a list that grows is known again.
@@ -29,7 +31,18 @@ public enum ListSource: Sendable {
     ///   64 KB, or as many as there are.
     /// - Returns: `nil` for a pipe, or anything else that can be read only once.
     public func beginning(byteCount: Int? = nil) throws(ListError) -> ListBeginning? {
-        try ByteFile(self).beginning(byteCount: byteCount)
+        isNamedPipe ? nil : try ByteFile(self).beginning(byteCount: byteCount)
+    }
+
+    /// Whether the list is a named pipe. To open one just to look would wait for a writer, or take
+    /// the writer's only reader away.
+    private var isNamedPipe: Bool {
+        switch self {
+        case .descriptor: return false
+        case .file(let path):
+            var status = stat()
+            return stat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFIFO
+        }
     }
 }
 

@@ -35,7 +35,7 @@ extension ListStreamer {
         /// Called after each transaction. If it throws, the import ends so.
         public let progressed: (ListImporter.Counts) throws -> Void
         /// Returns the key of the list once it is complete, by the number of its file's bytes that
-        /// were read; `nil` for none.
+        /// were read; `nil` for none. A pipe has none.
         public let key: (_ bytesRead: Int) throws -> String?
 
         public init(

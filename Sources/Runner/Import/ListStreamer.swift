@@ -230,7 +230,8 @@ public final class ListStreamer {
         try calls.committing()
         gathering.endAll()
         batch = try await stream.finish(
-            gathering.takeBlocks(), taken: taken, key: try calls.key(reader.bytesRead))
+            gathering.takeBlocks(), taken: taken,
+            key: reader.byteCount == nil ? nil : try calls.key(reader.bytesRead))
         try calls.progressed(counts)
         return result(isComplete: true)
     }
