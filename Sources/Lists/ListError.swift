@@ -7,7 +7,7 @@ public struct ListError: Error, Sendable, CustomStringConvertible {
     public struct Code: Hashable, Sendable, CustomStringConvertible {
         private enum Kind: String {
             case missing, isFolder, unreadable, io, damaged, tooLarge, encoding, badHeader,
-                malformed, changed, waiting
+                malformed, changed, waiting, unfetched
         }
         private let kind: Kind
         private init(_ kind: Kind) { self.kind = kind }
@@ -30,10 +30,12 @@ public struct ListError: Error, Sendable, CustomStringConvertible {
         public static let badHeader = Code(.badHeader)
         /// The bytes are not of the list's format, from some place on.
         public static let malformed = Code(.malformed)
-        /// The list is shorter than what was read of it before.
+        /// The list is not the one that was read before: shorter, or with other bytes.
         public static let changed = Code(.changed)
         /// Nothing came for as long as the reader waits. No caller of a reader sees it.
         static let waiting = Code(.waiting)
+        /// The list's origin does not give it, or not all of it.
+        public static let unfetched = Code(.unfetched)
 
         public var description: String { kind.rawValue }
     }
@@ -45,7 +47,7 @@ public struct ListError: Error, Sendable, CustomStringConvertible {
     public let description: String
 
     /// - Parameter problem: The end of a sentence that begins with `subject`.
-    init(_ code: Code, _ subject: String, _ problem: String) {
+    public init(_ code: Code, _ subject: String, _ problem: String) {
         self.code = code
         self.subject = subject
         description = "\(subject) \(problem)"

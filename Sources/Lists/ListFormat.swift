@@ -32,7 +32,17 @@ public enum ListFormat: String, CaseIterable, Sendable {
     public static func guess(
         name: String, firstBytes: some Sequence<UInt8>
     ) -> ListFormat {
-        var name = name.lowercased()[...]
+        if let format = ListFormat(fileName: name) { return format }
+        return switch firstMark(in: firstBytes) {
+        case UInt8(ascii: "<"): .sitemap
+        case UInt8(ascii: "{"): .jsonl
+        default: .lines
+        }
+    }
+
+    /// The format that a file's name tells; `nil` when it tells none.
+    public init?(fileName: String) {
+        var name = fileName.lowercased()[...]
         for suffix in [".gz", ".zst", ".zstd", ".bz2", ".bzip2", ".xz"]
         where name.hasSuffix(suffix) {
             name = name.dropLast(suffix.count)
@@ -42,13 +52,21 @@ public enum ListFormat: String, CaseIterable, Sendable {
             (.lines, [".txt", ".lst", ".list", ".urls"]), (.csv, [".csv"]),
             (.tsv, [".tsv", ".tab"]), (.jsonl, [".jsonl", ".ndjson"]), (.sitemap, [".xml"]),
         ]
-        for (format, suffixes) in suffixes where suffixes.contains(where: name.hasSuffix) {
-            return format
-        }
-        return switch firstMark(in: firstBytes) {
-        case UInt8(ascii: "<"): .sitemap
-        case UInt8(ascii: "{"): .jsonl
-        default: .lines
+        let told = suffixes.first { _, suffixes in suffixes.contains(where: name.hasSuffix) }
+        guard let told else { return nil }
+        self = told.0
+    }
+
+    /// The format that a media type tells; `nil` when it tells none, as `text/plain`, which servers
+    /// call whatever they do not know.
+    public init?(mediaType: String) {
+        let type = mediaType.prefix { $0 != ";" }.filter { $0 != " " }.lowercased()
+        switch type {
+        case "text/csv": self = .csv
+        case "text/tab-separated-values": self = .tsv
+        case "application/jsonl", "application/x-ndjson", "application/x-jsonlines": self = .jsonl
+        case "application/xml", "text/xml": self = .sitemap
+        default: return nil
         }
     }
 

@@ -132,11 +132,15 @@ public final class ListReader {
     ) throws(ListError) -> ListFormat {
         // Of a pipe, no more is waited for than it takes.
         try window.fill(to: 4)
-        while format == nil, window.unread.count < 1024,
+        while format == nil, window.file.toldFormat == nil, window.unread.count < 1024,
             ListFormat.firstMark(in: window.unread) == nil, try window.fill()
         {}
         let beginning = window.unread
-        let format = format ?? .guess(name: name, firstBytes: beginning.prefix(1024))
+        // An origin has told what the name of the list says.
+        let fileName = window.file.isOfOrigin ? "" : name
+        let format =
+            format ?? window.file.toldFormat
+            ?? .guess(name: fileName, firstBytes: beginning.prefix(1024))
         // A parser of XML knows by itself what these mean.
         if format == .sitemap { return format }
         if let other = ForeignFormat.allCases.first(where: { beginning.starts(with: $0.magic) }) {

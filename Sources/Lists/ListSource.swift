@@ -7,22 +7,29 @@ public enum ListSource: Sendable {
     /// An open descriptor, for example standard input, read from where it stands. It stays the
     /// caller's to close.
     case descriptor(Int32, name: String)
+    /// An origin that is asked for the bytes.
+    case origin(any ListOrigin)
 
     /// The text by which errors name the list.
     public var name: String {
         switch self {
         case .file(let path): path
         case .descriptor(_, let name): name
+        case .origin(let origin): origin.name
         }
     }
 
-    /// Looks at the file by which the list may be known again.
+    /// Looks for the marks by which the list may be known again.
     ///
     /// - Parameter byteCount: The bytes of the file that count, where it may have grown; `nil` for
     ///   all of them.
     /// - Returns: `nil` for a pipe, or anything else that can be read only once.
     public func identity(byteCount: Int? = nil) throws(ListError) -> ListIdentity? {
-        isNamedPipe ? nil : try ByteFile(self).identity(byteCount: byteCount)
+        switch self {
+        case .file, .descriptor:
+            isNamedPipe ? nil : try ByteFile(self).identity(byteCount: byteCount)
+        case .origin(let origin): try origin.identity()
+        }
     }
 
     /// Looks at the beginning of the file, by which a list that grows is known again.
@@ -31,14 +38,18 @@ public enum ListSource: Sendable {
     ///   64 KB, or as many as there are.
     /// - Returns: `nil` for a pipe, or anything else that can be read only once.
     public func beginning(byteCount: Int? = nil) throws(ListError) -> ListBeginning? {
-        isNamedPipe ? nil : try ByteFile(self).beginning(byteCount: byteCount)
+        switch self {
+        case .file, .descriptor:
+            isNamedPipe ? nil : try ByteFile(self).beginning(byteCount: byteCount)
+        case .origin: nil
+        }
     }
 
     /// Whether the list is a named pipe. To open one just to look would wait for a writer, or take
     /// the writer's only reader away.
     private var isNamedPipe: Bool {
         switch self {
-        case .descriptor: return false
+        case .descriptor, .origin: return false
         case .file(let path):
             var status = stat()
             return stat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFIFO
@@ -67,7 +78,8 @@ public struct ListIdentity: Hashable, Sendable {
     public let name: String
     /// The size of the file as it lies there, compressed or not, from where reading begins.
     public let byteCount: Int
-    /// FNV-1a, 64 bits, of the first and the last 64 KB; of each byte once in a smaller file.
+    /// FNV-1a, 64 bits, of the first and the last 64 KB, of each byte once in a smaller file; or of
+    /// what an origin tells of the list's version.
     public let endsHash: UInt64
 
     /// Makes one of what was kept of another.
@@ -75,5 +87,16 @@ public struct ListIdentity: Hashable, Sendable {
         self.name = name
         self.byteCount = byteCount
         self.endsHash = endsHash
+    }
+
+    /// Makes that of a list whose origin tells its version.
+    ///
+    /// - Parameters:
+    ///   - byteCount: 0 when it is not known.
+    ///   - version: Any text that differs from version to version.
+    public init(name: String, byteCount: Int, version: String) {
+        var hash = FNV1a()
+        for byte in version.utf8 { hash.add(byte) }
+        self.init(name: name, byteCount: byteCount, endsHash: hash.value)
     }
 }

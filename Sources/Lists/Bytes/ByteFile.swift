@@ -1,6 +1,6 @@
 internal import Glibc
 
-/// The bytes of a list as they lie there, compressed or not.
+/// The bytes of a list as they lie there or come, compressed or not.
 final class ByteFile {
     let name: String
     /// The number of bytes from where reading began; `nil` when it cannot be known beforehand.
@@ -12,6 +12,9 @@ final class ByteFile {
     /// as it takes.
     var patienceMillis: Int32?
 
+    /// The bytes of an origin; `nil` for those of a descriptor.
+    private let stream: (any ListStream)?
+    /// -1 where the bytes are of an origin.
     private let descriptor: Int32
     private let isOurs: Bool
     /// The offset in the file of the list's first byte.
@@ -19,6 +22,7 @@ final class ByteFile {
 
     init(_ source: ListSource) throws(ListError) {
         let name = source.name
+        self.name = name
         let isOurs: Bool
         let descriptor: Int32
         switch source {
@@ -29,6 +33,12 @@ final class ByteFile {
         case .descriptor(let given, _):
             isOurs = false
             descriptor = given
+        case .origin(let origin):
+            let opened = try origin.open()
+            stream = opened
+            byteCount = opened.byteCount
+            (self.descriptor, self.isOurs, base) = (-1, false, 0)
+            return
         }
         var status = stat()
         let isKnown = fstat(descriptor, &status) == 0
@@ -39,7 +49,7 @@ final class ByteFile {
             throw isKnown ? .isFolder(name) : ListError(errno: number, name, while: "read")
         }
         let offset = status.st_mode & S_IFMT == S_IFREG ? lseek(descriptor, 0, SEEK_CUR) : -1
-        self.name = name
+        stream = nil
         self.isOurs = isOurs
         self.descriptor = descriptor
         base = max(offset, 0)
@@ -50,11 +60,22 @@ final class ByteFile {
 
     deinit { if isOurs { close(descriptor) } }
 
+    /// Whether the bytes are of an origin, not of a file or pipe.
+    var isOfOrigin: Bool { stream != nil }
+
+    /// The format that the list's origin tells; `nil` when it tells none.
+    var toldFormat: ListFormat? { stream?.format }
+
     /// Reads some of the bytes that come next, and waits for them where they come by a pipe.
     ///
     /// - Returns: The number of bytes; 0 at the end.
     /// - Throws: `waiting` when none came for `patienceMillis`; then nothing was read.
     func read(into buffer: UnsafeMutableRawBufferPointer) throws(ListError) -> Int {
+        if let stream {
+            let count = try stream.read(into: buffer)
+            bytesRead += count
+            return count
+        }
         while true {
             if let patienceMillis {
                 var wanted = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
@@ -84,7 +105,7 @@ final class ByteFile {
     ///
     /// - Returns: Whether it was.
     func seek(to position: Int) -> Bool {
-        guard let byteCount, position <= byteCount,
+        guard stream == nil, let byteCount, position <= byteCount,
             lseek(descriptor, base + position, SEEK_SET) >= 0
         else { return false }
         bytesRead = position
@@ -129,7 +150,7 @@ final class ByteFile {
 }
 
 /// - SeeAlso: <http://www.isthe.com/chongo/tech/comp/fnv/>
-private struct FNV1a {
+struct FNV1a {
     private(set) var value: UInt64 = 0xCBF2_9CE4_8422_2325
 
     mutating func add(_ byte: UInt8) { value = (value ^ UInt64(byte)) &* 0x100_0000_01B3 }
