@@ -8,7 +8,7 @@ public enum ListSource: Sendable {
     /// caller's to close.
     case descriptor(Int32, name: String)
     /// An origin that is asked for the bytes.
-    case origin(any ListOrigin)
+    case origin(any ByteOrigin)
 
     /// The text by which errors name the list.
     public var name: String {

@@ -10,11 +10,13 @@ struct Enqueue: StatusCommand {
             A range is kept as a range: a hundred million IDs are added in milliseconds.
             A list (a URL a line, CSV, TSV, JSON Lines, a sitemap; gzip, zstd, bzip2 or xz
             read as they are) is kept line by line; all of it is queued, or nothing, but
-            with --streaming, which queues lines as they come.
+            with --streaming, which queues lines as they come. A list that is a URL is
+            fetched, and so are the sitemaps that an index names.
             It works while a run is going on; the run picks the new jobs up.
 
             EXAMPLES
               runner enqueue urls.txt.gz
+              runner enqueue https://example.com/sitemap.xml
               runner enqueue shops.csv --key-column sku \\
                 --url 'https://example.com/{country}/{sku}'
               producer | runner enqueue --streaming -i - & runner run --follow
@@ -55,6 +57,7 @@ struct Enqueue: StatusCommand {
     @OptionGroup var batch: BatchFlags
 
     @OptionGroup(title: "Lists") var list: ListFlags
+    @OptionGroup(title: "Lists from a URL") var network: ListTransportOptions
     @OptionGroup(title: "Requests") var content: ContentOptions
     @OptionGroup(title: "Headers") var headers: HeaderOptions
 
@@ -64,13 +67,13 @@ struct Enqueue: StatusCommand {
     /// Checks what is to be queued. Not part of `validate`, which comes before the parser's word on
     /// options that it does not know, whose values look like lists.
     private func check() throws {
-        let isList = !list.sources.isEmpty
-        if let name = (list.lists + list.input).first(where: TypedRange.isLikeRange) {
+        let isList = !list.names.isEmpty
+        if let name = list.names.first(where: TypedRange.isLikeRange) {
             throw ValidationError("'\(name)' looks like a range; give one with --range")
         }
         guard range == nil || !isList else {
             throw ValidationError(
-                "--range and the list '\(list.sources[0].name)' are two batches; queue one after the other"
+                "--range and the list '\(list.names[0])' are two batches; queue one after the other"
             )
         }
         guard range != nil || isList else {
@@ -84,7 +87,7 @@ struct Enqueue: StatusCommand {
         if let step, step < 1 {
             throw ValidationError("--step is \(step); give 1 or more")
         }
-        if range != nil, let option = list.given.first {
+        if range != nil, let option = (list.given + network.given).first {
             throw ValidationError("\(option) goes with a list, and there is a range")
         }
         guard !batch.continues || list.streaming && !list.again else {
@@ -97,7 +100,7 @@ struct Enqueue: StatusCommand {
     func execute() async throws -> ExitStatus {
         try check()
         if let range { return try await enqueue(range) }
-        if list.streaming { return try await enqueueStream(list.sources[0]) }
+        if list.streaming { return try await enqueueStream() }
         return try await enqueueList()
     }
 
@@ -151,16 +154,21 @@ struct Enqueue: StatusCommand {
     }
 
     private func enqueueList() async throws -> ExitStatus {
+        let transport = try network.transport()
         let adding = EnqueueList(
-            lists: list.sources, flags: list, options: try importOptions(), batch: batch)
+            lists: list.sources(by: transport), transport: transport, flags: list,
+            options: try importOptions(), batch: batch)
         try adding.check()
         let (added, counts) = try await onQueue { try await adding.add(to: $0) }
         return try report(added, isNew: counts != nil, counts, from: adding.names)
     }
 
-    private func enqueueStream(_ source: ListSource) async throws -> ExitStatus {
+    private func enqueueStream() async throws -> ExitStatus {
+        let transport = try network.transport()
+        let source = list.sources(by: transport)[0]
         let adding = EnqueueStream(
-            list: source, flags: list, options: try importOptions(), batch: batch)
+            list: source, transport: transport, flags: list, options: try importOptions(),
+            batch: batch)
         try adding.check()
         switch try await onQueue({ try await adding.add(to: $0) }) {
         case .known(let known): return try report(known, isNew: false, from: source.name)

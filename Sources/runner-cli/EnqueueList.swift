@@ -6,18 +6,23 @@ import Runner
 /// Adds lists to a queue as one batch, and reports how far it is.
 struct EnqueueList {
     let lists: [ListSource]
+    let transport: ListTransport
     let flags: ListFlags
     let options: ImportOptions
     /// The name of the batch; without one that is to be queued once, it goes by the files.
     let batch: BatchFlags
 
     /// Refuses lists that cannot be read, and columns that they do not have, before anything is
-    /// touched. A pipe is looked at only once it is read.
+    /// touched. A pipe is looked at only once it is read; of a list to be fetched, its server must
+    /// give it.
     ///
     /// - Throws: `ImportError`.
     func check() throws {
         let files = try lists.filter { list in
-            do throws(ListError) { return try list.identity() != nil } catch {
+            do throws(ListError) {
+                let isKnown = try list.identity() != nil
+                return isKnown && !ListTransport.isURL(list.name)
+            } catch {
                 throw ImportError(error)
             }
         }
@@ -38,12 +43,14 @@ struct EnqueueList {
         let rejects = try flags.rejects.map { try RejectsFile($0) }
         let view = ImportView()
         let shown = RejectionView(view, flags)
-        let importer = ListImporter(options) { rejection in
+        let importer = ListImporter(options, transport: transport) { rejection in
             if flags.strict { throw ValidationError("\(rejection.text); nothing was queued") }
             try rejects?.write(rejection)
             shown.note(rejection)
         } progressed: {
             view.show($0)
+        } noted: {
+            view.note($0)
         }
         defer { view.end() }
         let (batch, isNew, counts) = try await importer.add(

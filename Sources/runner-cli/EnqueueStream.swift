@@ -12,6 +12,7 @@ struct EnqueueStream {
     }
 
     let list: ListSource
+    let transport: ListTransport
     let flags: ListFlags
     let options: ImportOptions
     let batch: BatchFlags
@@ -19,7 +20,9 @@ struct EnqueueStream {
     /// Refuses a list that cannot be read, and columns that it does not have, before anything is
     /// touched.
     func check() throws {
-        try EnqueueList(lists: [list], flags: flags, options: options, batch: batch).check()
+        try EnqueueList(
+            lists: [list], transport: transport, flags: flags, options: options, batch: batch
+        ).check()
     }
 
     func add(to queue: any JobQueue) async throws -> Ending {

@@ -151,11 +151,13 @@ import Testing
         A range is kept as a range: a hundred million IDs are added in milliseconds.
         A list (a URL a line, CSV, TSV, JSON Lines, a sitemap; gzip, zstd, bzip2 or xz
         read as they are) is kept line by line; all of it is queued, or nothing, but
-        with --streaming, which queues lines as they come.
+        with --streaming, which queues lines as they come. A list that is a URL is
+        fetched, and so are the sitemaps that an index names.
         It works while a run is going on; the run picks the new jobs up.
 
         EXAMPLES
           runner enqueue urls.txt.gz
+          runner enqueue https://example.com/sitemap.xml
           runner enqueue shops.csv --key-column sku \\
             --url 'https://example.com/{country}/{sku}'
           producer | runner enqueue --streaming -i - & runner run --follow
@@ -173,10 +175,12 @@ import Testing
         USAGE: runner enqueue [<options>] [<list> ...]
 
         LISTS:
-          <list>                  Lists to queue as one batch; - reads standard input.
+          <list>                  Lists to queue as one batch: files, or URLs to fetch;
+                                  - reads standard input.
           -i, --input <list>      The same as an argument.
-          --input-format <format> How they are written (default: by name and first
-                                  bytes). (values: lines, csv, tsv, jsonl, sitemap)
+          --input-format <format> How they are written (default: by name, type and
+                                  first bytes). (values: lines, csv, tsv, jsonl,
+                                  sitemap)
           --separator <character> What separates fields, where it is neither , nor ;
                                   nor a tab.
           --url-column <column>   The column of the URL (default: url).
@@ -190,6 +194,20 @@ import Testing
           --again                 Queue a list though it was queued before.
           --streaming             Queue lines as they come; an import that ended early
                                   can be gone on with.
+
+        LISTS FROM A URL:
+          -x, --proxy <url>       Go through this proxy, http://host:port; also https,
+                                  socks4, socks4a, socks5, socks5h; '' for none
+                                  (default: http_proxy, https_proxy, all_proxy in the
+                                  environment).
+          --proxy-user <user:password>
+                                  Credentials for a proxy whose URL has none.
+          --noproxy <list>        Hosts, domains and networks to reach without a proxy,
+                                  with commas between; * for all (default: no_proxy in
+                                  the environment).
+          --no-proxy-env          Take no proxy or no_proxy from the environment.
+          -k, --insecure          Accept any TLS certificate.
+          --cacert <file>         Certificates (PEM) to trust instead of the system's.
 
         REQUESTS:
           -X, --request <method>  The method. (default: GET, or POST with a body)

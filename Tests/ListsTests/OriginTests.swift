@@ -6,14 +6,14 @@ import Testing
 /// Lists that come from elsewhere than a file.
 @Suite struct OriginTests {
     /// An origin that gives some bytes, a few at a time, and then an end or an error.
-    private struct Origin: ListOrigin {
+    private struct Origin: ByteOrigin {
         let name = "elsewhere/x.jsonl"
         var bytes: [UInt8] = []
         var step = 3
         var format: ListFormat?
         var failure: ListError?
 
-        final class Stream: ListStream {
+        final class Stream: ByteStream {
             let byteCount: Int? = 7
             let format: ListFormat?
             private var origin: Origin
@@ -32,7 +32,7 @@ import Testing
             }
         }
 
-        func open() throws(ListError) -> any ListStream { Stream(self) }
+        func open() throws(ListError) -> any ByteStream { Stream(self) }
         func identity() throws(ListError) -> ListIdentity? {
             ListIdentity(name: name, byteCount: 7, version: "\(bytes.count)")
         }

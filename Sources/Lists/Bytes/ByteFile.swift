@@ -13,7 +13,7 @@ final class ByteFile {
     var patienceMillis: Int32?
 
     /// The bytes of an origin; `nil` for those of a descriptor.
-    private let stream: (any ListStream)?
+    private let stream: (any ByteStream)?
     /// -1 where the bytes are of an origin.
     private let descriptor: Int32
     private let isOurs: Bool

@@ -7,7 +7,7 @@ public struct ImportError: Error, Sendable, CustomStringConvertible {
     public struct Code: Hashable, Sendable {
         private enum Kind {
             case noURL, noColumn, badTemplate, unreadable, otherColumns, rejected, otherList,
-                otherOptions
+                otherOptions, badIndex
         }
         private let kind: Kind
 
@@ -21,6 +21,8 @@ public struct ImportError: Error, Sendable, CustomStringConvertible {
         public static let unreadable = Code(kind: .unreadable)
         /// Two lists have different columns.
         public static let otherColumns = Code(kind: .otherColumns)
+        /// An index of sitemaps leads to what is no sitemap, or to too many.
+        public static let badIndex = Code(kind: .badIndex)
         /// A row is no request, and all must be.
         public static let rejected = Code(kind: .rejected)
         /// A list is not the one that is to be gone on with.
@@ -35,6 +37,8 @@ public struct ImportError: Error, Sendable, CustomStringConvertible {
         case nameURLColumn
         /// Mend the list, then go on with it behind what was taken.
         case goOn
+        /// Fetch the list by other means, and add the file.
+        case fetchOtherwise
     }
 
     public let code: Code
@@ -48,7 +52,19 @@ public struct ImportError: Error, Sendable, CustomStringConvertible {
     }
 
     /// The error of a list that cannot be read.
-    public init(_ error: ListError) { self.init(.unreadable, error.description) }
+    public init(_ error: ListError) {
+        self.init(
+            .unreadable, error.description,
+            remedy: error.code == .unfetched ? .fetchOtherwise : nil)
+    }
+
+    /// The error of an index that names another.
+    static func nested(_ sitemap: ListSource, in index: SitemapIndex) -> ImportError {
+        ImportError(
+            .badIndex,
+            "\(index.name) names \(sitemap.name), which is an index itself; an index names sitemaps alone"
+        )
+    }
 
     static func noColumn(_ name: String, _ names: [String], _ list: String) -> ImportError {
         ImportError(.noColumn, "\(list) has no column '\(name)', but \(shown(names))")

@@ -43,7 +43,6 @@ struct LineGathering {
     ///
     /// - Returns: The reason the row is no request; `nil` when it is one.
     mutating func add(_ row: ListFields, _ plan: ImportPlan) -> String? {
-        if row.isSitemap { return "is a sitemap of its own; fetch it, and add it as a list" }
         for field in plan.ofOneLine {
             let value = row.field(plan.columns[field])
             if value?.contains(where: { $0 < 0x20 && $0 != 0x09 || $0 == 0x7F }) == true {

@@ -32,6 +32,8 @@ public final class ListImporter {
     private let options: ImportOptions
     private let rejected: (Rejection) throws -> Void
     private let progressed: (Counts) throws -> Void
+    private let noted: (String) throws -> Void
+    private let transport: ListTransport
     /// The state that changes with each row, in one value: so Swift checks the access to it once a
     /// row.
     private var gathering = LineGathering()
@@ -43,16 +45,24 @@ public final class ListImporter {
     /// - Parameters:
     ///   - rejected: Called for each row that is no request. If it throws, the import ends so.
     ///   - progressed: Called after each transaction. If it throws, the import ends so.
+    ///   - noted: Called with a sentence about a list that is not as it should be, and was read all
+    ///     the same. If it throws, the import ends so.
+    ///   - transport: Fetches the sitemaps that an index names.
     public init(
-        _ options: ImportOptions, rejected: @escaping (Rejection) throws -> Void,
-        progressed: @escaping (Counts) throws -> Void
+        _ options: ImportOptions, transport: ListTransport = ListTransport(),
+        rejected: @escaping (Rejection) throws -> Void,
+        progressed: @escaping (Counts) throws -> Void,
+        noted: @escaping (String) throws -> Void = { _ in }
     ) {
         self.options = options
+        self.transport = transport
+        self.noted = noted
         self.rejected = rejected
         self.progressed = progressed
     }
 
-    /// Adds all rows of the lists.
+    /// Adds all rows of the lists. The sitemaps that an index names are fetched, and stand in its
+    /// place, in its order.
     ///
     /// - Parameters:
     ///   - format: `nil` to guess each list's.
@@ -64,35 +74,73 @@ public final class ListImporter {
         _ lists: [ListSource], format: ListFormat?, separator: UInt8? = nil, to queue: any JobQueue,
         as label: BatchLabel
     ) async throws -> (batch: Batch?, isNew: Bool, counts: Counts) {
-        var list: (any ListImport)?
-        var first: ImportPlan?
+        var target = Target(queue: queue)
         do {
             for source in lists {
-                let reader = try Self.open(source, format, separator)
-                counts.list = source.name
-                // An empty list has no columns to ask for.
-                if reader.columns.isEmpty { continue }
-                let plan = try ImportPlan(
-                    options, reader.format, columns: reader.columns, of: source.name)
-                if let first, first.fields != plan.fields || first.request != plan.request {
-                    throw ImportError(
-                        .otherColumns,
-                        "\(source.name) has other columns than the list before it; each needs a batch of its own"
-                    )
+                let index = try await add(source, format, separator, to: &target)
+                for number in 0..<index.count {
+                    let sitemap = transport.list(at: index[number])
+                    let nested = try await add(sitemap, .sitemap, nil, to: &target)
+                    guard nested.count == 0 else { throw ImportError.nested(sitemap, in: index) }
                 }
-                first = plan
-                if list == nil { list = try await queue.addList(plan.request, plan.fields) }
-                if let list { try await add(reader, plan, to: list) }
             }
-            guard let list else { return (nil, false, counts) }
+            guard let list = target.list else { return (nil, false, counts) }
             gathering.endAll()
             try await hand(to: list)
             let made = try await list.finish(as: label, hasOneHost: gathering.hasOneHost)
             return (made?.batch, made?.isNew ?? false, counts)
         } catch {
-            await list?.abandon()
+            await target.list?.abandon()
             throw error
         }
+    }
+
+    /// The place that rows go to.
+    private struct Target {
+        let queue: any JobQueue
+        /// `nil` before the first list with columns.
+        var list: (any ListImport)?
+        /// The plan of that list, whose requests the others' must be like.
+        var plan: ImportPlan?
+    }
+
+    /// Adds the rows of one list.
+    ///
+    /// - Returns: The sitemaps that the list names, if it is an index.
+    private func add(
+        _ source: ListSource, _ format: ListFormat?, _ separator: UInt8?, to target: inout Target
+    ) async throws -> SitemapIndex {
+        let reader = try Self.open(source, format, separator)
+        counts.list = source.name
+        var index = SitemapIndex(name: source.name)
+        // An empty list has no columns to ask for.
+        if reader.columns.isEmpty { return index }
+        let plan = try ImportPlan(options, reader.format, columns: reader.columns, of: source.name)
+        if let first = target.plan, first.fields != plan.fields || first.request != plan.request {
+            throw ImportError(
+                .otherColumns,
+                "\(source.name) has other columns than the list before it; each needs a batch of its own"
+            )
+        }
+        target.plan = plan
+        let list: any ListImport
+        if let begun = target.list {
+            list = begun
+        } else {
+            list = try await target.queue.addList(plan.request, plan.fields)
+            target.list = list
+        }
+        let before = gathering.jobs + counts.rejected
+        try await add(reader, plan, to: list, &index)
+        let entries = gathering.jobs + counts.rejected - before
+        if reader.format == .sitemap,
+            entries > SitemapIndex.entriesMax || reader.position > SitemapIndex.bytesMax
+        {
+            try noted(
+                "\(source.name) has \(entries) entries in \(reader.position) bytes; the protocol allows a sitemap \(SitemapIndex.entriesMax) in \(SitemapIndex.bytesMax). All were read"
+            )
+        }
+        return index
     }
 
     /// Checks that lists can be read, and have the columns that are asked for.
@@ -122,7 +170,8 @@ public final class ListImporter {
     // MARK: - Rows
 
     private func add(
-        _ reader: ListReader, _ plan: ImportPlan, to list: any ListImport
+        _ reader: ListReader, _ plan: ImportPlan, to list: any ListImport,
+        _ index: inout SitemapIndex
     ) async throws {
         let skippedBefore = counts.skipped
         while true {
@@ -140,6 +189,9 @@ public final class ListImporter {
                 try reject(
                     reader, rejection.lineNumber, rejection.description, rejection.excerpt)
             case .waiting: continue
+            case .row(let row) where row.isSitemap:
+                // Of a sitemap, the URL is the first column, and not empty.
+                if let url = row.field(0) { try index.add(url, line: reader.lineNumber) }
             case .row(let row):
                 if let reason = gathering.add(row, plan) {
                     try reject(reader, reader.lineNumber, reason, plan.excerpt(of: row))

@@ -142,6 +142,11 @@ public final class ListStreamer {
             case .rejected(let rejection)?:
                 taken.records += 1
                 try reject(rejection.lineNumber, rejection.description, rejection.excerpt)
+            case .row(let row)? where row.isSitemap:
+                taken.records += 1
+                try reject(
+                    reader.lineNumber, "is a sitemap of its own; only an index as a whole is followed",
+                    plan.excerpt(of: row))
             case .row(let row)?:
                 taken.records += 1
                 if let reason = gathering.add(row, plan) {

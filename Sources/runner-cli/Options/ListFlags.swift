@@ -1,12 +1,14 @@
 import ArgumentParser
 import Glibc
 import Lists
+import Runner
 
 /// The options of `enqueue` that a list has.
 struct ListFlags: ParsableArguments {
     @Argument(
         help: ArgumentHelp(
-            "Lists to queue as one batch; - reads standard input.", valueName: "list"))
+            "Lists to queue as one batch: files, or URLs to fetch; - reads standard input.",
+            valueName: "list"))
     var lists: [String] = []
 
     @Option(
@@ -17,7 +19,7 @@ struct ListFlags: ParsableArguments {
     @Option(
         name: .customLong("input-format"),
         help: ArgumentHelp(
-            "How they are written (default: by name and first bytes).", valueName: "format"))
+            "How they are written (default: by name, type and first bytes).", valueName: "format"))
     var format: ListFormat?
 
     @Option(
@@ -56,11 +58,16 @@ struct ListFlags: ParsableArguments {
 
     @Flag(help: "Queue lines as they come; an import that ended early can be gone on with.")
     var streaming = false
+    /// The names of the lists.
+    var names: [String] { lists + input }
 
     /// The lists that were named.
-    var sources: [ListSource] {
-        (lists + input).map { name in
-            name == "-" ? .descriptor(STDIN_FILENO, name: "standard input") : .file(name)
+    func sources(by transport: ListTransport) -> [ListSource] {
+        names.map { name in
+            if name == "-" { return .descriptor(STDIN_FILENO, name: "standard input") }
+            guard ListTransport.isURL(name) else { return .file(name) }
+            // One connection may wait until it is read, many may not.
+            return transport.list(at: name, isKeptOpen: names.count == 1)
         }
     }
 
@@ -75,7 +82,7 @@ struct ListFlags: ParsableArguments {
     }
 
     func validate() throws {
-        guard (lists + input).count(where: { $0 == "-" }) <= 1 else {
+        guard names.count(where: { $0 == "-" }) <= 1 else {
             throw ValidationError("standard input can be read once; give - once")
         }
         if streaming {
@@ -84,8 +91,13 @@ struct ListFlags: ParsableArguments {
                     "--strict queues nothing when a line is bad, and --streaming has queued the lines before it; give one of them"
                 )
             }
-            guard (lists + input).count < 2 else {
+            guard names.count < 2 else {
                 throw ValidationError("--streaming takes one list; queue one after the other")
+            }
+            guard !ListTransport.isURL(names.first ?? "") else {
+                throw ValidationError(
+                    "--streaming takes a file or a pipe; queue the URL as a whole, or fetch it into a pipe"
+                )
             }
         }
         if let separator {

@@ -41,6 +41,14 @@ struct ProxyOptions: ParsableArguments {
         var sentences: [String] = []
     }
 
+    /// The options that are given.
+    var given: [String] {
+        [
+            proxy.map { _ in "--proxy" }, proxyUser.map { _ in "--proxy-user" },
+            noProxy.map { _ in "--noproxy" }, ignoresEnvironment ? "--no-proxy-env" : nil,
+        ].compactMap(\.self)
+    }
+
     func validate() throws { _ = try choice() }
 
     /// Chooses the proxies as curl does: an option first, then the environment.

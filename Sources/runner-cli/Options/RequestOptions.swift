@@ -106,11 +106,15 @@ struct RequestOptions: ParsableArguments {
             throw ValidationError("--compressed and --raw contradict each other; give one of them")
         }
         // Found out here, not by failing each job.
-        if let cacert, access(cacert, R_OK) != 0 {
-            throw ValidationError(
-                "\(cacert) cannot be read (\(String(cString: strerror(errno)))); name a PEM file with --cacert"
-            )
-        }
+        try Self.check(cacert: cacert)
+    }
+
+    /// Checks that certificates can be read.
+    static func check(cacert: String?) throws {
+        guard let cacert, access(cacert, R_OK) != 0 else { return }
+        throw ValidationError(
+            "\(cacert) cannot be read (\(String(cString: strerror(errno)))); name a PEM file with --cacert"
+        )
     }
 
     var fetchOptions: FetchOptions {

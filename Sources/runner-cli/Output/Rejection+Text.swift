@@ -2,13 +2,18 @@ import Lists
 import Runner
 
 extension ListImporter.Rejection {
+    /// The list and the line; behind a URL, a number alone would be taken for a part of it.
+    var place: String {
+        ListTransport.isURL(list) ? "\(list), line \(lineNumber)" : "\(list):\(lineNumber)"
+    }
+
     /// The rejection in one line, without user names and passwords: logs and screens keep it.
     var text: String {
         let line = Redaction.line(excerpt)
         let shown = line.text.utf8.prefix(100)
         // Where the line has a password, any part of it that is quoted may be a piece of that.
         let reason = line.isRedacted ? Redaction.withoutQuotes(reason) : reason
-        return "\(list):\(lineNumber): \(reason)"
+        return "\(place): \(reason)"
             + (shown.isEmpty ? "" : ": \(String(decoding: shown, as: UTF8.self))")
     }
 }

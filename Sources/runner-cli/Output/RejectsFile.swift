@@ -29,7 +29,7 @@ final class RejectsFile {
     func write(_ rejection: ListImporter.Rejection) throws {
         let excerpt = Terminal.escaped(String(decoding: rejection.excerpt, as: UTF8.self))
         buffer +=
-            "\(rejection.list):\(rejection.lineNumber)\t\(rejection.reason)\t\(excerpt)\n".utf8
+            "\(rejection.place)\t\(rejection.reason)\t\(excerpt)\n".utf8
         if buffer.count >= 64 << 10 { try flush() }
     }
 

@@ -75,6 +75,7 @@ extension ImportError.Remedy {
         switch self {
         case .nameURLColumn: "give --url-column COLUMN, or --url 'https://example.com/{column}'"
         case .goOn: "once it is mended, go on with the same command (of a pipe, with --continue)"
+        case .fetchOtherwise: "nothing was queued; try again later, or queue a file of it"
         }
     }
 }

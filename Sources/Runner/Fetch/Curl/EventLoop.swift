@@ -112,7 +112,7 @@ final class EventLoop: TaskExecutor, @unchecked Sendable {
         close(bell)
     }
 
-    private static let initializeCurl: Void = { curl_global_init(Int(CURL_GLOBAL_ALL)) }()
+    static let initializeCurl: Void = { curl_global_init(Int(CURL_GLOBAL_ALL)) }()
 
     /// Starts the thread; `stop` ends it.
     ///

@@ -92,6 +92,16 @@ struct RequestURL: ~Copyable {
             handle, CURLUPART_QUERY, mark.map { text.baseAddress! + $0 + 1 }, 0)
     }
 
+    /// Sets the URL to a text.
+    ///
+    /// - Returns: As `set(to:_:)`.
+    mutating func set(to text: [UInt8], _ settings: TransferSettings) -> CURLUcode {
+        settings.growURLText(to: text.count + 1)
+        bytesMax = 3 * text.count
+        Self.write(text[...], to: settings.urlText)
+        return setWhole(settings, nil)
+    }
+
     private static func write(_ url: ArraySlice<UInt8>, to text: UnsafeMutableBufferPointer<CChar>)
     {
         UnsafeMutableRawBufferPointer(text).copyBytes(from: url)

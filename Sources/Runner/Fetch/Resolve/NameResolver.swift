@@ -1,3 +1,6 @@
+internal import JobStore
+internal import Synchronization
+
 /// Looks names up, for one thread.
 protocol NameSource: AnyObject {
     /// Starts to look a name up; never blocks.
