@@ -88,6 +88,10 @@ struct JobFeed {
     private(set) var retrying: Int
     /// The retries that this run has leased.
     private var retriesHeld = 0
+    /// The number of marks taken in of jobs that wait for a retry.
+    private var retryMarks: UInt32 = 0
+    /// The value of `retryMarks` when the queue was last asked for retries.
+    private var retryMarksAtClaim: UInt32 = 0
     /// The next retry that waits; `nil` when none is known to wait.
     private var nextRetry: NextRetry?
     /// The time in µs on the monotonic clock before which the queue, which was found empty, is not
@@ -149,6 +153,7 @@ struct JobFeed {
         // Whatever else is ready: a retry that is due has waited already.
         if let wait = retryWaitMicros(at: now), wait <= 0 {
             nextRetry = nil  // the claim tells, and marks made meanwhile
+            retryMarksAtClaim = retryMarks
             return .retries(Segment.countMax)
         }
         if shouldLetGo, now.monotonicMicros >= nextParkMicros {
@@ -297,6 +302,11 @@ struct JobFeed {
     mutating func add(_ claim: RetryClaim, _ spans: [JobSpan], at now: Now) {
         for span in spans { lanes.add(due: span) }
         retriesHeld += claim.jobs.count
+        if claim.nextDue == nil, retryMarksAtClaim == retryMarks {
+            // None waits: those that are still counted were cancelled. After marks made meanwhile
+            // the queue is asked again.
+            retrying = min(retrying, retriesHeld)
+        }
         if let next = claim.nextDue {
             let least = claim.jobs.isEmpty ? limits.askAgainMicrosMin : 0
             noteRetry(afterMicros: max(next.microseconds, least), at: now)
@@ -374,6 +384,7 @@ struct JobFeed {
             }
             if mark.outcome.state == .retrying {
                 retrying += 1
+                retryMarks &+= 1
                 noteRetry(afterMicros: mark.wait.microseconds, at: now)
             }
         }

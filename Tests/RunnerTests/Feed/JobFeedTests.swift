@@ -182,6 +182,47 @@ import Testing
         #expect(feed.need(at: .at(ms: 100)) == .retries(4096))
     }
 
+    // MARK: - Retries that are cancelled under a run
+
+    @Test mutating func need_isFinished_whenWhatWaitedWasCancelled() {
+        waitForARetry(dueMs: 100)
+        #expect(feed.need(at: .at(ms: 100)) == .retries(4096))
+        feed.claimedRetries([], next: nil, at: .at(ms: 100))
+        #expect(feed.retrying == 0 && feed.need(at: .at(ms: 100)) == .jobs(8192, skipping: []))
+        feed.claimedNothing(at: .at(ms: 100))
+        #expect(feed.need(at: .at(ms: 100)) == .finished)
+    }
+
+    @Test mutating func need_forgetsWhatWasCancelled_besideRetriesThatWereNot() {
+        feed.claimed(0..<2, at: start)
+        feed.finished(feed.take(2, at: start), .unavailable, wait: .milliseconds(5), at: start)
+        #expect(feed.need(at: .at(ms: 5)) == .retries(4096))
+        feed.claimedRetries([(1, 1)], next: nil, at: .at(ms: 5))
+        #expect(feed.retrying == 1)
+        feed.finished(feed.take(1, at: .at(ms: 5)), .ok, at: .at(ms: 5))
+        feed.claimedNothing(at: .at(ms: 5))
+        #expect(feed.retrying == 0 && feed.need(at: .at(ms: 5)) == .finished)
+    }
+
+    /// The answer may be older than a mark: then that mark's job still waits.
+    @Test mutating func need_keepsARetry_thatWasMarkedWhileTheQueueSaidThatNoneWaits() {
+        feed.claimed(0..<2, at: start)
+        let jobs = feed.take(2, at: start)
+        feed.finished([jobs[0]], .unavailable, wait: .zero, at: start)
+        #expect(feed.need(at: start) == .retries(4096))
+        // Job 0 was cancelled. Job 1 is committed after the queue has answered, and marked before.
+        feed.finished([jobs[1]], .unavailable, wait: .milliseconds(100), at: start)
+        feed.claimedRetries([], next: nil)
+        feed.claimedNothing(at: start)
+        #expect(feed.retrying == 2 && waits(feed.need(at: start)))
+        #expect(feed.need(at: .at(ms: 100)) == .retries(4096))
+        feed.claimedRetries([(1, 1)], next: nil, at: .at(ms: 100))
+        #expect(feed.retrying == 1)
+        feed.finished(feed.take(1, at: .at(ms: 100)), .ok, at: .at(ms: 100))
+        feed.claimedNothing(at: .at(ms: 100))
+        #expect(feed.retrying == 0 && feed.need(at: .at(ms: 100)) == .finished)
+    }
+
     @Test mutating func need_claimsDueRetries_thoughEnoughFreshIsReady() {
         feed.claimed(0..<1, at: start)
         let jobs = feed.take(1, at: start)
