@@ -42,6 +42,7 @@ let package = Package(
                 .embedInCode("v1_initial.sql"), .embedInCode("v2_output.sql"),
                 .embedInCode("v3_totals.sql"), .embedInCode("v4_keys.sql"),
                 .embedInCode("v5_lists.sql"), .embedInCode("v6_batches.sql"),
+                .embedInCode("v7_cancel.sql"),
                 .embedInCode("v9_streaming.sql"),
                 .embedInCode("v10_step.sql"),
             ],

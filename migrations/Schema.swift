@@ -10,6 +10,7 @@ public enum Schema {
             PackageResources.v1_initial_sql, PackageResources.v2_output_sql,
             PackageResources.v3_totals_sql, PackageResources.v4_keys_sql,
             PackageResources.v5_lists_sql, PackageResources.v6_batches_sql,
+            PackageResources.v7_cancel_sql,
             PackageResources.v9_streaming_sql,
             PackageResources.v10_step_sql,
         ]

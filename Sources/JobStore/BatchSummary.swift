@@ -7,12 +7,16 @@ public struct BatchSummary: Sendable, Equatable {
     public let priority: Int
     /// The Unix time in µs when the batch was added.
     public let enqueuedAtMicros: Int
+    /// The Unix time in µs when the batch was cancelled first; `nil` when it was not.
+    public let cancelledAtMicros: Int?
     /// The counts of the batch's jobs; live runners are not listed.
     public let counts: QueueCounts
 
     public init(
-        batch: Batch, name: String?, priority: Int, enqueuedAtMicros: Int, counts: QueueCounts
+        batch: Batch, name: String?, priority: Int, enqueuedAtMicros: Int,
+        cancelledAtMicros: Int? = nil, counts: QueueCounts
     ) {
+        self.cancelledAtMicros = cancelledAtMicros
         self.batch = batch
         self.name = name
         self.priority = priority

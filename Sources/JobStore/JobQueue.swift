@@ -57,6 +57,20 @@ public protocol JobQueue: JobLedger {
     /// - Throws: `.inUse` when another process adds to it, `.fenced` when it is not unfinished.
     func resumeList(_ batch: Batch.ID) async throws(QueueError) -> any ListStream
 
+    /// Cancels a batch: takes back its jobs that no live runner holds and that have no final
+    /// outcome.
+    ///
+    /// The first transaction says that the batch is cancelled; then some jobs after others are taken
+    /// back, and work beside it goes on. Killed in between, the rest of them is taken back by the
+    /// next call, or when a runner attaches.
+    ///
+    /// Jobs that a live runner holds end by themselves. Those that would be tried again, and those
+    /// that are given back, are cancelled at that moment.
+    ///
+    /// - Throws: `.noBatch` when there is no such batch; `.noRoom` when the store can keep no
+    ///   further kind of outcome. Nothing is cancelled then.
+    func cancel(_ batch: Batch.ID) async throws(QueueError) -> Cancellation
+
     /// Registers a runner and takes back all jobs that dead runners held (`rescue`).
     ///
     /// - Throws: `.inUse` when the store lets only one runner work at a time and another one is

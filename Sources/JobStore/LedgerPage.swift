@@ -21,8 +21,8 @@ public struct LedgerPage: Sendable {
         /// The positions of the jobs within the batch; half-open, never empty.
         public let positions: Range<Int>
         public let state: JobState
-        /// The outcome of the last attempt; `nil` when there was none. It is set also for a job
-        /// that is being tried again.
+        /// The outcome of the last attempt; `nil` when there was none, and of jobs that were
+        /// cancelled. It is set also for a job that is being tried again.
         public let outcome: Outcome?
 
         public init(batch: Batch, positions: Range<Int>, state: JobState, outcome: Outcome?) {
@@ -45,5 +45,5 @@ public struct LedgerPage: Sendable {
 
 /// The state of a job (`docs/STATES.md`).
 public enum JobState: String, Sendable, CaseIterable {
-    case available, running, retrying, completed, failed
+    case available, running, retrying, completed, failed, cancelled
 }

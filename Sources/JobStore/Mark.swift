@@ -6,6 +6,7 @@ public struct Mark: Sendable {
     /// The number of the attempt, counted from 1. From 2 on, the job is one that waited for a
     /// retry.
     public let attempt: Int
+    /// The result of the attempt: never that of a job that was cancelled.
     public let outcome: Outcome
     /// The time from the commit on for which the job is not tried again, `Retry.waitMax` at most;
     /// it counts only while `outcome` is retrying.
@@ -14,6 +15,7 @@ public struct Mark: Sendable {
     public init(
         batchID: Batch.ID, position: Int, attempt: Int, outcome: Outcome, wait: Duration = .zero
     ) {
+        precondition(outcome.state != .cancelled, "no attempt ends as cancelled")
         self.batchID = batchID
         self.position = position
         self.attempt = attempt

@@ -1,4 +1,5 @@
 /// The result of an attempt: a state with an HTTP status, or with the reason that no status counts.
+/// A job that was cancelled has one, too, though no attempt ends so.
 public struct Outcome: Hashable, Sendable {
     /// The state of the job after the attempt.
     public enum State: String, Sendable, CaseIterable {
@@ -8,6 +9,8 @@ public struct Outcome: Hashable, Sendable {
         case completed
         /// The job is given up.
         case failed
+        /// The job was taken back before it was completed or given up.
+        case cancelled
     }
 
     /// The cause of a failed attempt, other than its status. The set is bounded, since causes are
@@ -36,7 +39,7 @@ public struct Outcome: Hashable, Sendable {
     }
 
     public let state: State
-    /// The HTTP status, 100…999; 0 when `reason` is set.
+    /// The HTTP status, 100…999; 0 when `reason` is set, and of a job that was cancelled.
     public let status: UInt16
     public let reason: Reason?
 
@@ -52,8 +55,14 @@ public struct Outcome: Hashable, Sendable {
         self.reason = reason
     }
 
-    /// The name of the outcome in what people read and in counts: `200`, `404`, `timeout`.
-    public var label: String { reason?.rawValue ?? String(status) }
+    /// The outcome of a job that was cancelled.
+    public static let cancelled = Outcome(.cancelled, status: 0)
+
+    /// The name of the outcome in what people read and in counts: `200`, `404`, `timeout`,
+    /// `cancelled`.
+    public var label: String {
+        reason?.rawValue ?? (state == .cancelled ? state.rawValue : String(status))
+    }
 
     /// The same cause with another state.
     public func becoming(_ state: State) -> Outcome {

@@ -2,8 +2,8 @@
 public struct QueueCounts: Sendable, Equatable {
     /// The number of jobs with one outcome.
     public struct Group: Sendable, Equatable {
-        /// The name of the outcome: `200`, `404`, `timeout`, …; `other` for outcomes beyond the
-        /// number that a store keeps apart.
+        /// The name of the outcome: `200`, `404`, `timeout`, `cancelled`, …; `other` for outcomes
+        /// beyond the number that a store keeps apart.
         public let label: String
         public let state: Outcome.State
         public let count: Int
@@ -47,7 +47,8 @@ public struct QueueCounts: Sendable, Equatable {
     public let total: Int
     /// Jobs that a live runner holds and has not marked.
     public let running: Int
-    /// The outcomes in the order completed, retrying, failed; the most frequent first within each.
+    /// The outcomes in the order completed, retrying, failed, cancelled; the most frequent first
+    /// within each.
     public let outcomes: [Group]
     /// The live runners, the latest first.
     public let runs: [LiveRun]
@@ -72,11 +73,17 @@ public struct QueueCounts: Sendable, Equatable {
 
     public var completed: Int { count(.completed) }
     public var failed: Int { count(.failed) }
+    /// Jobs that were taken back.
+    public var cancelled: Int { count(.cancelled) }
     /// Jobs that wait for their next attempt.
     public var retrying: Int { count(.retrying) - retriesRunning }
-    public var available: Int { max(0, total - completed - failed - retrying - running) }
+    public var available: Int { max(0, left - retrying - running) }
+    /// Jobs that are completed or have failed.
+    public var done: Int { completed + failed }
+    /// Jobs that are done or to be done: all but those that were cancelled.
+    public var wanted: Int { max(0, total - cancelled) }
     /// Jobs without a final outcome.
-    public var left: Int { max(0, total - completed - failed) }
+    public var left: Int { max(0, wanted - done) }
 
     /// Returns the counts with more jobs finished.
     ///
@@ -92,7 +99,7 @@ public struct QueueCounts: Sendable, Equatable {
             groups.append(
                 Group(label: outcome.label, state: outcome.state, count: before + count))
         }
-        let order = [Outcome.State.completed, .retrying, .failed]
+        let order = [Outcome.State.completed, .retrying, .failed, .cancelled]
         groups.sort {
             let states = [$0, $1].map { order.firstIndex(of: $0.state) ?? 0 }
             return states[0] != states[1] ? states[0] < states[1] : $0.count > $1.count

@@ -5,7 +5,7 @@ public struct QueueError: Error, Sendable, CustomStringConvertible {
     public struct Code: Hashable, Sendable, CustomStringConvertible {
         private enum Kind: String {
             case missing, notAQueue, newer, damaged, unreadable, readOnly, full, io, busy,
-                unreachable, inUse, fenced, tooMany, keyTaken, nameTaken
+                unreachable, inUse, fenced, tooMany, keyTaken, nameTaken, noBatch, noRoom
         }
         private let kind: Kind
         private init(_ kind: Kind) { self.kind = kind }
@@ -41,6 +41,10 @@ public struct QueueError: Error, Sendable, CustomStringConvertible {
         public static let keyTaken = Code(.keyTaken)
         /// The name of a batch belongs to another one.
         public static let nameTaken = Code(.nameTaken)
+        /// There is no batch with that ID.
+        public static let noBatch = Code(.noBatch)
+        /// The queue can keep no further kind of outcome.
+        public static let noRoom = Code(.noRoom)
 
         public var description: String { kind.rawValue }
     }

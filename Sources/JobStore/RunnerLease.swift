@@ -20,7 +20,8 @@ public protocol RunnerLease: Sendable {
     func claimRetries(limit: Int) async throws(QueueError) -> RetryClaim
 
     /// Gives back segments that this runner holds, and that are not claimed again before a wait is
-    /// over, unless a claim includes such: what is left of them waits for hosts.
+    /// over, unless a claim includes such: what is left of them waits for hosts. Those of a batch
+    /// that was cancelled are cancelled.
     ///
     /// - Parameter starts: The first positions of the segments.
     func park(_ starts: [LedgerPlace], for wait: Duration) async throws(QueueError)
@@ -31,7 +32,7 @@ public protocol RunnerLease: Sendable {
     ) async throws(QueueError)
 
     /// Records how attempts ended, how much of the site's output counts, and that the runner is
-    /// alive.
+    /// alive. A job to be tried again is cancelled instead where its batch was.
     ///
     /// A store throws only when it knows that nothing was recorded, or that the run is over. Where
     /// an answer can be lost, the store itself finds out what became of the commit.
@@ -47,7 +48,8 @@ public protocol RunnerLease: Sendable {
     func renew(_ heartbeat: Heartbeat) async throws(QueueError)
 
     /// Gives back all that this runner holds and removes the runner from the queue. Marked jobs
-    /// stay marked. Whether it throws or not, the lease has ended.
+    /// stay marked; what is given back of batches that were cancelled is cancelled. Whether it throws
+    /// or not, the lease has ended.
     func detach() async throws(QueueError)
 
     /// Ends the lease without a word to the queue, as a kill does: for a queue that had better not
@@ -175,7 +177,7 @@ public struct Heartbeat: Sendable {
 /// The state of the queue that a runner gets when it attaches.
 public struct Attachment: Sendable {
     /// The number of jobs that dead runners held and had not marked; these jobs can be claimed
-    /// again.
+    /// again. Those of batches that were cancelled are not among them.
     public let rescued: Int
     /// The number of rescued jobs that may have been sent already: an estimate from workers and
     /// rate.

@@ -12,7 +12,7 @@ public import JobStore
 public struct Crawl: Sendable {
     /// The reason that a run ended.
     public enum Ending: Sendable {
-        /// Every job is completed or failed.
+        /// Every job is completed, failed or cancelled.
         case finished
         /// `StopSwitch` asked the run to stop; the jobs that are left can be resumed.
         case stopped

@@ -145,12 +145,14 @@ struct Enqueue: StatusCommand {
 
     private func enqueue(_ range: TypedRange) async throws -> ExitStatus {
         let request = try template(for: range)
-        let (added, isNew) = try await onQueue { store in
-            if let known = try await batch.known(in: store) { return (known, false) }
+        let (added, addition) = try await onQueue { store -> (Batch, Addition) in
+            if let known = try await batch.known(in: store) {
+                return (known, try await Addition(of: known, in: store))
+            }
             let source = BatchSource.range(try range.range(step: step ?? 1), request)
-            return (try await store.enqueue(source, as: batch.label()), true)
+            return (try await store.enqueue(source, as: batch.label()), .new)
         }
-        return try report(added, isNew: isNew)
+        return try report(added, addition)
     }
 
     private func enqueueList() async throws -> ExitStatus {
@@ -159,8 +161,12 @@ struct Enqueue: StatusCommand {
             lists: list.sources(by: transport), transport: transport, flags: list,
             options: try importOptions(), batch: batch)
         try adding.check()
-        let (added, counts) = try await onQueue { try await adding.add(to: $0) }
-        return try report(added, isNew: counts != nil, counts, from: adding.names)
+        let (added, counts, addition) = try await onQueue { store in
+            let (added, counts) = try await adding.add(to: store)
+            let addition = counts == nil ? try await Addition(of: added, in: store) : .new
+            return (added, counts, addition)
+        }
+        return try report(added, addition, counts, from: adding.names)
     }
 
     private func enqueueStream() async throws -> ExitStatus {
@@ -170,8 +176,13 @@ struct Enqueue: StatusCommand {
             list: source, transport: transport, flags: list, options: try importOptions(),
             batch: batch)
         try adding.check()
-        switch try await onQueue({ try await adding.add(to: $0) }) {
-        case .known(let known): return try report(known, isNew: false, from: source.name)
+        let (ending, addition) = try await onQueue { store -> (EnqueueStream.Ending, Addition) in
+            let ending = try await adding.add(to: store)
+            guard case .known(let known) = ending else { return (ending, .new) }
+            return (ending, try await Addition(of: known, in: store))
+        }
+        switch ending {
+        case .known(let known): return try report(known, addition, from: source.name)
         case .taken(let result, let isResumed):
             guard let added = result.batch else {
                 guard result.isComplete else {
@@ -181,7 +192,7 @@ struct Enqueue: StatusCommand {
                 throw EnqueueList.nothingToQueue(source.name, result.counts)
             }
             let status = try report(
-                added, isNew: true, result.counts, from: source.name,
+                added, .new, result.counts, from: source.name,
                 StreamReport(result, isResumed: isResumed, isPipe: result.counts.byteCount == nil))
             return result.isComplete ? status : .stopped
         }
@@ -202,7 +213,7 @@ struct Enqueue: StatusCommand {
     }
 
     private func report(
-        _ batch: Batch, isNew: Bool, _ counts: ListImporter.Counts? = nil,
+        _ batch: Batch, _ addition: Addition, _ counts: ListImporter.Counts? = nil,
         from lists: String? = nil, _ stream: StreamReport? = nil
     ) throws -> ExitStatus {
         let request = batch.source.request
@@ -211,7 +222,7 @@ struct Enqueue: StatusCommand {
             firstID: stream?.added.lowerBound ?? batch.ids.first, step: batch.ids.step,
             method: request.method.rawValue, url: request.shownURL,
             queue: queue.path, isDefaultURL: lists == nil && url == nil,
-            hasWholeURLs: request.isWholeURL, isNew: isNew,
+            hasWholeURLs: request.isWholeURL, addition: addition,
             lists: lists, rejected: counts?.rejected, skipped: counts?.skipped, stream: stream)
         do {
             try Terminal.output(json ? try JSON.text(report) : report.text)
@@ -226,6 +237,27 @@ struct Enqueue: StatusCommand {
             )
         }
         return .done
+    }
+}
+
+/// The relation of a batch to the `enqueue` that asked for it. As JSON it is whether the batch is
+/// new.
+enum Addition: Encodable {
+    case new
+    /// The batch was there before.
+    case known
+    /// The batch was there before, and was cancelled.
+    case cancelled
+
+    /// - Parameter known: A batch that was there before.
+    fileprivate init(of known: Batch, in store: any JobQueue) async throws {
+        let summary = try await store.batches(from: known.id, limit: 1).summaries.first
+        self = summary?.cancelledAtMicros == nil ? .known : .cancelled
+    }
+
+    func encode(to encoder: any Encoder) throws {
+        var container = encoder.singleValueContainer()
+        try container.encode(self == .new)
     }
 }
 

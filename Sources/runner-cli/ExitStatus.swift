@@ -23,7 +23,7 @@ enum ExitStatus: Int32, Error {
             return switch error.code {
             case .inUse, .busy: .inUse
             case .full: .limit
-            case .nameTaken: .usage
+            case .nameTaken, .noBatch: .usage
             default: .queue
             }
         case let error as SinkError:

@@ -148,6 +148,22 @@ import Testing
                 + "12 retrying, 1,000 in flight, 30 MB")
     }
 
+    /// Cancelled jobs are not to do: without them, the rest is all.
+    @Test func line_andBlock_leaveCancelledJobsOut() {
+        let counts: [QueueCounts.Group] = [
+            .init(label: "200", state: .completed, count: 4000),
+            .init(label: "cancelled", state: .cancelled, count: 6000),
+        ]
+        let done = progress(outcomes: counts)
+        #expect(ProgressView.line(done).hasPrefix("4,000/4,000 (100 %), "))
+        #expect(ProgressView.line(done).hasSuffix(", 30 MB, 6,000 cancelled"))
+        let block = lines(done)
+        #expect(block[0].hasSuffix("━ 100 %  4,000 / 4,000"))
+        #expect(block.last == "cancelled  6,000")
+        let none = progress(outcomes: [counts[1]], total: 6000)
+        #expect(ProgressView.line(none).hasPrefix("0/0 (100 %), "))
+    }
+
     @Test func line_saysWhyNothingMoves() {
         #expect(
             ProgressView.line(progress(rate: 0, timeLeft: nil, trouble: "the network is down"))

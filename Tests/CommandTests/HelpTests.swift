@@ -39,6 +39,10 @@ import Testing
         try await expect("batches", "--help", prints: Self.batches)
     }
 
+    @Test func help_showsCancel() async throws {
+        try await expect("cancel", "--help", prints: Self.cancel)
+    }
+
     @Test func help_showsExport() async throws {
         try await expect("export", "--help", prints: Self.export)
     }
@@ -49,7 +53,8 @@ import Testing
 
     @Test func help_fitsTheNarrowestTerminalInUse() {
         let commands = [
-            Self.enqueue, Self.run, Self.status, Self.batches, Self.export, Self.verify,
+            Self.enqueue, Self.run, Self.status, Self.batches, Self.cancel, Self.export,
+            Self.verify,
         ]
         for text in [Self.root] + commands {
             for line in text.split(separator: "\n") {
@@ -137,6 +142,7 @@ import Testing
                                   stopped.
           status                  Show how many jobs stand where; during a run too.
           batches                 List the batches, a row each; during a run too.
+          cancel                  Take back the jobs of a batch that are not started.
           export                  Write how each job stands, a row a job; during a run
                                   too.
           verify                  Check the queue and its output, each byte; during a
@@ -423,6 +429,32 @@ import Testing
 
         """
 
+    private static let cancel = """
+        OVERVIEW: Take back the jobs of a batch that are not started.
+
+        Jobs that nobody fetches yet, and those that wait for a retry, become
+        cancelled: they are never fetched, and count neither as failed nor as left to
+        do. Jobs that a run has in hand end by themselves; what is done stays done.
+        It works while a run is going on. Killed half-way, give it again.
+
+        EXAMPLES
+          runner cancel sitemap
+          runner cancel 3 --queue pages.db
+
+        USAGE: runner cancel [--queue <file>] <batch> [--json]
+
+        ARGUMENTS:
+          <batch>                 The batch, by ID or name.
+
+        OPTIONS:
+          --queue <file>          The queue's file (default: $RUNNER_QUEUE, else
+                                  ./runner.db).
+          --json                  Print the result as JSON.
+          --version               Show the version.
+          -h, --help              Show help information.
+
+        """
+
     private static let export = """
         OVERVIEW: Write how each job stands, a row a job; during a run too.
 
@@ -444,7 +476,7 @@ import Testing
         ONLY THESE JOBS:
           --state <state>         Jobs in this state; may be given several times.
                                   (values: available, running, retrying, completed,
-                                  failed)
+                                  failed, cancelled)
           --outcome <outcome>     Jobs whose last attempt ended so: 200, 404, timeout,
                                   ...; may be given several times.
           --range <A..B>          Jobs with these IDs: A..B without B (A..<B is the

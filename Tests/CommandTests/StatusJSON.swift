@@ -3,7 +3,7 @@ import Foundation
 /// What `status --json` prints, read as a user's program would.
 struct StatusJSON: Decodable {
     struct Jobs: Decodable, Equatable {
-        let total, available, running, retrying, completed, failed: Int
+        let total, available, running, retrying, completed, failed, cancelled: Int
     }
     struct Outcome: Decodable, Equatable {
         let outcome: String

@@ -21,7 +21,7 @@ import Testing
 
     private let before = [
         "total": 1203, "available": 407, "running": 0, "retrying": 43, "completed": 692,
-        "failed": 61,
+        "failed": 61, "cancelled": 0,
     ]
 
     @Test func aQueueOfTheVersionBefore_isReadAsItIs() async throws {
@@ -51,7 +51,7 @@ import Testing
         #expect(
             try await program.jobs() == [
                 "total": 1203, "available": 0, "running": 0, "retrying": 0, "completed": 1142,
-                "failed": 61,
+                "failed": 61, "cancelled": 0,
             ])
         let verified = try await program.start("runner", ["verify"]).wait()
         #expect(verified.status == 0, "\(verified.out)\(verified.err)")

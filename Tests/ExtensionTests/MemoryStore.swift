@@ -26,6 +26,8 @@ final class MemoryStore: Sendable {
         var jobs: [Int: JobFacts] = [:]
         /// The blocks of a list, in order.
         var blocks: [ListBlock] = []
+        /// When the batch was cancelled first; `nil` when it was not.
+        var cancelledAtMicros: Int?
 
         /// The positions that are claimed together: a block of a list, or a multiple of a segment's
         /// size.
@@ -136,6 +138,7 @@ struct MemoryQueue: JobQueue {
                 BatchSummary(
                     batch: facts.batch, name: facts.label.name, priority: facts.label.priority,
                     enqueuedAtMicros: facts.enqueuedAtMicros,
+                    cancelledAtMicros: facts.cancelledAtMicros,
                     counts: state.counts(of: facts.batch.id))
             }
             return BatchPage(summaries, next: rest.dropFirst(limit).first?.batch.id)
@@ -174,7 +177,8 @@ struct MemoryQueue: JobQueue {
             for position in facts.jobs.keys.sorted() where position >= end && spans.count < 4096 {
                 if position > end { add(end..<position, .available, nil) }
                 let job = facts.jobs[position]
-                add(position..<position + 1, state.standing(of: job), job?.outcome)
+                let outcome = job?.outcome == .cancelled ? nil : job?.outcome
+                add(position..<position + 1, state.standing(of: job), outcome)
             }
             if spans.count < 4096, end < batch.count { add(end..<batch.count, .available, nil) }
             let next =
@@ -272,6 +276,24 @@ struct MemoryQueue: JobQueue {
         }
         guard let block else { throw QueueError(.damaged, "job \(position) has no line") }
         return block
+    }
+
+    func cancel(_ batch: Batch.ID) throws(QueueError) -> Cancellation {
+        let now = store.unixMicros()
+        return try store.state.withLock { state throws(QueueError) in
+            guard state.batches.indices.contains(batch - 1) else {
+                throw QueueError(.noBatch, "there is no batch \(batch)")
+            }
+            let isNew = state.batches[batch - 1].cancelledAtMicros == nil
+            if isNew { state.batches[batch - 1].cancelledAtMicros = now }
+            let before = state.counts(of: batch).cancelled
+            for position in 0..<state.batches[batch - 1].batch.count {
+                state.cancel(position, of: batch - 1)
+            }
+            let counts = state.counts(of: batch)
+            return Cancellation(
+                cancelled: counts.cancelled - before, running: counts.running, isNew: isNew)
+        }
     }
 
     // MARK: - Working
@@ -514,6 +536,9 @@ struct MemoryLease: RunnerLease {
                 {
                     state.batches[start.batchID - 1].jobs[position]?.runner = nil
                     state.batches[start.batchID - 1].jobs[position]?.parkedMicros = due
+                    if facts.cancelledAtMicros != nil {
+                        state.cancel(position, of: start.batchID - 1)
+                    }
                 }
             }
         }
@@ -547,8 +572,12 @@ struct MemoryLease: RunnerLease {
             }
             for mark in marks {
                 let wait = min(mark.wait, Retry.waitMax)
+                // Nothing of a cancelled batch is tried again.
+                let isCancelled =
+                    mark.outcome.state == .retrying
+                    && state.batches[mark.batchID - 1].cancelledAtMicros != nil
                 state.batches[mark.batchID - 1].jobs[mark.position] = .init(
-                    outcome: mark.outcome, attempts: mark.attempt,
+                    outcome: isCancelled ? .cancelled : mark.outcome, attempts: mark.attempt,
                     dueMicros: now + Self.micros(wait))
             }
             state.keep(files, at: attachment.site)
@@ -602,6 +631,18 @@ extension MemoryStore.State {
         case .retrying: .retrying
         case .completed: .completed
         case .failed: .failed
+        case .cancelled: .cancelled
+        }
+    }
+
+    /// Cancels a job that no live runner holds and that has no final outcome.
+    ///
+    /// - Parameter index: The index of the job's batch.
+    mutating func cancel(_ position: Int, of index: Int) {
+        switch standing(of: batches[index].jobs[position]) {
+        case .available, .retrying:
+            batches[index].jobs[position] = .init(outcome: .cancelled)
+        case .running, .completed, .failed, .cancelled: break
         }
     }
 
@@ -713,7 +754,11 @@ extension MemoryStore.State {
             for (position, job) in batches[index].jobs {
                 if let runner = job.runner, !live.contains(runner) {
                     batches[index].jobs[position]?.runner = nil
-                    rescued += 1
+                    if batches[index].cancelledAtMicros != nil {
+                        cancel(position, of: index)
+                    } else {
+                        rescued += 1
+                    }
                 }
             }
         }

@@ -74,8 +74,10 @@ import Testing
                 }
                 try? await runner.commit(marks, heartbeat: Heartbeat(requestsPerSecond: 1))
                 _ = try? await runner.counts()
+                _ = try? await runner.queue.cancel(3)
                 try? await runner.detach()
             }
+            for batch in 1...3 { _ = try? await runner.queue.cancel(batch) }
             await runner.close()
         }
         return faults
@@ -176,9 +178,9 @@ import Testing
         try change(
             """
             INSERT INTO span (batch_id, first, count, outcome) VALUES
-                (1, 20000, \(most - 20_000), 4), (2, 1, \(most - 1), 4),
-                (3, 9000, \(most), 4), (3, 9001, \(most - 9001), 4), (3, 9002, \(most - 9002), 4);
-            INSERT INTO tally VALUES (2, 5, \(most)), (3, 5, \(most)), (3, 4, \(most));
+                (1, 20000, \(most - 20_000), 5), (2, 1, \(most - 1), 5),
+                (3, 9000, \(most), 5), (3, 9001, \(most - 9001), 5), (3, 9002, \(most - 9002), 5);
+            INSERT INTO tally VALUES (2, 6, \(most)), (3, 6, \(most)), (3, 5, \(most));
             UPDATE segment SET outcomes = zeroblob(1000000) WHERE first = 0;
             """)
         let faults = try await look()

@@ -326,13 +326,13 @@ import Testing
         ("INSERT INTO span VALUES (9, 0, 5, 0, 0)", "spans of no batch"),
         ("DELETE FROM outcome WHERE status = 200", "not in the table outcome"),
         ("UPDATE total SET count = count + 1 WHERE outcome = 0", "total of outcome 0 says"),
-        ("DELETE FROM total WHERE outcome <> 0", "total of outcome 4 says 0"),
+        ("DELETE FROM total WHERE outcome <> 0", "total of outcome 5 says 0"),
         ("INSERT INTO total VALUES (9, 3)", "total of outcome 9 says 3, there are 0"),
         ("INSERT INTO tally VALUES (1, 9, 3)", "tally of outcome 9 says 3, there are 0"),
         ("INSERT INTO tally VALUES (3, 4, 3)", "tallies of no batch: 1"),
         ("INSERT INTO retry VALUES (3, 4, 1, 0, NULL)", "retries outside a segment: 1"),
         (
-            "INSERT INTO batch SELECT 2, kind, 0, 7, url, '', '', NULL, '', 0, NULL, NULL, 0 FROM batch",
+            "INSERT INTO batch SELECT 2, kind, 0, 7, url, '', '', NULL, '', 0, NULL, NULL, 0, NULL FROM batch",
             "batch 2: tiled to 0, holds 7"
         ),
     ])

@@ -4,7 +4,7 @@ import Testing
 
 extension StoreCase {
     static let order: [StoreCase] = [
-        // Any order of claims, commits, retries, detaches and deaths leaves a sound queue.
+        // Any order of claims, commits, retries, cancels, detaches and deaths leaves a sound queue.
         StoreCase("anyOrderOfVerbs_keepsTheInvariant") { store in
             let seed = testSeed(for: "anyOrderOfVerbs_keepsTheInvariant")
             for round in 0..<6 {
@@ -18,9 +18,10 @@ extension StoreCase {
         var queue = try await store.attached(Int.random(in: 1...30_000, using: &random))
         var held: [(position: Int, attempt: Int, batch: Int)] = []
         var nowMicros = 0
+        var batches = 1
         store.clock.unixMicros = 0
         for _ in 0..<60 {
-            switch Int.random(in: 0..<10, using: &random) {
+            switch Int.random(in: 0..<11, using: &random) {
             case 0...2:
                 for segment in try await queue.claim(
                     jobs: Int.random(in: 1...12_288, using: &random))
@@ -47,9 +48,15 @@ extension StoreCase {
                 }
                 try await queue.commit(marks, heartbeat: beat)
             case 8:
+                batches += 1
                 _ = try await queue.enqueue(
                     JobRange(first: 5, count: Int.random(in: 1...9000, using: &random)),
                     request: request)
+            case 9 where batches > 1:
+                let held = held.count
+                let result = try await queue.queue.cancel(
+                    Int.random(in: 1...batches, using: &random))
+                #expect(result.running <= held, "seed \(seed)")
             default:
                 if Bool.random(using: &random) { try await queue.detach() }
                 await queue.close()

@@ -22,6 +22,7 @@ public struct StoreCase: Sendable, CustomTestStringConvertible {
 
     enum Topic: CaseIterable {
         case claims, commits, retries, runners, output, pages, order, lists, streams, batches
+        case cancelling
 
         var cases: [StoreCase] {
             switch self {
@@ -35,6 +36,7 @@ public struct StoreCase: Sendable, CustomTestStringConvertible {
             case .lists: StoreCase.lists
             case .streams: StoreCase.streams
             case .batches: StoreCase.batches
+            case .cancelling: StoreCase.cancelling
             }
         }
     }

@@ -37,6 +37,16 @@ struct CodeBook {
         return code
     }
 
+    /// Returns the byte of jobs that were cancelled; `nil` where the migration found none to spare.
+    mutating func cancelled(
+        in connection: borrowing Connection
+    ) throws(SQLiteError) -> UInt8? {
+        if let code = codes[.cancelled] { return code }
+        let code = try connection.int("SELECT code FROM outcome WHERE state = 'cancelled'")
+        codes[.cancelled] = code.flatMap { UInt8(exactly: $0) }
+        return codes[.cancelled]
+    }
+
     /// Returns the state that a byte stands for; `nil` for 0 and for bytes without a row.
     mutating func state(
         of code: UInt8, in connection: borrowing Connection
@@ -82,6 +92,7 @@ struct CodeBook {
         case .completed: 1
         case .failed: 2
         case .retrying: 3
+        case .cancelled: preconditionFailure("no attempt ends as cancelled")
         }
     }
 }

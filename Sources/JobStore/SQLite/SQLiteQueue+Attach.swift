@@ -1,7 +1,9 @@
 internal import Glibc
 
 extension SQLiteQueue {
-    public func attach(_ runner: RunnerDescription) throws(QueueError) -> any RunnerLease {
+    public func attach(
+        _ runner: RunnerDescription
+    ) async throws(QueueError) -> any RunnerLease {
         // The kernel gives a lock twice to one descriptor.
         guard runnerID == nil else { throw inUse(by: "this process") }
         try takeRightToRun(pid: runner.pid)
@@ -25,6 +27,7 @@ extension SQLiteQueue {
                 runnerID = connection.lastInsertID
                 return (rescued, min(rescued, mayRepeat))
             }
+            try await finishCancellations()
             let counts = try counts(of: runner.batch)
             return SQLiteLease(
                 queue: self, runnerID: ourID(), batch: runner.batch,
@@ -99,14 +102,45 @@ extension SQLiteQueue {
     }
 
     /// Ends every lease: segments that nobody began go back to their span, the others stay open.
+    /// Jobs of cancelled batches are cancelled.
     ///
-    /// - Returns: The number of jobs that were held and not marked.
+    /// - Returns: The number of jobs that were held and not marked, and can be claimed again.
     private func giveBack() throws -> Int {
+        let leased = try leasedSegments()
         var held = 0
-        var untouched: [(batch: Int, first: Int, count: Int, priority: Int)] = []
+        var cancelled = try leasedRetriesOfCancelledBatches()
+        held -= cancelled.count
+        for segment in leased {
+            if segment.isCancelled {
+                cancelled.append(LedgerPlace(batchID: segment.batch, position: segment.first))
+                continue
+            }
+            held += segment.todo
+            guard segment.todo == segment.count else { continue }
+            try connection.run(
+                "DELETE FROM segment WHERE batch_id = ? AND first = ?", .int(segment.batch),
+                .int(segment.first))
+            try makeAvailable(
+                batch: segment.batch, first: segment.first, count: segment.count,
+                priority: segment.priority)
+        }
+        try connection.run("UPDATE segment SET runner_id = NULL WHERE runner_id IS NOT NULL")
+        held += try connection.run("UPDATE retry SET runner_id = NULL WHERE runner_id IS NOT NULL")
+        _ = try cancelSegments(holding: cancelled)
+        return held
+    }
+
+    private typealias LeasedSegment = (
+        batch: Int, first: Int, count: Int, todo: Int, priority: Int, isCancelled: Bool
+    )
+
+    private func leasedSegments() throws -> [LeasedSegment] {
+        var segments: [LeasedSegment] = []
         let leased = try connection.prepare(
-            "SELECT batch_id, first, count, todo, priority FROM segment WHERE runner_id IS NOT NULL"
-        )
+            """
+            SELECT batch_id, first, segment.count, todo, segment.priority, cancelled_at_us
+            FROM segment LEFT JOIN batch ON batch.id = batch_id WHERE runner_id IS NOT NULL
+            """)
         try leased.bind([])
         while try leased.step() {
             let (batch, first, count) = (leased.int(0), leased.int(1), leased.int(2))
@@ -116,17 +150,23 @@ extension SQLiteQueue {
             else {
                 throw damaged("batch \(batch) has a segment of \(count) jobs at \(first)")
             }
-            held += todo
-            if todo == count { untouched.append((batch, first, count, leased.int(4))) }
+            segments.append((batch, first, count, todo, leased.int(4), !leased.isNull(5)))
         }
-        for (batch, first, count, priority) in untouched {
-            try connection.run(
-                "DELETE FROM segment WHERE batch_id = ? AND first = ?", .int(batch), .int(first))
-            try makeAvailable(batch: batch, first: first, count: count, priority: priority)
+        return segments
+    }
+
+    private func leasedRetriesOfCancelledBatches() throws -> [LedgerPlace] {
+        let retries = try connection.prepare(
+            """
+            SELECT batch_id, position FROM retry JOIN batch ON batch.id = batch_id
+            WHERE runner_id IS NOT NULL AND cancelled_at_us IS NOT NULL
+            """)
+        try retries.bind([])
+        var places: [LedgerPlace] = []
+        while try retries.step() {
+            places.append(LedgerPlace(batchID: retries.int(0), position: retries.int(1)))
         }
-        try connection.run("UPDATE segment SET runner_id = NULL WHERE runner_id IS NOT NULL")
-        held += try connection.run("UPDATE retry SET runner_id = NULL WHERE runner_id IS NOT NULL")
-        return held
+        return places
     }
 }
 

@@ -125,7 +125,7 @@ extension SQLiteQueue {
     }
 
     /// Named with the priority, by which the indices of what can be claimed begin.
-    private static let ofBatch = "priority = batch.priority AND batch_id = batch.id"
+    static let ofBatch = "priority = batch.priority AND batch_id = batch.id"
 
     public func references(of batch: Batch.ID?) throws(QueueError) -> [HeaderSource] {
         try read {

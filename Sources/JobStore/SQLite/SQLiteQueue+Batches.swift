@@ -21,6 +21,7 @@ extension SQLiteQueue {
                 return BatchSummary(
                     batch: row.batch, name: row.name, priority: row.priority,
                     enqueuedAtMicros: row.enqueuedAtMicros,
+                    cancelledAtMicros: row.cancelledAtMicros,
                     counts: QueueCounts(
                         total: row.batch.count, running: (held[row.batch.id] ?? 0) + retries,
                         retriesRunning: retries, outcomes: groups[row.batch.id] ?? [], runs: [],
@@ -32,7 +33,7 @@ extension SQLiteQueue {
     }
 
     private typealias BatchRow = (
-        batch: Batch, name: String?, priority: Int, enqueuedAtMicros: Int
+        batch: Batch, name: String?, priority: Int, enqueuedAtMicros: Int, cancelledAtMicros: Int?
     )
 
     /// The most bytes of bodies in a page.
@@ -40,7 +41,10 @@ extension SQLiteQueue {
 
     private func batchRows(from id: Batch.ID, limit: Int) throws -> [BatchRow] {
         // A queue opened for reading may be older than names.
-        let columns = try schemaVersion() >= 6 ? "name, priority" : "NULL, 0"
+        let version = try schemaVersion()
+        let columns =
+            (version >= 6 ? "name, priority" : "NULL, 0")
+            + (version >= 7 ? ", cancelled_at_us" : ", NULL")
         let statement = try connection.prepare(
             """
             SELECT \(Self.batchColumns), created_at_us, \(columns) FROM batch
@@ -56,7 +60,8 @@ extension SQLiteQueue {
             rows.append(
                 (
                     batch, statement.isNull(next + 1) ? nil : statement.text(next + 1),
-                    statement.int(next + 2), statement.int(next)
+                    statement.int(next + 2), statement.int(next),
+                    statement.isNull(next + 3) ? nil : statement.int(next + 3)
                 ))
         }
         return rows

@@ -113,10 +113,15 @@ extension SQLiteQueue {
                 UPDATE segment SET runner_id = NULL, not_before_us = ?
                 WHERE batch_id = ? AND first = ? AND runner_id = ?
                 """)
+            var cancelled: [LedgerPlace] = []
             for start in starts {
                 try parked.run(
                     .int(dueMicros), .int(start.batchID), .int(start.position), .int(ourID()))
+                if connection.changes == 1, try isCancelled(start.batchID) {
+                    cancelled.append(start)
+                }
             }
+            _ = try cancelSegments(holding: cancelled)
         }
     }
 

@@ -72,9 +72,11 @@ extension SQLiteQueue {
     }
 
     /// The name of an outcome, as a column of the table `outcome`.
-    static let outcomeLabel = "iif(reason <> '', reason, status)"
+    static let outcomeLabel =
+        "CASE WHEN reason <> '' THEN reason WHEN state = 'cancelled' THEN state ELSE status END"
     /// The order of outcomes with their counts, as terms of an ORDER BY.
-    static let outcomeOrder = "state = 'failed', state = 'retrying', count DESC, code"
+    static let outcomeOrder =
+        "state = 'cancelled', state = 'failed', state = 'retrying', count DESC, code"
 
     private func outcomeGroups(of batch: Batch.ID?) throws -> [QueueCounts.Group] {
         let statement = try connection.prepare(

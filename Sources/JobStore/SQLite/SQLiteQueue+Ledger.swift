@@ -161,6 +161,7 @@ extension SQLiteQueue {
         case .retrying: .retrying
         case .completed: .completed
         case .failed: .failed
+        case .cancelled: .cancelled
         }
     }
 }
@@ -179,6 +180,8 @@ private struct PageDraft {
         _ batch: Batch, _ positions: Range<Int>, _ state: JobState, _ outcome: Outcome?
     ) {
         added += 1
+        // Being cancelled is no outcome of an attempt.
+        let outcome = state == .cancelled ? nil : outcome
         let last = spans.count - 1
         // Each looked at in place: a copy of a span would count its batch's references.
         if last >= 0, spans[last].positions.upperBound == positions.lowerBound,

@@ -96,6 +96,9 @@ extension SQLiteQueue {
         for (block, next) in zip(blocks, blocks.dropFirst()) {
             precondition(block.positions.upperBound == next.first, "blocks go on where others end")
         }
+        guard try !isCancelled(stream.id) else {
+            throw fenced("batch \(stream.id) was cancelled")
+        }
         let count = end - start
         try checkRoom(for: count)
         let grown = try connection.run(

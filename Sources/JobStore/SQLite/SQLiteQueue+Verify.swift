@@ -115,7 +115,7 @@ extension SQLiteQueue {
         guard code > 0 else { return }
         switch try codes.state(of: code, in: connection) {
         case .retrying: faults.add("\(name): a span of retrying jobs")
-        case .completed, .failed: break
+        case .completed, .failed, .cancelled: break
         case nil: faults.add("\(name): outcome \(code) is not in the table outcome")
         }
     }
@@ -142,7 +142,7 @@ extension SQLiteQueue {
             } else {
                 switch try codes.state(of: code, in: connection) {
                 case .retrying: waiting.append(jobs.lowerBound + offset)
-                case .completed, .failed: break
+                case .completed, .failed, .cancelled: break
                 case nil: unknown.insert(code)
                 }
             }

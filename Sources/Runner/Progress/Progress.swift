@@ -42,7 +42,7 @@ struct ProgressWatch {
         self.batch = batch
         self.queue = queue
         self.feed = feed
-        doneAtStart = countsAtStart.completed + countsAtStart.failed
+        doneAtStart = countsAtStart.done
         lastDone = doneAtStart
         known = (countsAtStart, [:])
         let now = Now.read()
@@ -67,7 +67,7 @@ struct ProgressWatch {
     mutating func look() async throws(QueueError) -> Progress {
         let counts = try await counts()
         let now = Now.read()
-        let done = counts.completed + counts.failed
+        let done = counts.done
         rate.add(done - lastDone, at: now)
         lastDone = done
         let elapsedMicros = max(1, now.monotonicMicros - startMicros)

@@ -156,8 +156,11 @@ struct JobCheck {
                 if span.state == state {
                     contents.members.insert(
                         positions.lowerBound - first..<positions.upperBound - first)
-                } else if span.state != .completed, span.state != .failed {
-                    contents.isFinal = false
+                } else {
+                    switch span.state {
+                    case .completed, .failed, .cancelled: break
+                    case .available, .running, .retrying: contents.isFinal = false
+                    }
                 }
             }
             place = page.next

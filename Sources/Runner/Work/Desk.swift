@@ -104,7 +104,7 @@ final class Desk: EventLoopClient, @unchecked Sendable {
         switch outcome.state {
         case .completed: true
         case .failed: keepsFailures
-        case .retrying: false
+        case .retrying, .cancelled: false
         }
     }
 

@@ -17,6 +17,7 @@ struct BatchDocument: Encodable {
         case batch, name, source, url, method, priority, jobs
         case unfinished = "import"
         case enqueuedAt = "enqueued_at"
+        case cancelledAt = "cancelled_at"
     }
 
     func encode(to encoder: any Encoder) throws {
@@ -30,6 +31,8 @@ struct BatchDocument: Encodable {
         try container.encode(jobs, forKey: .jobs)
         try container.encode(enqueuedAt, forKey: .enqueuedAt)
         try container.encodeIfPresent(unfinished, forKey: .unfinished)
+        let cancelledAt = summary.cancelledAtMicros.map { Timestamp.text($0) }
+        try container.encode(cancelledAt, forKey: .cancelledAt)  // null, not absent
     }
 
     private var request: RequestTemplate { summary.batch.source.request }
@@ -51,14 +54,14 @@ struct BatchDocument: Encodable {
     /// The names of the columns.
     static var header: String {
         let empty = QueueCounts(total: 0, running: 0, retriesRunning: 0, outcomes: [], runs: [])
-        let states = JobsDocument(empty).rows.map { right($0.0, countWidth) }.joined()
+        let states = JobsDocument(empty).rows.map { right($0.name, countWidth) }.joined()
         return right("batch", idWidth) + right("priority", priorityWidth) + states
             + right("enqueued", timeWidth) + "  name  source  request"
     }
 
     /// The batch as a line for people.
     var row: String {
-        let states = jobs.rows.map { Self.right(Format.count($0.1), Self.countWidth) }.joined()
+        let states = jobs.rows.map { Self.right(Format.count($0.count), Self.countWidth) }.joined()
         let name = Terminal.escaped(summary.name ?? "-")
         let url = Terminal.escaped(request.shownURL)
         return Self.right("\(summary.batch.id)", Self.idWidth)

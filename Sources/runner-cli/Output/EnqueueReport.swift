@@ -16,7 +16,7 @@ struct EnqueueReport: Encodable {
     /// Whether the lines of a list are the URLs.
     let hasWholeURLs: Bool
     /// Whether the batch was added now.
-    let isNew: Bool
+    let addition: Addition
     /// The names of the lists; `nil` for a range.
     let lists: String?
     /// The lines of lists that cannot be queued; `nil` for a range.
@@ -29,7 +29,7 @@ struct EnqueueReport: Encodable {
     private enum CodingKeys: String, CodingKey {
         case batch, jobs, step, method, url, queue, rejected, skipped, complete, lines
         case firstID = "first_id"
-        case isNew = "new"
+        case addition = "new"
     }
 
     func encode(to encoder: any Encoder) throws {
@@ -41,7 +41,7 @@ struct EnqueueReport: Encodable {
         try container.encode(method, forKey: .method)
         try container.encode(url, forKey: .url)
         try container.encode(queue, forKey: .queue)
-        try container.encode(isNew, forKey: .isNew)
+        try container.encode(addition, forKey: .addition)
         try container.encodeIfPresent(rejected, forKey: .rejected)
         try container.encodeIfPresent(skipped, forKey: .skipped)
         try container.encodeIfPresent(stream?.isComplete, forKey: .complete)
@@ -61,9 +61,10 @@ struct EnqueueReport: Encodable {
 
     var summary: String {
         let from = lists.map { " of \(Terminal.escaped($0))" } ?? ""
-        guard isNew else {
+        guard addition == .new else {
+            let end = addition == .cancelled ? ", and was cancelled" : ""
             return
-                "queued nothing: batch \(batch) in \(queue), of \(Format.count(jobs)) jobs, has the name"
+                "queued nothing: batch \(batch) in \(queue), of \(Format.count(jobs)) jobs, has the name\(end)"
         }
         let more = stream?.isResumed == true ? " more" : ""
         let ids =

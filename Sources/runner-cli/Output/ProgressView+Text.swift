@@ -6,9 +6,9 @@ extension ProgressView {
     /// Formats progress as one line, for logs.
     static func line(_ progress: Progress) -> String {
         let counts = progress.counts
-        let done = counts.completed + counts.failed
+        let (done, wanted) = (counts.done, counts.wanted)
         var parts = [
-            "\(Format.count(done))/\(Format.count(counts.total)) (\(Format.percent(done, of: counts.total)))",
+            "\(Format.count(done))/\(Format.count(wanted)) (\(Format.percent(done, of: wanted)))",
             "\(Format.count(Int(progress.rateNow)))/s",
             "average \(Format.count(Int(progress.rateAverage)))/s",
             progress.timeLeft.map { "\(Format.duration($0)) left" } ?? "no estimate",
@@ -17,6 +17,7 @@ extension ProgressView {
             "\(Format.count(progress.inFlight)) in flight",
             Format.megabytes(progress.residentBytes),
         ]
+        if counts.cancelled > 0 { parts.append("\(Format.count(counts.cancelled)) cancelled") }
         parts += notices(progress)
         return parts.joined(separator: ", ")
     }
@@ -89,15 +90,15 @@ extension ProgressView {
 
     /// A bar and its numbers, or the numbers alone where `columns` is too narrow for both.
     private static func bar(_ counts: QueueCounts, columns: Int, colour: Bool) -> [String] {
-        let done = counts.completed + counts.failed
+        let (done, wanted) = (counts.done, counts.wanted)
         let numbers = [
-            Format.percent(done, of: counts.total),
-            "\(Format.count(done)) / \(Format.count(counts.total))",
+            Format.percent(done, of: wanted),
+            "\(Format.count(done)) / \(Format.count(wanted))",
         ]
         let text = " " + numbers.joined(separator: "  ")
         let width = min(60, columns - text.count)
         guard width >= 10 else { return Layout.flowed(numbers, columns: columns) }
-        let share = counts.total > 0 ? Double(done) / Double(counts.total) : 1
+        let share = wanted > 0 ? Double(done) / Double(wanted) : 1
         let filled = min(width, Int(Double(width) * share))
         let bar = String(repeating: "━", count: filled)
         let rest = String(repeating: "─", count: width - filled)
@@ -106,15 +107,18 @@ extension ProgressView {
 
     /// One line for each state: the number of its jobs, and their outcomes, most frequent first.
     private static func outcomes(_ counts: QueueCounts, columns: Int) -> [String] {
-        let states = [Outcome.State.completed, .failed, .retrying].map { state in
-            counts.outcomes.filter { $0.state == state }
-        }
+        var names = [Outcome.State.completed, .failed, .retrying]
+        if counts.cancelled > 0 { names.append(.cancelled) }
+        let states = names.map { state in counts.outcomes.filter { $0.state == state } }
         let totals = states.map { Format.count($0.reduce(0) { $0 + $1.count }) }
         let width = totals.map(\.count).max() ?? 0
-        return zip(["completed", "failed", "retrying"], zip(states, totals)).map { name, state in
-            let gap = String(repeating: " ", count: 11 + width - name.count - state.1.count)
-            let groups = state.0.map { "\($0.label): \(Format.count($0.count))" }
-            return Layout.shortened([name + gap + state.1] + groups, columns: columns)
+        return zip(names, zip(states, totals)).map { state, row in
+            let name = state.rawValue
+            let gap = String(repeating: " ", count: 11 + width - name.count - row.1.count)
+            // Being cancelled is no outcome of an attempt.
+            let groups = state == .cancelled ? [] : row.0
+            let texts = groups.map { "\($0.label): \(Format.count($0.count))" }
+            return Layout.shortened([name + gap + row.1] + texts, columns: columns)
         }
     }
 }

@@ -38,11 +38,11 @@ final class ProgressView: Sendable {
     func start(_ attachment: Attachment) {
         guard !isQuiet else { return }
         let counts = attachment.counts
-        let done = counts.completed + counts.failed
         let verb =
-            done > 0 || counts.retrying > 0 || attachment.rescued > 0 ? "resuming" : "starting"
+            counts.done > 0 || counts.retrying > 0 || attachment.rescued > 0
+            ? "resuming" : "starting"
         Terminal.say(
-            "\(verb) \(queue): \(Format.count(done)) done, \(Format.count(counts.left)) left, \(Format.count(attachment.mayRepeat)) may be fetched again"
+            "\(verb) \(queue): \(Format.count(counts.done)) done, \(Format.count(counts.left)) left, \(Format.count(attachment.mayRepeat)) may be fetched again"
         )
     }
 

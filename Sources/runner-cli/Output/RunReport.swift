@@ -22,7 +22,7 @@ struct RunReport: Encodable {
     init(ending: Crawl.Ending?, counts: QueueCounts, before: QueueCounts, elapsed: Duration) {
         self.counts = counts
         self.elapsed = elapsed
-        finished = counts.completed + counts.failed - before.completed - before.failed
+        finished = counts.done - before.done
         let resume = "run again to resume"
         let end: (Ending, ExitStatus, String) =
             switch ending {
@@ -55,15 +55,17 @@ struct RunReport: Encodable {
         try container.encode(finished, forKey: .finished)
         try container.encode(elapsed.seconds, forKey: .elapsedSeconds)
         try container.encode(JobsDocument(counts), forKey: .jobs)
-        try container.encode(counts.outcomes.map(OutcomeDocument.init), forKey: .outcomes)
+        try container.encode(OutcomeDocument.all(in: counts), forKey: .outcomes)
     }
 
     var text: String {
         let rate = Format.count(Int(Double(finished) / max(elapsed.seconds, 0.001)))
         let done =
             "\(ending.rawValue): \(Format.count(finished)) jobs in \(Format.duration(elapsed)) (\(rate)/s)"
+        let cancelled =
+            counts.cancelled > 0 ? ", \(Format.count(counts.cancelled)) cancelled" : ""
         let all =
-            "\(Format.count(counts.completed)) completed, \(Format.count(counts.failed)) failed of \(Format.count(counts.total))"
+            "\(Format.count(counts.completed)) completed, \(Format.count(counts.failed)) failed\(cancelled) of \(Format.count(counts.total))"
         let left = counts.left > 0 ? "; \(Format.count(counts.left)) left: \(cure)" : ""
         return "\(done); \(all)\(left)"
     }

@@ -17,7 +17,7 @@ struct StatusDocument: Encodable {
         self.batch = batch
         imports = unfinished.map(ImportDocument.init)
         jobs = JobsDocument(counts)
-        outcomes = counts.outcomes.map(OutcomeDocument.init)
+        outcomes = OutcomeDocument.all(in: counts)
         run = counts.runs.first.map { RunDocument($0, left: counts.left, trouble: $0.trouble) }
         isRunKnown = counts.isRunKnown
     }
@@ -61,9 +61,9 @@ struct StatusDocument: Encodable {
             let gap = String(repeating: " ", count: max(1, width - name.count - count.count))
             return "  \(name)\(gap)\(count)" + (note.isEmpty ? "" : "  \(note)")
         }
-        let done = Format.percent(jobs.completed + jobs.failed, of: jobs.total)
+        let done = Format.percent(jobs.completed + jobs.failed, of: jobs.total - jobs.cancelled)
         let title = batch.map { "\($0.title) of \(queue)" } ?? queue
-        let first = ["\(title): \(done) done"] + jobs.rows.map { row($0, $1) }
+        let first = ["\(title): \(done) done"] + jobs.shownRows.map { row($0.name, $0.count) }
         let last = importLines + (run?.lines ?? [idle(queue)])
         guard !outcomes.isEmpty else { return first + last }
         var rows = outcomes.map { row($0.outcome, $0.count, $0.state) }
@@ -90,7 +90,7 @@ struct StatusDocument: Encodable {
 }
 
 struct JobsDocument: Encodable {
-    let total, available, running, retrying, completed, failed: Int
+    let total, available, running, retrying, completed, failed, cancelled: Int
 
     init(_ counts: QueueCounts) {
         total = counts.total
@@ -99,16 +99,20 @@ struct JobsDocument: Encodable {
         retrying = counts.retrying
         completed = counts.completed
         failed = counts.failed
+        cancelled = counts.cancelled
     }
 
     /// The counts in the order of a job's way through the states.
-    var rows: [(String, Int)] {
+    var rows: [(name: String, count: Int)] {
         [
             ("total", total), ("available", available), ("running", running),
             ("retrying", retrying),
-            ("completed", completed), ("failed", failed),
+            ("completed", completed), ("failed", failed), ("cancelled", cancelled),
         ]
     }
+
+    /// The rows without that of cancelled jobs where there are none, as nearly always.
+    var shownRows: [(name: String, count: Int)] { cancelled > 0 ? rows : rows.dropLast() }
 }
 
 struct OutcomeDocument: Encodable {
@@ -116,7 +120,12 @@ struct OutcomeDocument: Encodable {
     let state: String
     let count: Int
 
-    init(_ group: QueueCounts.Group) {
+    /// The outcomes of attempts. Jobs that were cancelled have none.
+    static func all(in counts: QueueCounts) -> [OutcomeDocument] {
+        counts.outcomes.filter { $0.state != .cancelled }.map(OutcomeDocument.init)
+    }
+
+    private init(_ group: QueueCounts.Group) {
         outcome = group.label
         state = group.state.rawValue
         count = group.count
