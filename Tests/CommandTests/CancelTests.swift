@@ -144,6 +144,22 @@ import Testing
         try await program.expectVerified()
     }
 
+    /// A record is there before its job is marked as completed: a cancelled job has none.
+    @Test func verify_findsARecordOfACancelledJob() async throws {
+        let origin = try await TestOrigin()
+        try await program.enqueue(3, origin, "{id}")
+        try await program.runner("run", "-q", "-o", "out").expectSuccess()
+        let code = "outcome = (SELECT code FROM outcome WHERE state = 'cancelled')"
+        try await program.sqlite(
+            "runner.db", "UPDATE span SET \(code)", "UPDATE tally SET \(code)",
+            "UPDATE total SET \(code) WHERE outcome > 0")
+        #expect(try await program.jobs()["cancelled"] == 3)
+        try await program.expectSoundQueue()
+        let result = try await program.runner("verify")
+        #expect(result.status == 3)
+        #expect(result.out.contains("records of jobs that are not completed"), "\(result.out)")
+    }
+
     @Test func jobsThatHaveFailed_stillMakeTheExitCode1() async throws {
         let origin = try await TestOrigin()
         try await program.enqueue(4, origin, "status/404/{id}")
