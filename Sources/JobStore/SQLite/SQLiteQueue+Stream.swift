@@ -97,7 +97,9 @@ extension SQLiteQueue {
             precondition(block.positions.upperBound == next.first, "blocks go on where others end")
         }
         guard try !isCancelled(stream.id) else {
-            throw fenced("batch \(stream.id) was cancelled")
+            throw QueueError(
+                .fenced,
+                "batch \(stream.id) of the queue \(path) was cancelled: no more of its list is queued")
         }
         let count = end - start
         try checkRoom(for: count)
