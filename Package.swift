@@ -42,9 +42,8 @@ let package = Package(
                 .embedInCode("v1_initial.sql"), .embedInCode("v2_output.sql"),
                 .embedInCode("v3_totals.sql"), .embedInCode("v4_keys.sql"),
                 .embedInCode("v5_lists.sql"), .embedInCode("v6_batches.sql"),
-                .embedInCode("v7_cancel.sql"),
-                .embedInCode("v9_streaming.sql"),
-                .embedInCode("v10_step.sql"),
+                .embedInCode("v7_cancel.sql"), .embedInCode("v8_unique.sql"),
+                .embedInCode("v9_streaming.sql"), .embedInCode("v10_step.sql"),
             ],
             swiftSettings: strict),
         .target(

@@ -10,9 +10,8 @@ public enum Schema {
             PackageResources.v1_initial_sql, PackageResources.v2_output_sql,
             PackageResources.v3_totals_sql, PackageResources.v4_keys_sql,
             PackageResources.v5_lists_sql, PackageResources.v6_batches_sql,
-            PackageResources.v7_cancel_sql,
-            PackageResources.v9_streaming_sql,
-            PackageResources.v10_step_sql,
+            PackageResources.v7_cancel_sql, PackageResources.v8_unique_sql,
+            PackageResources.v9_streaming_sql, PackageResources.v10_step_sql,
         ]
     }
 }

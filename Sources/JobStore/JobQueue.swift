@@ -37,6 +37,13 @@ public protocol JobQueue: JobLedger {
         _ request: RequestTemplate, _ fields: LineFields
     ) async throws(QueueError) -> any ListImport
 
+    /// Begins to add a list as `addList` does, of which the queue is to have no request twice.
+    ///
+    /// - Throws: `.busy` while another such list is being added.
+    func addUniqueList(
+        _ request: RequestTemplate, _ fields: LineFields
+    ) async throws(QueueError) -> any UniqueListImport
+
     /// Begins to add a list whose jobs are available as they come (`ListStream`).
     ///
     /// - Parameters:

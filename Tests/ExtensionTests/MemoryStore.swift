@@ -16,6 +16,13 @@ final class MemoryStore: Sendable {
         /// The lists that are being added as they come, or whose import died.
         var streams: [StreamFacts] = []
         var lastRunnerID = 0
+        /// The set of requests, and the lists in it.
+        var hashes: Set<RequestHash> = []
+        var hashedLists: Set<Batch.ID> = []
+        let hashKey = RequestHash.Key(
+            first: .random(in: 0...(.max)), second: .random(in: 0...(.max)))
+        /// The connection by which a list is being added without duplicates; `nil` for none.
+        var uniqueConnection: Int?
     }
 
     struct BatchFacts {
@@ -270,6 +277,21 @@ struct MemoryQueue: JobQueue {
         }
     }
 
+    func addUniqueList(
+        _ request: RequestTemplate, _ fields: LineFields
+    ) throws(QueueError) -> any UniqueListImport {
+        let key = try store.state.withLock { state throws(QueueError) in
+            guard state.uniqueConnection == nil else {
+                throw QueueError(.busy, "another list is being added without duplicates")
+            }
+            state.uniqueConnection = number
+            return state.hashKey
+        }
+        return MemoryUniqueImport(
+            store: store, list: MemoryImport(store: store, request: request, fields: fields),
+            hashKey: key)
+    }
+
     func block(holding position: Int, of batch: Batch) throws(QueueError) -> ListBlock {
         let block = store.state.withLock { state in
             state.batches[batch.id - 1].blocks.first { $0.positions.contains(position) }
@@ -405,6 +427,65 @@ struct MemoryStream: ListStream {
     }
 
     func leave() { store.state.withLock { $0.streams[index].connection = nil } }
+}
+
+/// A list that is being added to a `MemoryStore` without duplicates.
+final class MemoryUniqueImport: UniqueListImport {
+    let hashKey: RequestHash.Key
+    private let store: MemoryStore
+    private let list: MemoryImport
+    private let hashes = Mutex<Set<RequestHash>>([])
+
+    init(store: MemoryStore, list: MemoryImport, hashKey: RequestHash.Key) {
+        self.store = store
+        self.list = list
+        self.hashKey = hashKey
+    }
+
+    func listOutside() -> Batch? {
+        store.state.withLock { state in
+            state.batches.first { facts in
+                !facts.blocks.isEmpty && !state.hashedLists.contains(facts.batch.id)
+            }?.batch
+        }
+    }
+
+    func takeIn(_ batch: Batch) {
+        let added = hashes.withLock { hashes in
+            defer { hashes = [] }
+            return hashes
+        }
+        store.state.withLock { state in
+            state.hashes.formUnion(added)
+            state.hashedLists.insert(batch.id)
+        }
+    }
+
+    func known(_ hashes: [RequestHash]) -> [Bool] {
+        let own = self.hashes.withLock(\.self)
+        return store.state.withLock { state in
+            hashes.map { own.contains($0) || state.hashes.contains($0) }
+        }
+    }
+
+    func add(_ hashes: [RequestHash]) { self.hashes.withLock { $0.formUnion(hashes) } }
+
+    func add(_ blocks: [ListBlock]) { list.add(blocks) }
+
+    func finish(
+        as label: BatchLabel, hasOneHost: Bool
+    ) throws(QueueError) -> (batch: Batch, isNew: Bool)? {
+        let made = try list.finish(as: label, hasOneHost: hasOneHost)
+        if let made, made.isNew { takeIn(made.batch) }
+        abandon()
+        return made
+    }
+
+    func abandon() {
+        list.abandon()
+        hashes.withLock { $0 = [] }
+        store.state.withLock { $0.uniqueConnection = nil }
+    }
 }
 
 /// A runner's hold on a `MemoryStore`.
@@ -742,6 +823,7 @@ extension MemoryStore.State {
         for index in streams.indices where streams[index].connection == connection {
             streams[index].connection = nil
         }
+        if uniqueConnection == connection { uniqueConnection = nil }
     }
 
     /// Takes back what dead runners hold.

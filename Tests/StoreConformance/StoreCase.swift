@@ -21,8 +21,8 @@ public struct StoreCase: Sendable, CustomTestStringConvertible {
     public static let all = Topic.allCases.flatMap(\.cases)
 
     enum Topic: CaseIterable {
-        case claims, commits, retries, runners, output, pages, order, lists, streams, batches
-        case cancelling
+        case claims, commits, retries, runners, output, pages, order, lists, unique, streams
+        case batches, cancelling
 
         var cases: [StoreCase] {
             switch self {
@@ -35,6 +35,7 @@ public struct StoreCase: Sendable, CustomTestStringConvertible {
             case .order: StoreCase.order
             case .lists: StoreCase.lists
             case .streams: StoreCase.streams
+            case .unique: StoreCase.unique
             case .batches: StoreCase.batches
             case .cancelling: StoreCase.cancelling
             }

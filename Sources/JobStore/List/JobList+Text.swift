@@ -95,7 +95,7 @@ extension JobList {
 
 extension UInt8 {
     /// Whether the byte is never encoded in a URL (RFC 3986, 2.3).
-    fileprivate var isUnreserved: Bool {
+    package var isUnreserved: Bool {
         switch self {
         case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
             UInt8(ascii: "0")...UInt8(ascii: "9"):

@@ -166,6 +166,23 @@ public struct ListBlockBuilder {
         bytes.append(UInt8(rest))
     }
 
+    /// Appends a line of another builder.
+    ///
+    /// - Parameter bytes: The line's place in `byteCount` of the other.
+    public mutating func append(lineAt bytes: Range<Int>, of other: ListBlockBuilder) {
+        self.bytes += other.bytes[bytes]
+        count += 1
+    }
+
+    /// Makes room for lines at once, so that the memory does not grow by copying.
+    public mutating func reserve(bytes count: Int) { bytes.reserveCapacity(count) }
+
+    /// Forgets the lines, and keeps their memory for others.
+    public mutating func removeAll() {
+        bytes.removeAll(keepingCapacity: true)
+        count = 0
+    }
+
     /// Makes a block of the lines, and begins with none again.
     public mutating func take(first: Int, lane: Int, _ packer: ListPacker) -> ListBlock {
         defer {

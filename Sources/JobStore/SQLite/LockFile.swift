@@ -7,12 +7,15 @@ internal import Glibc
 /// drops all of the process's locks on the database (<https://www.sqlite.org/howtocorrupt.html>,
 /// 2.2). The locks belong to an open file description (`F_OFD_SETLK`), so that the kernel frees
 /// them with the process, however it ends. Byte 0 is the right to run, byte 1 the right to write,
-/// byte 4,096 + *n* the right to add lines to batch *n*; the text from byte 2 on names the runner.
+/// byte 4,095 the right to add a list without duplicates, byte 4,096 + *n* the right to add lines to
+/// batch *n*; the text from byte 2 on names the runner.
 struct LockFile: ~Copyable {
     struct Right: RawRepresentable {
         let rawValue: Int
         static let run = Right(rawValue: 0)
         static let write = Right(rawValue: 1)
+        /// The right to add to the set of requests.
+        static let addingUnique = Right(rawValue: rightsMax - 1)
         /// The right to add the lines of a list that is not complete.
         ///
         /// - Parameter batch: A damaged file may name any; of those past the bound, nobody adds.

@@ -6,6 +6,12 @@ extension SQLiteQueue {
         _ request: RequestTemplate, _ fields: LineFields
     ) throws(QueueError) -> any ListImport {
         try removeAbandonedLists()
+        let id = try beginList()
+        return SQLiteListImport(queue: self, id: id, request: request, fields: fields)
+    }
+
+    /// Notes that a list is being added by this process.
+    func beginList() throws(QueueError) -> Batch.ID {
         let id = try write {
             let id = try nextBatchID()
             try connection.run(
@@ -18,7 +24,7 @@ extension SQLiteQueue {
             return id
         }
         addedLists.insert(id)
-        return SQLiteListImport(queue: self, id: id, request: request, fields: fields)
+        return id
     }
 
     /// The ID of the next batch. IDs of lists that are being added are taken.
@@ -39,10 +45,7 @@ extension SQLiteQueue {
 
     func add(_ blocks: [ListBlock], to id: Batch.ID) throws(QueueError) {
         try write {
-            guard try connection.int("SELECT 1 FROM import WHERE batch_id = ?", .int(id)) == 1
-            else {
-                throw fenced("batch \(id) is not being added")
-            }
+            try checkAdding(id)
             try insert(blocks, of: id)
         }
     }
@@ -63,6 +66,13 @@ extension SQLiteQueue {
         }
     }
 
+    /// - Throws: `.fenced` when the list was removed meanwhile.
+    func checkAdding(_ id: Batch.ID) throws {
+        guard try connection.int("SELECT 1 FROM import WHERE batch_id = ?", .int(id)) == 1 else {
+            throw fenced("batch \(id) is not being added")
+        }
+    }
+
     func finishList(
         _ id: Batch.ID, _ list: JobList, as label: BatchLabel
     ) throws(QueueError) -> (batch: Batch, isNew: Bool) {
@@ -79,6 +89,7 @@ extension SQLiteQueue {
                     .int(id))
             }
             try add(count, toTotalOf: 0)
+            if uniqueList == id { try keepHashes(of: id, inSet: id) }
             guard try connection.run("DELETE FROM import WHERE batch_id = ?", .int(id)) == 1 else {
                 throw fenced("batch \(id) is not being added")
             }
@@ -94,9 +105,11 @@ extension SQLiteQueue {
         endAdding(id)
     }
 
+    /// Gives up the right to add to a list.
     func endAdding(_ id: Batch.ID) {
         addedLists.remove(id)
         lock?.release(.adding(to: id))
+        if uniqueList == id { endUniqueList() }
     }
 
     /// Removes the lists whose processes ended before these were complete.
@@ -143,6 +156,7 @@ extension SQLiteQueue {
                         """, .int(id))
                     if removed > 0 { return false }
                 }
+                if try removeSomeHashes(of: id) { return false }
                 try connection.run("DELETE FROM lane WHERE batch_id = ?", .int(id))
                 try connection.run("DELETE FROM import WHERE batch_id = ?", .int(id))
                 return true

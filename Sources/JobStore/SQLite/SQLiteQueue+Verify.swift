@@ -11,6 +11,7 @@ extension SQLiteQueue {
             try verifyBatches(&faults)
             try verifyLeases(&faults)
             if try schemaVersion() >= 5 { try verifyLists(&faults) }
+            if try hasHashes() { try count(Self.hashChecks, &faults) }
             return VerifiedWindow(faults: faults.sentences)
         }
     }
@@ -243,6 +244,11 @@ extension SQLiteQueue {
 
     /// Checks that each job of a list has a line, and that lanes count their blocks.
     private func verifyLists(_ faults: inout Faults) throws {
+        // A list that is no batch may be about to be removed, some rows at a time.
+        let complete = """
+            batch_id NOT IN (
+                SELECT batch_id FROM import WHERE batch_id NOT IN (SELECT id FROM batch))
+            """
         let checks = [
             (
                 "lines that do not meet end to end",
@@ -273,7 +279,8 @@ extension SQLiteQueue {
                 "lanes that do not count their blocks",
                 """
                 SELECT count(*) FROM (
-                    SELECT batch_id, lane, sum(count) AS jobs FROM block GROUP BY batch_id, lane
+                    SELECT batch_id, lane, sum(count) AS jobs FROM block
+                    WHERE \(complete) GROUP BY batch_id, lane
                     EXCEPT SELECT batch_id, lane, jobs FROM lane)
                 """
             ),
@@ -281,7 +288,8 @@ extension SQLiteQueue {
                 "lanes without blocks",
                 """
                 SELECT count(*) FROM (
-                    SELECT batch_id, lane FROM lane EXCEPT SELECT batch_id, lane FROM block)
+                    SELECT batch_id, lane FROM lane WHERE \(complete)
+                    EXCEPT SELECT batch_id, lane FROM block)
                 """
             ),
         ]
@@ -294,7 +302,14 @@ extension SQLiteQueue {
                 """
             )
         ]
-        for (what, sql) in checks + (try keepsStreams() ? ofStreams : []) {
+        try count(checks + (try keepsStreams() ? ofStreams : []), &faults)
+    }
+
+    /// Adds a fault for each check that finds rows.
+    ///
+    /// - Parameter checks: The name of what is wrong, and the SQL that counts it.
+    private func count(_ checks: [(String, String)], _ faults: inout Faults) throws {
+        for (what, sql) in checks {
             let count = try connection.int(sql) ?? 0
             if count != 0 { faults.add("\(what): \(count)") }
         }

@@ -34,6 +34,8 @@ public actor SQLiteQueue: JobQueue {
     var runnerID: Int?
     /// The lists that this process is adding.
     var addedLists: Set<Batch.ID> = []
+    /// The list that this process is adding without duplicates; `nil` for none.
+    var uniqueList: Batch.ID?
     var codes = CodeBook()
     /// The clock by which retries are due, in Unix time in µs.
     let unixMicros: @Sendable () -> Int
@@ -111,7 +113,7 @@ public actor SQLiteQueue: JobQueue {
         if isOurs { lock?.release(.write) }
         // Not left to `deinit`: our thread may hold us for a moment after this has returned.
         lock?.release(.run)
-        for id in addedLists { lock?.release(.adding(to: id)) }
+        for id in addedLists { endAdding(id) }
     }
 
     private static func connect(
