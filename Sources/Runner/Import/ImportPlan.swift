@@ -14,6 +14,8 @@ public struct ImportOptions: Sendable {
     public var method = HTTPMethod.get
     public var headers: [HeaderSource] = []
     public var body: BodyTemplate?
+    /// Whether rows are left out whose request the queue has already, or an earlier row.
+    public var isUnique = false
 
     public init() {}
 }
@@ -89,10 +91,16 @@ struct ImportPlan {
         let inHeaders =
             hasFile
             ? (isJSON ? ["url"] : fields)
-            : Self.headerTexts(options).flatMap { text in
+            : Self.headerTexts(options.headers).flatMap { text in
                 TextTemplate(text, names: Set(fields)).placeholders.map(\.name)
             }
         ofOneLine = inHeaders.compactMap(index) + [self.fields.key].compactMap(\.self)
+        if options.isUnique, Self.usesID(request, fields: fields) {
+            throw ImportError(
+                .badTemplate,
+                "the requests hold {\(TextTemplate.Placeholder.idName)}, another number in each of them, so that none is a duplicate; take it out, or add the list with its duplicates"
+            )
+        }
         guard fields.count <= LineFields.countMax else {
             throw ImportError(
                 .badTemplate, "\(fields.count) columns are kept, of \(LineFields.countMax) at most")
@@ -118,6 +126,15 @@ struct ImportPlan {
             .otherOptions,
             "batch \(list.batch.id) was begun with \(first == "columns" || first == "headers" ? "other \(first)" : "another \(first)"); a list goes on with the options it was begun with"
         )
+    }
+
+    /// Whether the ID of a job stands in its request.
+    private static func usesID(_ request: RequestTemplate, fields: [String]) -> Bool {
+        let name = TextTemplate.Placeholder.idName
+        guard !fields.contains(name) else { return false }
+        let texts = headerTexts(request.headers) + (request.body.map { [$0.bytes] } ?? [])
+        let templates = [request.urlTemplate] + texts.map { TextTemplate($0, names: [name]) }
+        return templates.contains { $0.placeholders.contains { $0.name == name } }
     }
 
     /// The URL as a template.
@@ -148,8 +165,8 @@ struct ImportPlan {
         name.isEmpty && names.count == 1 ? names[0] : name
     }
 
-    private static func headerTexts(_ options: ImportOptions) -> [[UInt8]] {
-        options.headers.compactMap { source in
+    private static func headerTexts(_ headers: [HeaderSource]) -> [[UInt8]] {
+        headers.compactMap { source in
             switch source {
             case .field(let field):
                 switch field.value {
@@ -162,6 +179,6 @@ struct ImportPlan {
     }
 
     private static func texts(_ options: ImportOptions) -> [[UInt8]] {
-        headerTexts(options) + (options.body.map { [$0.bytes] } ?? [])
+        headerTexts(options.headers) + (options.body.map { [$0.bytes] } ?? [])
     }
 }

@@ -18,12 +18,21 @@ struct LineGathering {
     private var packing = (plain: 0, packed: 0)
     /// The number of rows taken.
     private(set) var jobs = 0
+    /// The rows that wait to be compared, of a list without duplicates.
+    private var held = HeldLines()
+    /// Hashes rows; `nil` where duplicates are rows like others.
+    private var hasher: RequestHasher?
 
     /// The most bytes of lines that wait for their block to be full.
     private static let gatheredMax = 24 << 20
 
     /// Gathers the rows of a list from its beginning.
-    init() { self.init(HostLanes(), first: 0) }
+    ///
+    /// - Parameter hasher: Hashes rows; `nil` where duplicates are rows like others.
+    init(hasher: RequestHasher? = nil) {
+        self.init(HostLanes(), first: 0)
+        self.hasher = hasher
+    }
 
     /// - Parameter first: The position of the first job in its batch.
     init(_ lanes: HostLanes, first: Int) {
@@ -39,7 +48,8 @@ struct LineGathering {
         return blockBytes + Int(Double(gathered) * max(share, 1.0 / 16))
     }
 
-    /// Adds a row to the block of its lane.
+    /// Adds a row to the block of its lane; of a list without duplicates, it is held until these
+    /// were dropped.
     ///
     /// - Returns: The reason the row is no request; `nil` when it is one.
     mutating func add(_ row: ListFields, _ plan: ImportPlan) -> String? {
@@ -51,13 +61,42 @@ struct LineGathering {
             }
         }
         if let reason = Self.reason(againstPartsOf: row, plan) { return reason }
+        if plan.hasWholeURLs, let url = row.field(plan.columns[0]) { return add(row, plan, url) }
+        let list = JobList(count: 1, request: plan.request, fields: plan.fields)
+        let url = list.url(of: Self.values(of: row, plan), at: 0)
+        return url.withUnsafeBytes { add(row, plan, $0) }
+    }
+
+    private mutating func add(
+        _ row: ListFields, _ plan: ImportPlan, _ url: UnsafeRawBufferPointer
+    ) -> String? {
         let lane: Int
-        switch hostLane(of: row, plan) {
+        switch hostLane(ofURL: url) {
         case .success(let found): lane = found
         case .failure(let fault): return fault.reason
         }
-        append(row, plan, to: lane)
+        guard hasher != nil else {
+            let before = begin(lane)
+            Self.write(row, plan, to: &builders[lane])
+            end(lane, before)
+            return nil
+        }
+        let line = hasher!.readsLines ? Self.values(of: row, plan) : []
+        held.hold(hasher!.hash(url, line), lane: lane) { Self.write(row, plan, to: &$0) }
         return nil
+    }
+
+    /// The fields of a row as its line keeps them.
+    private static func values(of row: ListFields, _ plan: ImportPlan) -> [ArraySlice<UInt8>?] {
+        plan.columns.indices.map { index in
+            let value = row.field(plan.columns[index])
+            guard row.isJSONBody, index == plan.fields.parts?.headers else {
+                return value.map { ArraySlice($0) }
+            }
+            var headers: [UInt8] = []
+            JSONBodyHeaders.withFields(value) { headers += $0 }
+            return headers[...]
+        }
     }
 
     /// Says why a row's own method, headers and body make no request; `nil` when they do.
@@ -85,18 +124,33 @@ struct LineGathering {
         }
     }
 
-    private mutating func append(_ row: ListFields, _ plan: ImportPlan, to lane: Int) {
-        while builders.count <= lane { builders.append(ListBlockBuilder()) }
-        let before = builders[lane].byteCount
-        builders[lane].beginLine(fields: plan.columns.count)
+    /// Writes the line of a row.
+    private static func write(
+        _ row: ListFields, _ plan: ImportPlan, to builder: inout ListBlockBuilder
+    ) {
+        builder.beginLine(fields: plan.columns.count)
         for index in plan.columns.indices {
             let value = row.field(plan.columns[index])
             if row.isJSONBody, index == plan.fields.parts?.headers {
-                JSONBodyHeaders.withFields(value) { builders[lane].append($0) }
+                JSONBodyHeaders.withFields(value) { builder.append($0) }
             } else {
-                builders[lane].append(value)
+                builder.append(value)
             }
         }
+    }
+
+    /// Prepares for a line of a lane.
+    ///
+    /// - Returns: The bytes of the lane's lines.
+    private mutating func begin(_ lane: Int) -> Int {
+        while builders.count <= lane { builders.append(ListBlockBuilder()) }
+        return builders[lane].byteCount
+    }
+
+    /// Counts a line of a lane, and makes blocks where it is time.
+    ///
+    /// - Parameter before: The bytes of the lane's lines before it.
+    private mutating func end(_ lane: Int, _ before: Int) {
         gathered += builders[lane].byteCount - before
         jobs += 1
         if builders[lane].isFull { take(lane) }
@@ -136,6 +190,37 @@ struct LineGathering {
         return blocks
     }
 
+    // MARK: - Duplicates
+
+    /// Whether rows wait to be compared, so many that it is time.
+    var mustCompare: Bool { held.isFull }
+    /// The number of rows that were dropped.
+    var duplicates: Int { held.dropped }
+
+    /// Drops rows whose request another row that is held has.
+    ///
+    /// - Returns: The hashes of the rows that are left, rising.
+    mutating func distinctHashes() -> [RequestHash] { held.distinctHashes() }
+
+    /// Drops rows whose requests are known.
+    ///
+    /// - Parameter known: Whether the request is known, for each of `distinctHashes`.
+    mutating func drop(known: [Bool]) { held.drop(known: known) }
+
+    /// Adds rows that are left to the blocks of their lanes, in order, until blocks have so many
+    /// bytes.
+    ///
+    /// - Returns: Whether rows are still held.
+    mutating func release(blockBytes: Int) -> Bool {
+        while self.blockBytes < blockBytes {
+            guard let line = held.next() else { return false }
+            let before = begin(line.lane)
+            builders[line.lane].append(lineAt: line.bytes, of: held.lines)
+            end(line.lane, before)
+        }
+        return true
+    }
+
     // MARK: - Hosts
 
     /// Whether all rows taken go to one host.
@@ -144,18 +229,6 @@ struct LineGathering {
     /// The reason a URL cannot be asked for.
     private struct Fault: Error {
         let reason: String
-    }
-
-    private mutating func hostLane(of row: ListFields, _ plan: ImportPlan) -> Result<Int, Fault> {
-        if plan.hasWholeURLs, let field = row.field(plan.columns[0]) {
-            return hostLane(ofURL: field)
-        }
-        let values = plan.columns.map { column in
-            row.field(column).map { ArraySlice($0) }
-        }
-        let list = JobList(count: 1, request: plan.request, fields: plan.fields)
-        let url = list.url(of: values, at: 0)
-        return url.withUnsafeBytes { hostLane(ofURL: $0) }
     }
 
     private mutating func hostLane(ofURL url: UnsafeRawBufferPointer) -> Result<Int, Fault> {

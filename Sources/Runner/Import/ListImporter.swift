@@ -19,6 +19,10 @@ public final class ListImporter {
     public struct Counts: Sendable {
         public var jobs = 0
         public var rejected = 0
+        /// The rows that were left out since their requests are not new.
+        public var duplicates = 0
+        /// The jobs of lists queued before that the new requests were first to be compared with.
+        public var compared = 0
         /// Blank lines and comments.
         public var skipped = 0
         /// The bytes of the list under way that were read, as they lie there.
@@ -37,6 +41,8 @@ public final class ListImporter {
     /// The state that changes with each row, in one value: so Swift checks the access to it once a
     /// row.
     private var gathering = LineGathering()
+    /// The set that rows are compared with; `nil` where duplicates are rows like others.
+    private var unique: (any UniqueListImport)?
     private var counts = Counts()
 
     /// The bytes of packed blocks that are added in one transaction.
@@ -67,8 +73,8 @@ public final class ListImporter {
     /// - Parameters:
     ///   - format: `nil` to guess each list's.
     ///   - label: As in `JobQueue.enqueue`.
-    /// - Returns: The batch, `nil` when there is no row that is a request; whether it is new, not one
-    ///   that another process gave the label's key meanwhile; and the counts.
+    /// - Returns: The batch, `nil` when there is no row that is a request, or a new one; whether it
+    ///   is new, not one that another process gave the label's key meanwhile; and the counts.
     /// - Throws: `ImportError`, `QueueError`, or what a callback throws; then nothing was added.
     public func add(
         _ lists: [ListSource], format: ListFormat?, separator: UInt8? = nil, to queue: any JobQueue,
@@ -85,12 +91,14 @@ public final class ListImporter {
                 }
             }
             guard let list = target.list else { return (nil, false, counts) }
+            try await compare(list)
             gathering.endAll()
             try await hand(to: list)
+            (counts.jobs, counts.duplicates) = (gathering.jobs, gathering.duplicates)
             let made = try await list.finish(as: label, hasOneHost: gathering.hasOneHost)
             return (made?.batch, made?.isNew ?? false, counts)
         } catch {
-            await target.list?.abandon()
+            await (target.list ?? unique)?.abandon()
             throw error
         }
     }
@@ -127,7 +135,7 @@ public final class ListImporter {
         if let begun = target.list {
             list = begun
         } else {
-            list = try await target.queue.addList(plan.request, plan.fields)
+            list = try await begin(plan, in: target.queue)
             target.list = list
         }
         let before = gathering.jobs + counts.rejected
@@ -141,6 +149,26 @@ public final class ListImporter {
             )
         }
         return index
+    }
+
+    private func begin(
+        _ plan: ImportPlan, in queue: any JobQueue
+    ) async throws -> any ListImport {
+        guard options.isUnique else { return try await queue.addList(plan.request, plan.fields) }
+        let list = try await queue.addUniqueList(plan.request, plan.fields)
+        unique = list
+        gathering = LineGathering(
+            hasher: RequestHasher(plan.request, plan.fields, list.hashKey))
+        let name = counts.list
+        while let outside = try await list.listOutside() {
+            counts.list = "batch \(outside.id)"
+            try await ListHashing(of: outside, in: queue).takeIn(by: list) { lines in
+                counts.compared += lines
+                try progressed(counts)
+            }
+        }
+        counts.list = name
+        return list
     }
 
     /// Checks that lists can be read, and have the columns that are asked for.
@@ -197,6 +225,11 @@ public final class ListImporter {
                     try reject(reader, reader.lineNumber, reason, plan.excerpt(of: row))
                 }
             }
+            if gathering.mustCompare {
+                try await compare(list)
+                note(reader, skippedBefore)
+                try progressed(counts)
+            }
             if gathering.blockBytes >= Self.transactionBytes {
                 try await hand(to: list)
                 note(reader, skippedBefore)
@@ -207,6 +240,7 @@ public final class ListImporter {
 
     private func note(_ reader: ListReader, _ skippedBefore: Int) {
         counts.jobs = gathering.jobs
+        counts.duplicates = gathering.duplicates
         counts.skipped = skippedBefore + reader.blankLines + reader.comments
         counts.bytesRead = reader.bytesRead
         counts.byteCount = reader.byteCount
@@ -218,6 +252,20 @@ public final class ListImporter {
         counts.rejected += 1
         try rejected(
             Rejection(list: counts.list, lineNumber: lineNumber, reason: reason, excerpt: excerpt))
+    }
+
+    /// Drops the rows that are held and not new, and adds the others.
+    private func compare(_ list: any ListImport) async throws {
+        guard let unique else { return }
+        let hashes = gathering.distinctHashes()
+        let known = try await unique.known(hashes)
+        gathering.drop(known: known)
+        // Hashes and lines may come one after another: none is seen before the list is finished.
+        var new: [RequestHash] = []
+        new.reserveCapacity(hashes.count)
+        for (hash, isKnown) in zip(hashes, known) where !isKnown { new.append(hash) }
+        try await unique.add(new)
+        while gathering.release(blockBytes: Self.transactionBytes) { try await hand(to: list) }
     }
 
     private func hand(to list: any ListImport) async throws {

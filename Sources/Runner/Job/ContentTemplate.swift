@@ -104,7 +104,7 @@ struct ContentTemplate: Sendable {
 
 extension BodyTemplate.Syntax {
     /// The way a value is written into a body.
-    fileprivate var escaping: JobList.Escaping {
+    var escaping: JobList.Escaping {
         switch self {
         case .raw: .none
         case .form: .url
