@@ -87,6 +87,10 @@ struct Enqueue: StatusCommand {
         if let step, step < 1 {
             throw ValidationError("--step is \(step); give 1 or more")
         }
+        if range != nil, list.unique {
+            throw ValidationError(
+                "--unique goes with a list: a range has no duplicates; leave it out")
+        }
         if range != nil, let option = (list.given + network.given).first {
             throw ValidationError("\(option) goes with a list, and there is a range")
         }
@@ -138,6 +142,7 @@ struct Enqueue: StatusCommand {
         options.method = try content.requestMethod()
         options.headers = try requestHeaders()
         options.body = try content.body()
+        options.isUnique = list.unique
         return options
     }
 
@@ -161,12 +166,17 @@ struct Enqueue: StatusCommand {
             lists: list.sources(by: transport), transport: transport, flags: list,
             options: try importOptions(), batch: batch)
         try adding.check()
-        let (added, counts, addition) = try await onQueue { store in
-            let (added, counts) = try await adding.add(to: store)
-            let addition = counts == nil ? try await Addition(of: added, in: store) : .new
-            return (added, counts, addition)
+        let (result, addition) = try await onQueue { store -> (EnqueueList.Result, Addition) in
+            let result = try await adding.add(to: store)
+            guard case .known(let known) = result else { return (result, .new) }
+            return (result, try await Addition(of: known, in: store))
         }
-        return try report(added, addition, counts, from: adding.names)
+        switch result {
+        case .known(let known): return try report(known, addition, from: adding.names)
+        case .added(let added, let counts):
+            return try report(added, .new, counts, from: adding.names)
+        case .nothingNew(let counts): return try reportNothingNew(counts, from: adding.names)
+        }
     }
 
     private func enqueueStream() async throws -> ExitStatus {
@@ -223,7 +233,8 @@ struct Enqueue: StatusCommand {
             method: request.method.rawValue, url: request.shownURL,
             queue: queue.path, isDefaultURL: lists == nil && url == nil,
             hasWholeURLs: request.isWholeURL, addition: addition,
-            lists: lists, rejected: counts?.rejected, skipped: counts?.skipped, stream: stream)
+            lists: lists, rejected: counts?.rejected, skipped: counts?.skipped,
+            duplicates: list.unique ? counts?.duplicates : nil, stream: stream)
         do {
             try Terminal.output(json ? try JSON.text(report) : report.text)
         } catch var error as OutputError {
@@ -258,6 +269,19 @@ enum Addition: Encodable {
     func encode(to encoder: any Encoder) throws {
         var container = encoder.singleValueContainer()
         try container.encode(self == .new)
+    }
+}
+
+extension Enqueue {
+    /// Reports a list of which the queue has all requests already.
+    private func reportNothingNew(
+        _ counts: ListImporter.Counts, from lists: String
+    ) throws -> ExitStatus {
+        let report = NothingNewReport(
+            lists: lists, queue: queue.path, rejected: counts.rejected, skipped: counts.skipped,
+            duplicates: counts.duplicates)
+        try Terminal.output(json ? try JSON.text(report) : report.text)
+        return .done
     }
 }
 

@@ -30,14 +30,22 @@ struct EnqueueList {
             files, options, format: flags.format, separator: flags.separator?.utf8.first)
     }
 
-    /// - Returns: The batch; and the counts, `nil` when it was there before.
-    func add(
-        to queue: any JobQueue
-    ) async throws -> (batch: Batch, counts: ListImporter.Counts?) {
-        if let known = try await self.batch.known(in: queue) { return (known, nil) }
-        let label = self.batch.label(key: try key())
+    /// The batch of the lists.
+    enum Result {
+        /// It was there before.
+        case known(Batch)
+        case added(Batch, ListImporter.Counts)
+        /// There is none, since the queue has all requests already.
+        case nothingNew(ListImporter.Counts)
+    }
+
+    func add(to queue: any JobQueue) async throws -> Result {
+        if let known = try await self.batch.known(in: queue) { return .known(known) }
+        var label = self.batch.label(key: try key())
         if let key = label.key, let known = try await queue.batch(enqueuedAs: key) {
-            throw ListKey.queuedBefore(names, known)
+            // Queued once more, it adds what is new.
+            guard flags.unique else { throw ListKey.queuedBefore(names, known) }
+            label = self.batch.label()
         }
         try await refuseWhatIsQueuedInPart(queue)
         let rejects = try flags.rejects.map { try RejectsFile($0) }
@@ -61,11 +69,12 @@ struct EnqueueList {
         do { try rejects?.flush() } catch { view.note("\(error)") }
         shown.end()
         guard let batch else {
-            throw Self.nothingToQueue(names, counts)
+            guard counts.duplicates > 0 else { throw Self.nothingToQueue(names, counts) }
+            return .nothingNew(counts)
         }
         // Another process was faster than this one, which had looked before.
         guard isNew || self.batch.key != nil else { throw ListKey.queuedBefore(names, batch) }
-        return (batch, isNew ? counts : nil)
+        return isNew ? .added(batch, counts) : .known(batch)
     }
 
     /// Refuses a file that an import with `--streaming` has not finished.

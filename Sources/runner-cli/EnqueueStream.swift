@@ -210,7 +210,8 @@ enum ListKey {
 
     static func queuedBefore(_ names: String, _ batch: Batch) -> ValidationError {
         ValidationError(
-            "\(names) was queued before, as batch \(batch.id); give --again to queue it once more")
+            "\(names) was queued before, as batch \(batch.id); give --again to queue it once more, or --unique to queue what is new"
+        )
     }
 }
 

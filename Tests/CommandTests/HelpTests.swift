@@ -198,6 +198,8 @@ import Testing
                                   number and why.
           --strict                Queue nothing when a line cannot be queued.
           --again                 Queue a list though it was queued before.
+          --unique                Leave out lines whose request is in the queue
+                                  already, in some list, or comes twice.
           --streaming             Queue lines as they come; an import that ended early
                                   can be gone on with.
 

@@ -56,8 +56,14 @@ struct ListFlags: ParsableArguments {
     @Flag(help: "Queue a list though it was queued before.")
     var again = false
 
+    @Flag(
+        help: "Leave out lines whose request is in the queue already, in some list, or comes twice."
+    )
+    var unique = false
+
     @Flag(help: "Queue lines as they come; an import that ended early can be gone on with.")
     var streaming = false
+
     /// The names of the lists.
     var names: [String] { lists + input }
 
@@ -77,7 +83,8 @@ struct ListFlags: ParsableArguments {
             format.map { _ in "--input-format" }, separator.map { _ in "--separator" },
             urlColumn.map { _ in "--url-column" }, keyColumn.map { _ in "--key-column" },
             keep.map { _ in "--keep" }, rejects.map { _ in "--rejects" },
-            strict ? "--strict" : nil, again ? "--again" : nil, streaming ? "--streaming" : nil,
+            strict ? "--strict" : nil, again ? "--again" : nil, unique ? "--unique" : nil,
+            streaming ? "--streaming" : nil,
         ].compactMap(\.self)
     }
 
@@ -89,6 +96,11 @@ struct ListFlags: ParsableArguments {
             guard !strict else {
                 throw ValidationError(
                     "--strict queues nothing when a line is bad, and --streaming has queued the lines before it; give one of them"
+                )
+            }
+            guard !unique else {
+                throw ValidationError(
+                    "--unique compares a list as a whole, and --streaming queues lines as they come; give one of them"
                 )
             }
             guard names.count < 2 else {

@@ -23,11 +23,13 @@ struct EnqueueReport: Encodable {
     let rejected: Int?
     /// Blank lines and comments; `nil` for a range.
     let skipped: Int?
+    /// The lines left out since their requests are not new; `nil` where they are queued.
+    let duplicates: Int?
     /// The import of a list that was taken as it came; `nil` for another.
     let stream: StreamReport?
 
     private enum CodingKeys: String, CodingKey {
-        case batch, jobs, step, method, url, queue, rejected, skipped, complete, lines
+        case batch, jobs, step, method, url, queue, rejected, skipped, duplicates, complete, lines
         case firstID = "first_id"
         case addition = "new"
     }
@@ -44,19 +46,29 @@ struct EnqueueReport: Encodable {
         try container.encode(addition, forKey: .addition)
         try container.encodeIfPresent(rejected, forKey: .rejected)
         try container.encodeIfPresent(skipped, forKey: .skipped)
+        try container.encodeIfPresent(duplicates, forKey: .duplicates)
         try container.encodeIfPresent(stream?.isComplete, forKey: .complete)
         try container.encodeIfPresent(stream?.lines, forKey: .lines)
     }
 
     var text: String {
-        let left = [(rejected, "rejected"), (skipped, "blank lines and comments")].compactMap {
-            count, what in count.flatMap { $0 > 0 ? "\(Format.count($0)) \(what)" : nil }
-        }.joined(separator: ", ")
-        return (stream?.stop.map { $0 + ", " } ?? "") + summary + (left.isEmpty ? "" : " (\(left))")
+        return (stream?.stop.map { $0 + ", " } ?? "") + summary
+            + Self.left(rejected, skipped, duplicates)
             + (hasWholeURLs
                 ? "" : ": \(method == "GET" ? "" : method + " ")\(Terminal.escaped(url))")
             + (isDefaultURL ? " (the default; name another with --url)" : "")
             + (stream?.cure.map { "; \($0)" } ?? "")
+    }
+
+    /// The lines that are no jobs, in parentheses; empty when there are none.
+    fileprivate static func left(_ rejected: Int?, _ skipped: Int?, _ duplicates: Int?) -> String {
+        let left = [
+            (duplicates, "duplicates left out"), (rejected, "rejected"),
+            (skipped, "blank lines and comments"),
+        ].compactMap { count, what in
+            count.flatMap { $0 > 0 ? "\(Format.count($0)) \(what)" : nil }
+        }
+        return left.isEmpty ? "" : " (\(left.joined(separator: ", ")))"
     }
 
     var summary: String {
@@ -101,5 +113,28 @@ struct StreamReport {
         return isPipe
             ? "pipe the same list again with --continue to go on"
             : "give the same command to go on"
+    }
+}
+
+/// The result of `enqueue` where no request of a list is new.
+struct NothingNewReport: Encodable {
+    let jobs = 0
+    /// The names of the lists.
+    let lists: String
+    let queue: String
+    /// Whether a batch was added now.
+    let isNew = false
+    let rejected: Int
+    let skipped: Int
+    let duplicates: Int
+
+    enum CodingKeys: String, CodingKey {
+        case jobs, queue, rejected, skipped, duplicates
+        case isNew = "new"
+    }
+
+    var text: String {
+        "queued nothing: \(queue) has all requests of \(Terminal.escaped(lists)) already"
+            + EnqueueReport.left(rejected, skipped, duplicates)
     }
 }

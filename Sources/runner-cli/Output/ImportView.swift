@@ -27,13 +27,18 @@ final class ImportView {
     func end() { try? screen.clear() }
 
     private static func line(_ counts: ListImporter.Counts, after elapsed: Duration) -> String {
-        let rate = Int(Double(counts.jobs) / max(0.001, elapsed.seconds))
+        if counts.bytesRead == 0, counts.compared > 0 {
+            return
+                "\(Terminal.escaped(counts.list)), to compare with: \(Format.count(counts.compared)) lines"
+        }
+        let rate = Int(Double(counts.jobs + counts.duplicates) / max(0.001, elapsed.seconds))
         var line = "\(Terminal.escaped(counts.list)): \(Format.count(counts.jobs)) lines"
         if let all = counts.byteCount, all > 0, counts.bytesRead > 0 {
             let left = elapsed.seconds * Double(all - counts.bytesRead) / Double(counts.bytesRead)
             line +=
                 " (\(Format.percent(counts.bytesRead, of: all)), \(Format.duration(.seconds(max(0, left)))) left)"
         }
+        if counts.duplicates > 0 { line += ", \(Format.count(counts.duplicates)) duplicates" }
         return line + ", \(Format.count(rate))/s, \(Format.count(counts.rejected)) rejected"
     }
 }
