@@ -28,7 +28,7 @@ struct HeldLines {
 
     /// The most lines that are held: the more, the less often the set is read, and 100 bytes of
     /// memory for each and its hash.
-    static let linesMax = 3 << 16
+    static let linesMax = 1 << 17
     /// The bytes of lines at which no more are held.
     static let bytesMax = 16 << 20
 
