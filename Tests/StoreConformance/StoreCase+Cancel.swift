@@ -63,7 +63,7 @@ extension StoreCase {
             try await list.add([
                 block(0..<5, lane: 7), block(5..<9, lane: 2), block(9..<12, lane: 7),
             ])
-            let batch = try #require(try await list.finish(as: BatchLabel()))
+            let batch = try #require(try await list.finish(as: BatchLabel())?.batch)
             try await queue.attach(RunnerDescription(pid: 1, workers: 1))
             _ = try await queue.claim(jobs: 5)
             try await queue.commit(

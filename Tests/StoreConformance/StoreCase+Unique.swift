@@ -13,7 +13,7 @@ extension StoreCase {
             #expect(try await list.known(hashes(1...4)) == [false, true, true, false])
             try await list.add(hashes(4...4))
             try await list.add([block(0..<3, lane: 0)])
-            let batch = try #require(try await list.finish(as: BatchLabel()))
+            let batch = try #require(try await list.finish(as: BatchLabel())?.batch)
             #expect(batch.count == 3)
             try await store.expectSound(queue)
 
@@ -66,7 +66,7 @@ extension StoreCase {
             // Lists with their duplicates may be added beside it.
             let plain = try await other.queue.addList(lineRequest, lineFields)
             try await plain.add([block(0..<3, lane: 0)])
-            let batch = try await plain.finish(as: BatchLabel())
+            let batch = try await plain.finish(as: BatchLabel())?.batch
             try await list.add(hashes(1...2))
             try await list.add([block(0..<2, lane: 0)])
             #expect(try await list.finish(as: BatchLabel()) != nil)
@@ -84,7 +84,7 @@ extension StoreCase {
             for _ in 0..<2 {
                 let list = try await queue.queue.addList(lineRequest, lineFields)
                 try await list.add([block(0..<3, lane: 0)])
-                before.append(try #require(try await list.finish(as: BatchLabel())))
+                before.append(try #require(try await list.finish(as: BatchLabel())?.batch))
             }
             // A range is in no set.
             _ = try await queue.enqueue(JobRange(first: 0, count: 5), request: request)
@@ -113,7 +113,7 @@ extension StoreCase {
                 let list = try await queue.queue.addUniqueList(lineRequest, lineFields)
                 try await list.add(hashes(number...number))
                 try await list.add([block(0..<1, lane: 0)])
-                #expect(try await list.finish(as: BatchLabel(key: "k"))?.id == 1)
+                #expect(try await list.finish(as: BatchLabel(key: "k"))?.batch.id == 1)
             }
             let list = try await queue.queue.addUniqueList(lineRequest, lineFields)
             #expect(try await list.known(hashes(1...2)) == [true, false])

@@ -72,11 +72,13 @@ final class SQLiteUniqueImport: UniqueListImport {
 
     func add(_ blocks: [ListBlock]) async throws(QueueError) { try await list.add(blocks) }
 
-    func finish(as label: BatchLabel) async throws(QueueError) -> Batch? {
+    func finish(
+        as label: BatchLabel, hasOneHost: Bool
+    ) async throws(QueueError) -> (batch: Batch, isNew: Bool)? {
         // As much work as the list made, so that a small one is not kept waiting by large runs.
         let hashes = added.withLock { $0 }
         if hashes > 0 { try await merge(isOwn: false, hashesMax: max(Self.mergedMin, 8 * hashes)) }
-        return try await list.finish(as: label)
+        return try await list.finish(as: label, hasOneHost: hasOneHost)
     }
 
     func abandon() async { await list.abandon() }
