@@ -60,10 +60,11 @@ extension SQLiteQueue {
 
     // MARK: - One transaction
 
-    // A transaction takes some ten milliseconds at most: a runner's commits wait for it.
+    // A transaction takes 50 ms at most, since a runner's commits wait for it. Begun segments are the
+    // slowest: the bytes of each are deflated.
     private static let spansMax = 1000
     private static let blocksMax = 2000
-    private static let segmentsMax = 200
+    private static let segmentsMax = 100
 
     /// Cancels some of a batch's jobs.
     ///
