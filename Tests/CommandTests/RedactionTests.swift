@@ -30,7 +30,7 @@ import Testing
         let program = Program()
         let lines = [
             "https://user:secret#x@host/", "user:secret@host/", "https://user:sec ret@host/",
-            "secret://user:secret@host/", "https://user:secret@host:99999/",
+            "ftp://user:secret@host/", "https://user:secret@host:99999/",
         ]
         write(
             Array((["http://h/"] + lines).joined(separator: "\n").utf8),

@@ -5,7 +5,7 @@ import Testing
 /// A list that is taken as it comes, whose import is killed again and again: each line is a job
 /// once, and those of a host are in order. `RUNNER_TEST_KILLS=200` is the full length.
 @Suite(.serialized) struct StreamingKillTests {
-    private static let lines = 100_000
+    private static let lines = 200_000
     private static let urls = (0..<lines).map { number in
         "http://h\(number &* 31 % 97).example/item-\(number &* 2_654_435_761 % 1_000_003)"
     }
@@ -70,7 +70,13 @@ import Testing
             let comment = "kill \(kill)"
             let run = try program.start(
                 "/bin/bash", ["-c", source.script, Program.products + "/runner"])
-            try await Task.sleep(for: .milliseconds(Int.random(in: 1...700, using: &random)))
+            // At a moment of any kind, or some moment after one of its transactions.
+            if kill % 3 > 0 {
+                let commits = Int.random(in: 1...4, using: &random)
+                await waitForWrites(commits, of: run, in: program)
+            }
+            let delay = Int.random(in: 0...(kill % 3 > 0 ? 60 : 700), using: &random)
+            try await Task.sleep(for: .milliseconds(delay))
             run.kill(SIGKILL)
             let result = await run.wait()
             #expect(result.signal == SIGKILL || result.status == 0, "\(comment): \(result.err)")
@@ -90,6 +96,27 @@ import Testing
         #expect(try await expectPrefix(program, "the last one") == Self.lines)
         try await expectJobs(Self.lines, program, "the last one")
         print("streaming \(source.rawValue): \(hits) of \(kills) kills left a part of the list")
+    }
+
+    /// Waits until the queue's log was written to so often, or the import has ended.
+    private func waitForWrites(
+        _ count: Int, of run: Program.Running, in program: Program
+    ) async {
+        let log = program.folder.file("runner.db-wal")
+        func written() -> Int {
+            var status = stat()
+            return stat(log, &status) == 0
+                ? status.st_mtim.tv_sec &* 1_000_000_000 &+ status.st_mtim.tv_nsec : 0
+        }
+        var (last, changes) = (written(), 0)
+        let deadline = ContinuousClock.now + .seconds(20)
+        while changes < count, kill(run.pid, 0) == 0, !run.out.contains("queued"),
+            ContinuousClock.now < deadline
+        {
+            try? await Task.sleep(for: .milliseconds(1))
+            let now = written()
+            if now != last { (last, changes) = (now, changes + 1) }
+        }
     }
 
     /// Each kind of system call by which the import writes, killed at some number of it:

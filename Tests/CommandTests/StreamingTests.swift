@@ -70,7 +70,8 @@ import Testing
         try await run.wait { try await program.jobs()["completed"] == 9003 }
         try await program.expectVerified()
         run.kill(SIGINT)
-        #expect(await run.wait().status == 11)
+        // All was done when the signal came.
+        #expect(await run.wait().status == 0)
         #expect(try origin.hits().repeated == 0)
         try await program.expectVerified()
     }
