@@ -80,6 +80,8 @@ public final class ListImporter {
         _ lists: [ListSource], format: ListFormat?, separator: UInt8? = nil, to queue: any JobQueue,
         as label: BatchLabel
     ) async throws -> (batch: Batch?, isNew: Bool, counts: Counts) {
+        // Else memory grows by the buffers of each list's reader, 0.7 MB a sitemap of 50,000 URLs.
+        MachineLimits.keepLargeBlocksApart()
         var target = Target(queue: queue)
         do {
             for source in lists {

@@ -84,6 +84,11 @@ public enum MachineLimits {
         signal(SIGXFSZ, SIG_IGN)
     }
 
+    /// Gives blocks of 64 KB and more pages of their own from now on, which go back to the kernel
+    /// with the block. By itself glibc raises this limit with each such block that is freed, up to
+    /// 32 MB: then buffers come from the heap, and leave holes there that small blocks break up.
+    static func keepLargeBlocksApart() { mallopt(M_MMAP_THRESHOLD, 64 << 10) }
+
     /// Drops all code from memory, once starting up is over: some of it a run has no more use for
     /// (options, help, the start of TLS libraries). Code that the run uses comes back from the page
     /// cache. Breakpoints that a debugger set before are lost.
