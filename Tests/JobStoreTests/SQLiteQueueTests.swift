@@ -332,7 +332,7 @@ import Testing
         ("INSERT INTO tally VALUES (3, 4, 3)", "tallies of no batch: 1"),
         ("INSERT INTO retry VALUES (3, 4, 1, 0, NULL)", "retries outside a segment: 1"),
         (
-            "INSERT INTO batch SELECT 2, kind, 0, 7, url, '', '', NULL, '', 0, NULL, NULL, 0, NULL FROM batch",
+            "INSERT INTO batch (id, kind, first_id, count, url, created_at_us) SELECT 2, kind, 0, 7, url, 0 FROM batch",
             "batch 2: tiled to 0, holds 7"
         ),
     ])

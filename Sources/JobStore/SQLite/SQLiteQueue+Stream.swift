@@ -99,7 +99,8 @@ extension SQLiteQueue {
         guard try !isCancelled(stream.id) else {
             throw QueueError(
                 .fenced,
-                "batch \(stream.id) of the queue \(path) was cancelled: no more of its list is queued")
+                "batch \(stream.id) of the queue \(path) was cancelled: no more of its list is queued"
+            )
         }
         let count = end - start
         try checkRoom(for: count)

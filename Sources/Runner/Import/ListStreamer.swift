@@ -145,7 +145,8 @@ public final class ListStreamer {
             case .row(let row)? where row.isSitemap:
                 taken.records += 1
                 try reject(
-                    reader.lineNumber, "is a sitemap of its own; only an index as a whole is followed",
+                    reader.lineNumber,
+                    "is a sitemap of its own; only an index as a whole is followed",
                     plan.excerpt(of: row))
             case .row(let row)?:
                 taken.records += 1

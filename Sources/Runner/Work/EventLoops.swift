@@ -30,7 +30,8 @@ struct EventLoops: Sendable {
             let settings = TransferSettings(
                 options.fetch, authorities: authorities, certificate: certificate, keeping: keeping,
                 budget: budget)
-            loops.append(try EventLoop(shards: shardsPerLoop, settings, client: desk, addresses: addresses))
+            loops.append(
+                try EventLoop(shards: shardsPerLoop, settings, client: desk, addresses: addresses))
             desks.append(desk)
         }
         workers = options.workers

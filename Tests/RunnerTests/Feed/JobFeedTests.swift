@@ -188,7 +188,8 @@ import Testing
         waitForARetry(dueMs: 100)
         #expect(feed.need(at: .at(ms: 100)) == .retries(4096))
         feed.claimedRetries([], next: nil, at: .at(ms: 100))
-        #expect(feed.retrying == 0 && feed.need(at: .at(ms: 100)) == .jobs(8192, skipping: []))
+        #expect(
+            feed.retrying == 0 && feed.need(at: .at(ms: 100)) == .jobs(ClaimRequest(jobs: 8192)))
         feed.claimedNothing(at: .at(ms: 100))
         #expect(feed.need(at: .at(ms: 100)) == .finished)
     }
