@@ -1,5 +1,4 @@
 import ArgumentParser
-import Glibc
 import JobStore
 
 struct Batches: StatusCommand {
@@ -21,19 +20,7 @@ struct Batches: StatusCommand {
     var json = false
 
     func execute() async throws -> ExitStatus {
-        let store = try openLedger(at: queue.path)
-        do {
-            try await list(store)
-        } catch let error as OutputError where error.number == EPIPE {
-            // The reader of the pipe has enough, as `head` does: nothing to complain of.
-            await store.close()
-            return .queue
-        } catch {
-            await store.close()
-            throw error
-        }
-        await store.close()
-        return .done
+        try await queue.writeRows(list)
     }
 
     private func list(_ store: any JobLedger) async throws {

@@ -1,5 +1,4 @@
 import ArgumentParser
-import Glibc
 import JobStore
 
 struct Export: StatusCommand {
@@ -7,8 +6,8 @@ struct Export: StatusCommand {
         abstract: "Write how each job stands, a row a job; during a run too.",
         discussion: """
             A row has a job's ID, batch, URL and state, the outcome of its last attempt (an
-            HTTP status, or a reason such as timeout), and the key of its line in a list. Rows come in the order
-            the jobs were enqueued. Bodies are not in them.
+            HTTP status, or a reason such as timeout), and the key of its line in a list.
+            Rows come in the order the jobs were enqueued. Bodies are not in them.
 
             The queue is read in parts, and nobody waits for it: during a run, rows are as
             of when their part was read.
@@ -27,19 +26,7 @@ struct Export: StatusCommand {
     @OptionGroup(title: "Only these jobs") var filter: FilterOptions
 
     func execute() async throws -> ExitStatus {
-        let store = try openLedger(at: queue.path)
-        do {
-            try await export(store)
-        } catch let error as OutputError where error.number == EPIPE {
-            // The reader of the pipe has enough, as `head` does: nothing to complain of.
-            await store.close()
-            return .queue
-        } catch {
-            await store.close()
-            throw error
-        }
-        await store.close()
-        return .done
+        try await queue.writeRows(export)
     }
 
     private func export(_ store: any JobLedger) async throws {

@@ -187,6 +187,15 @@ import Testing
         }
     }
 
+    @Test func whatIsBeyondASCII_isEncoded() async throws {
+        let origin = try await EchoOrigin()
+        file("urls", "\(origin.url)/ü?q=ü&p=%20\n")
+        try await enqueue("urls").expectSuccess()
+        try await program.runner("run", "-q", "--output", "out").expectSuccess()
+        let record = try #require(try program.records().first)
+        #expect(try record.request.target.uppercased() == "/%C3%BC?Q=%C3%BC&P=%20")
+    }
+
     /// A name that does not exist is an answer: its jobs fail, and hold up no others.
     @Test func jobsOfANameThatDoesNotExist_fail() async throws {
         let origin = try await TestOrigin()

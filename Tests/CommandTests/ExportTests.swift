@@ -223,9 +223,9 @@ import Testing
     }
 
     @Test(arguments: [
-        (["--state", "done"], "'done'", "'completed' or 'failed'"),
-        (["--state", "done"], "'done'", "'available', 'running', 'retrying'"),
-        (["--state", ""], "''", "'completed'"),
+        (["--state", "done"], "'done'", "- completed   - failed   - cancelled"),
+        (["--state", "done"], "'done'", "- available   - running   - retrying"),
+        (["--state", ""], "''", "- completed"),
         (["--state"], "--state", "--help"),
         (["--format", "xml"], "'xml'", "'csv' and 'jsonl'"),
         (["--outcome", "OK"], "'OK'", "404"),

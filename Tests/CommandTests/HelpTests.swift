@@ -462,8 +462,7 @@ import Testing
 
         A row has a job's ID, batch, URL and state, the outcome of its last attempt (an
         HTTP status, or a reason such as timeout), and the key of its line in a list.
-        Rows come in the order
-        the jobs were enqueued. Bodies are not in them.
+        Rows come in the order the jobs were enqueued. Bodies are not in them.
 
         The queue is read in parts, and nobody waits for it: during a run, rows are as
         of when their part was read.

@@ -85,7 +85,7 @@ import Testing
     // MARK: - JSON
 
     private static let jobKeys = [
-        "available", "completed", "failed", "retrying", "running", "total",
+        "available", "cancelled", "completed", "failed", "retrying", "running", "total",
     ]
 
     @Test func json_holdsTheWholeContract_withoutARun() async throws {
@@ -101,7 +101,7 @@ import Testing
         #expect(
             document["jobs"] as? [String: Int] == [
                 "total": 15, "available": 5, "running": 0, "retrying": 0, "completed": 9,
-                "failed": 1,
+                "failed": 1, "cancelled": 0,
             ])
         let outcomes = try #require(document["outcomes"] as? [[String: Any]])
         try #require(outcomes.count == 2)

@@ -266,6 +266,41 @@ import Testing
         #expect(try await program.total == 0)
     }
 
+    @Test func aListThatWasCancelled_isDoneWith() async throws {
+        let pipe = Pipe("lines", in: program)
+        let adding = try await begin(pipe, 0..<3, "--name", "l")
+        try await program.runner("cancel", "l").expectSuccess()
+        #expect(try await imports().isEmpty)
+        pipe.write(urls(3..<4))
+        let result = await adding.wait()
+        #expect(result.status == 3 && result.err.contains("was cancelled"), "\(result.err)")
+        #expect(try await program.jobs()["cancelled"] == 3)
+        // Nothing is left to go on with, and the list may be queued again.
+        file("urls", urls(0..<4))
+        try await enqueue("urls").expectSuccess()
+        #expect(try await program.jobs()["available"] == 4)
+        try await program.expectVerified()
+    }
+
+    @Test func aListThatGrows_isComparedAgain() async throws {
+        let pipe = Pipe("lines", in: program)
+        let adding = try await begin(pipe, 0..<3)
+        file("b", urls(2..<4))
+        try await enqueue("b", "--unique").expectSuccess()
+        #expect(try await program.total == 4)
+        pipe.write(urls(10..<12))
+        try await adding.wait { try await program.total == 6 }
+        file("c", urls(10..<13))
+        try await enqueue("c", "--unique").expectSuccess()
+        #expect(try await program.total == 7)
+        pipe.close()
+        await adding.wait().expectSuccess()
+        file("d", urls(0..<13))
+        try await enqueue("d", "--unique").expectSuccess()
+        #expect(try await program.total == 13)
+        try await program.expectVerified()
+    }
+
     @Test func continue_isRefused_withoutStreaming() async throws {
         file("list", "http://h/a\n")
         try await enqueue("list", "--continue").expectRefusal(2, "--streaming")

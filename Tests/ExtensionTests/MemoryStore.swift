@@ -442,10 +442,11 @@ final class MemoryUniqueImport: UniqueListImport {
         self.hashKey = hashKey
     }
 
-    func listOutside() -> Batch? {
+    func listOutside(after last: Batch.ID) -> Batch? {
         store.state.withLock { state in
             state.batches.first { facts in
-                !facts.blocks.isEmpty && !state.hashedLists.contains(facts.batch.id)
+                facts.batch.id > last && !facts.blocks.isEmpty
+                    && !state.hashedLists.contains(facts.batch.id)
             }?.batch
         }
     }
@@ -457,7 +458,10 @@ final class MemoryUniqueImport: UniqueListImport {
         }
         store.state.withLock { state in
             state.hashes.formUnion(added)
-            state.hashedLists.insert(batch.id)
+            let grows = state.streams.contains { $0.batchID == batch.id }
+            if !grows, state.batches[batch.id - 1].batch.count == batch.count {
+                state.hashedLists.insert(batch.id)
+            }
         }
     }
 

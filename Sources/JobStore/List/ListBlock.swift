@@ -65,8 +65,14 @@ public struct ListBlock: Sendable {
 /// Part of a list: lines that are claimed by the lane, so that a host whose jobs must wait does not
 /// hold up the others. A host's lines are in one lane.
 public struct ListLane: Hashable, Sendable {
+    /// The lanes that hosts may share are below; each of the others has one host.
+    public static let sharedMax = 1024
+
     public let batchID: Batch.ID
     public let number: Int
+
+    /// Whether all jobs of the lane have one host.
+    public var isOfOneHost: Bool { number >= Self.sharedMax }
 
     public init(batchID: Batch.ID, number: Int) {
         self.batchID = batchID
@@ -76,7 +82,8 @@ public struct ListLane: Hashable, Sendable {
 
 /// The lines of a block, unpacked.
 public struct ListLines: Sendable {
-    private let bytes: [UInt8]
+    /// The lines one after another, in the form of `ListBlockBuilder`.
+    public let bytes: [UInt8]
     /// The offsets where the lines begin, and the end of the last one.
     private let starts: [Int32]
 
@@ -114,7 +121,8 @@ public struct ListLines: Sendable {
         return reader.fields()
     }
 
-    /// Returns the first field of a line; `nil` when the line does not have it.
+    /// Returns the first field of a line, as a slice of `bytes`; `nil` when the line does not have
+    /// it.
     public func firstField(ofLine index: Int) -> ArraySlice<UInt8>? {
         var reader = FieldReader(
             bytes: bytes, offset: Int(starts[index]), end: Int(starts[index + 1]))

@@ -11,11 +11,14 @@ public protocol UniqueListImport: ListImport {
     /// The key of the hashes: the queue's own, at random, and the same for good.
     var hashKey: RequestHash.Key { get }
 
-    /// Returns a list of the queue that is not in the set; `nil` when all are in it.
-    func listOutside() async throws(QueueError) -> Batch?
+    /// Returns the first list of the queue, by ID, that is not in the set; `nil` when all are in it.
+    ///
+    /// - Parameter last: Lists up to this ID are not looked at; 0 to look at all.
+    func listOutside(after last: Batch.ID) async throws(QueueError) -> Batch?
 
     /// Puts a list in the set: the hashes of all its requests were added, and none of another list
-    /// since the last call.
+    /// since the last call. A list that has grown meanwhile, or will, stays outside, though its
+    /// hashes are in the set.
     func takeIn(_ batch: Batch) async throws(QueueError)
 
     /// Returns which of some hashes are in the set, or were added here.

@@ -12,6 +12,8 @@ extension SQLiteQueue {
                     "the queue \(path) keeps as many kinds of outcomes as it can, so no batch can be cancelled; run it to its end"
                 )
             }
+            // A list that was taken in part is not to be gone on with.
+            try connection.run("DELETE FROM import WHERE batch_id = ?", .int(id))
             return try connection.run(
                 "UPDATE batch SET cancelled_at_us = ? WHERE id = ? AND cancelled_at_us IS NULL",
                 .int(unixMicros()), .int(id)) == 1

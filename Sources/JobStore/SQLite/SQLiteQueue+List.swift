@@ -89,7 +89,10 @@ extension SQLiteQueue {
                     .int(id))
             }
             try add(count, toTotalOf: 0)
-            if uniqueList == id { try keepHashes(of: id, inSet: id) }
+            if uniqueList == id {
+                try keepHashes(ofList: id)
+                try connection.run("UPDATE batch SET is_hashed = 1 WHERE id = ?", .int(id))
+            }
             guard try connection.run("DELETE FROM import WHERE batch_id = ?", .int(id)) == 1 else {
                 throw fenced("batch \(id) is not being added")
             }

@@ -70,6 +70,11 @@ extension SQLiteQueue {
     ) throws(QueueError) -> Batch? {
         let id = stream.id
         let batch = try write { () throws -> Batch? in
+            guard try !isCancelled(id) else {
+                throw QueueError(
+                    .fenced,
+                    "batch \(id) of the queue \(path) was cancelled: no more of its list is queued")
+            }
             let changed = try connection.run(
                 "UPDATE import SET records = ?, lines = ?, bytes = ? WHERE batch_id = ?",
                 .int(taken.records), .int(taken.lines), .int(taken.bytes), .int(id))
@@ -95,12 +100,6 @@ extension SQLiteQueue {
         }
         for (block, next) in zip(blocks, blocks.dropFirst()) {
             precondition(block.positions.upperBound == next.first, "blocks go on where others end")
-        }
-        guard try !isCancelled(stream.id) else {
-            throw QueueError(
-                .fenced,
-                "batch \(stream.id) of the queue \(path) was cancelled: no more of its list is queued"
-            )
         }
         let count = end - start
         try checkRoom(for: count)

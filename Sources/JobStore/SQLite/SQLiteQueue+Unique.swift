@@ -60,31 +60,33 @@ extension SQLiteQueue {
 
     // MARK: - Lists in the set
 
-    func listOutsideSet() throws(QueueError) -> Batch? {
+    func listOutsideSet(after last: Batch.ID) throws(QueueError) -> Batch? {
         try read {
             let id = try connection.int(
                 """
-                SELECT id FROM batch WHERE kind = 'list' AND is_hashed = 0 ORDER BY id LIMIT 1
-                """)
+                SELECT id FROM batch WHERE kind = 'list' AND is_hashed = 0 AND id > ?
+                ORDER BY id LIMIT 1
+                """, .int(last))
             return try id.map(batch)
         }
     }
 
-    func takeIn(_ batch: Batch.ID, by id: Batch.ID) throws(QueueError) {
+    func takeIn(_ batch: Batch, by id: Batch.ID) throws(QueueError) {
         try write {
             try checkAdding(id)
-            try keepHashes(of: batch, inSet: id)
+            try keepHashes(ofList: id)
+            // One that still grows is read again by the next import.
+            try connection.run(
+                """
+                UPDATE batch SET is_hashed = 1 WHERE id = ?1 AND count = ?2
+                    AND id NOT IN (SELECT batch_id FROM import)
+                """, .int(batch.id), .int(batch.count))
         }
     }
 
-    /// Has the runs that go with a list count for good.
-    ///
-    /// - Parameters:
-    ///   - batch: The list whose hashes they are.
-    ///   - id: The list that is being added.
-    func keepHashes(of batch: Batch.ID, inSet id: Batch.ID) throws {
+    /// Has the runs that go with a list that is being added count for good.
+    func keepHashes(ofList id: Batch.ID) throws {
         try connection.run("UPDATE hash_run SET batch_id = NULL WHERE batch_id = ?", .int(id))
-        try connection.run("UPDATE batch SET is_hashed = 1 WHERE id = ?", .int(batch))
     }
 
     // MARK: - Adding

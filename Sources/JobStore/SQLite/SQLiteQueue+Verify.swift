@@ -244,11 +244,6 @@ extension SQLiteQueue {
 
     /// Checks that each job of a list has a line, and that lanes count their blocks.
     private func verifyLists(_ faults: inout Faults) throws {
-        // A list that is no batch may be about to be removed, some rows at a time.
-        let complete = """
-            batch_id NOT IN (
-                SELECT batch_id FROM import WHERE batch_id NOT IN (SELECT id FROM batch))
-            """
         let checks = [
             (
                 "lines that do not meet end to end",
@@ -280,7 +275,7 @@ extension SQLiteQueue {
                 """
                 SELECT count(*) FROM (
                     SELECT batch_id, lane, sum(count) AS jobs FROM block
-                    WHERE \(complete) GROUP BY batch_id, lane
+                    WHERE \(Self.hasBatchOrStray) GROUP BY batch_id, lane
                     EXCEPT SELECT batch_id, lane, jobs FROM lane)
                 """
             ),
@@ -288,7 +283,7 @@ extension SQLiteQueue {
                 "lanes without blocks",
                 """
                 SELECT count(*) FROM (
-                    SELECT batch_id, lane FROM lane WHERE \(complete)
+                    SELECT batch_id, lane FROM lane WHERE \(Self.hasBatchOrStray)
                     EXCEPT SELECT batch_id, lane FROM block)
                 """
             ),

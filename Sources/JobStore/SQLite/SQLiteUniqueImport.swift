@@ -23,10 +23,12 @@ final class SQLiteUniqueImport: UniqueListImport {
         self.hashKey = hashKey
     }
 
-    func listOutside() async throws(QueueError) -> Batch? { try await queue.listOutsideSet() }
+    func listOutside(after last: Batch.ID) async throws(QueueError) -> Batch? {
+        try await queue.listOutsideSet(after: last)
+    }
 
     func takeIn(_ batch: Batch) async throws(QueueError) {
-        try await queue.takeIn(batch.id, by: id)
+        try await queue.takeIn(batch, by: id)
     }
 
     func known(_ hashes: [RequestHash]) async throws(QueueError) -> [Bool] {
@@ -51,7 +53,8 @@ final class SQLiteUniqueImport: UniqueListImport {
         try await merge(isOwn: true, hashesMax: .max)
     }
 
-    /// Merges runs of like size, so that their number grows with the logarithm of the hashes.
+    /// Merges runs of like size, so that their number grows slowly. Large runs wait for a large
+    /// list, since a small one is not to be kept waiting by them.
     ///
     /// - Parameters:
     ///   - isOwn: Whether to merge those that go with the list, or else those of the set.

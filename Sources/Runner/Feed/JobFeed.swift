@@ -133,7 +133,9 @@ struct JobFeed {
         nextRetry = retrying > 0 ? NextRetry(dueMicros: 0, lookMicros: 0) : nil
     }
 
-    private var isIdle: Bool { ready == 0 && inFlight == 0 && unmarked == 0 && retrying == 0 }
+    private var isIdle: Bool {
+        ready == 0 && inFlight == 0 && unmarked == 0 && retrying == 0 && parked.isEmpty
+    }
     /// Ready jobs that go out now or soon.
     var open: Int { lanes.totals.open }
     /// Ready jobs that may go out now, as far as their hosts are concerned.
@@ -142,6 +144,7 @@ struct JobFeed {
     // MARK: - Claiming
 
     mutating func need(at now: Now) -> Need {
+        lanes.lookAtWatched(at: now)
         stalledSinceMicros = isStalled ? stalledSinceMicros ?? now.monotonicMicros : nil
         if isDraining {
             return inFlight == 0 && unmarked == 0 ? .finished : .wait(untilMicros: nil)
@@ -169,7 +172,9 @@ struct JobFeed {
             let request = ClaimRequest(
                 jobs: max(limits.ready - open, Segment.countMax),
                 skippedBatches: lanes.skippedBatches,
-                skippedLanes: lanes.skippedLanes.union(parked.lanes(at: now)),
+                // With nothing else to do, lanes that rest are looked at, too.
+                skippedLanes: lanes.skippedLanes.union(
+                    mayTakeParked || isIdle ? [] : parked.lanes(at: now)),
                 includesParked: mayTakeParked)
             isSkipping = !request.skippedBatches.isEmpty || !request.skippedLanes.isEmpty
             return .jobs(request)
@@ -196,7 +201,7 @@ struct JobFeed {
     /// Whether so much of lists is in memory that some of it should wait in the queue.
     private var shouldLetGo: Bool {
         lanes.totals.waitingListed >= limits.waitingOfLists
-            || blocks.byteCount >= limits.waitingBytes && lanes.totals.waitingListed > 0
+            || blocks.stayingByteCount >= limits.waitingBytes && lanes.totals.waitingListed > 0
     }
 
     /// Whether there is nothing to do but for jobs that were given back, and room for these.
@@ -208,7 +213,7 @@ struct JobFeed {
     /// Lets go of blocks of lists of which all that is ready waits for hosts, until half of the room
     /// for such is free. What is in flight of a block ends before the block goes back.
     private mutating func letGo(at now: Now) {
-        var (bytes, jobs) = (blocks.byteCount, lanes.totals.waitingListed)
+        var (bytes, jobs) = (blocks.stayingByteCount, lanes.totals.waitingListed)
         let areTooMany = jobs >= limits.waitingOfLists
         var gone: [OpenBlocks.ID: Int] = [:]
         // Those that take most of what there is too much of, for what they give.
@@ -261,6 +266,8 @@ struct JobFeed {
             look(atMicros: max(isIdle ? 0 : dryUntilMicros, askAgainMicros, now.monotonicMicros))
         }
         if let wait = retryWaitMicros(at: now) { look(atMicros: now.monotonicMicros + wait) }
+        // Hosts that say nothing become slow, and leave idle workers to others.
+        if isStarved, let watched = lanes.nextWatchMicros { look(atMicros: watched) }
         // One that is due waits for nothing but a worker that asks.
         let probeMicros = lanes.probeMicros
         if !tripped.isEmpty, probeMicros != .max, probeMicros > now.monotonicMicros {

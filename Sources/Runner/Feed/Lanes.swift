@@ -116,10 +116,13 @@ struct Lanes {
         tripped.union(crowded).reduce(into: []) { $0.formUnion(lanes[$1]?.batches ?? []) }
     }
 
-    /// Lanes of lists whose hosts have more than enough jobs.
+    /// Lanes of lists whose one host has more than enough jobs. A lane that hosts share is claimed
+    /// from, for the others.
     var skippedLanes: Set<ListLane> {
         crowded.reduce(into: []) { skipped, id in
-            if let source = lanes[id]?.source { skipped.insert(source) }
+            if let source = lanes[id]?.source, source.isOfOneHost {
+                skipped.insert(source)
+            }
         }
     }
 
@@ -262,8 +265,13 @@ struct Lanes {
         withLane(id) { _ in }
     }
 
+    /// The time in µs on the monotonic clock of the next such look; `nil` when none is due.
+    var nextWatchMicros: Int? {
+        watchedStart < watched.count ? watched[watchedStart].atMicros : nil
+    }
+
     /// Finds out which lanes have become slow without a word.
-    private mutating func lookAtWatched(at now: Now) {
+    mutating func lookAtWatched(at now: Now) {
         while watchedStart < watched.count, watched[watchedStart].atMicros <= now.monotonicMicros {
             let id = watched[watchedStart].id
             watchedStart += 1

@@ -24,8 +24,10 @@ struct OpenBlocks {
     /// The blocks of each list, by rising position.
     private var blocks: [Batch.ID: [Block]] = [:]
 
-    /// The bytes of the blocks' lines, unpacked, but for those of blocks that leave.
+    /// The bytes of the blocks' lines, unpacked.
     private(set) var byteCount = 0
+    /// The same without blocks that leave: these are in memory until nothing of them is in flight.
+    private(set) var stayingByteCount = 0
 
     mutating func add(_ segment: Segment) {
         guard let block = segment.block else { return }
@@ -33,6 +35,7 @@ struct OpenBlocks {
             positions: block.positions, lane: block.lane, byteCount: block.plainByteCount,
             left: segment.count)
         byteCount += new.byteCount
+        stayingByteCount += new.byteCount
         let index = index(of: block.first, in: segment.batch.id)
         blocks[segment.batch.id, default: []].insert(new, at: index)
     }
@@ -53,7 +56,7 @@ struct OpenBlocks {
         guard let index = blockIndex(of: id.first, id.batch), blocks[id.batch]?[index] != nil
         else { return nil }
         blocks[id.batch]![index].isLeaving = true
-        byteCount -= blocks[id.batch]![index].byteCount
+        stayingByteCount -= blocks[id.batch]![index].byteCount
         return take(jobs, atBlock: index, of: id.batch)
     }
 
@@ -63,8 +66,9 @@ struct OpenBlocks {
         guard block.left == 0 else { return nil }
         blocks[batch]!.remove(at: index)
         if blocks[batch]!.isEmpty { blocks[batch] = nil }
-        if block.isLeaving { return ID(batch: batch, first: block.positions.lowerBound) }
         byteCount -= block.byteCount
+        if block.isLeaving { return ID(batch: batch, first: block.positions.lowerBound) }
+        stayingByteCount -= block.byteCount
         return nil
     }
 

@@ -9,10 +9,15 @@ struct ParkedBlocks {
     /// Lanes of one host each that are left alone until a time, in µs on the monotonic clock.
     private var resting: [ListLane: Int] = [:]
 
-    /// The most blocks and lanes that are remembered. When there are more, all are forgotten: they
-    /// are claimed too early then.
+    /// The most blocks that are remembered. When there are more, all are forgotten: they are left
+    /// alone for a shorter time then.
     private static let knownMax = 65_536
+    /// The most lanes that are left alone: each claim passes over them.
+    private static let restingMax = 256
     private static let doublingsMax = 6
+
+    /// Whether no block waits to go back.
+    var isEmpty: Bool { leaving.isEmpty }
 
     /// Adds a block that can go back now.
     mutating func add(_ id: OpenBlocks.ID) { leaving.append(id) }
@@ -33,7 +38,7 @@ struct ParkedBlocks {
 
     /// Leaves a lane alone: its one host keeps jobs waiting.
     mutating func rest(_ lane: ListLane, untilMicros: Int) {
-        if resting.count >= Self.knownMax { resting.removeAll() }
+        guard resting.count < Self.restingMax else { return }
         resting[lane] = untilMicros
     }
 

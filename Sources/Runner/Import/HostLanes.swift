@@ -5,7 +5,7 @@ internal import JobStore
 /// lanes by their hash.
 struct HostLanes {
     /// The number of lanes that hosts share.
-    static let sharedMax = 1024
+    static let sharedMax = ListLane.sharedMax
     /// The number of lanes of a list that is taken as it comes. They are few, since what waits is
     /// made blocks of at least once a second: a block a lane.
     static let streamedMax = 64

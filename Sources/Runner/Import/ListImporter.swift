@@ -44,6 +44,8 @@ public final class ListImporter {
     /// The set that rows are compared with; `nil` where duplicates are rows like others.
     private var unique: (any UniqueListImport)?
     private var counts = Counts()
+    /// The rows of the list under way, rejected ones included.
+    private var entries = 0
 
     /// The bytes of packed blocks that are added in one transaction.
     private static let transactionBytes = 1 << 20
@@ -140,9 +142,8 @@ public final class ListImporter {
             list = try await begin(plan, in: target.queue)
             target.list = list
         }
-        let before = gathering.jobs + counts.rejected
+        entries = 0
         try await add(reader, plan, to: list, &index)
-        let entries = gathering.jobs + counts.rejected - before
         if reader.format == .sitemap,
             entries > SitemapIndex.entriesMax || reader.position > SitemapIndex.bytesMax
         {
@@ -162,7 +163,9 @@ public final class ListImporter {
         gathering = LineGathering(
             hasher: RequestHasher(plan.request, plan.fields, list.hashKey))
         let name = counts.list
-        while let outside = try await list.listOutside() {
+        var last = 0
+        while let outside = try await list.listOutside(after: last) {
+            last = outside.id
             counts.list = "batch \(outside.id)"
             try await ListHashing(of: outside, in: queue).takeIn(by: list) { lines in
                 counts.compared += lines
@@ -216,6 +219,7 @@ public final class ListImporter {
                 note(reader, skippedBefore)
                 return try progressed(counts)
             case .rejected(let rejection):
+                entries += 1
                 try reject(
                     reader, rejection.lineNumber, rejection.description, rejection.excerpt)
             case .waiting: continue
@@ -223,6 +227,7 @@ public final class ListImporter {
                 // Of a sitemap, the URL is the first column, and not empty.
                 if let url = row.field(0) { try index.add(url, line: reader.lineNumber) }
             case .row(let row):
+                entries += 1
                 if let reason = gathering.add(row, plan) {
                     try reject(reader, reader.lineNumber, reason, plan.excerpt(of: row))
                 }

@@ -134,8 +134,10 @@ public final class ListStreamer {
         while true {
             var mayWait = false
             let row = try await next(reader, stream)
-            // Whoever wrote it was stopped, too, and perhaps within this row.
-            if reader.isOpenEnded, try await isStopped(atEndOf: reader) { return false }
+            // Whoever writes to the pipe was stopped, too, and perhaps within this row.
+            if reader.byteCount == nil, reader.isOpenEnded, try await isStopped(atEndOf: reader) {
+                return false
+            }
             switch row {
             case nil: return try await !isStopped(atEndOf: reader)
             case .waiting?: mayWait = true

@@ -8,7 +8,8 @@ final class ListRequests: Sendable {
     let lane: Int
     private let lines: ListLines
     private let contents: ContentTemplate
-    /// The URLs, one after another.
+    /// Bytes that hold the URLs: those of the lines where these are the URLs, so that a block is in
+    /// memory once.
     private let urls: [UInt8]
     private let places: [Place]
 
@@ -20,6 +21,18 @@ final class ListRequests: Sendable {
         let end: UInt32
         /// Whether path and query may be sent as they are written.
         let isPlain: Bool
+
+        init(_ url: Range<Int>, in bytes: [UInt8]) {
+            let authority = bytes.authorityStart(from: url.lowerBound, to: url.upperBound)
+            let authorityEnd = bytes.authorityEnd(from: authority, to: url.upperBound)
+            let target = bytes[authorityEnd..<url.upperBound]
+            isPlain =
+                target.first == UInt8(ascii: "/") && target.allSatisfy(\.isPlainInTarget)
+                && !PlainTarget.hasDots(target)
+            start = UInt32(url.lowerBound)
+            self.authorityEnd = UInt32(authorityEnd)
+            end = UInt32(url.upperBound)
+        }
     }
 
     /// - Throws: When a variable or a file that the requests refer to is missing.
@@ -35,26 +48,23 @@ final class ListRequests: Sendable {
         first = block.first
         lane = block.lane
         contents = try defaults.contents(of: source.request)
-        var (urls, places): ([UInt8], [Place]) = ([], [])
+        var places: [Place] = []
         places.reserveCapacity(lines.count)
-        for index in 0..<lines.count {
-            let start = urls.count
-            if source.request.isWholeURL, let url = lines.firstField(ofLine: index) {
-                urls += url
-            } else {
-                urls += source.url(of: lines.fields(ofLine: index), at: first + index)
+        if source.request.isWholeURL {
+            urls = lines.bytes
+            for index in 0..<lines.count {
+                guard let url = lines.firstField(ofLine: index) else { return nil }
+                places.append(Place(url.indices, in: urls))
             }
-            let authorityEnd = urls.authorityEnd(from: urls.authorityStart(from: start))
-            let target = urls[authorityEnd...]
-            let isPlain =
-                target.first == UInt8(ascii: "/") && target.allSatisfy(\.isPlainInTarget)
-                && !PlainTarget.hasDots(target)
-            places.append(
-                Place(
-                    start: UInt32(start), authorityEnd: UInt32(authorityEnd),
-                    end: UInt32(urls.count), isPlain: isPlain))
+        } else {
+            var urls: [UInt8] = []
+            for index in 0..<lines.count {
+                let start = urls.count
+                urls += source.url(of: lines.fields(ofLine: index), at: first + index)
+                places.append(Place(start..<urls.count, in: urls))
+            }
+            self.urls = urls
         }
-        self.urls = urls
         self.places = places
     }
 

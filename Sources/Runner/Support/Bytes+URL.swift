@@ -4,13 +4,20 @@ extension [UInt8] {
     var authorityStart: Int { authorityStart(from: 0) }
 
     /// The index behind `//` of a URL that begins at `start`.
-    func authorityStart(from start: Int) -> Int {
-        Swift.min((self[start...].firstIndex(of: UInt8(ascii: ":")) ?? start) + 3, count)
+    ///
+    /// - Parameter end: The end of the URL; `nil` where that is the end of the bytes.
+    func authorityStart(from start: Int, to end: Int? = nil) -> Int {
+        let end = end ?? count
+        return Swift.min(
+            (self[start..<end].firstIndex(of: UInt8(ascii: ":")) ?? start) + 3, end)
     }
 
     /// The index behind user, host and port.
-    func authorityEnd(from start: Int) -> Int {
-        self[start...].firstIndex { "/?#".utf8.contains($0) } ?? count
+    ///
+    /// - Parameter end: The end of the URL; `nil` where that is the end of the bytes.
+    func authorityEnd(from start: Int, to end: Int? = nil) -> Int {
+        let end = end ?? count
+        return self[start..<end].firstIndex { "/?#".utf8.contains($0) } ?? end
     }
 
     /// Returns the URL without user name and password.

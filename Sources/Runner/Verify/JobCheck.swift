@@ -124,7 +124,7 @@ struct JobCheck {
                 while position < span.positions.upperBound {
                     let window = SeenJobs.WindowID(batchID: span.batch.id, holding: position)
                     if !completed.knows(window) {
-                        batches[span.batch.id] = (span.batch.ids, span.batch.mayGrow)
+                        if batches[span.batch.id] == nil { try await learn(span.batch) }
                         let contents = try await contents(of: window, for: .completed)
                         completed.learn(window, contents)
                     }
@@ -143,7 +143,7 @@ struct JobCheck {
     ) async throws(QueueError) -> SeenJobs.Contents {
         var contents = SeenJobs.Contents()
         let first = window.positions.lowerBound
-        var (end, mayGrow) = (first, false)
+        var end = first
         var place: LedgerPlace? = LedgerPlace(batchID: window.batchID, position: first)
         pages: while let here = place {
             let page = try await ledger.page(from: here)
@@ -151,7 +151,7 @@ struct JobCheck {
                 guard span.batch.id == window.batchID,
                     span.positions.lowerBound < window.positions.upperBound
                 else { break pages }
-                (end, mayGrow) = (span.positions.upperBound, span.batch.mayGrow)
+                end = span.positions.upperBound
                 let positions = span.positions.clamped(to: window.positions)
                 if span.state == state {
                     contents.members.insert(
@@ -166,7 +166,9 @@ struct JobCheck {
             place = page.next
         }
         // A list that is being added has more jobs in its last window later.
-        if mayGrow, end < window.positions.upperBound { contents.isFinal = false }
+        if batches[window.batchID]?.mayGrow ?? false, end < window.positions.upperBound {
+            contents.isFinal = false
+        }
         return contents
     }
 
@@ -174,17 +176,19 @@ struct JobCheck {
     private mutating func ids(of batchID: Batch.ID) async throws(QueueError) -> JobRange? {
         let page = try await ledger.page(from: LedgerPlace(batchID: batchID, position: 0))
         guard let batch = page.spans.first?.batch, batch.id == batchID else { return nil }
-        batches[batchID] = (batch.ids, batch.mayGrow)
+        try await learn(batch)
         return batch.ids
     }
-}
 
-extension Batch {
-    /// Whether the batch may have more jobs later, as a list has that is being added.
-    fileprivate var mayGrow: Bool {
-        switch source {
-        case .range: false
-        case .list: true
-        }
+    /// Learns the IDs of a batch, and whether it may have more jobs later, as a list has that is
+    /// being added.
+    private mutating func learn(_ batch: Batch) async throws(QueueError) {
+        // Asked first: one that is complete by then has all its jobs.
+        let mayGrow =
+            switch batch.source {
+            case .range: false
+            case .list: try await ledger.unfinishedLists().contains { $0.batch.id == batch.id }
+            }
+        batches[batch.id] = (batch.ids, mayGrow)
     }
 }

@@ -24,7 +24,7 @@ import Testing
         var feed = JobFeed(limits: limits, retrying: 0)
         var first = 0
         for (lane, (host, count)) in counts.enumerated() {
-            try claim(first..<first + count, of: host, lane: lane, by: &feed)
+            try claim(first..<first + count, of: host, lane: ListLane.sharedMax + lane, by: &feed)
             first += count
         }
         return feed
@@ -127,19 +127,19 @@ import Testing
 
     @Test func aLaneWithEnoughJobs_isNotClaimedFrom() throws {
         var feed = try feed(["big": 4096])
-        let second = ListLane(batchID: 1, number: 0)
+        let own = ListLane(batchID: 1, number: ListLane.sharedMax)
         guard case .jobs(let before) = feed.need(at: .at(ms: 0)) else {
             Issue.record("no more is claimed")
             return
         }
         #expect(before.skippedLanes == [] && before.jobs > 8000)
-        try claim(4096..<8192, of: "big", lane: 0, by: &feed)
-        try claim(8192..<8300, of: "big", lane: 0, by: &feed)
+        try claim(4096..<8192, of: "big", lane: ListLane.sharedMax, by: &feed)
+        try claim(8192..<8300, of: "big", lane: ListLane.sharedMax, by: &feed)
         guard case .jobs(let after) = feed.need(at: .at(ms: 0)) else {
             Issue.record("what others have is not claimed")
             return
         }
-        #expect(after.skippedLanes == [second])
+        #expect(after.skippedLanes == [own])
         // That nothing came is not the end, and is asked again before long.
         feed.claimedNothing(at: .at(ms: 0))
         #expect(feed.need(at: .at(ms: 1)) == .wait(untilMicros: 50_000))
@@ -160,15 +160,25 @@ import Testing
             Issue.record("nothing is claimed")
             return
         }
-        #expect(request.skippedLanes == [ListLane(batchID: 1, number: 0)], "its lane rests")
+        #expect(
+            request.skippedLanes == [ListLane(batchID: 1, number: ListLane.sharedMax)],
+            "its lane rests")
         #expect(feed.ready == 4, "of the slow one nothing is ready any more")
         answer(7, of: "slow", &jobs, by: &feed, atMs: 5000)
-        let last = jobs["slow"]!
-        feed.ended(.givenBack(last), at: .at(ms: 5000))
+        let rest = jobs["slow"]!
+        feed.ended(.givenBack(rest), at: .at(ms: 5000))
         #expect(
             feed.need(at: .at(ms: 5000))
                 == .park([OpenBlocks.ID(batch: 1, first: 0)], micros: 60_000_000))
         #expect(feed.ready == 4 && feed.sumsHold)
+        // With nothing else to do, the rest of its lane is claimed, and not waited for.
+        take(of: &feed, atMs: 5001, into: &jobs)
+        answer(of: "quick", &jobs, by: &feed, atMs: 5002)
+        guard case .jobs(let last) = feed.need(at: .at(ms: 5003)) else {
+            Issue.record("nothing is claimed")
+            return
+        }
+        #expect(last.skippedLanes == [])
     }
 
     @Test func aBlock_isLeftAloneForLonger_eachTimeItGoesBack() {

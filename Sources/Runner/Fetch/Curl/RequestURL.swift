@@ -114,6 +114,7 @@ struct RequestURL: ~Copyable {
     private mutating func setWhole(_ settings: TransferSettings, _ new: Base?) -> CURLUcode {
         var result = curl_url_set(handle, CURLUPART_URL, settings.urlText.baseAddress, 0)
         if result == CURLUE_OK { result = encodeHost() }
+        if result == CURLUE_OK, Self.isBeyondASCII(settings.urlText) { result = encodeQuery() }
         base = result == CURLUE_OK ? new : nil
         hasQuery = true  // it may have, and a fragment
         if case .host = new, part(CURLUPART_FRAGMENT) != nil { base = nil }
@@ -129,14 +130,32 @@ struct RequestURL: ~Copyable {
         return curl_url_set(handle, part, settings.urlText.baseAddress, 0)
     }
 
-    /// The URL as libcurl asks for it, with its dots resolved, but without user name and password,
-    /// which are not to be written down. Bytes that are no part of a URL are encoded; a server may
-    /// have sent such bytes.
-    var text: [UInt8] {
-        guard let text = part(CURLUPART_URL) else { return [] }
+    private static func isBeyondASCII(_ text: UnsafeMutableBufferPointer<CChar>) -> Bool {
+        for byte in text {
+            if byte == 0 { return false }
+            if byte < 0 { return true }
+        }
+        return false
+    }
+
+    /// Encodes what is beyond ASCII in the query, which libcurl leaves as it is: servers refuse it.
+    private func encodeQuery() -> CURLUcode {
+        guard let query = part(CURLUPART_QUERY), query.utf8.contains(where: { $0 >= 0x80 }) else {
+            return CURLUE_OK
+        }
+        let encoded = Self.encoded(query) { $0 < 0x80 }
+        return encoded.withUnsafeBytes {
+            curl_url_set(handle, CURLUPART_QUERY, $0.bindMemory(to: CChar.self).baseAddress, 0)
+        }
+    }
+
+    /// Percent-encodes the bytes of a text that do not pass a test.
+    ///
+    /// - Returns: The bytes, with a 0 behind them.
+    private static func encoded(_ text: String, unless isPlain: (UInt8) -> Bool) -> [UInt8] {
         var encoded: [UInt8] = []
         for byte in text.utf8 {
-            if byte > 0x20 && byte < 0x7F {
+            if isPlain(byte) {
                 encoded.append(byte)
             } else {
                 encoded.append("%")
@@ -144,6 +163,16 @@ struct RequestURL: ~Copyable {
                     contentsOf: [byte >> 4, byte & 15].map { $0 < 10 ? $0 + 0x30 : $0 + 0x37 })
             }
         }
+        encoded.append(0)
+        return encoded
+    }
+
+    /// The URL as libcurl asks for it, with its dots resolved, but without user name and password,
+    /// which are not to be written down. Bytes that are no part of a URL are encoded; a server may
+    /// have sent such bytes.
+    var text: [UInt8] {
+        guard let text = part(CURLUPART_URL) else { return [] }
+        let encoded = Array(Self.encoded(text) { $0 > 0x20 && $0 < 0x7F }.dropLast())
         return part(CURLUPART_USER) == nil ? encoded : encoded.withoutUser()
     }
 

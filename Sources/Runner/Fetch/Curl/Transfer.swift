@@ -55,6 +55,10 @@ final class Transfer {
     /// libcurl keeps the lines of a head until the handle's next request starts.
     private static let keptHeadBytesMax = 64 << 10
 
+    /// The most requests in flight of a host all of which may be in one shard: about as many
+    /// connections as a shard has.
+    private static let shardedMax = 32
+
     /// - Parameter number: The number that tells which of the loop's shards the transfer belongs
     ///   to.
     init(loop: EventLoop, number: Int) {
@@ -97,7 +101,7 @@ final class Transfer {
             let host = job.chunk.hostID
             // A host with few requests in flight finds its connections again in one shard; one with
             // many would fill that shard.
-            shardNumber = job.chunk.inFlightMax == .max ? number : host
+            shardNumber = job.chunk.inFlightMax > Self.shardedMax ? number : host
             let isWarm = host == warmHost && job.chunk.hasOneHost
             warmHost = nil
             // A new connection may speak another version.
