@@ -26,7 +26,7 @@ struct JobFeed {
         var waitingBytes = 8 << 20
         /// The time in µs for which a block that is given back is left alone the first time. It
         /// doubles each further time.
-        var parkMicros = 60_000_000
+        var parkMicros = 10_000_000
         /// The most requests in flight to hosts out of reach, while other hosts have jobs ready.
         var probes = 16
         /// Hand out nothing while this many attempts have ended and are not committed.

@@ -50,7 +50,8 @@ struct SpanQueue {
         if head == spans.count {
             spans.removeAll(keepingCapacity: true)
             head = 0
-        } else if head >= 1024 {
+        } else if head >= 4, 2 * head >= spans.count {
+            // Not later: a span that was taken still holds the lines of its block.
             spans.removeFirst(head)
             head = 0
         }

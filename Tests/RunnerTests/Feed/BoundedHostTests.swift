@@ -169,7 +169,7 @@ import Testing
         feed.ended(.givenBack(rest), at: .at(ms: 5000))
         #expect(
             feed.need(at: .at(ms: 5000))
-                == .park([OpenBlocks.ID(batch: 1, first: 0)], micros: 60_000_000))
+                == .park([OpenBlocks.ID(batch: 1, first: 0)], micros: 10_000_000))
         #expect(feed.ready == 4 && feed.sumsHold)
         // With nothing else to do, the rest of its lane is claimed, and not waited for.
         take(of: &feed, atMs: 5001, into: &jobs)

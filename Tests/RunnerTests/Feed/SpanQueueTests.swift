@@ -33,6 +33,19 @@ import Testing
         #expect(taken == Array(0..<5000))
     }
 
+    /// Each span of a list holds the lines of a block.
+    @Test func whatWasTaken_isNotHeld_whileOthersWait() {
+        var queue = SpanQueue()
+        weak var first: RequestChunk?
+        for number in 0..<100 {
+            let chunk = RequestChunk(.sample(id: number + 1), .sample)
+            if number == 0 { first = chunk }
+            queue.append(JobSpan(chunk: chunk, first: 0, count: 1, attempt: 1))
+            if number >= 2 { _ = queue.take(1) }
+        }
+        #expect(queue.count == 2 && first == nil)
+    }
+
     private func take(_ limit: Int, _ queue: inout SpanQueue) -> Range<Int>? {
         queue.take(limit).map { $0.first..<$0.first + $0.count }
     }
