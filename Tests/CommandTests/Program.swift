@@ -42,7 +42,7 @@ struct Program {
 
         /// Waits for its end; kills it and fails the test after `seconds`.
         @discardableResult
-        func wait(seconds: Double = 120) async -> Result {
+        func wait(seconds: Double = 300) async -> Result {
             if let result { return result }
             let deadline = ContinuousClock.now + .seconds(seconds)
             var status: Int32 = 0
