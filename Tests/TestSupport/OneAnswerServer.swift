@@ -16,7 +16,12 @@ public final class OneAnswerServer: Sendable {
         let thread = Thread { [weak self] in
             while true {
                 let connection = accept(listener, nil, nil)
-                guard connection >= 0 else { return }  // shut down
+                guard connection >= 0 else {
+                    // Shut down. Closed here, not by whoever shuts it down: the number may be
+                    // another server's by the time that this thread accepts.
+                    close(listener)
+                    return
+                }
                 let request = Self.request(from: connection)
                 self?.asked.withLock { $0.append(request) }
                 let bytes = Array(answer.utf8)
@@ -27,10 +32,7 @@ public final class OneAnswerServer: Sendable {
         thread.start()
     }
 
-    deinit {
-        shutdown(listener, Int32(SHUT_RDWR))
-        close(listener)
-    }
+    deinit { shutdown(listener, Int32(SHUT_RDWR)) }
 
     /// The heads of the requests so far, each with the empty line at its end.
     public var requests: [String] { asked.withLock { $0 } }

@@ -120,7 +120,11 @@ private final class AddressedServer: Sendable {
         Thread { [weak self] in
             while true {
                 let connection = accept(listener, nil, nil)
-                guard connection >= 0 else { return }
+                guard connection >= 0 else {
+                    // As in OneAnswerServer.
+                    close(listener)
+                    return
+                }
                 Thread { [weak self] in
                     for number in 1...requestsPerConnection {
                         guard Self.takeRequest(connection) else { break }
@@ -137,10 +141,7 @@ private final class AddressedServer: Sendable {
         }.start()
     }
 
-    deinit {
-        shutdown(listener, Int32(SHUT_RDWR))
-        close(listener)
-    }
+    deinit { shutdown(listener, Int32(SHUT_RDWR)) }
 
     private static func takeRequest(_ connection: Int32) -> Bool {
         var text: [UInt8] = []
