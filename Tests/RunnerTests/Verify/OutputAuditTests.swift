@@ -146,7 +146,7 @@ import Testing
         let queue = try SQLiteQueue(path: sample.queuePath, access: .read)
         expect(
             try await OutputAudit(ledger: queue).run(),
-            faults: "tally of outcome 4 says 11, there are 10")
+            faults: "tally of outcome 5 says 11, there are 10")
         await queue.close()
     }
 
