@@ -19,6 +19,9 @@ public protocol JobLedger: Sendable {
     /// Returns where a site keeps responses, and how much of each file counts.
     func output(of site: Site) async throws(QueueError) -> QueueOutput
 
+    /// Returns the value of a choice that the queue keeps; `nil` when there is none.
+    func setting(_ name: String) async throws(QueueError) -> String?
+
     /// Returns the header fields outside the queue that requests of unfinished batches refer to
     /// (variables and files), so that a run can see at its start whether they are there.
     ///

@@ -78,6 +78,9 @@ public protocol JobQueue: JobLedger {
     ///   further kind of outcome. Nothing is cancelled then.
     func cancel(_ batch: Batch.ID) async throws(QueueError) -> Cancellation
 
+    /// Keeps the value of a choice until it is kept anew; with `nil`, the choice is forgotten.
+    func keep(_ value: String?, as name: String) async throws(QueueError)
+
     /// Registers a runner and takes back all jobs that dead runners held (`rescue`).
     ///
     /// - Throws: `.inUse` when the store lets only one runner work at a time and another one is

@@ -11,9 +11,13 @@ public struct Mark: Sendable {
     /// The time from the commit on for which the job is not tried again, `Retry.waitMax` at most;
     /// it counts only while `outcome` is retrying.
     public let wait: Duration
+    /// Whether the attempt is no fault of the job's and costs none of its attempts: its host told to
+    /// wait, or was in trouble. It counts only while `outcome` is retrying.
+    public let isExcused: Bool
 
     public init(
-        batchID: Batch.ID, position: Int, attempt: Int, outcome: Outcome, wait: Duration = .zero
+        batchID: Batch.ID, position: Int, attempt: Int, outcome: Outcome, wait: Duration = .zero,
+        isExcused: Bool = false
     ) {
         precondition(outcome.state != .cancelled, "no attempt ends as cancelled")
         self.batchID = batchID
@@ -21,5 +25,6 @@ public struct Mark: Sendable {
         self.attempt = attempt
         self.outcome = outcome
         self.wait = wait
+        self.isExcused = isExcused
     }
 }

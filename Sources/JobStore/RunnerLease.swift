@@ -167,10 +167,13 @@ public struct Heartbeat: Sendable {
     public let requestsPerSecond: Double
     /// The reason no request gets through at present; `nil` when some do.
     public let trouble: String?
+    /// The hosts whose pace has changed since the commit before.
+    public let hosts: [HostPace]
 
-    public init(requestsPerSecond: Double, trouble: String? = nil) {
+    public init(requestsPerSecond: Double, trouble: String? = nil, hosts: [HostPace] = []) {
         self.requestsPerSecond = requestsPerSecond
         self.trouble = trouble
+        self.hosts = hosts
     }
 }
 
@@ -190,11 +193,14 @@ public struct Attachment: Sendable {
     public let site: Site
     /// The output of `site`.
     public let output: QueueOutput
+    /// The hosts that pushed back of late: `HostPace.countMax` at most, the latest.
+    public let hosts: [HostPace]
 
     public init(
         rescued: Int, mayRepeat: Int, retrying: Int, counts: QueueCounts, site: Site,
-        output: QueueOutput
+        output: QueueOutput, hosts: [HostPace] = []
     ) {
+        self.hosts = hosts
         self.rescued = rescued
         self.mayRepeat = mayRepeat
         self.retrying = retrying

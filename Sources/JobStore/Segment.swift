@@ -25,13 +25,22 @@ public struct DueRetry: Sendable {
     public let position: Int
     /// Attempts made so far, 1 or more.
     public let attempts: Int
+    /// Those of `attempts` that cost the job nothing (`Mark.isExcused`).
+    public let excused: Int
+    /// The time since the job's first attempt was marked.
+    public let age: Duration
     /// A block with the job's line alone; `nil` where the batch is no list.
     public let block: ListBlock?
 
-    public init(batch: Batch, position: Int, attempts: Int, block: ListBlock? = nil) {
+    public init(
+        batch: Batch, position: Int, attempts: Int, excused: Int = 0, age: Duration = .zero,
+        block: ListBlock? = nil
+    ) {
         self.batch = batch
         self.position = position
         self.attempts = attempts
+        self.excused = excused
+        self.age = age
         self.block = block
     }
 }

@@ -23,6 +23,15 @@ final class MemoryStore: Sendable {
             first: .random(in: 0...(.max)), second: .random(in: 0...(.max)))
         /// The connection by which a list is being added without duplicates; `nil` for none.
         var uniqueConnection: Int?
+        var settings: [String: String] = [:]
+        var paces: [String: PaceFacts] = [:]
+    }
+
+    /// What a host asked for.
+    struct PaceFacts {
+        let untilMicros: Int
+        let requestsPerSecond: Double?
+        let seenMicros: Int
     }
 
     struct BatchFacts {
@@ -63,6 +72,9 @@ final class MemoryStore: Sendable {
     struct JobFacts {
         var outcome: Outcome?
         var attempts = 0
+        var excused = 0
+        /// When the first attempt was marked.
+        var sinceMicros = 0
         var dueMicros = 0
         /// Before this time the job is not claimed, though it is available.
         var parkedMicros = 0
@@ -132,6 +144,12 @@ struct MemoryQueue: JobQueue {
                 facts.batch.source.request.headers.filter(\.isReference)
             }
         }
+    }
+
+    func setting(_ name: String) -> String? { store.state.withLock { $0.settings[name] } }
+
+    func keep(_ value: String?, as name: String) {
+        store.state.withLock { $0.settings[name] = value }
     }
 
     func counts(of batch: Batch.ID?) -> QueueCounts {
@@ -336,7 +354,7 @@ struct MemoryQueue: JobQueue {
                     rescued: rescued, mayRepeat: mayRepeat,
                     retrying: state.counts(of: runner.batch).retrying,
                     counts: state.counts(of: runner.batch, at: now), site: site,
-                    output: state.output(of: site)))
+                    output: state.output(of: site), hosts: state.paces(at: now)))
         }
     }
 }
@@ -559,7 +577,7 @@ struct MemoryLease: RunnerLease {
         }
     }
 
-    private static func micros(_ duration: Duration) -> Int {
+    static func micros(_ duration: Duration) -> Int {
         let (seconds, attoseconds) = duration.components
         return Int(seconds) * 1_000_000 + Int(attoseconds / 1_000_000_000_000)
     }
@@ -597,6 +615,9 @@ struct MemoryLease: RunnerLease {
                 return DueRetry(
                     batch: facts.batch, position: entry.position,
                     attempts: facts.jobs[entry.position]?.attempts ?? 1,
+                    excused: facts.jobs[entry.position]?.excused ?? 0,
+                    age: .microseconds(
+                        max(0, now - (facts.jobs[entry.position]?.sinceMicros ?? now))),
                     block: facts.line(of: entry.position))
             }
             let next = waiting.first {
@@ -661,11 +682,15 @@ struct MemoryLease: RunnerLease {
                 let isCancelled =
                     mark.outcome.state == .retrying
                     && state.batches[mark.batchID - 1].cancelledAtMicros != nil
+                let before = state.batches[mark.batchID - 1].jobs[mark.position]
                 state.batches[mark.batchID - 1].jobs[mark.position] = .init(
                     outcome: isCancelled ? .cancelled : mark.outcome, attempts: mark.attempt,
+                    excused: (before?.excused ?? 0) + (mark.isExcused ? 1 : 0),
+                    sinceMicros: mark.attempt == 1 ? now : before?.sinceMicros ?? now,
                     dueMicros: now + Self.micros(wait))
             }
             state.keep(files, at: attachment.site)
+            state.keep(heartbeat.hosts, at: now)
             state.beat(runner, heartbeat, at: now)
         }
     }
@@ -687,6 +712,27 @@ struct MemoryLease: RunnerLease {
 }
 
 extension MemoryStore.State {
+    mutating func keep(_ paces: [HostPace], at now: Int) {
+        for pace in paces {
+            self.paces[pace.host] =
+                pace.isFree
+                ? nil
+                : .init(
+                    untilMicros: now + MemoryLease.micros(min(pace.wait, Retry.waitMax)),
+                    requestsPerSecond: pace.requestsPerSecond, seenMicros: now)
+        }
+    }
+
+    mutating func paces(at now: Int) -> [HostPace] {
+        paces = paces.filter { $0.value.seenMicros >= now - MemoryLease.micros(HostPace.ageMax) }
+        return paces.sorted { $0.value.seenMicros > $1.value.seenMicros }.prefix(HostPace.countMax)
+            .map {
+                HostPace(
+                    host: $0.key, wait: .microseconds(max(0, $0.value.untilMicros - now)),
+                    requestsPerSecond: $0.value.requestsPerSecond)
+            }
+    }
+
     mutating func add(
         _ source: BatchSource, _ label: BatchLabel, _ blocks: [ListBlock] = [], at now: Int
     ) throws(QueueError) -> Batch {

@@ -322,7 +322,7 @@ import Testing
         ("UPDATE segment SET outcomes = x'0102' WHERE first = 4096", "do not unpack"),
         ("UPDATE segment SET runner_id = 77", "leases of no runner"),
         ("DELETE FROM retry", "table retry does not match"),
-        ("INSERT INTO retry VALUES (1, 19999, 1, 0, NULL)", "retries outside"),
+        ("INSERT INTO retry VALUES (1, 19999, 1, 0, NULL, 0, 0)", "retries outside"),
         ("INSERT INTO span VALUES (9, 0, 5, 0, 0)", "spans of no batch"),
         ("DELETE FROM outcome WHERE status = 200", "not in the table outcome"),
         ("UPDATE total SET count = count + 1 WHERE outcome = 0", "total of outcome 0 says"),
@@ -330,7 +330,7 @@ import Testing
         ("INSERT INTO total VALUES (9, 3)", "total of outcome 9 says 3, there are 0"),
         ("INSERT INTO tally VALUES (1, 9, 3)", "tally of outcome 9 says 3, there are 0"),
         ("INSERT INTO tally VALUES (3, 4, 3)", "tallies of no batch: 1"),
-        ("INSERT INTO retry VALUES (3, 4, 1, 0, NULL)", "retries outside a segment: 1"),
+        ("INSERT INTO retry VALUES (3, 4, 1, 0, NULL, 0, 0)", "retries outside a segment: 1"),
         (
             "INSERT INTO batch (id, kind, first_id, count, url, created_at_us) SELECT 2, kind, 0, 7, url, 0 FROM batch",
             "batch 2: tiled to 0, holds 7"

@@ -42,6 +42,31 @@ extension StoreCase {
             try await store.expectSound(queue)
             await queue.close()
         },
+        StoreCase("retry_excusedAttempts_areCountedApart_overARestart") { store in
+            let queue = try await store.attached(1)
+            _ = try await queue.claim(jobs: 1)
+            let waiting = Outcome(.retrying, status: 429)
+            store.clock.unixMicros = 5_000
+            func mark(_ attempt: Int, isExcused: Bool) -> Mark {
+                Mark(
+                    batchID: 1, position: 0, attempt: attempt, outcome: waiting,
+                    isExcused: isExcused)
+            }
+            try await queue.commit([mark(1, isExcused: true)], heartbeat: beat)
+            let second = try await queue.claimRetries(dueAt: 6_000, limit: 1).jobs[0]
+            #expect(second.attempts == 1 && second.excused == 1)
+            #expect(second.age == .microseconds(1_000))
+            try await queue.commit([mark(2, isExcused: false)], heartbeat: beat)
+            let third = try await queue.claimRetries(dueAt: 7_000, limit: 1).jobs[0]
+            #expect(third.attempts == 2 && third.excused == 1)
+            try await queue.commit([mark(3, isExcused: true)], heartbeat: beat)
+            try await queue.detach()
+            _ = try await queue.attach(RunnerDescription(pid: 2, workers: 1))
+            let fourth = try await queue.claimRetries(dueAt: 8_000, limit: 1).jobs[0]
+            #expect(fourth.attempts == 3 && fourth.excused == 2)
+            #expect(fourth.age == .microseconds(3_000))
+            try await store.expectSound(queue)
+        },
         StoreCase("retry_survivesARestart") { store in
             let queue = try await store.attached(2)
             let segment = try await queue.claim(jobs: 1)[0]

@@ -4,6 +4,47 @@ import Testing
 
 extension StoreCase {
     static let runners: [StoreCase] = [
+        StoreCase("hosts_thatPushBack_areRememberedForTheNextRunner") { store in
+            let queue = try await store.attached(1)
+            #expect(queue.lease.attachment.hosts.isEmpty)
+            store.clock.unixMicros = 1_000_000
+            let held = HostPace(host: "http://a", wait: .seconds(5), requestsPerSecond: 12.5)
+            let slow = HostPace(host: "http://b", wait: .zero, requestsPerSecond: 3)
+            try await queue.renew(Heartbeat(requestsPerSecond: 1, hosts: [held, slow]))
+            try await queue.detach()
+
+            store.clock.unixMicros = 3_000_000
+            let second = try await queue.attach(RunnerDescription(pid: 2, workers: 1))
+            let paces = second.hosts.sorted { $0.host < $1.host }
+            #expect(
+                paces == [
+                    HostPace(host: "http://a", wait: .seconds(3), requestsPerSecond: 12.5), slow,
+                ])
+            // One that is free is forgotten.
+            let free = HostPace(host: "http://a", wait: .zero, requestsPerSecond: nil)
+            try await queue.renew(Heartbeat(requestsPerSecond: 1, hosts: [free]))
+            try await queue.detach()
+            store.clock.unixMicros += 3_600_000_000
+            let third = try await queue.attach(RunnerDescription(pid: 3, workers: 1))
+            #expect(third.hosts.map(\.host) == ["http://b"])
+            try await queue.detach()
+            store.clock.unixMicros += 24 * 3_600_000_000
+            let last = try await queue.attach(RunnerDescription(pid: 4, workers: 1))
+            #expect(last.hosts.isEmpty)
+        },
+        StoreCase("settings_areKept_untilKeptAnew") { store in
+            let queue = try await store.attached(1)
+            #expect(try await queue.queue.setting("x") == nil)
+            try await queue.queue.keep("1", as: "x")
+            try await queue.queue.keep("2", as: "x")
+            try await queue.queue.keep("3", as: "y")
+            await queue.close()
+            let next = try await store.open()
+            #expect(try await next.queue.setting("x") == "2")
+            try await next.queue.keep(nil, as: "x")
+            #expect(try await next.queue.setting("x") == nil)
+            #expect(try await next.queue.setting("y") == "3")
+        },
         StoreCase("attach_rescuesWhatADeadRunnerHeld") { store in
             var queue: StoreClient? = try await store.attached(10_000)
             let segments = try await queue!.claim(jobs: 8192)

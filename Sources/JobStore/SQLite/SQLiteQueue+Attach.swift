@@ -29,11 +29,12 @@ extension SQLiteQueue {
             }
             try await finishCancellations()
             let counts = try counts(of: runner.batch)
+            let paces = try takePaces()
             return SQLiteLease(
                 queue: self, runnerID: ourID(), batch: runner.batch,
                 attachment: Attachment(
                     rescued: rescued, mayRepeat: mayRepeat, retrying: counts.retrying,
-                    counts: counts, site: .only, output: try output(of: .only)))
+                    counts: counts, site: .only, output: try output(of: .only), hosts: paces))
         } catch {
             runnerID = nil
             lock?.release(.run)

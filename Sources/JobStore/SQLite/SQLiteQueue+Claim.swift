@@ -64,12 +64,16 @@ extension SQLiteQueue {
                     WHERE (batch_id, position) IN (
                         SELECT batch_id, position FROM retry WHERE \(due)
                         ORDER BY not_before_us LIMIT ?2)
-                    RETURNING batch_id, position, attempts
+                    RETURNING batch_id, position, attempts, excused, since_us
                     """)
                 try statement.bind([.int(nowMicros), .int(limit), .int(ourID())])
-                var jobs: [(batch: Int, position: Int, attempts: Int)] = []
+                var jobs: [ClaimedRetry] = []
                 while try statement.step() {
-                    jobs.append((statement.int(0), statement.int(1), statement.int(2)))
+                    jobs.append(
+                        ClaimedRetry(
+                            batch: statement.int(0), position: statement.int(1),
+                            attempts: statement.int(2), excused: statement.int(3),
+                            sinceMicros: statement.int(4)))
                 }
                 jobs.sort { ($0.batch, $0.position) < ($1.batch, $1.position) }
                 var lines = LastLines()
@@ -77,13 +81,16 @@ extension SQLiteQueue {
                 return try jobs.map { job in
                     let batch = try batches[job.batch] ?? self.batch(job.batch)
                     batches[job.batch] = batch
-                    guard 0..<batch.count ~= job.position, 1..<Int.max ~= job.attempts else {
+                    guard 0..<batch.count ~= job.position, 1..<Int.max ~= job.attempts,
+                        0...job.attempts ~= job.excused
+                    else {
                         throw damaged(
-                            "job \(job.position) of batch \(job.batch) waits after \(job.attempts) attempts"
+                            "job \(job.position) of batch \(job.batch) waits after \(job.attempts) attempts, \(job.excused) of them excused"
                         )
                     }
                     return DueRetry(
                         batch: batch, position: job.position, attempts: job.attempts,
+                        excused: job.excused, age: Self.age(job.sinceMicros, at: nowMicros),
                         block: try lines.block(of: job.position, in: batch, self))
                 }
             }
@@ -97,10 +104,25 @@ extension SQLiteQueue {
 
     /// - Returns: The time until a retry is due; none where the retry lies too far ahead, since the
     ///   clock was set back.
-    private static func wait(until dueMicros: Int, from nowMicros: Int) -> Duration {
+    static func wait(until dueMicros: Int, from nowMicros: Int) -> Duration {
         let (waitMicros, isTooMuch) = dueMicros.subtractingReportingOverflow(nowMicros)
         let isAhead = isTooMuch || waitMicros > Retry.aheadMax.microseconds
         return isAhead ? .zero : .microseconds(max(0, waitMicros))
+    }
+
+    /// A row of `retry` that was claimed.
+    private struct ClaimedRetry {
+        let batch: Int
+        let position: Int
+        let attempts: Int
+        let excused: Int
+        let sinceMicros: Int
+    }
+
+    /// The time since a moment of the store's clock; none where the clock was set back since.
+    private static func age(_ sinceMicros: Int, at nowMicros: Int) -> Duration {
+        let (age, isTooMuch) = nowMicros.subtractingReportingOverflow(sinceMicros)
+        return isTooMuch ? .zero : .microseconds(max(0, age))
     }
 
     /// Gives back segments until a wait is over.

@@ -26,6 +26,7 @@ extension SQLiteQueue {
             }
             for (code, change) in total.take() { try add(change, toTotalOf: code) }
             try save(files)
+            try save(heartbeat.hosts, at: nowMicros)
             let changed = try connection.run(
                 """
                 UPDATE runner SET heartbeat_us = ?, requests_per_s = ?, trouble = ? WHERE id = ?
@@ -90,16 +91,22 @@ extension SQLiteQueue {
             return
         case (true, 1):
             changed = try connection.run(
-                "INSERT INTO retry (batch_id, position, attempts, not_before_us) VALUES (?, ?, 1, ?)",
-                .int(mark.batchID), .int(mark.position), .int(notBefore(mark, nowMicros)))
+                """
+                INSERT INTO retry (batch_id, position, attempts, not_before_us, excused, since_us)
+                VALUES (?, ?, 1, ?, ?, ?)
+                """,
+                .int(mark.batchID), .int(mark.position), .int(notBefore(mark, nowMicros)),
+                .int(mark.isExcused ? 1 : 0), .int(nowMicros))
         case (true, _):
             changed = try connection.run(
                 """
-                UPDATE retry SET attempts = ?3, not_before_us = ?4, runner_id = NULL
+                UPDATE retry SET attempts = ?3, not_before_us = ?4, runner_id = NULL,
+                    excused = excused + ?6
                 WHERE batch_id = ?1 AND position = ?2 AND runner_id = ?5
                 """,
                 .int(mark.batchID), .int(mark.position), .int(mark.attempt),
-                .int(notBefore(mark, nowMicros)), .int(ourID()))
+                .int(notBefore(mark, nowMicros)), .int(ourID()),
+                .int(mark.isExcused ? 1 : 0))
         case (false, _):
             changed = try connection.run(
                 "DELETE FROM retry WHERE batch_id = ? AND position = ? AND runner_id = ?",

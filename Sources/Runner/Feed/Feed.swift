@@ -65,8 +65,8 @@ final class Feed: Sendable {
                 let claim = try await patience.whileBusy { () async throws(QueueError) in
                     try await lease.claimRetries(limit: limit)
                 }
-                let spans = try claim.jobs.flatMap(spans)
                 let after = Now.read()
+                let spans = try claim.jobs.flatMap { try self.spans(of: $0, at: after) }
                 state.withLock { $0.add(claim, spans, at: after) }
                 if !claim.jobs.isEmpty { wakeLoops() }
             case .park(let blocks, let micros):
@@ -205,24 +205,28 @@ final class Feed: Sendable {
         }
     }
 
-    private func spans(of retry: DueRetry) throws -> [JobSpan] {
+    private func spans(of retry: DueRetry, at now: Now) throws -> [JobSpan] {
+        let past = Job.Past(
+            excused: UInt32(clamping: retry.excused),
+            sinceMicros: now.monotonicMicros - retry.age.microseconds)
         switch retry.batch.source {
         case .range(let range, let template):
             let chunk = try chunk(of: retry.batch, range, template)
             return [
                 JobSpan(
-                    chunk: chunk, first: retry.position, count: 1, attempt: retry.attempts + 1)
+                    chunk: chunk, first: retry.position, count: 1, attempt: retry.attempts + 1,
+                    past: past)
             ]
         case .list(let list):
             return try spans(
                 of: retry.block, list, [retry.position..<retry.position + 1], of: retry.batch,
-                attempt: retry.attempts + 1)
+                attempt: retry.attempts + 1, past: past)
         }
     }
 
     private func spans(
         of block: ListBlock?, _ list: JobList, _ positions: [Range<Int>], of batch: Batch,
-        attempt: Int
+        attempt: Int, past: Job.Past = Job.Past()
     ) throws -> [JobSpan] {
         guard let block, let requests = try ListRequests(block, of: list, defaults) else {
             throw QueueError(
@@ -231,7 +235,7 @@ final class Feed: Sendable {
             )
         }
         return RequestChunk.spans(
-            of: requests, positions, of: batch, hosts, attempt: attempt,
+            of: requests, positions, of: batch, hosts, attempt: attempt, past: past,
             inFlightMax: perHost.bound(hasOneHost: list.hasOneHost))
     }
 

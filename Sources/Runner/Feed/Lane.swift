@@ -175,7 +175,7 @@ struct Lane {
         add(
             fresh: JobSpan(
                 chunk: job.chunk, first: job.position, count: 1, attempt: job.attempt,
-                returns: returns))
+                returns: returns, past: job.past))
     }
 }
 

@@ -7,6 +7,15 @@ struct Job: Sendable {
     /// The number of the attempt, counted from 1.
     let attempt: Int
     var returns = Returns()
+    var past = Past()
+
+    /// The earlier attempts of a job, as the queue tells of them.
+    struct Past: Equatable {
+        /// Attempts that cost the job nothing (`Mark.isExcused`).
+        var excused: UInt32 = 0
+        /// The time in µs on the monotonic clock when the first attempt was marked; `nil` before.
+        var sinceMicros: Int?
+    }
 
     /// Counts the times that a job was given back.
     struct Returns {
@@ -23,6 +32,9 @@ struct Job: Sendable {
 
     /// Whether the trouble may be the job's own, so that this attempt counts.
     var isLastReturn: Bool { returns.count > Self.returnsMax }
+
+    /// The number of this attempt among those that count.
+    var countedAttempt: Int { attempt - Int(past.excused) }
 
     var batchID: Batch.ID { chunk.batch.id }
     var request: JobRequest { chunk.request(at: position) }
@@ -41,12 +53,15 @@ struct JobSpan: Sendable {
     let attempt: Int
     /// The returns of the span's one job, when that job was given back.
     var returns = Job.Returns()
+    /// The earlier attempts of the span's one job, when that job is tried again.
+    var past = Job.Past()
 
     /// Takes up to `limit` jobs off the front.
     mutating func split(_ limit: Int) -> JobSpan {
         let taken = min(limit, count)
         let span = JobSpan(
-            chunk: chunk, first: first, count: taken, attempt: attempt, returns: returns)
+            chunk: chunk, first: first, count: taken, attempt: attempt, returns: returns,
+            past: past)
         first += taken
         count -= taken
         return span
@@ -54,7 +69,8 @@ struct JobSpan: Sendable {
 
     /// - Precondition: `count` is 1 or more.
     mutating func popFirst() -> Job {
-        let job = Job(chunk: chunk, position: first, attempt: attempt, returns: returns)
+        let job = Job(
+            chunk: chunk, position: first, attempt: attempt, returns: returns, past: past)
         first += 1
         count -= 1
         return job

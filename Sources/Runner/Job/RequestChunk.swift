@@ -73,10 +73,11 @@ final class RequestChunk: Sendable {
     /// - Parameters:
     ///   - positions: The positions of the jobs, as runs.
     ///   - attempt: The number of the attempt.
+    ///   - past: The earlier attempts, of a job that is tried again.
     ///   - inFlightMax: The most requests in flight to each host.
     static func spans(
         of requests: ListRequests, _ positions: [Range<Int>], of batch: Batch, _ hosts: HostTable,
-        attempt: Int, inFlightMax: Int = .max
+        attempt: Int, past: Job.Past = Job.Past(), inFlightMax: Int = .max
     ) -> [JobSpan] {
         var chunks: [ArraySlice<UInt8>: RequestChunk] = [:]
         var spans: [JobSpan] = []
@@ -95,7 +96,8 @@ final class RequestChunk: Sendable {
                 chunks[authority] = chunk
                 spans.append(
                     JobSpan(
-                        chunk: chunk, first: position, count: end - position, attempt: attempt))
+                        chunk: chunk, first: position, count: end - position, attempt: attempt,
+                        past: past))
                 position = end
             }
         }

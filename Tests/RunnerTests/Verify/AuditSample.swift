@@ -210,6 +210,9 @@ actor MovingLedger: JobLedger {
     }
 
     func sites() async throws(QueueError) -> [Site] { try await queue.sites() }
+    func setting(_ name: String) async throws(QueueError) -> String? {
+        try await queue.setting(name)
+    }
     func block(holding position: Int, of batch: Batch) async throws(QueueError) -> ListBlock {
         try await queue.block(holding: position, of: batch)
     }

@@ -1,0 +1,24 @@
+/// The pace that a host asks for, as the queue remembers it: for a run to keep to what an earlier one
+/// was told.
+public struct HostPace: Equatable, Sendable {
+    /// The host as in `HostKey.text`.
+    public let host: String
+    /// The time for which the host is left alone; zero for none, `Retry.waitMax` at most.
+    public let wait: Duration
+    /// The requests a second that the host takes; `nil` where it has shown no bound.
+    public let requestsPerSecond: Double?
+
+    /// The most hosts that a runner is told of when it attaches.
+    public static let countMax = 10_000
+    /// The time after which a pace is forgotten: hosts change.
+    public static let ageMax = Duration.seconds(24 * 3600)
+
+    public init(host: String, wait: Duration, requestsPerSecond: Double?) {
+        self.host = host
+        self.wait = wait
+        self.requestsPerSecond = requestsPerSecond
+    }
+
+    /// Whether there is nothing to remember.
+    public var isFree: Bool { wait <= .zero && requestsPerSecond == nil }
+}
