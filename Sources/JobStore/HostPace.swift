@@ -19,6 +19,13 @@ public struct HostPace: Equatable, Sendable {
         self.requestsPerSecond = requestsPerSecond
     }
 
+    /// The pace of the run as a whole: the time until its next request.
+    public static func ofRun(wait: Duration) -> HostPace {
+        HostPace(host: "*", wait: wait, requestsPerSecond: nil)
+    }
+
+    public var isOfRun: Bool { host == "*" }
+
     /// Whether there is nothing to remember.
     public var isFree: Bool { wait <= .zero && requestsPerSecond == nil }
 }

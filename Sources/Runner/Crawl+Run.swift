@@ -26,7 +26,8 @@ extension Crawl {
             state: JobFeed(
                 limits: .init(
                     workers: options.workers, probes: max(1, options.workers / 8),
-                    talliesCommits: queue.countsInterval > .zero),
+                    talliesCommits: queue.countsInterval > .zero), options.politeness,
+                knownPaces: KnownPaces(lease.attachment.hosts, at: Now.read()),
                 retrying: lease.attachment.retrying),
             patience: patience, defaults: try defaults(for: sink), perHost: options.perHost,
             wakeLoops: { bells.ring() })
@@ -36,7 +37,8 @@ extension Crawl {
         }
         let judge = Judge(
             retries: options.retries, backoff: options.backoff,
-            retryAfterMicrosMax: min(options.retryAfterMax, Retry.waitMax).microseconds)
+            retryAfterMicrosMax: min(options.retryAfterMax, Retry.waitMax).microseconds,
+            holdsDenials: options.politeness.stopsOnDenials)
         // Heads take memory, too, where nothing is kept.
         let budget =
             sink?.storage.budget
@@ -128,14 +130,17 @@ extension Crawl {
     }
 
     private func feed(_ parts: Parts) async throws -> Ending {
-        let isStalled = try await parts.feed.run(
+        let end = try await parts.feed.run(
             stallMicrosMax: options.stallMax.microseconds,
             idleMicrosMax: options.idleMax.microseconds)
         let trouble = parts.feed.outages.first.map { Trouble($0, at: Now.read()) }
         parts.feed.drain()  // lets the workers go home
         if let folder = parts.disk.shortage { return .diskReserve(folder: folder) }
-        if isStalled { return .stalled(trouble) }
-        return stop.isRequested || Task.isCancelled ? .stopped : .finished
+        switch end {
+        case .stalled: return .stalled(trouble)
+        case .denied(let denial): return .denied(host: denial.host, status: denial.status)
+        case .finished: return stop.isRequested || Task.isCancelled ? .stopped : .finished
+        }
     }
 
     private func watch(

@@ -19,6 +19,9 @@ public struct Crawl: Sendable {
         /// Nothing got through for `CrawlOptions.stallMax`, for the longest because of this trouble;
         /// `nil` when none is known.
         case stalled(Trouble?)
+        /// The last thousand answers of this host were the same status: 401, 403 or 407. Nothing else
+        /// is left to fetch.
+        case denied(host: String, status: Int)
         /// The disk of this folder has less room than `CrawlOptions.diskReserve`.
         case diskReserve(folder: String)
     }

@@ -33,16 +33,10 @@ struct Run: StatusCommand {
     @OptionGroup(title: "Headers of this run, in place of those enqueued") var headers:
         HeaderOptions
     @OptionGroup(title: "Network") var network: NetworkOptions
+    @OptionGroup(title: "Politeness") var politeness: PolitenessFlags
 
     @Option(name: .shortAndLong, parsing: .unconditional, help: "Requests in flight at once.")
     var workers = Self.standard.workers
-
-    @Option(
-        name: .customLong("per-host"), parsing: .unconditional,
-        help: ArgumentHelp(
-            "Requests in flight at once to one host; 0 for no bound. (default: 8 for lists of several hosts, none where all jobs have one)",
-            valueName: "n"))
-    var perHost: Int?
 
     @Option(parsing: .unconditional, help: "Attempts after a job's first.")
     var retries = Self.standard.retries
@@ -86,10 +80,6 @@ struct Run: StatusCommand {
         }
         guard (0...254).contains(retries) else {
             throw ValidationError("--retries is \(retries); give a number from 0 to 254")
-        }
-        guard perHost ?? 0 >= 0 else {
-            throw ValidationError(
-                "--per-host is \(perHost ?? 0); give a number of requests, or 0 for no bound")
         }
         _ = try headers.sources()
     }
@@ -152,7 +142,7 @@ struct Run: StatusCommand {
     private func options(attached output: QueueOutput) throws -> CrawlOptions {
         var options = CrawlOptions()
         options.workers = workers
-        options.perHost = perHost.map { $0 == 0 ? .unbounded : .jobs($0) } ?? .lists
+        try politeness.apply(to: &options)
         options.retries = retries
         options.grace = grace.duration
         options.stallMax = maxStall.duration

@@ -360,13 +360,24 @@ import Testing
                                   one.
           --key <file>            The certificate's key, if it is in another file.
 
+        POLITENESS:
+          --per-host <n>          Requests in flight at once to one host; 0 for no
+                                  bound. (default: 8 for lists of several hosts, none
+                                  where all jobs have one)
+          --rate <rate>           The most requests of the run: 500/s, 100/m, 5000/h or
+                                  100000/d.
+          --host-rate <rate>      The most requests to one host, as --rate.
+          --delay <seconds>       The time between two requests to one host, half as
+                                  much more or less by chance.
+          --limits <file>         A file of limits by host (docs/CLI.md).
+          --no-adapt              Do not slow down for hosts that refuse requests: they
+                                  are yours.
+          --no-streak-stop        Go on when a host answers nothing but 401, 403 or 407.
+
         OPTIONS:
           --queue <file>          The queue's file (default: $RUNNER_QUEUE, else
                                   ./runner.db).
           -w, --workers <workers> Requests in flight at once. (default: 100)
-          --per-host <n>          Requests in flight at once to one host; 0 for no
-                                  bound. (default: 8 for lists of several hosts, none
-                                  where all jobs have one)
           --retries <retries>     Attempts after a job's first. (default: 3)
           --grace <seconds>       How long a first Ctrl-C lets requests in flight
                                   finish. (default: 30)

@@ -73,7 +73,10 @@ extension JobFeed {
     mutating func add(_ claim: RetryClaim, _ chunk: (Batch) -> RequestChunk, at now: Now) {
         let spans = claim.jobs.map {
             JobSpan(
-                chunk: chunk($0.batch), first: $0.position, count: 1, attempt: $0.attempts + 1)
+                chunk: chunk($0.batch), first: $0.position, count: 1, attempt: $0.attempts + 1,
+                past: Job.Past(
+                    excused: UInt32(clamping: $0.excused),
+                    sinceMicros: now.monotonicMicros - $0.age.microseconds))
         }
         add(claim, spans, at: now)
     }
@@ -117,7 +120,7 @@ extension TurnReport {
     private static func ended(_ jobs: [Job], with response: Response) -> TurnReport {
         var report = TurnReport()
         for job in jobs {
-            report.add(response, of: job.chunk)
+            report.add(response, of: job)
             report.finish()
         }
         return report
@@ -129,7 +132,7 @@ extension TurnReport {
     ) -> TurnReport {
         var report = TurnReport()
         for job in jobs {
-            report.add(Response(failure: failure), of: job.chunk)
+            report.add(Response(failure: failure), of: job)
             report.giveBack(job)
         }
         return report

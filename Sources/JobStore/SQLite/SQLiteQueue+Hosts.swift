@@ -58,7 +58,7 @@ extension SQLiteQueue {
     }
 
     public func keep(_ value: String?, as name: String) throws(QueueError) {
-        try write {
+        _ = try write {
             if let value {
                 try connection.run(
                     "INSERT OR REPLACE INTO setting (name, value) VALUES (?, ?)", .text(name),

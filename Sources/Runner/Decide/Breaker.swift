@@ -30,6 +30,9 @@ struct Breaker {
     /// `nil` while closed.
     private(set) var troubledSinceMicros: Int?
 
+    /// Whether the host is left alone because it said so, and not for being out of reach.
+    private(set) var isAsked = false
+
     init(threshold: Int = Breaker.threshold) { self.threshold = threshold }
 
     /// Whether attempts that fail are given back instead of counted.
@@ -64,6 +67,32 @@ struct Breaker {
         }
         state = .closed(failures: 0)
         troubledSinceMicros = nil
+        isAsked = false
+    }
+
+    /// Leaves the host alone until a time, since it refuses what it is asked, and says for how long
+    /// or not. Then it is probed as one that was out of reach; where it refuses the probes, too, the
+    /// next pause is twice as long, or as long as it says.
+    ///
+    /// - Parameters:
+    ///   - askedMicros: The time in µs that the host asks for; 0 for none.
+    mutating func refused(askedMicros: Int, at now: Now) {
+        var pause = Self.pauseMicrosMin
+        switch state {
+        case .closed: break
+        case .probing(let before): pause = min(2 * before, Self.pauseMicrosMax)
+        case .open(let until, let before):
+            // A straggler may ask for more.
+            let asked = now.monotonicMicros + askedMicros
+            guard asked > until else { return }
+            isAsked = true
+            state = .open(untilMicros: asked, pauseMicros: before)
+            return
+        }
+        isAsked = askedMicros > 0
+        open(pauseMicros: pause, now)
+        guard askedMicros > pause else { return }
+        state = .open(untilMicros: now.monotonicMicros + askedMicros, pauseMicros: pause)
     }
 
     /// Notes that attempts failed, with none beside them that got through.

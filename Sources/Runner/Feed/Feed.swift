@@ -36,17 +36,19 @@ final class Feed: Sendable {
     ///     hosts out of reach, or for this machine.
     ///   - idleMicrosMax: The time in µs for which the queue may be empty before the run ends; 0 to
     ///     end at once.
-    /// - Returns: Whether the run ended because of a stall.
+    /// - Returns: The reason that the run is over.
     /// - Throws: `QueueError`; `RequestError` when requests refer to what is missing.
-    func run(stallMicrosMax: Int, idleMicrosMax: Int = 0) async throws -> Bool {
+    func run(stallMicrosMax: Int, idleMicrosMax: Int = 0) async throws -> End {
         var idleSinceMicros: Int?
         while !Task.isCancelled {
             let now = Now.read()
-            let (need, stalledSinceMicros, isProbeDue) = state.withLock {
-                ($0.need(at: now), $0.stalledSinceMicros, $0.isProbeDue(at: now))
+            let (need, stalledSinceMicros, isWakeDue) = state.withLock {
+                ($0.need(at: now), $0.stalledSinceMicros, $0.isWakeDue(at: now))
             }
+            // A pause that is over lets loops ask again; while it lasts they would ask in vain.
+            if isWakeDue { wakeLoops() }
             let giveUpMicros = stalledSinceMicros.map { $0 + stallMicrosMax }
-            if let giveUpMicros, now.monotonicMicros >= giveUpMicros { return true }
+            if let giveUpMicros, now.monotonicMicros >= giveUpMicros { return .stalled }
             switch need {
             case .jobs(let request):
                 let claim = try await patience.whileBusy { () async throws(QueueError) in
@@ -76,21 +78,29 @@ final class Feed: Sendable {
                         for: .microseconds(micros))
                 }
             case .wait(let untilMicros):
-                // A pause that is over lets loops ask again; while it lasts they would ask in vain.
-                if isProbeDue { wakeLoops() }
                 let wakeMicros = [untilMicros, giveUpMicros].compactMap(\.self).min()
                 await bell.wait(untilMicros: wakeMicros)
             case .finished:
                 let since = idleSinceMicros ?? now.monotonicMicros
                 let leftMicros = idleMicrosMax - (now.monotonicMicros - since)
-                if leftMicros <= 0 || state.withLock(\.isDraining) { return false }
+                if leftMicros <= 0 || state.withLock(\.isDraining) { return .finished }
                 idleSinceMicros = since
                 let pauseMicros = min(leftMicros, Self.idleLookMicros)
                 await bell.wait(untilMicros: now.monotonicMicros + pauseMicros)
                 state.withLock { $0.askAgain() }
+            case .denied(let denial):
+                return .denied(denial)
             }
         }
-        return false
+        return .finished
+    }
+
+    /// The reason that `run` returns.
+    enum End: Equatable {
+        /// Nothing is left to fetch, or the run was drained.
+        case finished
+        case stalled
+        case denied(JobFeed.Denial)
     }
 
     /// The time in µs after which a queue that was empty is looked at again, by a run that stays.
@@ -101,6 +111,13 @@ final class Feed: Sendable {
         var isClosed = false
         /// Hosts that are out of reach: attempts that fail to reach them are to be given back.
         var tripped: Set<Host.ID> = []
+        /// Whether the queue has no job for its first attempt, as far as is known.
+        var isDry = false
+    }
+
+    /// Takes the paces of hosts that have changed and are not kept in the queue.
+    func takeChangedPaces(at now: Now) -> [HostPace] {
+        state.withLock { $0.takeChangedPaces(at: now) }
     }
 
     /// Appends up to `limit` jobs to `spans`. Never blocks for long; called by loops.
@@ -113,7 +130,8 @@ final class Feed: Sendable {
             let before = state.open
             _ = state.take(limit, into: &spans, at: now, inFlightMax: inFlightMax)
             return (
-                Handout(isClosed: state.isDraining, tripped: state.tripped),
+                Handout(
+                    isClosed: state.isDraining, tripped: state.tripped, isDry: state.isDry),
                 before >= state.limits.ready && state.open < state.limits.ready
             )
         }

@@ -58,10 +58,23 @@ struct JobFeed {
         /// Do nothing until the given time, or until something happens.
         case wait(untilMicros: Int?)
         case finished
+        /// All that is left are jobs of hosts that deny access to everything.
+        case denied(Denial)
+    }
+
+    /// A host that denies access to everything.
+    struct Denial: Equatable {
+        /// The host as in `HostKey.text`.
+        let host: String
+        let status: Int
     }
 
     let limits: Limits
     private var lanes: Lanes
+    /// The pace that the user allows the run; `nil` for any.
+    private var rate: RateBucket?
+    /// Whether a host's pace lets requests out again for which loops may wait.
+    private var isRestOver = false
     /// The breaker for trouble of this machine, which holds up all lanes.
     private var machine = Breaker(threshold: 1)
     /// Whether the next probes of this machine are jobs of hosts out of reach, though others are
@@ -102,8 +115,6 @@ struct JobFeed {
     /// Whether the queue said last that jobs may come back.
     private var mayComeBack = false
     private var wasDryWhileIdle = false
-    /// Whether the last claim brought nothing.
-    private var wasDry = false
 
     /// A retry that waits; times are in µs on the monotonic clock.
     private struct NextRetry {
@@ -126,9 +137,19 @@ struct JobFeed {
     /// The message of the last attempt with such trouble.
     private var machineMessage = ""
 
-    init(limits: Limits = Limits(), retrying: Int) {
+    /// - Parameters:
+    ///   - knownPaces: The paces that the queue remembers.
+    ///   - retrying: The number of jobs that wait for a retry which this runner may be handed.
+    init(
+        limits: Limits = Limits(), _ politeness: PolitenessOptions = PolitenessOptions(),
+        knownPaces: KnownPaces = KnownPaces(), retrying: Int
+    ) {
         self.limits = limits
-        lanes = Lanes(probes: limits.probes, workers: limits.workers)
+        lanes = Lanes(
+            probes: limits.probes, workers: limits.workers, politeness, knownPaces: knownPaces)
+        rate = politeness.rate.map {
+            RateBucket(intervalMicros: $0.intervalMicros, turnMicros: knownPaces.runUntilMicros)
+        }
         self.retrying = retrying
         nextRetry = retrying > 0 ? NextRetry(dueMicros: 0, lookMicros: 0) : nil
     }
@@ -136,6 +157,8 @@ struct JobFeed {
     private var isIdle: Bool {
         ready == 0 && inFlight == 0 && unmarked == 0 && retrying == 0 && parked.isEmpty
     }
+    /// Whether the queue has, as far as is known, no job for its first attempt that may be claimed.
+    var isDry: Bool { dryUntilMicros > 0 || retrying >= limits.retrying }
     /// Ready jobs that go out now or soon.
     var open: Int { lanes.totals.open }
     /// Ready jobs that may go out now, as far as their hosts are concerned.
@@ -144,12 +167,13 @@ struct JobFeed {
     // MARK: - Claiming
 
     mutating func need(at now: Now) -> Need {
-        lanes.lookAtWatched(at: now)
+        isRestOver = lanes.look(at: now)
         stalledSinceMicros = isStalled ? stalledSinceMicros ?? now.monotonicMicros : nil
         if isDraining {
             return inFlight == 0 && unmarked == 0 ? .finished : .wait(untilMicros: nil)
         }
         if isIdle && wasDryWhileIdle { return .finished }
+        if let denial { return .denied(denial) }
         if let until = machine.pausedUntilMicros, now.monotonicMicros < until {
             return .wait(untilMicros: until)
         }
@@ -185,8 +209,16 @@ struct JobFeed {
     /// Whether trouble holds up all that could be done.
     private var isStalled: Bool {
         if machine.isTripped { return true }
-        return !tripped.isEmpty && !lanes.areOpen && retrying == retriesHeld
+        return !tripped.isEmpty && !lanes.areAsked && !lanes.areOpen && retrying == retriesHeld
             && inFlight == lanes.totals.heldInFlight
+    }
+
+    /// The host that denies access to everything, where only jobs of such are left.
+    private var denial: Denial? {
+        guard let id = lanes.denied.first, inFlight == 0, unmarked == 0, !lanes.areOpen,
+            tripped == lanes.denied, retrying - retriesHeld <= lanes.totals.denialsWaiting
+        else { return nil }
+        return lanes.denial(by: id)
     }
 
     private var mayClaim: Bool {
@@ -266,8 +298,10 @@ struct JobFeed {
             look(atMicros: max(isIdle ? 0 : dryUntilMicros, askAgainMicros, now.monotonicMicros))
         }
         if let wait = retryWaitMicros(at: now) { look(atMicros: now.monotonicMicros + wait) }
-        // Hosts that say nothing become slow, and leave idle workers to others.
-        if isStarved, let watched = lanes.nextWatchMicros { look(atMicros: watched) }
+        // Hosts that say nothing become slow, and leave idle workers to others; the rest of others
+        // is over.
+        if isStarved, let next = lanes.nextLookMicros { look(atMicros: next) }
+        if isStarved, startable > 0, let rate { look(atMicros: rate.nextMicros) }
         // One that is due waits for nothing but a worker that asks.
         let probeMicros = lanes.probeMicros
         if !tripped.isEmpty, probeMicros != .max, probeMicros > now.monotonicMicros {
@@ -278,7 +312,13 @@ struct JobFeed {
 
     /// Whether a host out of reach, or this machine, may be tried now; then loops with nothing to
     /// do are to ask for jobs.
-    func isProbeDue(at now: Now) -> Bool {
+    func isWakeDue(at now: Now) -> Bool {
+        if isStarved, isRestOver { return true }
+        if isStarved, startable > 0, let rate, rate.allowed(1, at: now) > 0 { return true }
+        return isProbeDue(at: now)
+    }
+
+    private func isProbeDue(at now: Now) -> Bool {
         if let until = machine.pausedUntilMicros { return now.monotonicMicros >= until }
         if machine.isTripped, open > 0 { return inFlight < Breaker.probes }
         return !tripped.isEmpty && now.monotonicMicros >= lanes.probeMicros
@@ -287,9 +327,8 @@ struct JobFeed {
     /// - Parameter spans: The jobs of the claimed segments.
     mutating func add(_ claim: Claim, _ spans: [JobSpan], at now: Now) {
         for segment in claim.segments { blocks.add(segment) }
-        for span in spans { lanes.add(fresh: span) }
+        for span in spans { lanes.add(fresh: span, at: now) }
         let isDry = claim.segments.isEmpty
-        wasDry = isDry
         // What was left out may have come in reach, and have ended, while the queue was asked.
         wasDryWhileIdle = isDry && claim.next == .finished && isIdle && !isSkipping
         let dryMicros = isSkipping ? limits.skippedDryMicros : limits.dryMicros
@@ -307,7 +346,7 @@ struct JobFeed {
 
     /// - Parameter spans: The claimed jobs.
     mutating func add(_ claim: RetryClaim, _ spans: [JobSpan], at now: Now) {
-        for span in spans { lanes.add(due: span) }
+        for span in spans { lanes.add(due: span, at: now) }
         retriesHeld += claim.jobs.count
         if claim.nextDue == nil, retryMarksAtClaim == retryMarks {
             // None waits: those that are still counted were cancelled. After marks made meanwhile
@@ -333,6 +372,7 @@ struct JobFeed {
         var allowed = machine.allowed(limit, inFlight: inFlight, at: now)
         if unmarked >= limits.unmarked || unmarkedBytes >= limits.unmarkedBytes { allowed = 0 }
         allowed = min(allowed, max(0, inFlightMax - inFlight))
+        if let rate { allowed = rate.allowed(allowed, at: now) }
         var taken = 0
         if !machine.isTripped || open == 0 || isHeldNext {
             taken = lanes.probe(allowed, into: &spans, at: now)
@@ -341,7 +381,8 @@ struct JobFeed {
         // machine from the others.
         if machine.isTripped, allowed > 0 { isHeldNext.toggle() }
         taken += lanes.take(
-            allowed - taken, into: &spans, at: now, mayComeMore: !wasDry && mayClaim)
+            allowed - taken, into: &spans, at: now, mayComeMore: dryUntilMicros == 0 && mayClaim)
+        rate?.sent(taken, at: now)
         isStarved = taken < limit
         return taken
     }
@@ -361,7 +402,7 @@ struct JobFeed {
             }
             // Where its host is in reach, this machine could not: any answer shows that it can.
             let answers = tripped.contains(job.chunk.hostID) ? nil : answers
-            lanes.giveBack(job, answersOfAll: answers)
+            lanes.giveBack(job, answersOfAll: answers, at: now)
         }
         if turn.machineTrouble != nil {
             machine.failed(1, at: now)
@@ -403,6 +444,17 @@ struct JobFeed {
     }
 
     mutating func drain() { isDraining = true }
+
+    /// Takes the paces of hosts that have changed and are not kept in the queue.
+    mutating func takeChangedPaces(at now: Now) -> [HostPace] {
+        var paces = lanes.takeChangedPaces(at: now)
+        // A run that is begun anew is not to have its turn at once.
+        if let rate, rate.intervalMicros >= 1_000_000 {
+            let waitMicros = rate.nextMicros - now.monotonicMicros
+            paces.append(.ofRun(wait: .microseconds(max(0, waitMicros))))
+        }
+        return paces
+    }
 
     /// Has a queue that was empty asked again.
     mutating func askAgain() { wasDryWhileIdle = false }

@@ -9,10 +9,25 @@ struct Lane {
     private var fresh = SpanQueue()
     private var due = SpanQueue()
     var breaker = Breaker()
+    private(set) var pacing: Pacing
+    private var denials = DenialStreak()
+    /// Jobs of which the first attempt was refused, or failed in the server.
+    private var failedJobs = 0
+    private var hasAnsweredWell = false
+    /// Whether the lane keeps to its host's pace, or is held up by denials.
+    private let adapts: Bool
+    private let stopsOnDenials: Bool
+    /// Jobs that were denied, and wait for their next attempt in the queue.
+    private(set) var denialsWaiting = 0
+    /// The time in µs on the monotonic clock before which the host's pace lets nothing out; `nil`
+    /// when it lets something out.
+    private(set) var restUntilMicros: Int?
     /// Jobs that were handed out and whose attempts have not ended.
     private(set) var inFlight = 0
     /// The most jobs in flight at once; `.max` where there is no such bound.
     private(set) var inFlightMax = Int.max
+    /// The bound that a rule sets for the host; `nil` for none.
+    private let ownInFlightMax: Int?
     private var occupancy = Occupancy()
     /// The pace as of the last change; always quick where jobs in flight have no bound.
     private(set) var pace = Pace.quick
@@ -24,8 +39,8 @@ struct Lane {
     private var isProven = false
     /// Whether the lane has its place in an order of the feed.
     var isQueued = false
-    /// Whether the feed will look whether the lane has become slow.
-    var isWatched = false
+    /// The time in µs on the monotonic clock when the feed looks at the lane next; `.max` for never.
+    var lookMicros = Int.max
     /// The batches, but for lists, whose segments were claimed and which have jobs here.
     private(set) var batches: Set<Batch.ID> = []
     /// The jobs of lists among those that are ready for their first attempt.
@@ -42,47 +57,79 @@ struct Lane {
         case slow
     }
 
-    init(host: Host) { self.host = host }
+    /// - Parameter pace: The pace of the host that the queue knows; `nil` for none.
+    init(
+        host: Host, _ politeness: PolitenessOptions = PolitenessOptions(), pace: KnownPace? = nil,
+        at now: Now
+    ) {
+        self.host = host
+        adapts = politeness.adapts
+        stopsOnDenials = politeness.stopsOnDenials
+        let limits = politeness.limits(of: host.key.name)
+        pacing = Pacing(limits, adapts: politeness.adapts)
+        ownInFlightMax = limits.inFlightMax
+        inFlightMax = ownInFlightMax ?? .max
+        guard adapts, let pace else { return }
+        if let perSecond = pace.perSecond { pacing.resume(perSecond: perSecond, at: now) }
+        if pace.untilMicros > now.monotonicMicros {
+            breaker.refused(askedMicros: pace.untilMicros - now.monotonicMicros, at: now)
+            message = "it asked to wait"
+        }
+    }
 
     var ready: Int { fresh.count + due.count }
     var dueCount: Int { due.count }
-    var isTripped: Bool { breaker.isTripped }
-    /// Whether nothing would be lost if the lane were dropped.
-    var isAtRest: Bool { ready == 0 && inFlight == 0 && breaker.isAtRest }
+    /// Whether the host is out of reach, or is left alone.
+    var isTripped: Bool { breaker.isTripped || isDenied }
+    /// Whether the host denied access to so many jobs that it is asked no more.
+    var isDenied: Bool { stopsOnDenials && denials.isLong }
+    /// The status by which the host denies access.
+    var denialStatus: UInt16 { denials.status }
+    /// Whether nothing would be lost if the lane were dropped, but the pace.
+    var isAtRest: Bool {
+        ready == 0 && inFlight == 0 && breaker.isAtRest && denialsWaiting == 0
+            && restUntilMicros == nil
+    }
     private var isBounded: Bool { inFlightMax != .max }
 
     /// The number of jobs that may go out before one comes back. Of a host with a bound, one job
     /// goes first: a host that never answers is to cost one worker, and not as many as the bound.
     private var room: Int {
-        guard isBounded else { return .max }
-        return max(0, (isProven ? inFlightMax : 1) - inFlight)
+        let bound = min(isBounded && !isProven ? 1 : inFlightMax, pacing.inFlightMax)
+        return bound == .max ? .max : max(0, bound - inFlight)
     }
     /// Ready jobs that may go out now, as far as the lane knows.
-    var startable: Int { isTripped ? 0 : min(ready, room) }
+    var startable: Int { isTripped || restUntilMicros != nil ? 0 : min(ready, room) }
     var canTake: Bool { startable > 0 }
     /// Ready jobs that go out now or soon: none of a host that is out of reach or slow.
     var open: Int {
-        guard isBounded else { return isTripped ? 0 : ready }
-        return isTripped || pace == .slow ? 0 : min(ready, max(0, inFlightMax - inFlight))
+        if isTripped { return 0 }
+        guard isBounded || isPaced else { return ready }
+        return pace == .slow ? 0 : min(ready, max(0, inFlightMax - inFlight), pacing.soon)
     }
+    /// Whether the host takes no more than so many requests a second, or in flight.
+    private var isPaced: Bool { pacing.isBound || pacing.inFlightMax != .max }
     /// Whether the host, out of reach or slow, keeps its jobs waiting.
     private var isWaiting: Bool { isTripped || pace == .slow }
     /// Jobs of lists, ready for their first attempt, that wait for the host.
     var waitingListed: Int { isWaiting ? listed : 0 }
     /// Whether so many jobs wait for the host that no more of them should be claimed.
-    var isCrowded: Bool { (isBounded || isTripped) && ready - open >= Self.crowd }
+    var isCrowded: Bool { (isBounded || isPaced || isTripped) && ready - open >= Self.crowd }
     private static let crowd = 2 * Segment.countMax
+    /// The shortest rest in µs; a part of `RateBucket.slackMicros`.
+    static let restMicrosMin = 5000
 
     /// The time in µs on the monotonic clock when the host may be tried again, 0 when that is now;
     /// `nil` when no job is ready or enough probes are in flight.
     var nextProbeMicros: Int? {
+        if isDenied { return nil }
         if let until = breaker.pausedUntilMicros { return until }
         return ready > 0 && inFlight < Breaker.probes ? 0 : nil
     }
 
     mutating func add(fresh span: JobSpan) {
         fresh.append(span)
-        inFlightMax = min(inFlightMax, span.chunk.inFlightMax)
+        inFlightMax = ownInFlightMax ?? min(inFlightMax, span.chunk.inFlightMax)
         if span.isParkable {
             listed += span.count
             source = span.chunk.source
@@ -94,7 +141,8 @@ struct Lane {
 
     mutating func add(due span: JobSpan) {
         due.append(span)
-        inFlightMax = min(inFlightMax, span.chunk.inFlightMax)
+        if span.past.excused > 0 { denialsWaiting = max(0, denialsWaiting - span.count) }
+        inFlightMax = ownInFlightMax ?? min(inFlightMax, span.chunk.inFlightMax)
         setPace()
     }
 
@@ -103,17 +151,41 @@ struct Lane {
     /// - Returns: The number of jobs moved.
     mutating func take(_ limit: Int, into spans: inout SpanQueue, at now: Now) -> Int {
         // A host that is being probed has a bound of its own.
-        let limit = isTripped ? limit : min(limit, room)
-        let allowed = breaker.allowed(limit, inFlight: inFlight, at: now)
+        let limit = isDenied ? 0 : isTripped ? limit : min(limit, room)
+        var allowed = breaker.allowed(limit, inFlight: inFlight, at: now)
+        if pacing.isBound { allowed = pacing.allowed(allowed, at: now) }
         var taken = 0
-        while taken < allowed, let span = due.take(allowed - taken) ?? takeFresh(allowed - taken) {
+        while taken < allowed, let span = takeSpan(allowed - taken) {
             taken += span.count
             spans.append(span)
         }
-        if fresh.count == 0 { batches.removeAll(keepingCapacity: true) }
+        if fresh.count == 0 {
+            batches.removeAll(keepingCapacity: true)
+            tellBehaviour()
+        }
+        if pacing.isBound { pass(pacingOf: taken, at: now) }
         occupancy.pass(to: now, inFlight: inFlight)
         inFlight += taken
         return taken
+    }
+
+    /// Retries first. But where access is denied to all, jobs that were denied come last.
+    private mutating func takeSpan(_ limit: Int) -> JobSpan? {
+        if denials.isGoing { return takeFresh(limit) ?? due.take(limit) }
+        return due.take(limit) ?? takeFresh(limit)
+    }
+
+    private mutating func pass(pacingOf taken: Int, at now: Now) {
+        pacing.sent(taken, at: now)
+        rest(at: now)
+    }
+
+    /// Lets the lane rest until the pace of its host lets a request out.
+    private mutating func rest(at now: Now) {
+        let next = pacing.isBound ? pacing.nextMicros : 0
+        // Not for each request: what is late catches up.
+        let least = now.monotonicMicros + Self.restMicrosMin
+        restUntilMicros = next > now.monotonicMicros && ready > 0 ? max(next, least) : nil
     }
 
     private mutating func takeFresh(_ limit: Int) -> JobSpan? {
@@ -137,12 +209,19 @@ struct Lane {
     mutating func ended(_ report: TurnReport.HostReport, at now: Now) {
         occupancy.pass(to: now, inFlight: inFlight)
         occupancy.ended(report.ended)
+        keepPace(report, at: now)
         inFlight -= report.ended
         answers &+= UInt32(truncatingIfNeeded: report.answered)
         if !report.message.isEmpty { message = report.message }
         if report.answered > 0 {
             isProven = true
-            breaker.answered()
+            if adapts, report.wellAnswered == 0 {
+                refuse(report, at: now)
+            } else {
+                if breaker.isTripped { pacing.recovered(at: now) }
+                breaker.answered()
+                if adapts, report.refused > 0, pacing.isPushingBack { refuse(report, at: now) }
+            }
         } else if report.unreachable > 0 || report.local > 0 && breaker.isTripped {
             // A probe that this machine could not make is none: it must not go on being the first.
             breaker.failed(report.unreachable, at: now)
@@ -150,10 +229,65 @@ struct Lane {
         setPace()
     }
 
+    /// Takes in the pace of the answers, and denials.
+    private mutating func keepPace(_ report: TurnReport.HostReport, at now: Now) {
+        denialsWaiting += report.denialsHeld
+        failedJobs += report.firstFailures
+        hasAnsweredWell = hasAnsweredWell || report.wellAnswered > 0
+        pacing.ended(
+            answered: report.wellAnswered, refused: report.refused, inFlight: inFlight, at: now)
+        // Of a refusal it is not known how it would have been answered.
+        denials.add(
+            denials: report.denials.count, report.denials.status,
+            others: report.wellAnswered - report.denials.count)
+        tellBehaviour()
+    }
+
+    /// Takes in answers none of which is a good one, or most of which are refusals.
+    private mutating func refuse(_ report: TurnReport.HostReport, at now: Now) {
+        let wasTripped = breaker.isTripped
+        if report.refused > 0, wasTripped || pacing.isPushingBack {
+            breaker.refused(askedMicros: report.askedMicros, at: now)
+        } else {
+            // Of different jobs: one that fails again and again may be the trouble itself.
+            breaker.failed(report.firstFailures, at: now)
+        }
+        guard report.refused > 0, breaker.isTripped, !wasTripped else { return }
+        pacing.tripped(untilMicros: breaker.pausedUntilMicros ?? now.monotonicMicros, at: now)
+    }
+
+    /// The pace as the queue keeps it.
+    ///
+    /// - Parameter now: `nil` when the host is not left alone.
+    func hostPace(at now: Now?) -> HostPace {
+        let untilMicros = breaker.isAsked ? breaker.pausedUntilMicros : nil
+        let waitMicros = now.flatMap { now in untilMicros.map { $0 - now.monotonicMicros } } ?? 0
+        return HostPace(
+            host: host.key.text, wait: .microseconds(max(0, waitMicros)),
+            requestsPerSecond: pacing.perSecond)
+    }
+
+    /// Takes in that the pace is being kept in the queue.
+    mutating func paceIsKept() { pacing.kept() }
+
     /// Takes in that time has passed.
     mutating func pass(to now: Now) {
         occupancy.pass(to: now, inFlight: inFlight)
+        rest(at: now)
         setPace()
+    }
+
+    private func tellBehaviour() {
+        var behaviour: Host.Behaviour = []
+        // Where a few jobs are all that is known of a host, they are at fault themselves.
+        if pacing.isPushingBack || breaker.isTripped,
+            hasAnsweredWell || failedJobs >= Breaker.threshold
+        {
+            behaviour.insert(.pushesBack)
+        }
+        if denials.isMixed { behaviour.insert(.isMixed) }
+        if fresh.count > 0 { behaviour.insert(.hasFresh) }
+        if host.behaviour != behaviour { host.behaviour = behaviour }
     }
 
     private mutating func setPace() {

@@ -6,7 +6,15 @@ internal import JobStore
 /// known yet, gets a part of the workers while others have jobs ready.
 struct Lanes {
     /// The most requests in flight to hosts out of reach, while other hosts have jobs ready.
-    let probes: Int
+    private let probes: Int
+    private let politeness: PolitenessOptions
+    private var knownPaces: KnownPaces
+    /// Lanes whose pace has changed and is not kept in the queue.
+    private var changedPaces: Set<Host.ID> = []
+    /// The same of lanes that are no more.
+    private var leftPaces: [HostPace] = []
+    /// The lanes whose host denied access to so many jobs that it is asked no more.
+    private(set) var denied: Set<Host.ID> = []
     /// The most requests in flight to slow hosts, while others have jobs ready: half of the workers.
     private let slowMax: Int
     /// The most requests in flight to slow hosts and to those of which nothing is known, while quick
@@ -25,9 +33,8 @@ struct Lanes {
     /// The earliest time that a host out of reach may be tried again, in µs on the monotonic clock,
     /// perhaps in the past; `.max` when no such host can be tried.
     private(set) var probeMicros = Int.max
-    /// Lanes with jobs in flight that may have become slow by a time, in µs on the monotonic clock.
-    private var watched: [(atMicros: Int, id: Host.ID)] = []
-    private var watchedStart = 0
+    /// The times when lanes are to be looked at: they may have become slow, or their rest is over.
+    private var looks = LookQueue()
     private static let watchMicros = 1_000_000
     private(set) var totals = Totals()
 
@@ -45,6 +52,8 @@ struct Lanes {
         var inFlight = 0
         /// Those of hosts out of reach.
         var heldInFlight = 0
+        /// Jobs that were denied and wait in the queue, of hosts that are asked no more.
+        var denialsWaiting = 0
         /// The batches of hosts out of reach, as often as there are such hosts.
         var heldBatches = 0
         /// Jobs of lists that wait for hosts.
@@ -63,6 +72,7 @@ struct Lanes {
             if lane.isTripped {
                 heldInFlight += sign * lane.inFlight
                 heldBatches += sign * lane.batches.count
+                denialsWaiting += sign * lane.denialsWaiting
                 return
             }
             due += sign * lane.dueCount
@@ -102,8 +112,13 @@ struct Lanes {
     }
 
     /// - Parameter workers: The most requests in flight.
-    init(probes: Int, workers: Int) {
+    init(
+        probes: Int, workers: Int, _ politeness: PolitenessOptions = PolitenessOptions(),
+        knownPaces: KnownPaces = KnownPaces()
+    ) {
         self.probes = probes
+        self.politeness = politeness
+        self.knownPaces = knownPaces
         slowMax = max(1, workers / 2)
         unquickMax = max(1, workers - workers / 4)
     }
@@ -128,23 +143,32 @@ struct Lanes {
 
     // MARK: - Changes
 
-    mutating func add(fresh span: JobSpan) { withLane(of: span.chunk) { $0.add(fresh: span) } }
-    mutating func add(due span: JobSpan) { withLane(of: span.chunk) { $0.add(due: span) } }
+    mutating func add(fresh span: JobSpan, at now: Now) {
+        withLane(of: span.chunk, at: now) { $0.add(fresh: span) }
+    }
+    mutating func add(due span: JobSpan, at now: Now) {
+        withLane(of: span.chunk, at: now) { $0.add(due: span) }
+    }
 
     mutating func ended(_ report: TurnReport.HostReport, at now: Now) {
-        withLane(of: report.chunk) { $0.ended(report, at: now) }
+        withLane(of: report.chunk, at: now) { $0.ended(report, at: now) }
     }
 
     /// Queues a job again that was given back.
     ///
     /// - Parameter answersOfAll: As in `Lane.giveBack`.
-    mutating func giveBack(_ job: Job, answersOfAll: UInt32?) {
-        withLane(of: job.chunk) { $0.giveBack(job, answersOfAll: answersOfAll) }
+    mutating func giveBack(_ job: Job, answersOfAll: UInt32?, at now: Now) {
+        withLane(of: job.chunk, at: now) { $0.giveBack(job, answersOfAll: answersOfAll) }
     }
 
     /// Changes the lane of a chunk's jobs, and makes that lane when there is none.
-    private mutating func withLane(of chunk: RequestChunk, _ change: (inout Lane) -> Void) {
-        if lanes[chunk.hostID] == nil { lanes[chunk.hostID] = Lane(host: chunk.host) }
+    private mutating func withLane(
+        of chunk: RequestChunk, at now: Now, _ change: (inout Lane) -> Void
+    ) {
+        if lanes[chunk.hostID] == nil {
+            let pace = knownPaces.take(chunk.host.key)
+            lanes[chunk.hostID] = Lane(host: chunk.host, politeness, pace: pace, at: now)
+        }
         withLane(chunk.hostID, change)
     }
 
@@ -157,6 +181,8 @@ struct Lanes {
         let wasCrowded = lanes.values[index].isCrowded
         change(&lanes.values[index])
         totals.add(lanes.values[index])
+        if lanes.values[index].pacing.isChanged { changedPaces.insert(id) }
+        if let until = lanes.values[index].restUntilMicros { look(at: index, id, atMicros: until) }
         switch (wasCrowded, lanes.values[index].isCrowded) {
         case (false, true): crowded.insert(id)
         case (true, false): crowded.remove(id)
@@ -164,6 +190,7 @@ struct Lanes {
         }
         if lanes.values[index].isTripped {
             tripped.insert(id)
+            if lanes.values[index].isDenied { denied.insert(id) }
             // Whatever changed it: a retry that came due may be all there is to try its host with.
             if let next = lanes.values[index].nextProbeMicros {
                 probeMicros = min(probeMicros, next)
@@ -175,8 +202,31 @@ struct Lanes {
                 orders[lanes.values[index].pace].append(id)
             }
             // A host that is done with is not remembered.
-            if lanes.values[index].isAtRest, !lanes.values[index].isQueued { lanes[id] = nil }
+            if lanes.values[index].isAtRest, !lanes.values[index].isQueued { drop(id) }
         }
+    }
+
+    /// Forgets a lane, but for the pace that its host takes.
+    private mutating func drop(_ id: Host.ID) {
+        guard let lane = lanes.removeValue(forKey: id) else { return }
+        if let perSecond = lane.pacing.perSecond {
+            knownPaces.keep(KnownPace(untilMicros: 0, perSecond: perSecond), of: lane.host.key)
+        }
+        if changedPaces.remove(id) != nil { leftPaces.append(lane.hostPace(at: nil)) }
+    }
+
+    /// Takes the paces that have changed and are not kept in the queue.
+    mutating func takeChangedPaces(at now: Now) -> [HostPace] {
+        guard !changedPaces.isEmpty || !leftPaces.isEmpty else { return [] }
+        defer {
+            changedPaces.removeAll(keepingCapacity: true)
+            leftPaces.removeAll()
+        }
+        return leftPaces
+            + changedPaces.compactMap { id in
+                lanes[id]?.paceIsKept()
+                return lanes[id]?.hostPace(at: now)
+            }
     }
 
     // MARK: - Handing out
@@ -189,7 +239,7 @@ struct Lanes {
     mutating func take(
         _ limit: Int, into spans: inout SpanQueue, at now: Now, mayComeMore: Bool
     ) -> Int {
-        lookAtWatched(at: now)
+        _ = look(at: now)
         guard limit > 0 else { return 0 }
         var taken = 0
         if !orders.areQuickOnly {
@@ -223,7 +273,6 @@ struct Lanes {
         while taken < limit, isReady(pace), let id = orders[pace].first {
             taken += takeOfLane(id, limit - taken, into: &spans, at: now)
         }
-        _ = isReady(pace)
         return taken
     }
 
@@ -231,15 +280,15 @@ struct Lanes {
         _ id: Host.ID, _ limit: Int, into spans: inout SpanQueue, at now: Now
     ) -> Int {
         var taken = 0
-        var isToWatch = false
+        var isUntried = false
         withLane(id) { lane in
             taken = lane.take(limit, into: &spans, at: now)
             // One of which something is known is judged by what ends.
-            guard lane.pace == .untried, !lane.isWatched, taken > 0 else { return }
-            lane.isWatched = true
-            isToWatch = true
+            isUntried = lane.pace == .untried
         }
-        if isToWatch { watched.append((now.monotonicMicros + Self.watchMicros, id)) }
+        if isUntried, taken > 0, let index = lanes.index(forKey: id) {
+            look(at: index, id, atMicros: now.monotonicMicros + Self.watchMicros)
+        }
         return taken
     }
 
@@ -265,26 +314,33 @@ struct Lanes {
         withLane(id) { _ in }
     }
 
-    /// The time in µs on the monotonic clock of the next such look; `nil` when none is due.
-    var nextWatchMicros: Int? {
-        watchedStart < watched.count ? watched[watchedStart].atMicros : nil
+    /// The time in µs on the monotonic clock of the next look; `nil` when none is due.
+    var nextLookMicros: Int? { looks.firstMicros }
+
+    /// Finds out which lanes have become slow without a word, or may hand out again after a rest.
+    ///
+    /// - Returns: Whether some lane may hand out again.
+    mutating func look(at now: Now) -> Bool {
+        var isRestOver = false
+        while let id = looks.takeFirst(upTo: now.monotonicMicros) {
+            guard let index = lanes.index(forKey: id) else { continue }
+            // Others are of no use: an earlier one was set since.
+            guard lanes.values[index].lookMicros <= now.monotonicMicros else { continue }
+            lanes.values[index].lookMicros = .max
+            let wasResting = lanes.values[index].restUntilMicros != nil
+            withLane(id) { $0.pass(to: now) }
+            if wasResting, lanes[id]?.restUntilMicros == nil { isRestOver = true }
+        }
+        return isRestOver
     }
 
-    /// Finds out which lanes have become slow without a word.
-    mutating func lookAtWatched(at now: Now) {
-        while watchedStart < watched.count, watched[watchedStart].atMicros <= now.monotonicMicros {
-            let id = watched[watchedStart].id
-            watchedStart += 1
-            guard lanes[id] != nil else { continue }
-            withLane(id) { lane in
-                lane.isWatched = false
-                lane.pass(to: now)
-            }
-        }
-        if watchedStart == watched.count || watchedStart >= 4096 {
-            watched.removeFirst(watchedStart)
-            watchedStart = 0
-        }
+    /// Has a lane looked at, unless it is sooner.
+    private mutating func look(
+        at index: Dictionary<Host.ID, Lane>.Index, _ id: Host.ID, atMicros micros: Int
+    ) {
+        guard micros < lanes.values[index].lookMicros else { return }
+        lanes.values[index].lookMicros = micros
+        looks.add(id, atMicros: micros)
     }
 
     /// Hands out jobs of hosts that are out of reach, where it is time to try these hosts again.
@@ -326,6 +382,14 @@ struct Lanes {
         for id in Array(lanes.keys) where lanes[id]?.listed ?? 0 > 0 {
             withLane(id) { $0.removeListed(where: isUnwanted) }
         }
+    }
+
+    /// Whether some host asked to be left alone, and is.
+    var areAsked: Bool { tripped.contains { lanes[$0]?.breaker.isAsked ?? false } }
+
+    /// Tells of a host that denies access to everything.
+    func denial(by id: Host.ID) -> JobFeed.Denial? {
+        lanes[id].map { JobFeed.Denial(host: $0.host.key.text, status: Int($0.denialStatus)) }
     }
 
     /// The lanes of hosts out of reach.

@@ -25,6 +25,18 @@ struct TurnReport {
         fileprivate(set) var ended = 0
         /// Attempts in which the host had a part, however they ended.
         fileprivate(set) var answered = 0
+        /// Those of `answered` that the host refused for now: 429 and 503.
+        fileprivate(set) var refused = 0
+        /// The longest time in µs for which a refusal asks to wait; 0 for none.
+        fileprivate(set) var askedMicros = 0
+        /// Those of `answered` in which the server failed: 5xx but 503.
+        fileprivate(set) var broken = 0
+        /// Those of `refused` and `broken` that were first attempts.
+        fileprivate(set) var firstFailures = 0
+        /// Jobs that were denied and wait.
+        fileprivate(set) var denialsHeld = 0
+        /// The status by which the host denied access to jobs, and their number.
+        fileprivate(set) var denials: (status: UInt16, count: Int) = (0, 0)
         /// Attempts that could not reach the host.
         fileprivate(set) var unreachable = 0
         /// The message of the last attempt that could not reach the host.
@@ -46,8 +58,9 @@ struct TurnReport {
         }
     }
 
-    /// Counts what a response says about its host and about this machine.
-    mutating func add(_ response: Response, of chunk: RequestChunk) {
+    /// Counts what a response to a job says about its host and about this machine.
+    mutating func add(_ response: Response, of job: Job) {
+        let chunk = job.chunk
         let index = index(of: chunk)
         hosts[index].ended += 1
         // The job's own host has answered, whatever became of the host it led to.
@@ -67,11 +80,18 @@ struct TurnReport {
             hosts[index].message = response.message
         // A request that was sent before the network went down ends so, too.
         case .reason(.timeout), .reason(.other), .reason(.badURL), .cancelled, .unkept: break
-        case .reason, nil: hosts[index].answered += 1
+        case .reason: hosts[index].answered += 1
+        case nil:
+            hosts[index].answered += 1
+            if response.status >= 400, response.redirects == 0 {
+                hosts[index].add(status: response.status, response, isFirst: job.attempt == 1)
+            }
         }
     }
 
     mutating func finish() { finished += 1 }
+    /// Takes in that a job to which access was denied waits, since all of its host are denied.
+    mutating func hold(_ job: Job) { hosts[index(of: job.chunk)].denialsHeld += 1 }
     mutating func giveBack(_ job: Job) { givenBack.append(job) }
 
     private mutating func index(of chunk: RequestChunk) -> Int {
@@ -79,4 +99,28 @@ struct TurnReport {
         hosts.append(HostReport(chunk: chunk, id: chunk.hostID))
         return hosts.count - 1
     }
+}
+
+extension TurnReport.HostReport {
+    fileprivate mutating func add(status: Int, _ response: Response, isFirst: Bool) {
+        if status == 429 || status >= 500, isFirst { firstFailures += 1 }
+        switch status {
+        case 429, 503:
+            refused += 1
+            let seconds = min(
+                max(0, response.retryAfterSeconds), Int(Retry.waitMax.components.seconds))
+            askedMicros = max(askedMicros, seconds * 1_000_000)
+            message = "it answers \(status)"
+        case 500...:
+            broken += 1
+            message = "it answers \(status)"
+        case _ where DenialStreak.isDenial(status):
+            if denials.count == 0 { denials.status = UInt16(status) }
+            if denials.status == status { denials.count += 1 }
+        default: break
+        }
+    }
+
+    /// Those of `answered` that were answered well enough to show that the host works.
+    var wellAnswered: Int { answered - refused - broken }
 }

@@ -9,6 +9,24 @@ final class Host: Sendable {
     /// The number of the host within the run.
     let id: ID
     let key: HostKey
+    private let behaviourBits = Atomic<UInt8>(0)
+
+    /// The part of what the feed knows of a host that loops judge its answers by.
+    struct Behaviour: OptionSet, Sendable {
+        let rawValue: UInt8
+        /// The host refuses most of what it is asked.
+        static let pushesBack = Behaviour(rawValue: 1)
+        /// Where the host denies access to some jobs, it does not to others.
+        static let isMixed = Behaviour(rawValue: 2)
+        /// Jobs of the host wait for their first attempt.
+        static let hasFresh = Behaviour(rawValue: 4)
+    }
+
+    /// The behaviour of late; the feed sets it.
+    var behaviour: Behaviour {
+        get { Behaviour(rawValue: behaviourBits.load(ordering: .relaxed)) }
+        set { behaviourBits.store(newValue.rawValue, ordering: .relaxed) }
+    }
 
     fileprivate init(id: ID, key: HostKey) {
         self.id = id

@@ -108,7 +108,8 @@ final class Marker: Sendable {
         let marks = handovers.flatMap(\.marks)
         let files = try await sink?.write(handovers.map(\.deposit)) ?? []
         rate.add(marks.count, at: now)
-        let heartbeat = Heartbeat(requestsPerSecond: rate.perSecond(at: now))
+        let heartbeat = Heartbeat(
+            requestsPerSecond: rate.perSecond(at: now), hosts: feed.takeChangedPaces(at: now))
         try await patience.whileBusy { () async throws(QueueError) in
             try await lease.commit(marks, files, heartbeat: heartbeat)
         }

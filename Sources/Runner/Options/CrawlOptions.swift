@@ -5,6 +5,7 @@ public struct CrawlOptions: Sendable {
     /// Requests in flight at once, 1 or more.
     public var workers = 100
     public var perHost = PerHost.lists
+    public var politeness = PolitenessOptions()
     /// Attempts after a job's first, made where the next one may end better.
     public var retries = 3
     /// The time that requests in flight may take to end once a drain was asked for.

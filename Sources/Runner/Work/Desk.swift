@@ -27,19 +27,21 @@ final class Desk: EventLoopClient, @unchecked Sendable {
         mutating func finish(
             _ job: Job, with response: Response, at now: Now, _ judge: Judge
         ) -> Outcome? {
-            turn.add(response, of: job.chunk)
+            turn.add(response, of: job)
             // The breaker hears of it when the turn ends; until then a whole turn must not fail.
             let lane = job.chunk.hostID
             let isTripped = handout.tripped.contains(lane) || turn.trips(lane)
             let verdict = judge.verdict(
-                on: response, of: job, isTripped: isTripped, at: now, using: &random)
+                on: response, of: job, isTripped: isTripped, isDry: handout.isDry, at: now,
+                using: &random)
             switch verdict {
-            case .outcome(let outcome, let wait):
+            case .outcome(let outcome, let wait, let isExcused):
                 turn.finish()
+                if isExcused, DenialStreak.isDenial(Int(outcome.status)) { turn.hold(job) }
                 marks.append(
                     Mark(
                         batchID: job.batchID, position: job.position, attempt: job.attempt,
-                        outcome: outcome, wait: wait))
+                        outcome: outcome, wait: wait, isExcused: isExcused))
                 return outcome
             case .giveBack:
                 turn.giveBack(job)

@@ -4,7 +4,7 @@ import Runner
 /// The result of a run; the JSON is a contract (docs/CLI.md).
 struct RunReport: Encodable {
     private enum Ending: String, Encodable {
-        case finished, stopped, stalled
+        case finished, stopped, stalled, denied
         case diskReserve = "disk_reserve"
         case diskFull = "disk_full"
     }
@@ -33,6 +33,11 @@ struct RunReport: Encodable {
                 (
                     .stalled, .limit,
                     trouble.map { "\(Terminal.escaped($0.sentence)); \(resume)" } ?? resume
+                )
+            case .denied(let host, let status):
+                (
+                    .denied, .limit,
+                    "\(Terminal.escaped(host)) answers \(status) to everything; mend what it asks for (-H, -u, a proxy) and run again, or go on with --no-streak-stop"
                 )
             case .diskReserve(let folder):
                 (

@@ -78,23 +78,77 @@ import Testing
         #expect(wait(retryAfterSeconds, judge, seed: 1) == waitMicros)
     }
 
-    @Test func verdict_waitsTheLongerOfBackoffAndRetryAfter() {
-        let backoff = Backoff(baseMicros: 4_000_000, waitMicrosMax: 4_000_000)
-        var (longer, asked) = (0, 0)
-        for seed in 0..<200 as Range<UInt64> {
+    @Test func verdict_waitsAsAsked_andCostsNoAttempt_untilTheTimeIsOver() throws {
+        let refusal = Response(status: 503, retryAfterSeconds: 2)
+        var job = Job.sample(0, attempt: 100)
+        job.past = Job.Past(excused: 1, sinceMicros: now.monotonicMicros - 86_399_000_000)
+        let excused = Judge.Verdict.outcome(
+            Outcome(.retrying, status: 503), wait: .seconds(2), isExcused: true)
+        #expect(verdict(refusal, of: job) == excused)
+        job.past.sinceMicros = now.monotonicMicros - 86_400_000_000
+        #expect(verdict(refusal, of: job) == ended(.failed, 503))
+    }
+
+    /// One that is refused again and again is asked for less and less often.
+    @Test func verdict_waitsLonger_whereAJobIsRefusedAgain() {
+        var longest = 0
+        for seed in 0..<100 as Range<UInt64> {
             var random = SeededGenerator(seed: seed)
-            let backoffMicros = backoff.waitMicros(afterAttempt: 1, using: &random)
-            let waitMicros = wait(2, Judge(backoff: backoff), seed: seed)
-            #expect(waitMicros == max(2_000_000, backoffMicros))
-            if waitMicros == 2_000_000 { asked += 1 } else { longer += 1 }
+            var job = Job.sample(0, attempt: 9)
+            job.past = Job.Past(excused: 8, sinceMicros: now.monotonicMicros)
+            let verdict = Judge().verdict(
+                on: Response(status: 429, retryAfterSeconds: 1), of: job, isTripped: false,
+                at: now, using: &random)
+            guard case .outcome(_, let wait, true) = verdict else {
+                Issue.record("\(verdict)")
+                continue
+            }
+            #expect(wait >= .seconds(1) && wait <= .seconds(32))
+            longest = max(longest, wait.microseconds)
         }
-        #expect(longer > 50 && asked > 50)
+        #expect(longest > 20_000_000)
+    }
+
+    @Test func verdict_excusesARefusal_onlyWhereTheHostRefusesMost() {
+        let table = HostTable()
+        let job = Job(chunk: RequestChunk(.sample(), table), position: 0, attempt: 1)
+        #expect(isExcused(verdict(Response(status: 503), of: job)) == false)
+        job.chunk.host.behaviour = .pushesBack
+        #expect(isExcused(verdict(Response(status: 503), of: job)) == true)
+        #expect(isExcused(verdict(Response(status: 502), of: job)) == false)
+        #expect(isExcused(verdict(Response(status: 503, redirects: 1), of: job)) == false)
+    }
+
+    /// Access that is denied to all of a host waits for what others show.
+    @Test(arguments: [401, 403, 407])
+    func verdict_holdsADenial_whileAllAreDenied(status: Int) {
+        let table = HostTable()
+        let job = Job(chunk: RequestChunk(.sample(), table), position: 0, attempt: 1)
+        func isHeld(isDry: Bool) -> Bool {
+            var random = SeededGenerator(seed: 1)
+            let verdict = Judge().verdict(
+                on: Response(status: status), of: job, isTripped: false, isDry: isDry, at: now,
+                using: &random)
+            return isExcused(verdict) == true
+        }
+        #expect(isHeld(isDry: false) && !isHeld(isDry: true))
+        job.chunk.host.behaviour = .hasFresh
+        #expect(isHeld(isDry: true))
+        job.chunk.host.behaviour = [.hasFresh, .isMixed]
+        #expect(!isHeld(isDry: false))
+    }
+
+    /// - Returns: `nil` where the job does not wait.
+    private func isExcused(_ verdict: Judge.Verdict) -> Bool? {
+        guard case .outcome(let outcome, _, let isExcused) = verdict, outcome.state == .retrying
+        else { return nil }
+        return isExcused
     }
 
     private func wait(_ retryAfterSeconds: Int, _ judge: Judge, seed: UInt64) -> Int? {
         let response = Response(status: 503, retryAfterSeconds: retryAfterSeconds)
         let verdict = verdict(response, judge: judge, seed: seed)
-        guard case .outcome(_, let wait) = verdict else { return nil }
+        guard case .outcome(_, let wait, _) = verdict else { return nil }
         return wait.microseconds
     }
 
@@ -103,7 +157,7 @@ import Testing
     }
 
     private func outcome(_ response: Response, _ attempt: Int) -> Outcome? {
-        guard case .outcome(let outcome, let wait) = verdict(response, attempt: attempt),
+        guard case .outcome(let outcome, let wait, _) = verdict(response, attempt: attempt),
             wait >= .zero
         else { return nil }
         return outcome
@@ -136,7 +190,7 @@ import Testing
             #expect(verdict(Response(failure: failure), isTripped: true, of: job) == .giveBack)
             job.returns.count += 1
             let verdict = verdict(Response(failure: failure), isTripped: true, of: job)
-            guard case .outcome(let outcome, _) = verdict else {
+            guard case .outcome(let outcome, _, _) = verdict else {
                 Issue.record("given back: \(failure)")
                 continue
             }
@@ -158,14 +212,17 @@ import Testing
         #expect(verdict(unknown) == failed)
     }
 
-    private func job(_ attempt: Int) -> Job { .sample(0, attempt: attempt) }
+    /// A job of a host that no other test has to do with.
+    private func job(_ attempt: Int) -> Job {
+        Job(chunk: RequestChunk(.sample(), HostTable()), position: 0, attempt: attempt)
+    }
 
     private func verdict(
         _ response: Response, isTripped: Bool = false, of job: Job
     ) -> Judge.Verdict {
         var random = SeededGenerator(seed: 1)
         return Judge().verdict(
-            on: response, of: job, isTripped: isTripped, at: now, using: &random)
+            on: response, of: job, isTripped: isTripped, isDry: true, at: now, using: &random)
     }
 
     private func verdict(
@@ -174,6 +231,7 @@ import Testing
     ) -> Judge.Verdict {
         var random = SeededGenerator(seed: seed)
         return judge.verdict(
-            on: response, of: job(attempt), isTripped: isTripped, at: now, using: &random)
+            on: response, of: job(attempt), isTripped: isTripped, isDry: true, at: now,
+            using: &random)
     }
 }

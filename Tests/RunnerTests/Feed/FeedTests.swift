@@ -27,39 +27,39 @@ import Testing
     }
 
     @Test func run_ends_whenTheQueueIsEmpty() async throws {
-        #expect(try await feed().run(stallMicrosMax: 900_000_000) == false)
+        #expect(try await feed().run(stallMicrosMax: 900_000_000) == .finished)
         #expect(loops.wakeCount == 0)
     }
 
     @Test func run_staysForAWhile_whenTheQueueIsEmpty() async throws {
         let begin = ContinuousClock.now
         #expect(
-            try await feed().run(stallMicrosMax: 900_000_000, idleMicrosMax: 600_000) == false)
+            try await feed().run(stallMicrosMax: 900_000_000, idleMicrosMax: 600_000) == .finished)
         #expect(ContinuousClock.now - begin >= .milliseconds(600))
     }
 
     @Test func run_thatStays_endsWhenDrained() async throws {
         let feed = feed()
-        async let isStalled = feed.run(
+        async let ending = feed.run(
             stallMicrosMax: 900_000_000, idleMicrosMax: 900_000_000)
         feed.drain()
-        #expect(try await isStalled == false)
+        #expect(try await ending == .finished)
     }
 
     @Test func run_wakesLoops_forWhatItClaimed_andEndsOnceItIsMarked() async throws {
         let feed = feed(SampleLease(jobs: 3))
-        async let isStalled = feed.run(stallMicrosMax: 900_000_000)
+        async let ending = feed.run(stallMicrosMax: 900_000_000)
         await loops.bell.wait(untilMicros: nil)
         let jobs = take(10, of: feed)
         #expect(jobs.map(\.position) == [0, 1, 2] && feed.inFlight == 3)
         end(jobs, of: feed)
         feed.marked(jobs.map { $0.mark(.ok) })
-        #expect(try await isStalled == false)
+        #expect(try await ending == .finished)
     }
 
     @Test func run_ends_onceWhatWasInFlightIsMarked_whenDrained() async throws {
         let feed = feed(SampleLease(jobs: 100))
-        async let isStalled = feed.run(stallMicrosMax: 900_000_000)
+        async let ending = feed.run(stallMicrosMax: 900_000_000)
         await loops.bell.wait(untilMicros: nil)
         let jobs = take(5, of: feed)
         feed.drain()
@@ -67,21 +67,21 @@ import Testing
         #expect(feed.take(1, into: &runs, at: Now.read()).isClosed && runs.count == 0)
         end(jobs, of: feed)
         feed.marked(jobs.map { $0.mark(.ok) })
-        #expect(try await isStalled == false)
+        #expect(try await ending == .finished)
     }
 
     @Test func run_ends_whenItIsToldOfAStall() async throws {
         let feed = feed(SampleLease(jobs: 100))
-        async let isStalled = feed.run(stallMicrosMax: 0)
+        async let ending = feed.run(stallMicrosMax: 0)
         await loops.bell.wait(untilMicros: nil)
         feed.ended(
             .givenBack(take(1, of: feed), because: .local(.system(24))), at: Now.read())
-        #expect(try await isStalled)
+        #expect(try await ending == .stalled)
     }
 
     @Test func ended_wakesLoops_whenAnAnswerEndsAPause() async throws {
         let feed = feed(SampleLease(jobs: 100))
-        async let isStalled = feed.run(stallMicrosMax: 900_000_000)
+        async let ending = feed.run(stallMicrosMax: 900_000_000)
         await loops.bell.wait(untilMicros: nil)
         let jobs = take(2, of: feed)
         // Some time ago, so that the pause is over and the next job is a probe.
@@ -94,7 +94,7 @@ import Testing
         #expect(feed.outages.isEmpty && loops.wakeCount > before)
         feed.drain()
         feed.marked([jobs[1].mark(.ok), probe[0].mark(.ok)])
-        #expect(try await isStalled == false)
+        #expect(try await ending == .finished)
     }
 
     private func take(_ limit: Int, of feed: Feed) -> [Job] {

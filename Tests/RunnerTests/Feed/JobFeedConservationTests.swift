@@ -101,6 +101,9 @@ import Testing
                 #expect(inFlight.isEmpty && unmarked.isEmpty)
                 #expect(feed.isDraining || ended.count == Self.jobCount)
                 isFinished = true
+            case .denied:
+                Issue.record("nobody denies access")
+                isFinished = true
             }
         }
 
@@ -162,18 +165,18 @@ import Testing
             case 0, 1:
                 let failure: Response.Failure =
                     Bool.random(using: &random) ? .local(.system(24)) : .cancelled
-                turn.add(Response(failure: failure), of: job.chunk)
+                turn.add(Response(failure: failure), of: job)
                 turn.giveBack(job)
                 attempts[job.position] -= 1
                 return
             case 2, 3, 4:
-                turn.add(Response(failure: .reason(.connect)), of: job.chunk)
+                turn.add(Response(failure: .reason(.connect)), of: job)
                 unmarked.append(failed(job))
             case 5, 6:
-                turn.add(Response(status: 503), of: job.chunk)
+                turn.add(Response(status: 503), of: job)
                 unmarked.append(failed(job))
             default:
-                turn.add(Response(status: 200), of: job.chunk)
+                turn.add(Response(status: 200), of: job)
                 unmarked.append(job.mark(.ok))
             }
             turn.finish()

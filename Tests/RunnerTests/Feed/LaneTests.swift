@@ -87,7 +87,7 @@ import Testing
         feed.ended(.unreachable(take(20, of: &feed, atMs: 0)), at: .at(ms: 0))
         _ = take(1, of: &feed, atMs: 0)
         #expect(feed.need(at: .at(ms: 10)) == .wait(untilMicros: 1_000_000))
-        #expect(!feed.isProbeDue(at: .at(ms: 999)) && feed.isProbeDue(at: .at(ms: 1000)))
+        #expect(!feed.isWakeDue(at: .at(ms: 999)) && feed.isWakeDue(at: .at(ms: 1000)))
         #expect(feed.need(at: .at(ms: 1000)) == .wait(untilMicros: nil))
         #expect(take(1, of: &feed, atMs: 5000).map(\.batchID) == [1])
     }
@@ -106,7 +106,7 @@ import Testing
             RetryClaim(
                 jobs: [DueRetry(batch: batch, position: 0, attempts: 1)], nextDue: nil),
             { _ in host }, at: .at(ms: 5000))
-        #expect(feed.isProbeDue(at: .at(ms: 5000)))
+        #expect(feed.isWakeDue(at: .at(ms: 5000)))
         #expect(take(10, of: &feed, atMs: 5000).map(\.attempt) == [2])
     }
 
@@ -204,9 +204,9 @@ import Testing
         let probes = take(100, of: &feed, atMs: 1000)
         #expect(probes.map(\.batchID) == [2, 2, 2, 2])
         // Those who ask before these are told to have ended get nothing, and are to ask again.
-        #expect(take(4, of: &feed, atMs: 1010).isEmpty && !feed.isProbeDue(at: .at(ms: 1010)))
+        #expect(take(4, of: &feed, atMs: 1010).isEmpty && !feed.isWakeDue(at: .at(ms: 1010)))
         feed.ended(.givenBack(probes), at: .at(ms: 1010))
-        #expect(feed.isProbeDue(at: .at(ms: 1010)))
+        #expect(feed.isWakeDue(at: .at(ms: 1010)))
     }
 
     @Test func aHostOutOfReach_isNotProbedAtOnce_whereThisMachineCouldNot() {
@@ -220,12 +220,13 @@ import Testing
 
     @Test func returns_countOnly_whenOthersWereAnsweredMeanwhile() throws {
         var feed = feed([Self.hosts[0]])
-        var lane = Lane(host: HostTable.sample.host(HostKey(of: "http://h/")))
+        var lane = Lane(
+            host: HostTable.sample.host(HostKey(of: "http://h/")), at: .at(ms: 0))
         var job = try #require(take(1, of: &feed, atMs: 0).first)
         func giveBack(afterAnAnswer: Bool) {
             if afterAnAnswer {
                 var turn = TurnReport()
-                turn.add(Response(status: 200), of: job.chunk)
+                turn.add(Response(status: 200), of: job)
                 for report in turn.hosts { lane.ended(report, at: .at(ms: 0)) }
             }
             lane.giveBack(job)

@@ -20,6 +20,9 @@ struct LivenessModel {
         var place = Place.queued
         /// Attempts that counted.
         var charged = 0
+        /// Attempts that did not, since its host pushed back.
+        var excused = 0
+        var sinceMicros: Int?
         /// Since then, times it was given back when its host had answered others meanwhile.
         var returns = 0
         var answersBefore = 0
@@ -125,9 +128,11 @@ struct LivenessModel {
     private mutating func look() throws -> Ending? {
         isRung = false
         let need = feed.need(at: now)
+        let isWakeDue = feed.isWakeDue(at: now)
         try checkStall()
         let giveUpMicros = feed.stalledSinceMicros.map { $0 + Self.stallMicrosMax }
         if let giveUpMicros, now.monotonicMicros >= giveUpMicros { return .stalled }
+        if isWakeDue { try wakeLoops() }
         switch need {
         case .jobs(let request):
             try claim(request.jobs, skipping: request.skippedBatches)
@@ -136,7 +141,6 @@ struct LivenessModel {
         case .park:
             Issue.record("ranges are not parked")
         case .wait(let untilMicros):
-            if feed.isProbeDue(at: now) { try wakeLoops() }
             if let untilMicros {
                 let waitMicros = untilMicros - now.monotonicMicros
                 try #require(waitMicros > 0, "it looks again and again: \(state)")
@@ -149,6 +153,9 @@ struct LivenessModel {
             }
         case .finished:
             try #require(jobs.allSatisfy { $0.place == .final }, "jobs are left: \(state)")
+            return .finished
+        case .denied(let denial):
+            Issue.record("\(denial): nobody denies access")
             return .finished
         }
         return nil
@@ -200,7 +207,13 @@ struct LivenessModel {
                 guard case .retrying(let dueMicros) = jobs[id].place else { continue }
                 if dueMicros <= now.monotonicMicros, due.count < limit {
                     due.append(
-                        DueRetry(batch: one.batch, position: position, attempts: jobs[id].charged))
+                        DueRetry(
+                            batch: one.batch, position: position,
+                            attempts: jobs[id].charged + jobs[id].excused,
+                            excused: jobs[id].excused,
+                            age: .microseconds(
+                                now.monotonicMicros
+                                    - (jobs[id].sinceMicros ?? now.monotonicMicros))))
                     jobs[id].place = .ready
                 } else {
                     next = min(next ?? .max, dueMicros)
@@ -256,8 +269,8 @@ struct LivenessModel {
         loops[loop].tripped = feed.tripped
         for job in runs.popAll() {
             try move(job.id, from: .ready, to: .inFlight)
-            try #require(job.attempt == jobs[job.id].charged + 1, "\(state)")
-            try #require(job.attempt <= mix.retries + 1, "\(state)")
+            try #require(job.countedAttempt == jobs[job.id].charged + 1, "\(state)")
+            try #require(job.countedAttempt <= mix.retries + 1, "\(state)")
             loops[loop].idle -= 1
             let (response, micros) = mix.response(
                 to: job, atMicros: now.monotonicMicros, using: &random)
@@ -284,15 +297,16 @@ struct LivenessModel {
         try take(ended.count, on: loop)
         var turn = TurnReport()
         for (job, response) in ended {
-            turn.add(response, of: job.chunk)
+            turn.add(response, of: job)
             let lane = job.chunk.host.id
             let isTripped = loops[loop].tripped.contains(lane) || turn.trips(lane)
             switch judge.verdict(
                 on: response, of: job, isTripped: isTripped, at: now, using: &random)
             {
-            case .outcome(let outcome, let wait):
+            case .outcome(let outcome, let wait, let isExcused):
                 turn.finish()
-                jobs[job.id].charged += 1
+                if isExcused { jobs[job.id].excused += 1 } else { jobs[job.id].charged += 1 }
+                jobs[job.id].sinceMicros = jobs[job.id].sinceMicros ?? now.monotonicMicros
                 jobs[job.id].returns = 0
                 try move(job.id, from: .inFlight, to: .unmarked)
                 marks.append(job.mark(outcome, wait: wait))

@@ -56,7 +56,7 @@ import Testing
         for _ in 0..<3 {
             finish(Response(failure: .reason(.connect)), count: Breaker.threshold - 1)
             desk.turnEnds()
-            finish(Response(status: 500), count: 1)
+            finish(Response(status: 404), count: 1)
             desk.turnEnds()
         }
         #expect(feed.outages.isEmpty)

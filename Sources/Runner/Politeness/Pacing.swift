@@ -1,0 +1,163 @@
+internal import JobStore
+
+/// The pace of one host's requests: what the user allows, and what the host takes. Pure.
+struct Pacing: Sendable {
+    /// The rate and delay that the user allows; `nil` where there is no such limit.
+    private var rate: RateBucket?
+    private var delay: RateBucket?
+    private let delayMicros: Double
+    /// The rate that the host takes; `nil` where it has shown no bound.
+    private var control: RateControl?
+    private var controlled: RateBucket?
+    private var crowd = CrowdControl()
+    private let adapts: Bool
+    private var refusals = Refusals()
+    /// Whether the pace has changed since it was last kept in the queue.
+    private(set) var isChanged = false
+
+    init(_ limits: HostLimits = HostLimits(), adapts: Bool = true) {
+        rate = limits.rate.map { RateBucket(intervalMicros: $0.intervalMicros) }
+        delayMicros = Double(limits.delay?.microseconds ?? 0)
+        delay = delayMicros > 0 ? RateBucket(intervalMicros: delayMicros) : nil
+        self.adapts = adapts
+    }
+
+    /// Whether the pace of the host has a bound now.
+    var isBound: Bool { rate != nil || delay != nil || controlled != nil }
+    /// The most requests in flight that the host takes.
+    var inFlightMax: Int { crowd.inFlightMax }
+    /// Whether the host refuses most of what it is asked.
+    var isPushingBack: Bool { refusals.areMost }
+    /// The requests a second that the host takes; `nil` where it has shown no bound.
+    var perSecond: Double? { control?.perSecond }
+    /// Whether there is nothing to remember of the host.
+    var isFree: Bool { control == nil && crowd.inFlightMax == .max && !isChanged }
+
+    /// Returns the number of requests, `limit` at most, that may go out now.
+    func allowed(_ limit: Int, at now: Now) -> Int {
+        guard isBound else { return limit }
+        var allowed = limit
+        if let rate { allowed = min(allowed, rate.allowed(allowed, at: now)) }
+        // Each has a delay of its own.
+        if let delay { allowed = min(allowed, delay.allowed(1, at: now)) }
+        if let controlled { allowed = min(allowed, controlled.allowed(allowed, at: now)) }
+        return allowed
+    }
+
+    /// The time in µs on the monotonic clock when the next request may go out, perhaps in the past.
+    var nextMicros: Int {
+        max(rate?.nextMicros ?? 0, delay?.nextMicros ?? 0, controlled?.nextMicros ?? 0)
+    }
+
+    /// The number of requests that may go out within a second.
+    var soon: Int {
+        let intervals = [rate, delay, controlled].compactMap { $0?.intervalMicros }
+        guard let longest = intervals.max() else { return .max }
+        return max(1, Int(min(1_000_000 / longest, 1e9)))
+    }
+
+    mutating func sent(_ count: Int, at now: Now) {
+        guard isBound, count > 0 else { return }
+        rate?.sent(count, at: now)
+        controlled?.sent(count, at: now)
+        if delay != nil {
+            delay = RateBucket(
+                intervalMicros: delayMicros,
+                turnMicros: now.monotonicMicros + Int(delayMicros * .random(in: 0.5...1.5)))
+        }
+    }
+
+    /// Takes in that requests ended.
+    ///
+    /// - Parameters:
+    ///   - answered: Those that the host answered, refusals left out.
+    ///   - refused: Those that it refused: 429 and 503.
+    ///   - inFlight: The host's requests in flight until now.
+    mutating func ended(answered: Int, refused: Int, inFlight: Int, at now: Now) {
+        guard adapts else { return }
+        crowd.add(answered: answered, inFlight: inFlight, at: now)
+        refusals.add(answered: answered, refused: refused, at: now)
+        guard control?.add(answered: answered, refused: refused, at: now) == true else { return }
+        follow(at: now)
+    }
+
+    /// Takes in that the host is left alone until a time, since it refused most of what it was
+    /// asked.
+    mutating func tripped(untilMicros: Int, at now: Now) {
+        isChanged = true
+        if control == nil {
+            control = RateControl(refusals.estimate(restUntilMicros: untilMicros))
+        } else {
+            control?.tripped(restUntilMicros: untilMicros, at: now)
+        }
+        refusals = Refusals()
+        follow(at: now)
+    }
+
+    /// Takes in that a first request was answered again.
+    mutating func recovered(at now: Now) { refusals = Refusals() }
+
+    /// Goes on at the pace that an earlier run has left.
+    mutating func resume(perSecond: Double, at now: Now) {
+        guard adapts else { return }
+        control = RateControl(perSecond: perSecond, at: now)
+        follow(at: now)
+    }
+
+    /// Takes in that the pace is being kept in the queue.
+    mutating func kept() { isChanged = false }
+
+    private mutating func follow(at now: Now) {
+        isChanged = true
+        guard let control, !control.isFree else {
+            (self.control, controlled) = (nil, nil)
+            return
+        }
+        let intervalMicros = 1_000_000 / control.perSecond
+        if controlled == nil {
+            controlled = RateBucket(
+                intervalMicros: intervalMicros, turnMicros: now.monotonicMicros)
+        } else {
+            controlled?.change(intervalMicros: intervalMicros, at: now)
+        }
+    }
+}
+
+/// The last answers of a host: how many of them were refusals, and how fast the others came.
+private struct Refusals: Sendable {
+    /// The number of last answers that count.
+    private static let countMax = 50.0
+    /// The fewest answers that tell something.
+    private static let countMin = 10.0
+    private static let windowMicros = 1_000_000
+
+    private var answers = 0.0
+    private var refused = 0.0
+    /// The answers since a time, for the rate.
+    private var sinceMicros: Int?
+    private var answered = 0
+
+    mutating func add(answered: Int, refused: Int, at now: Now) {
+        let age = sinceMicros.map { now.monotonicMicros - $0 } ?? .max
+        if sinceMicros == nil || age > Self.windowMicros && refused == 0 {
+            sinceMicros = now.monotonicMicros
+            self.answered = 0
+        }
+        self.answered += answered
+        answers += Double(answered + refused)
+        self.refused += Double(refused)
+        guard answers > Self.countMax else { return }
+        self.refused *= Self.countMax / answers
+        answers = Self.countMax
+    }
+
+    /// Whether the host refuses at least half of what it is asked.
+    var areMost: Bool { answers >= Self.countMin && 2 * refused >= answers }
+
+    /// The answers of the last second, for the rate that the host takes.
+    func estimate(restUntilMicros: Int) -> RateControl.Estimate {
+        RateControl.Estimate(
+            answered: answered, sinceMicros: sinceMicros ?? restUntilMicros,
+            restUntilMicros: restUntilMicros)
+    }
+}
