@@ -44,7 +44,7 @@ let package = Package(
                 .embedInCode("v5_lists.sql"), .embedInCode("v6_batches.sql"),
                 .embedInCode("v7_cancel.sql"), .embedInCode("v8_unique.sql"),
                 .embedInCode("v9_streaming.sql"), .embedInCode("v10_step.sql"),
-                .embedInCode("v11_politeness.sql"),
+                .embedInCode("v11_politeness.sql"), .embedInCode("v12_put_back.sql"),
             ],
             swiftSettings: strict),
         .target(

@@ -56,6 +56,11 @@ public protocol JobLedger: Sendable {
     /// - Complexity: O(spans in the page); memory does not depend on the number of jobs.
     func page(from place: LedgerPlace) async throws(QueueError) -> LedgerPage
 
+    /// Returns the number of jobs of a batch that were put back (`JobQueue.putBack`) since the queue
+    /// has an output; 0 for a batch that is missing. So many records of failures, at most, may be
+    /// superseded by later ones of their jobs.
+    func recordsSupersededMax(of batch: Batch.ID) async throws(QueueError) -> Int
+
     /// Returns the block that holds the line of a job of a list.
     ///
     /// - Throws: `.damaged` when there is none.

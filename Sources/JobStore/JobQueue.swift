@@ -81,6 +81,18 @@ public protocol JobQueue: JobLedger {
     /// Keeps the value of a choice until it is kept anew; with `nil`, the choice is forgotten.
     func keep(_ value: String?, as name: String) async throws(QueueError)
 
+    /// Makes failed jobs available again, as if no attempt of them had been made.
+    ///
+    /// The first transaction keeps the wish; then some jobs after others are put back, and work
+    /// beside it goes on. Killed in between, the rest of them is put back by the next call, or when
+    /// a runner attaches. A job that fails again meanwhile stays so, unless its turn is yet to come.
+    ///
+    /// Jobs of batches that were cancelled stay failed. A job that is put back next to jobs that a
+    /// live runner holds counts as running until that runner is done with these.
+    ///
+    /// - Returns: The number of jobs that were put back.
+    func putBack(_ jobs: FailedJobs) async throws(QueueError) -> Int
+
     /// Registers a runner and takes back all jobs that dead runners held (`rescue`).
     ///
     /// - Throws: `.inUse` when the store lets only one runner work at a time and another one is

@@ -44,6 +44,8 @@ final class MemoryStore: Sendable {
         var blocks: [ListBlock] = []
         /// When the batch was cancelled first; `nil` when it was not.
         var cancelledAtMicros: Int?
+        /// The jobs that were put back since there is an output.
+        var supersededMax = 0
 
         /// The positions that are claimed together: a block of a list, or a multiple of a segment's
         /// size.
@@ -334,6 +336,24 @@ struct MemoryQueue: JobQueue {
             return Cancellation(
                 cancelled: counts.cancelled - before, running: counts.running, isNew: isNew)
         }
+    }
+
+    func putBack(_ jobs: FailedJobs) async throws(QueueError) -> Int {
+        var spans: [LedgerPage.Span] = []
+        do {
+            try await forEachFailed(jobs) { spans.append($0) }
+        } catch let error as QueueError {
+            throw error
+        } catch {
+            preconditionFailure("nothing else is thrown: \(error)")
+        }
+        return store.state.withLock { state in
+            spans.reduce(0) { $0 + state.putBack($1.positions, of: $1.batch.id - 1, jobs) }
+        }
+    }
+
+    func recordsSupersededMax(of batch: Batch.ID) -> Int {
+        store.state.withLock { $0.batches(batch).first?.supersededMax ?? 0 }
     }
 
     // MARK: - Working
@@ -775,6 +795,21 @@ extension MemoryStore.State {
             batches[index].jobs[position] = .init(outcome: .cancelled)
         case .running, .completed, .failed, .cancelled: break
         }
+    }
+
+    /// Makes some jobs available again that have failed, unless their batch was cancelled.
+    ///
+    /// - Returns: The number of jobs.
+    mutating func putBack(_ positions: Range<Int>, of index: Int, _ jobs: FailedJobs) -> Int {
+        guard batches[index].cancelledAtMicros == nil else { return 0 }
+        let failed = positions.filter { position in
+            batches[index].jobs[position]?.outcome.map { jobs.wants($0) } ?? false
+        }
+        for position in failed { batches[index].jobs[position] = nil }
+        if sites.contains(where: { $0.settings != nil }) {
+            batches[index].supersededMax += failed.count
+        }
+        return failed.count
     }
 
     /// One batch, or all of them.

@@ -22,7 +22,7 @@ public struct StoreCase: Sendable, CustomTestStringConvertible {
 
     enum Topic: CaseIterable {
         case claims, commits, retries, runners, output, pages, order, lists, unique, streams
-        case batches, cancelling
+        case batches, cancelling, puttingBack
 
         var cases: [StoreCase] {
             switch self {
@@ -38,6 +38,7 @@ public struct StoreCase: Sendable, CustomTestStringConvertible {
             case .unique: StoreCase.unique
             case .batches: StoreCase.batches
             case .cancelling: StoreCase.cancelling
+            case .puttingBack: StoreCase.puttingBack
             }
         }
     }

@@ -28,6 +28,7 @@ extension SQLiteQueue {
                 return (rescued, min(rescued, mayRepeat))
             }
             try await finishCancellations()
+            try await finishPutBacks()
             let counts = try counts(of: runner.batch)
             let paces = try takePaces()
             return SQLiteLease(
@@ -116,7 +117,7 @@ extension SQLiteQueue {
                 cancelled.append(LedgerPlace(batchID: segment.batch, position: segment.first))
                 continue
             }
-            held += segment.todo
+            held += segment.todo - segment.returned
             guard segment.todo == segment.count else { continue }
             try connection.run(
                 "DELETE FROM segment WHERE batch_id = ? AND first = ?", .int(segment.batch),
@@ -125,21 +126,23 @@ extension SQLiteQueue {
                 batch: segment.batch, first: segment.first, count: segment.count,
                 priority: segment.priority)
         }
-        try connection.run("UPDATE segment SET runner_id = NULL WHERE runner_id IS NOT NULL")
+        try connection.run(
+            "UPDATE segment SET runner_id = NULL, returned = 0 WHERE runner_id IS NOT NULL")
         held += try connection.run("UPDATE retry SET runner_id = NULL WHERE runner_id IS NOT NULL")
         _ = try cancelSegments(holding: cancelled)
         return held
     }
 
     private typealias LeasedSegment = (
-        batch: Int, first: Int, count: Int, todo: Int, priority: Int, isCancelled: Bool
+        batch: Int, first: Int, count: Int, todo: Int, returned: Int, priority: Int,
+        isCancelled: Bool
     )
 
     private func leasedSegments() throws -> [LeasedSegment] {
         var segments: [LeasedSegment] = []
         let leased = try connection.prepare(
             """
-            SELECT batch_id, first, segment.count, todo, segment.priority, cancelled_at_us
+            SELECT batch_id, first, segment.count, todo, segment.priority, cancelled_at_us, returned
             FROM segment LEFT JOIN batch ON batch.id = batch_id WHERE runner_id IS NOT NULL
             """)
         try leased.bind([])
@@ -147,11 +150,12 @@ extension SQLiteQueue {
             let (batch, first, count) = (leased.int(0), leased.int(1), leased.int(2))
             let todo = leased.int(3)
             guard first >= 0, 1...Segment.countMax ~= count, first <= Int.max - count,
-                0...count ~= todo
+                0...count ~= todo, 0...todo ~= leased.int(6)
             else {
                 throw damaged("batch \(batch) has a segment of \(count) jobs at \(first)")
             }
-            segments.append((batch, first, count, todo, leased.int(4), !leased.isNull(5)))
+            segments.append(
+                (batch, first, count, todo, leased.int(6), leased.int(4), !leased.isNull(5)))
         }
         return segments
     }
@@ -172,8 +176,8 @@ extension SQLiteQueue {
 }
 
 extension SQLiteQueue {
-    /// Makes the jobs of a segment that nobody began available again, as they were before the claim.
-    private func makeAvailable(
+    /// Makes all jobs of a segment available again, as they were before the claim.
+    func makeAvailable(
         batch: Batch.ID, first: Int, count: Int, priority: Int
     ) throws {
         let lane = try connection.int(

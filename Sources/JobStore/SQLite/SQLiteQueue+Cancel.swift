@@ -74,10 +74,12 @@ extension SQLiteQueue {
     private func cancelSome(of id: Batch.ID) throws -> Int {
         // Seen within the transaction: a runner that comes now gives back what it finds only after.
         if isRunLive == false {
-            for table in ["segment", "retry"] {
+            for (table, lease) in [
+                ("segment", "runner_id = NULL, returned = 0"), ("retry", "runner_id = NULL"),
+            ] {
                 try connection.run(
                     """
-                    UPDATE \(table) SET runner_id = NULL
+                    UPDATE \(table) SET \(lease)
                     WHERE batch_id = ? AND runner_id IS NOT NULL
                     """, .int(id))
             }

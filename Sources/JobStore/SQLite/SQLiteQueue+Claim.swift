@@ -132,7 +132,7 @@ extension SQLiteQueue {
             let dueMicros = unixMicros() + min(wait, Retry.waitMax).microseconds
             let parked = try connection.prepare(
                 """
-                UPDATE segment SET runner_id = NULL, not_before_us = ?
+                UPDATE segment SET runner_id = NULL, returned = 0, not_before_us = ?
                 WHERE batch_id = ? AND first = ? AND runner_id = ?
                 """)
             var cancelled: [LedgerPlace] = []
@@ -241,9 +241,12 @@ extension SQLiteQueue {
             let batch = try joinedBatch(in: open, like: claimed.segments.last?.batch)
             let jobs = try positions(
                 open.int(Self.batchColumnCount + 1), open.int(Self.batchColumnCount + 2), of: batch)
-            let outcomes = open.blob(Self.batchColumnCount + 3)
-            let todo = Self.runs(ofZeroIn: outcomes, from: jobs.lowerBound)
-            guard outcomes.count == jobs.count, !todo.isEmpty else {
+            let packed = open.blob(Self.batchColumnCount + 3)
+            let outcomes =
+                jobs.count <= Segment.countMax && packed.count <= jobs.count
+                ? Blob.unpacked(packed, count: jobs.count) : nil
+            let todo = Self.runs(ofZeroIn: outcomes ?? [], from: jobs.lowerBound)
+            guard outcomes != nil, !todo.isEmpty else {
                 throw damaged("jobs \(jobs) of batch \(batch.id) are open, and none is to do")
             }
             firsts.append(jobs.lowerBound)

@@ -10,6 +10,7 @@ extension SQLiteQueue {
             var tally = OutcomeCounts()
             var total = OutcomeCounts()
             var index = 0
+            var letGo: [LedgerPlace] = []
             while index < marks.count {
                 var segment = try workingSegment(holding: marks[index])
                 while index < marks.count, segment.holds(marks[index]) {
@@ -17,6 +18,9 @@ extension SQLiteQueue {
                     index += 1
                 }
                 try save(segment)
+                if segment.isLetGo, try isCancelled(segment.batch) {
+                    letGo.append(LedgerPlace(batchID: segment.batch, position: segment.first))
+                }
                 if index == marks.count || marks[index].batchID != segment.batch {
                     for (code, change) in tally.take() {
                         try add(change, toTallyOf: segment.batch, code)
@@ -25,6 +29,7 @@ extension SQLiteQueue {
                 }
             }
             for (code, change) in total.take() { try add(change, toTotalOf: code) }
+            _ = try cancelSegments(holding: letGo)
             try save(files)
             try save(heartbeat.hosts, at: nowMicros)
             let changed = try connection.run(

@@ -50,7 +50,7 @@ extension SQLiteQueue {
     }
 
     /// The start of the last span or segment that begins at `position` or before.
-    private func startOfPiece(holding position: Int, in batch: Batch) throws -> Int {
+    func startOfPiece(holding position: Int, in batch: Batch) throws -> Int {
         if position == 0 { return 0 }
         let start = try connection.int(
             """

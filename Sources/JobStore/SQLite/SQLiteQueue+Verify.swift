@@ -227,6 +227,18 @@ extension SQLiteQueue {
                     WHERE runner_id IS NOT NULL AND runner_id NOT IN (SELECT id FROM runner))
             """)
         if let count, count != 0 { faults.add("leases of no runner: \(count)") }
+        if try schemaVersion() >= 12 {
+            try self.count(
+                [
+                    (
+                        "segments with more jobs put back than there are to do, or with no lease",
+                        """
+                        SELECT count(*) FROM segment WHERE returned < 0 OR returned > todo
+                            OR returned > 0 AND runner_id IS NULL
+                        """
+                    )
+                ], &faults)
+        }
         guard try schemaVersion() >= 6 else { return }
         let misplaced = try connection.int(
             """

@@ -225,6 +225,9 @@ actor MovingLedger: JobLedger {
     func batch(named name: String) async throws(QueueError) -> Batch? {
         try await queue.batch(named: name)
     }
+    func recordsSupersededMax(of batch: Batch.ID) async throws(QueueError) -> Int {
+        try await queue.recordsSupersededMax(of: batch)
+    }
     func unfinishedLists() async throws(QueueError) -> [UnfinishedList] {
         try await queue.unfinishedLists()
     }

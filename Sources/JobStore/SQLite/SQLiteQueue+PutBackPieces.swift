@@ -1,0 +1,326 @@
+/// The part of one transaction that puts failed jobs back.
+struct PutBackSlice {
+    /// Whether jobs with an outcome are put back, by its code.
+    private(set) var isWanted = [Bool](repeating: false, count: 256)
+    /// The jobs that were put back.
+    var jobs = 0
+    /// The changes of the tallies of the batch under way.
+    var change = OutcomeCounts()
+    private let end = ContinuousClock.now + .milliseconds(Self.millisecondsMax)
+
+    /// The time that a transaction takes before its commit: a runner's commits wait for it, 50 ms at
+    /// most.
+    private static let millisecondsMax = 20
+
+    init(codes: [UInt8]) { for code in codes { isWanted[Int(code)] = true } }
+
+    /// Whether the rest is left to other transactions.
+    var isOver: Bool { ContinuousClock.now >= end }
+}
+
+/// Spans and segments whose failed jobs are put back.
+extension SQLiteQueue {
+    /// A span or a segment.
+    private struct Piece {
+        let jobs: Range<Int>
+        /// The outcome of a span; `nil` of a segment.
+        let code: UInt8?
+    }
+
+    /// Puts back failed jobs of a window.
+    ///
+    /// - Parameter wanted: The jobs to put back, if their outcomes are wanted: rising runs.
+    /// - Returns: The position up to which all was done; past the last of `wanted`, the batch's
+    ///   count.
+    func putBack(
+        _ wanted: [Range<Int>], in batch: Batch, _ window: Range<Int>, _ slice: inout PutBackSlice
+    ) throws -> Int {
+        let before = slice.jobs
+        var end = window.lowerBound
+        var isDone = false
+        while !isDone {
+            let pieces = try pieces(of: batch, from: end, before: window.upperBound)
+            for piece in pieces {
+                let runs = wanted.clamped(
+                    to: max(piece.jobs.lowerBound, end)..<piece.jobs.upperBound)
+                end = try putBack(runs, of: piece, in: batch, &slice)
+                // The rest of a long span comes next time.
+                if slice.isOver || end < piece.jobs.upperBound { break }
+            }
+            isDone = slice.isOver || pieces.isEmpty
+            if pieces.isEmpty { end = window.upperBound }
+        }
+        for (code, count) in slice.change.take() {
+            try add(count, toTallyOf: batch.id, code)
+            try add(count, toTotalOf: code)
+        }
+        if slice.jobs > before {
+            try connection.run(
+                """
+                UPDATE batch SET superseded_max = superseded_max + ?
+                WHERE id = ? AND EXISTS (SELECT 1 FROM sink)
+                """, .int(slice.jobs - before), .int(batch.id))
+        }
+        return min(end, window.upperBound)
+    }
+
+    /// The most spans and segments that are listed at a time.
+    private static let piecesMax = 256
+
+    /// Lists spans of outcomes and segments, from the one that holds a position on.
+    private func pieces(
+        of batch: Batch, from position: Int, before end: Int
+    ) throws -> [Piece] {
+        guard position < end else { return [] }
+        let rows = try connection.prepare(
+            """
+            SELECT first, count, outcome FROM span
+            WHERE batch_id = ?1 AND first >= ?2 AND first < ?3 AND outcome > 0
+            UNION ALL
+            SELECT first, count, NULL FROM segment
+            WHERE batch_id = ?1 AND first >= ?2 AND first < ?3
+            ORDER BY first LIMIT ?4
+            """)
+        try rows.bind([
+            .int(batch.id), .int(try startOfPiece(holding: position, in: batch)), .int(end),
+            .int(Self.piecesMax),
+        ])
+        var pieces: [Piece] = []
+        while try rows.step() {
+            let (first, count) = (rows.int(0), rows.int(1))
+            guard first >= 0, count >= 1, count <= batch.count - first,
+                let code = rows.isNull(2) ? 0 : UInt8(exactly: rows.int(2))
+            else { throw damaged("batch \(batch.id) has \(count) jobs at \(first)") }
+            let jobs = first..<first + count
+            if jobs.upperBound > position {
+                pieces.append(Piece(jobs: jobs, code: rows.isNull(2) ? nil : code))
+            }
+        }
+        return pieces
+    }
+
+    /// - Returns: The position up to which the piece was done.
+    private func putBack(
+        _ runs: [Range<Int>], of piece: Piece, in batch: Batch, _ slice: inout PutBackSlice
+    ) throws -> Int {
+        guard !runs.isEmpty else { return piece.jobs.upperBound }
+        guard let code = piece.code else {
+            try putBackSegment(piece.jobs, runs, of: batch, &slice)
+            return piece.jobs.upperBound
+        }
+        guard slice.isWanted[Int(code)] else { return piece.jobs.upperBound }
+        switch batch.source {
+        case .range:
+            return try putBackSpan(piece.jobs, code, runs, of: batch, &slice)
+        case .list:
+            return try putBackBlocks(of: piece.jobs, code, runs, of: batch, &slice)
+        }
+    }
+
+    // MARK: - Segments
+
+    private func putBackSegment(
+        _ jobs: Range<Int>, _ runs: [Range<Int>], of batch: Batch, _ slice: inout PutBackSlice
+    ) throws {
+        let row = try connection.prepare(
+            """
+            SELECT rowid, todo, retrying, runner_id, not_before_us, outcomes FROM segment
+            WHERE batch_id = ? AND first = ?
+            """)
+        try row.bind([.int(batch.id), .int(jobs.lowerBound)])
+        guard try row.step(), jobs.count <= Segment.countMax, 0...jobs.count ~= row.int(1),
+            row.byteCount(5) <= jobs.count,
+            var outcomes = Blob.unpacked(row.blob(5), count: jobs.count)
+        else { throw damaged("the outcomes of jobs \(jobs) of batch \(batch.id) do not unpack") }
+        let found = clear(runs, in: &outcomes, from: jobs.lowerBound, &slice)
+        guard found > 0 else { return }
+        let (rowID, todo, isLeased) = (row.int(0), row.int(1) + found, !row.isNull(3))
+        let isParked = row.int(1) > 0 && row.int(4) > 0
+        if todo == jobs.count, !isLeased, !isParked {
+            try connection.run("DELETE FROM segment WHERE rowid = ?", .int(rowID))
+            try makeAvailable(
+                batch: batch.id, first: jobs.lowerBound, count: jobs.count,
+                priority: try priority(of: batch.id))
+            return
+        }
+        // A runner that leases the segment does not know of these. What nobody works on stays
+        // packed: millions of jobs may wait for days.
+        let keepsBytes = isLeased || row.int(2) > 0
+        try connection.run(
+            """
+            UPDATE segment SET todo = ?2, returned = returned + ?3, not_before_us = ?4,
+                priority = ?5, outcomes = ?6
+            WHERE rowid = ?1
+            """,
+            .int(rowID), .int(todo), .int(isLeased ? found : 0), .int(isParked ? row.int(4) : 0),
+            .int(try priority(of: batch.id)), .blob(keepsBytes ? outcomes : Blob.packed(outcomes)))
+    }
+
+    /// Sets wanted outcomes to none.
+    ///
+    /// - Returns: Their number.
+    private func clear(
+        _ runs: [Range<Int>], in outcomes: inout [UInt8], from first: Int,
+        _ slice: inout PutBackSlice
+    ) -> Int {
+        var found = 0
+        for run in runs {
+            for offset in run.lowerBound - first..<run.upperBound - first
+            where slice.isWanted[Int(outcomes[offset])] {
+                slice.change.add(-1, to: outcomes[offset])
+                outcomes[offset] = 0
+                found += 1
+            }
+        }
+        slice.change.add(found, to: 0)
+        slice.jobs += found
+        return found
+    }
+
+    private func priority(of id: Batch.ID) throws -> Int {
+        try connection.int("SELECT priority FROM batch WHERE id = ?", .int(id)) ?? 0
+    }
+
+    // MARK: - Spans
+
+    /// The most runs of a span that become spans of their own in one transaction.
+    private static let runsMax = 1000
+
+    /// Puts back runs of a span of a range.
+    private func putBackSpan(
+        _ jobs: Range<Int>, _ code: UInt8, _ runs: [Range<Int>], of batch: Batch,
+        _ slice: inout PutBackSlice
+    ) throws -> Int {
+        try removeSpan(jobs, of: batch)
+        let priority = try priority(of: batch.id)
+        var end = jobs.lowerBound
+        for run in runs.prefix(Self.runsMax) {
+            try insertRest(end..<run.lowerBound, code, of: batch)
+            try insertSpan(
+                batch: batch.id, first: run.lowerBound, count: run.count, outcome: 0,
+                priority: priority)
+            count(run.count, code, &slice)
+            end = run.upperBound
+        }
+        try insertRest(end..<jobs.upperBound, code, of: batch)
+        return runs.count > Self.runsMax ? end : jobs.upperBound
+    }
+
+    private func removeSpan(_ jobs: Range<Int>, of batch: Batch) throws {
+        let removed = try connection.run(
+            "DELETE FROM span WHERE batch_id = ? AND first = ?", .int(batch.id),
+            .int(jobs.lowerBound))
+        guard removed == 1 else { throw damaged("batch \(batch.id) has no jobs at \(jobs)") }
+    }
+
+    /// Inserts what stays as it is of a span.
+    private func insertRest(_ jobs: Range<Int>, _ code: UInt8, of batch: Batch) throws {
+        guard !jobs.isEmpty else { return }
+        try insertSpan(
+            batch: batch.id, first: jobs.lowerBound, count: jobs.count, outcome: code)
+    }
+
+    private func count(_ jobs: Int, _ code: UInt8, _ slice: inout PutBackSlice) {
+        slice.change.add(-jobs, to: code)
+        slice.change.add(jobs, to: 0)
+        slice.jobs += jobs
+    }
+
+    // MARK: - Blocks
+
+    /// Puts back runs of a span of a list: as blocks, or as segments where they are parts of blocks.
+    ///
+    /// - Returns: The position up to which the span was done: the end of a block.
+    private func putBackBlocks(
+        of jobs: Range<Int>, _ code: UInt8, _ runs: [Range<Int>], of batch: Batch,
+        _ slice: inout PutBackSlice
+    ) throws -> Int {
+        try removeSpan(jobs, of: batch)
+        var end = jobs.lowerBound
+        var done = jobs.lowerBound
+        let blocks = try blocks(of: jobs, from: runs[0].lowerBound, in: batch)
+        for (index, block) in blocks.enumerated() where index == 0 || !slice.isOver {
+            let wanted = runs.clamped(to: block)
+            done = block.upperBound
+            guard let first = wanted.first else { continue }
+            try insertRest(end..<block.lowerBound, code, of: batch)
+            end = block.upperBound
+            if first == block {
+                try makeAvailable(
+                    batch: batch.id, first: block.lowerBound,
+                    count: block.count, priority: try priority(of: batch.id))
+                count(first.count, code, &slice)
+            } else {
+                try insertSegment(block, code, wanted, of: batch, &slice)
+            }
+        }
+        try insertRest(end..<jobs.upperBound, code, of: batch)
+        return runs.last.map { $0.upperBound <= done } ?? true ? jobs.upperBound : done
+    }
+
+    /// The most blocks that are listed at a time.
+    private static let blocksMax = 1000
+
+    /// Lists the blocks of a span, from the one that holds a position on.
+    private func blocks(
+        of jobs: Range<Int>, from position: Int, in batch: Batch
+    ) throws -> [Range<Int>] {
+        let rows = try connection.prepare(
+            """
+            SELECT first, count FROM line WHERE batch_id = ?1 AND first < ?3 AND first >=
+                (SELECT max(first) FROM line WHERE batch_id = ?1 AND first <= ?2)
+            ORDER BY first LIMIT ?4
+            """)
+        try rows.bind([
+            .int(batch.id), .int(position), .int(jobs.upperBound), .int(Self.blocksMax),
+        ])
+        var blocks: [Range<Int>] = []
+        while try rows.step() {
+            let (first, count) = (rows.int(0), rows.int(1))
+            guard first >= jobs.lowerBound, 1...Segment.countMax ~= count,
+                count <= jobs.upperBound - first
+            else {
+                throw damaged(
+                    "the lines of jobs \(jobs) of batch \(batch.id) are not those of the jobs")
+            }
+            blocks.append(first..<first + count)
+        }
+        guard !blocks.isEmpty else {
+            throw damaged("job \(position) of batch \(batch.id) has no line")
+        }
+        return blocks
+    }
+
+    private func insertSegment(
+        _ jobs: Range<Int>, _ code: UInt8, _ wanted: [Range<Int>], of batch: Batch,
+        _ slice: inout PutBackSlice
+    ) throws {
+        var outcomes = [UInt8](repeating: code, count: jobs.count)
+        let found = clear(wanted, in: &outcomes, from: jobs.lowerBound, &slice)
+        try connection.run(
+            """
+            INSERT INTO segment (batch_id, first, count, todo, retrying, priority, outcomes)
+            VALUES (?, ?, ?, ?, 0, ?, ?)
+            """,
+            .int(batch.id), .int(jobs.lowerBound), .int(jobs.count), .int(found),
+            .int(try priority(of: batch.id)), .blob(Blob.packed(outcomes)))
+    }
+}
+
+extension [Range<Int>] {
+    /// The parts of rising runs that are within a window.
+    fileprivate func clamped(to window: Range<Int>) -> [Range<Int>] {
+        // Runs may be many, and windows are.
+        var (low, high) = (0, count)
+        while low < high {
+            let middle = (low + high) / 2
+            if self[middle].upperBound <= window.lowerBound {
+                low = middle + 1
+            } else {
+                high = middle
+            }
+        }
+        return self[low...].prefix { $0.lowerBound < window.upperBound }
+            .map { $0.clamped(to: window) }.filter { !$0.isEmpty }
+    }
+}
