@@ -30,6 +30,7 @@ struct Enqueue: StatusCommand {
                 -H 'Authorization: Bearer $TOKEN' --expand-env
               runner enqueue --range 0..1000 --url 'https://example.com/search?n={id}' \\
                 --json-body '{"number": {id}}'
+              runner enqueue --from-batch sitemap --outcome 200 --name again
             """)
 
     @OptionGroup var queue: QueueOptions
@@ -56,6 +57,7 @@ struct Enqueue: StatusCommand {
 
     @OptionGroup var batch: BatchFlags
 
+    @OptionGroup(title: "Requests of another batch") var fromBatch: FromBatchFlags
     @OptionGroup(title: "Lists") var list: ListFlags
     @OptionGroup(title: "Lists from a URL") var network: ListTransportOptions
     @OptionGroup(title: "Requests") var content: ContentOptions
@@ -102,6 +104,10 @@ struct Enqueue: StatusCommand {
     }
 
     func execute() async throws -> ExitStatus {
+        if let source = fromBatch.batch {
+            try checkFromBatch()
+            return try await enqueueFromBatch(source)
+        }
         try check()
         if let range { return try await enqueue(range) }
         if list.streaming { return try await enqueueStream() }
@@ -208,7 +214,7 @@ struct Enqueue: StatusCommand {
         }
     }
 
-    private func onQueue<Result>(
+    func onQueue<Result>(
         _ body: (any JobQueue) async throws -> Result
     ) async throws -> Result {
         let store = try openQueue(at: queue.path, makesMissing: true)
@@ -222,7 +228,7 @@ struct Enqueue: StatusCommand {
         }
     }
 
-    private func report(
+    func report(
         _ batch: Batch, _ addition: Addition, _ counts: ListImporter.Counts? = nil,
         from lists: String? = nil, _ stream: StreamReport? = nil
     ) throws -> ExitStatus {
@@ -261,7 +267,7 @@ enum Addition: Encodable {
     case cancelled
 
     /// - Parameter known: A batch that was there before.
-    fileprivate init(of known: Batch, in store: any JobQueue) async throws {
+    init(of known: Batch, in store: any JobQueue) async throws {
         let summary = try await store.batches(from: known.id, limit: 1).summaries.first
         self = summary?.cancelledAtMicros == nil ? .known : .cancelled
     }

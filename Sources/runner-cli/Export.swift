@@ -39,18 +39,20 @@ struct Export: StatusCommand {
                 switch span.batch.source {
                 case .range: try rows.write(filter.positions(of: span), of: span)
                 case .list(let list):
-                    try await export(filter.positions(of: span), of: span, list, store, &rows)
+                    try await rows.write(filter.positions(of: span), of: span, list, in: store)
                 }
             }
             place = filter.place(after: page)
         }
         try rows.flush()
     }
+}
 
+extension RowWriter {
     /// Writes the rows of some jobs of a list, block by block.
-    private func export(
-        _ positions: Range<Int>, of span: LedgerPage.Span, _ list: JobList, _ store: any JobLedger,
-        _ rows: inout RowWriter
+    mutating func write(
+        _ positions: Range<Int>, of span: LedgerPage.Span, _ list: JobList,
+        in store: any JobLedger
     ) async throws {
         var next = positions.lowerBound
         while next < positions.upperBound {
@@ -63,7 +65,7 @@ struct Export: StatusCommand {
             }
             for position in block.positions.clamped(to: next..<positions.upperBound) {
                 let fields = lines.fields(ofLine: position - block.first)
-                try rows.write(
+                try write(
                     span.batch.id(at: position), list.publicURL(of: fields, at: position),
                     list.key(of: fields), of: span)
             }

@@ -114,7 +114,7 @@ struct Run: StatusCommand {
         func report(_ ending: Crawl.Ending?) async throws -> RunReport {
             RunReport(
                 ending: ending, counts: try await store.counts(of: only?.batch.id), before: before,
-                elapsed: .now - begin)
+                elapsed: .now - begin, queue: queue.path)
         }
         do {
             let ending = try await crawl.run(to: .files(outputOptions), observer: observer)

@@ -36,8 +36,8 @@ struct RunnerCommand: AsyncParsableCommand {
             """,
         version: versionText,
         subcommands: [
-            Enqueue.self, Run.self, Status.self, Batches.self, Cancel.self, Export.self,
-            Verify.self,
+            Enqueue.self, Run.self, Status.self, Batches.self, Failures.self, Retry.self,
+            Cancel.self, Export.self, Verify.self,
         ])
 }
 

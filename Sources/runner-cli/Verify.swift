@@ -64,7 +64,9 @@ struct VerifyReport: Encodable {
 
     init(_ audit: AuditReport) { self.audit = audit }
 
-    private enum CodingKeys: CodingKey { case sound, faults, notes, files, records, bytes }
+    private enum CodingKeys: CodingKey {
+        case sound, faults, notes, files, records, superseded, bytes
+    }
 
     func encode(to encoder: any Encoder) throws {
         var container = encoder.container(keyedBy: CodingKeys.self)
@@ -73,6 +75,7 @@ struct VerifyReport: Encodable {
         try container.encode(audit.notes, forKey: .notes)
         try container.encode(audit.files, forKey: .files)
         try container.encode(audit.records, forKey: .records)
+        try container.encode(audit.superseded, forKey: .superseded)
         try container.encode(audit.bytes, forKey: .bytes)
     }
 
@@ -88,7 +91,11 @@ struct VerifyReport: Encodable {
             guard audit.hasOutput else { return "sound: \(queue)" }
             let (records, bytes) = (Format.count(audit.records), Format.count(audit.bytes))
             let files = audit.files == 1 ? "1 file" : "\(Format.count(audit.files)) files"
-            return "sound: \(queue), and \(records) records in \(files) (\(bytes) bytes)"
+            let superseded =
+                audit.superseded == 0
+                ? "" : ", \(Format.count(audit.superseded)) of them superseded by later ones"
+            return
+                "sound: \(queue), and \(records) records in \(files) (\(bytes) bytes)\(superseded)"
         }
         let subjects = Set(audit.faults.map(\.subject))
         let cures = Self.cures.filter { cure in

@@ -280,7 +280,7 @@ import Testing
             (200..<230).map { QueueCounts.Group(label: "\($0)", state: .completed, count: 1) }
             + [.init(label: "404", state: .failed, count: 7)]
         let document = StatusDocument(counts(outcomes: outcomes))
-        #expect(document.lines(of: "q").count == 7 + 1 + 31 + 1)
+        #expect(document.lines(of: "q").count == 7 + 1 + 31 + 1 + 1)
         let lines = document.lines(of: "q", in: Terminal.Size(columns: 80, rows: 13))
         #expect(
             lines.suffix(5) == [

@@ -39,6 +39,14 @@ import Testing
         try await expect("batches", "--help", prints: Self.batches)
     }
 
+    @Test func help_showsFailures() async throws {
+        try await expect("failures", "--help", prints: Self.failures)
+    }
+
+    @Test func help_showsRetry() async throws {
+        try await expect("retry", "--help", prints: Self.retry)
+    }
+
     @Test func help_showsCancel() async throws {
         try await expect("cancel", "--help", prints: Self.cancel)
     }
@@ -53,8 +61,8 @@ import Testing
 
     @Test func help_fitsTheNarrowestTerminalInUse() {
         let commands = [
-            Self.enqueue, Self.run, Self.status, Self.batches, Self.cancel, Self.export,
-            Self.verify,
+            Self.enqueue, Self.run, Self.status, Self.batches, Self.failures, Self.retry,
+            Self.cancel, Self.export, Self.verify,
         ]
         for text in [Self.root] + commands {
             for line in text.split(separator: "\n") {
@@ -142,6 +150,9 @@ import Testing
                                   stopped.
           status                  Show how many jobs stand where; during a run too.
           batches                 List the batches, a row each; during a run too.
+          failures                Count or list the jobs that failed; during a run too.
+          retry                   Put failed jobs back, to be fetched again; during a
+                                  run too.
           cancel                  Take back the jobs of a batch that are not started.
           export                  Write how each job stands, a row a job; during a run
                                   too.
@@ -177,8 +188,15 @@ import Testing
             -H 'Authorization: Bearer $TOKEN' --expand-env
           runner enqueue --range 0..1000 --url 'https://example.com/search?n={id}' \\
             --json-body '{"number": {id}}'
+          runner enqueue --from-batch sitemap --outcome 200 --name again
 
         USAGE: runner enqueue [<options>] [<list> ...]
+
+        REQUESTS OF ANOTHER BATCH:
+          --from-batch <batch>    Queue requests of this batch once more, by ID or
+                                  name: those with --outcome.
+          --outcome <outcomes>    Outcomes of the jobs: 200, 2xx, 404, timeout, ...,
+                                  with commas between.
 
         LISTS:
           <list>                  Lists to queue as one batch: files, or URLs to fetch;
@@ -437,6 +455,79 @@ import Testing
           --queue <file>          The queue's file (default: $RUNNER_QUEUE, else
                                   ./runner.db).
           --json                  Print JSON, a line a batch.
+          --version               Show the version.
+          -h, --help              Show help information.
+
+        """
+
+    private static let failures = """
+        OVERVIEW: Count or list the jobs that failed; during a run too.
+
+        Counts come from totals that are kept, and take milliseconds; by host, or with
+        --host or --range, jobs of lists are looked at one by one. With --list, a row
+        a job as runner export writes it.
+
+        EXAMPLES
+          runner failures
+          runner failures --by host --outcome timeout,connect
+          runner failures --list --batch sitemap > failed.csv
+
+        USAGE: runner failures [--queue <file>] [--by <what>] [--list] [--format <format>] [--outcome <outcomes> ...] [--host <host>] [--batch <batch>] [--range <A..B>] [--json]
+
+        ONLY THESE JOBS:
+          --outcome <outcomes>    Jobs that failed so: 404, 5xx, timeout, ..., with
+                                  commas between or given several times.
+          --host <host>           Jobs whose URL names this host: example.com,
+                                  example.com:8443 or https://example.com.
+          --batch <batch>         Jobs of this batch, by ID or name.
+          --range <A..B>          Jobs with these IDs: A..B without B (A..<B is the
+                                  same), A...B with it.
+
+        OPTIONS:
+          --queue <file>          The queue's file (default: $RUNNER_QUEUE, else
+                                  ./runner.db).
+          --by <what>             Count by outcome, host or batch. (values: outcome,
+                                  host, batch)
+          --list                  List the jobs, a row each.
+          --format <format>       What a row of --list is: a line of CSV, or JSON Lines
+                                  (default: csv). (values: csv, jsonl)
+          --json                  Print the counts as JSON.
+          --version               Show the version.
+          -h, --help              Show help information.
+
+        """
+
+    private static let retry = """
+        OVERVIEW: Put failed jobs back, to be fetched again; during a run too.
+
+        Failed jobs that are selected become available, as if they had never been
+        tried; the run that is going on takes them, or the next one. A job must meet
+        all of the conditions given; --all is all failed jobs. Jobs of cancelled
+        batches stay failed. Records of their failures stay in the output, and later
+        ones supersede them. Killed half-way, the next retry or run does the rest.
+
+        EXAMPLES
+          runner retry --outcome 5xx,timeout
+          runner retry --host api.example.com --batch sitemap
+          runner retry --all --dry-run
+
+        USAGE: runner retry [--queue <file>] [--outcome <outcomes> ...] [--host <host>] [--batch <batch>] [--range <A..B>] [--all] [--dry-run] [--json]
+
+        ONLY THESE JOBS:
+          --outcome <outcomes>    Jobs that failed so: 404, 5xx, timeout, ..., with
+                                  commas between or given several times.
+          --host <host>           Jobs whose URL names this host: example.com,
+                                  example.com:8443 or https://example.com.
+          --batch <batch>         Jobs of this batch, by ID or name.
+          --range <A..B>          Jobs with these IDs: A..B without B (A..<B is the
+                                  same), A...B with it.
+
+        OPTIONS:
+          --queue <file>          The queue's file (default: $RUNNER_QUEUE, else
+                                  ./runner.db).
+          --all                   All failed jobs.
+          --dry-run               Count the jobs, and change nothing.
+          --json                  Print the result as JSON.
           --version               Show the version.
           -h, --help              Show help information.
 

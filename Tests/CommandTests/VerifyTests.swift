@@ -63,6 +63,7 @@ import Testing
         #expect(
             try document(json) == [
                 "sound": true, "faults": [], "notes": [], "files": 1, "records": 10,
+                "superseded": 0,
                 "bytes": bytes.count,
             ])
         // Looking leaves the log's index beside the queue, as `status` does.

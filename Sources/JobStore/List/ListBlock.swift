@@ -182,6 +182,12 @@ public struct ListBlockBuilder {
         count += 1
     }
 
+    /// Appends a line of a block.
+    public mutating func append(line index: Int, of lines: ListLines) {
+        bytes += lines.bytes(ofLine: index)
+        count += 1
+    }
+
     /// Makes room for lines at once, so that the memory does not grow by copying.
     public mutating func reserve(bytes count: Int) { bytes.reserveCapacity(count) }
 

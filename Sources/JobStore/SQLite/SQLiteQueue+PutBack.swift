@@ -93,6 +93,10 @@ extension SQLiteQueue {
         damaged("the wish \(id) to put jobs back does not read")
     }
 
+    /// Bounds the time of a transaction that puts jobs back. For tests: with none, it puts back one
+    /// span or segment.
+    package func limitPutBacks(to timeMax: Duration) { putBackMax = timeMax }
+
     // MARK: - Hosts
 
     /// The jobs of a window that go to the host of a wish.
@@ -166,9 +170,10 @@ extension SQLiteQueue {
     private func putSomeBack(of id: Int, _ onHost: RunsOnHost?) throws {
         guard let wish = try openWish(id) else { return }
         let codes = try failedCodes(of: wish.jobs)
-        var slice = PutBackSlice(codes: codes)
+        var slice = PutBackSlice(codes: codes, timeMax: putBackMax)
         var next: LedgerPlace? = wish.next
-        while !slice.isOver, let from = next {
+        repeat {
+            guard let from = next else { break }
             guard let batch = try nextBatch(of: wish.jobs, from: from, codes) else {
                 next = nil
                 break
@@ -189,7 +194,7 @@ extension SQLiteQueue {
             }
             let end = try putBack(wanted, in: batch, part, &slice)
             if end < window.upperBound { next = LedgerPlace(batchID: batch.id, position: end) }
-        }
+        } while !slice.isOver
         try connection.run(
             """
             UPDATE put_back SET next_batch_id = ?2, next_position = ?3, jobs = jobs + ?4

@@ -6,13 +6,13 @@ struct PutBackSlice {
     var jobs = 0
     /// The changes of the tallies of the batch under way.
     var change = OutcomeCounts()
-    private let end = ContinuousClock.now + .milliseconds(Self.millisecondsMax)
+    private let end: ContinuousClock.Instant
 
-    /// The time that a transaction takes before its commit: a runner's commits wait for it, 50 ms at
-    /// most.
-    private static let millisecondsMax = 20
-
-    init(codes: [UInt8]) { for code in codes { isWanted[Int(code)] = true } }
+    /// - Parameter timeMax: The time until the rest is left to others.
+    init(codes: [UInt8], timeMax: Duration) {
+        end = .now + timeMax
+        for code in codes { isWanted[Int(code)] = true }
+    }
 
     /// Whether the rest is left to other transactions.
     var isOver: Bool { ContinuousClock.now >= end }

@@ -37,6 +37,9 @@ public actor SQLiteQueue: JobQueue {
     /// The list that this process is adding without duplicates; `nil` for none.
     var uniqueList: Batch.ID?
     var codes = CodeBook()
+    /// The time that a transaction takes, before its commit, to put failed jobs back: a runner's
+    /// commits wait for it, 50 ms at most.
+    var putBackMax = Duration.milliseconds(20)
     /// The clock by which retries are due, in Unix time in µs.
     let unixMicros: @Sendable () -> Int
 

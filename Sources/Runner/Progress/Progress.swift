@@ -68,13 +68,14 @@ struct ProgressWatch {
         let counts = try await counts()
         let now = Now.read()
         let done = counts.done
-        rate.add(done - lastDone, at: now)
+        // Fewer are done where failed jobs were put back.
+        rate.add(max(0, done - lastDone), at: now)
         lastDone = done
         let elapsedMicros = max(1, now.monotonicMicros - startMicros)
         let rateNow = rate.perSecond(at: now)
         return Progress(
             counts: counts, rateNow: rateNow,
-            rateAverage: Double(done - doneAtStart) * 1_000_000 / Double(elapsedMicros),
+            rateAverage: Double(max(0, done - doneAtStart)) * 1_000_000 / Double(elapsedMicros),
             // A Duration holds fewer seconds than a crawl of every ID there is can need.
             timeLeft: rateNow > 0 ? .seconds(min(Double(counts.left) / rateNow, 1e18)) : nil,
             elapsed: .microseconds(elapsedMicros), inFlight: feed.inFlight,

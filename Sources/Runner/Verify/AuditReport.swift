@@ -32,6 +32,9 @@ public struct AuditReport: Sendable {
     public internal(set) var files = 0
     /// Records about jobs in the files that were read.
     public internal(set) var records = 0
+    /// Records of failures that later records of their jobs supersede, or will, since the jobs were
+    /// put back.
+    public internal(set) var superseded = 0
     /// Bytes that were read, bodies in files of their own included.
     public internal(set) var bytes = 0
     /// Whether responses are kept at all.

@@ -1,6 +1,8 @@
 internal import JobStore
 
-/// Compares records with the jobs of a queue: each completed job must have exactly one.
+/// Compares records with the jobs of a queue: each completed job must have exactly one of its
+/// completion. Records of failures may be superseded where failed jobs were put back: as many of a
+/// batch as were put back, and none behind the record of the job's completion.
 struct JobCheck {
     private let ledger: any JobLedger
     private var completed = SeenJobs()
@@ -15,6 +17,27 @@ struct JobCheck {
     private(set) var doubled = JobNames()
     /// The records of jobs that are not in the state that the record tells.
     private(set) var wrong = JobNames()
+    /// The records of failures, by batch, that must be superseded if nothing is wrong.
+    private var superseding: [Batch.ID: Superseding] = [:]
+    /// The records that are superseded; known once `settle` was called.
+    private(set) var superseded = 0
+    /// Whether records come in the order in which they were written.
+    private let isOrdered: Bool
+
+    private struct Superseding {
+        /// Those of jobs that have failed, and have another record.
+        var again = JobNames()
+        /// Those of jobs that have not failed now.
+        var others = JobNames()
+
+        mutating func add(_ record: JobRecord, isAgain: Bool, in file: String) {
+            if isAgain {
+                again.add(record.id, of: record.batchID, in: file)
+            } else {
+                others.add(record.id, of: record.batchID, in: file)
+            }
+        }
+    }
 
     /// Completed jobs without a record.
     var missing: JobNames {
@@ -26,7 +49,10 @@ struct JobCheck {
         }
     }
 
-    init(_ ledger: any JobLedger) { self.ledger = ledger }
+    init(_ ledger: any JobLedger, isOrdered: Bool) {
+        self.ledger = ledger
+        self.isOrdered = isOrdered
+    }
 
     /// Begins a pass: records from here on belong to a later look at the output.
     mutating func beginPass() {
@@ -46,10 +72,17 @@ struct JobCheck {
         while let record = Self.next(of: reader, complaints) {
             count += 1
             guard count > seen else { continue }
-            switch try await sight(of: record) {
-            case .first: break
-            case .again: doubled.add(record.id, of: record.batchID, in: file)
-            case .wrong, .unknown: wrong.add(record.id, of: record.batchID, in: file)
+            let (sight, position) = try await sight(of: record)
+            if sight == .first { continue }
+            if let position, !record.isCompleted,
+                !isOrdered || !completed.hasSeen(position, of: record.batchID)
+            {
+                superseding[record.batchID, default: .init()]
+                    .add(record, isAgain: sight == .again, in: file)
+            } else if sight == .again {
+                doubled.add(record.id, of: record.batchID, in: file)
+            } else {
+                wrong.add(record.id, of: record.batchID, in: file)
             }
         }
         return count
@@ -64,8 +97,12 @@ struct JobCheck {
         }
     }
 
-    private mutating func sight(of record: JobRecord) async throws(QueueError) -> SeenJobs.Sight {
-        guard damage == nil else { return .first }
+    /// - Returns: The relation of a record to those before it, and the position of its job; `nil`
+    ///   where there is no such job.
+    private mutating func sight(
+        of record: JobRecord
+    ) async throws(QueueError) -> (SeenJobs.Sight, position: Int?) {
+        guard damage == nil else { return (.first, nil) }
         do throws(QueueError) {
             // Most records are of a batch that is known: no call is awaited for them.
             var ids = batches[record.batchID]?.ids
@@ -73,13 +110,15 @@ struct JobCheck {
                 ids = try await self.ids(of: record.batchID)
             }
             // What is of no job must not make windows: there would be no bound on them.
-            guard let position = ids?.position(of: record.id) else { return .wrong }
+            guard let position = ids?.position(of: record.id) else { return (.wrong, nil) }
             let sight = see(record, at: position)
-            return sight == .unknown ? try await lookUp(record, at: position) : sight
+            return (
+                sight == .unknown ? try await lookUp(record, at: position) : sight, position
+            )
         } catch {
             guard error.code == .damaged else { throw error }
             damage = error
-            return .first
+            return (.first, nil)
         }
     }
 
@@ -135,6 +174,23 @@ struct JobCheck {
         }
     }
 
+    /// Decides which records of failures are superseded, once all records were taken.
+    mutating func settle() async throws(QueueError) {
+        for (batchID, records) in superseding.sorted(by: { $0.key < $1.key }) {
+            let most = try await ledger.recordsSupersededMax(of: batchID)
+            let count = records.again.count + records.others.count
+            superseded += min(count, most)
+            if most == 0 {
+                doubled.add(records.again.count, of: records.again)
+                wrong.add(records.others.count, of: records.others)
+            } else if count > most {
+                doubled.add(
+                    count - most, of: records.again.count > 0 ? records.again : records.others)
+            }
+        }
+        superseding = [:]
+    }
+
     // MARK: - What the queue says
 
     /// Reads the states of the jobs of a window.
@@ -156,11 +212,11 @@ struct JobCheck {
                 if span.state == state {
                     contents.members.insert(
                         positions.lowerBound - first..<positions.upperBound - first)
-                } else {
-                    switch span.state {
-                    case .completed, .failed, .cancelled: break
-                    case .available, .running, .retrying: contents.isFinal = false
-                    }
+                }
+                switch span.state {
+                case .completed, .cancelled: break
+                // One that has failed may be put back.
+                case .available, .running, .retrying, .failed: contents.isFinal = false
                 }
             }
             place = page.next

@@ -23,6 +23,15 @@ struct JobNames {
         names.append((place, id))
     }
 
+    /// Adds some of other jobs, by name as far as there is room.
+    mutating func add(_ count: Int, of others: JobNames) {
+        self.count += count
+        for name in others.names
+        where names.count < Self.namesMax && !names.contains(where: { $0 == name }) {
+            names.append(name)
+        }
+    }
+
     mutating func addUnnamed(_ count: Int) { self.count += count }
 
     /// Text such as `batch 1: 17, 18 in responses-00001.jsonl; batch 2: 5; and 3 more`.

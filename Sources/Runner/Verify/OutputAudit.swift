@@ -8,6 +8,8 @@ public import JobStore
 /// - Files are read up to a length that the queue has recorded, which no run takes back.
 /// - The state of a job is read after that length, and a completed job stays completed. So a record
 ///   within the length is of a job that is seen to be completed.
+/// - A failed job may be put back, at any time: then the record of its failure is superseded, and
+///   the queue has counted it before.
 /// - Jobs completed since have no record within the length. So once the states of all jobs were
 ///   read, the length is read again, and the records appended meanwhile are read, too. Only a job
 ///   that has no record there either is missing. Jobs that are seen to be completed after that may
@@ -52,7 +54,8 @@ public struct OutputAudit: Sendable {
             return report
         }
         report.hasOutput = true
-        var jobs = JobCheck(ledger)
+        // Records of two sites are in no order.
+        var jobs = JobCheck(ledger, isOrdered: sites.count == 1)
         var known: [Site: [Int: OutputFile]] = [:]
         for site in sites {
             for file in site.first.files {
@@ -76,6 +79,8 @@ public struct OutputAudit: Sendable {
             site.folder.close(last, isLive: isLive, &report)
             completedBefore += last.completedBefore
         }
+        try await jobs.settle()
+        report.superseded = jobs.superseded
         Self.judge(jobs, completedBefore: completedBefore, &report)
         return report
     }

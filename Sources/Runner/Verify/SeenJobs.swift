@@ -107,6 +107,18 @@ struct SeenJobs {
         return .again
     }
 
+    /// Whether a record of a job was taken, as far as that is still known: of some windows it is not
+    /// once each of their jobs in the state has its record.
+    func hasSeen(_ position: Int, of batchID: Batch.ID) -> Bool {
+        guard let window = windows[WindowID(batchID: batchID, holding: position)],
+            !window.isForgotten
+        else { return false }
+        let offset = position & (JobBits.capacity - 1)
+        return ![window.due, window.late, window.others].contains {
+            $0?.contains(offset) ?? false
+        }
+    }
+
     /// Learns a window, or the jobs that came to the state since it was learnt.
     mutating func learn(_ id: WindowID, _ contents: Contents) {
         let known = windows[id]

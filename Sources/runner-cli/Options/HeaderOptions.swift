@@ -117,6 +117,9 @@ struct ContentOptions: ParsableArguments {
         }
     }
 
+    /// Whether any of the options is given.
+    var isGiven: Bool { method != nil || hasBody }
+
     private var hasBody: Bool { !data.isEmpty || binary != nil || json != nil }
 
     /// The fields that go with the body unless they are given.

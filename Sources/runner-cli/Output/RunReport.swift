@@ -16,13 +16,20 @@ struct RunReport: Encodable {
     private let counts: QueueCounts
     /// The advice on the jobs that are left.
     private let cure: String
+    /// The queue, for advice on the jobs that failed.
+    private let queue: String
 
     /// - Parameter ending: The ending of the run; `nil` when a full disk ended it, which a separate
     ///   error describes.
-    init(ending: Crawl.Ending?, counts: QueueCounts, before: QueueCounts, elapsed: Duration) {
+    init(
+        ending: Crawl.Ending?, counts: QueueCounts, before: QueueCounts, elapsed: Duration,
+        queue: String
+    ) {
+        self.queue = queue
         self.counts = counts
         self.elapsed = elapsed
-        finished = counts.done - before.done
+        // Less than none where failed jobs were put back meanwhile.
+        finished = max(0, counts.done - before.done)
         let resume = "run again to resume"
         let end: (Ending, ExitStatus, String) =
             switch ending {
@@ -72,6 +79,8 @@ struct RunReport: Encodable {
         let all =
             "\(Format.count(counts.completed)) completed, \(Format.count(counts.failed)) failed\(cancelled) of \(Format.count(counts.total))"
         let left = counts.left > 0 ? "; \(Format.count(counts.left)) left: \(cure)" : ""
-        return "\(done); \(all)\(left)"
+        let advice =
+            counts.failed > 0 && counts.left == 0 ? "; \(RetryAdvice.text(queue))" : ""
+        return "\(done); \(all)\(left)\(advice)"
     }
 }

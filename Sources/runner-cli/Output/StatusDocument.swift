@@ -64,7 +64,8 @@ struct StatusDocument: Encodable {
         let done = Format.percent(jobs.completed + jobs.failed, of: jobs.total - jobs.cancelled)
         let title = batch.map { "\($0.title) of \(queue)" } ?? queue
         let first = ["\(title): \(done) done"] + jobs.shownRows.map { row($0.name, $0.count) }
-        let last = importLines + (run?.lines ?? [idle(queue)])
+        let advice = size == nil && jobs.failed > 0 && run == nil ? [RetryAdvice.text(queue)] : []
+        let last = importLines + (run?.lines ?? [idle(queue)]) + advice
         guard !outcomes.isEmpty else { return first + last }
         var rows = outcomes.map { row($0.outcome, $0.count, $0.state) }
         if let size {

@@ -1,0 +1,193 @@
+import Foundation
+import TestServer
+import TestSupport
+import Testing
+
+/// `runner failures`, `runner retry` and `enqueue --from-batch`: what failed is shown, put back and
+/// fetched, and no job is counted twice anywhere.
+@Suite struct RetryTests {
+    private let program = Program()
+
+    private func runner(_ arguments: String...) async throws -> Program.Result {
+        try await program.start("runner", arguments).wait()
+    }
+
+    @Test func retry_putsBackWhatFailed_andTheNextRunFetchesIt() async throws {
+        let origin = try await Origin.start()
+        try await program.runner(
+            "enqueue", "--range", "0..20", "--url", origin.url + "/flaky/2/404/{id}"
+        ).expectSuccess()
+        let run = ["run", "-q", "--retries", "0", "-o", "out", "--output-failures"]
+        let failed = try await program.start("runner", run).wait()
+        #expect(failed.status == 1)
+        #expect(
+            failed.out.hasSuffix(
+                "; 0 completed, 20 failed of 20; runner failures shows those that failed, runner retry puts them back\n"
+            ), "\(failed.out)")
+        #expect(
+            try await runner("failures").out == """
+                runner.db: 20 failed jobs
+                  404  20
+                to put them back: runner retry ...
+
+                """)
+        try await runner("retry").expectRefusal(2, "--outcome", "--all", "404 (20)")
+        try await runner("retry", "--all", "--batch", "1").expectRefusal(2, "--all")
+        try await runner("retry", "--outcome", "40").expectRefusal(2, "'40' is no outcome", "5xx")
+        let dry = try await runner("retry", "--dry-run", "--range", "3..8")
+        dry.expectSuccess()
+        #expect(dry.out == "5 failed jobs of runner.db would be put back\n")
+        #expect(try await runner("retry", "--outcome", "5xx,timeout").out.contains("put back 0 "))
+        #expect(
+            try await runner("retry", "--range", "0..5").out
+                == "put back 5 failed jobs of runner.db; run again to fetch them\n")
+        let json = try await runner("retry", "--outcome", "404,5xx", "--json").json
+        #expect(json["jobs"] as? Int == 15 && json["dry_run"] as? Bool == false)
+        #expect(json["of_cancelled"] as? Int == 0 && json.count == 3)
+        #expect(try await program.jobs()["available"] == 20)
+        try await program.expectVerified()
+        try await program.start("runner", run).wait().expectSuccess()
+        let verified = try await runner("verify", "--json").json
+        #expect(verified["sound"] as? Bool == true)
+        #expect(verified["records"] as? Int == 40 && verified["superseded"] as? Int == 20)
+        #expect(try await program.jobs()["completed"] == 20)
+        await origin.stop()
+    }
+
+    @Test func failures_areCountedByHostAndBatch_andListed() async throws {
+        let origin = try await Origin.start()
+        let url = origin.url + "/status/404/"
+        let other = url.replacing("127.0.0.1", with: "localhost")
+        write(
+            Array("\(url)1\n\(other)2\n\(url)3\n\(origin.url)/4\n".utf8),
+            to: program.folder.file("urls.txt"))
+        try await runner("enqueue", "urls.txt", "--name", "list").expectSuccess()
+        try await runner("enqueue", "--range", "5..7", "--url", url + "{id}").expectSuccess()
+        #expect(try await runner("run", "-q").status == 1)
+        let host = origin.url
+        let byHost = try await runner("failures", "--by", "host")
+        byHost.expectSuccess()
+        #expect(
+            byHost.out.split(separator: "\n")[1...2].map { $0.split(separator: " ") } == [
+                ["\(host)", "4"], ["\(host.replacing("127.0.0.1", with: "localhost"))", "1"],
+            ])
+        let byBatch = try await runner("failures", "--by", "batch", "--json").json
+        #expect(byBatch["failed"] as? Int == 5 && byBatch["others"] as? Int == 0)
+        let groups = try #require(byBatch["groups"] as? [[String: Int]])
+        #expect(groups == [["batch": 1, "count": 3], ["batch": 2, "count": 2]])
+        let list = try await runner("failures", "--list", "--host", "localhost")
+        list.expectSuccess()
+        #expect(list.out.split(separator: "\n").count == 2)
+        #expect(list.out.contains(",1,\(other)2,failed,404,\n"))
+        let ofRange = try await runner("failures", "--list", "--batch", "2", "--format", "jsonl")
+        #expect(ofRange.out.split(separator: "\n").count == 2)
+        try await runner("failures", "--list", "--json").expectRefusal(2, "--format jsonl")
+        #expect(
+            try await runner("failures", "--host", "localhost", "--json").json["failed"] as? Int
+                == 1)
+        #expect(try await runner("retry", "--host", "localhost").out.hasPrefix("put back 1 "))
+        #expect(try await runner("failures", "--by", "host", "--json").json["failed"] as? Int == 4)
+        try await program.expectVerified()
+        await origin.stop()
+    }
+
+    @Test func retry_leavesCancelledBatchesAlone() async throws {
+        let origin = try await Origin.start()
+        for name in ["a", "b"] {
+            try await runner(
+                "enqueue", "--range", "0..3", "--url", origin.url + "/status/404/{id}", "--name",
+                name
+            ).expectSuccess()
+        }
+        #expect(try await runner("run", "-q").status == 1)
+        try await runner("cancel", "a").expectSuccess()
+        let dry = try await runner("retry", "--all", "--dry-run")
+        #expect(
+            dry.out
+                == "3 failed jobs of runner.db would be put back; 3 of cancelled batches stay failed\n"
+        )
+        #expect(try await runner("retry", "--all").out.contains("put back 3 "))
+        #expect(try await runner("retry", "--batch", "a").out.contains("put back 0 "))
+        try await program.expectVerified()
+        await origin.stop()
+    }
+
+    /// A run that is going on takes what is put back, and ends once all is done.
+    @Test func retry_besideARun_isTakenByIt() async throws {
+        let origin = try await TestOrigin()
+        try await runner(
+            "enqueue", "--range", "0..3000", "--url", origin.url + "/flaky/2/404/{id}"
+        ).expectSuccess()
+        let run = try program.start(
+            "runner", ["run", "-q", "--retries", "0", "--follow", "-o", "out", "--output-failures"])
+        try await run.wait { try await program.jobs()["failed"] ?? 0 > 1000 }
+        // Some are put back while the rest of their segment is in hand.
+        var putBack = 0
+        try await run.wait {
+            let result = try await runner("retry", "--outcome", "404", "--json")
+            putBack += try result.json["jobs"] as? Int ?? 0
+            return try await program.jobs()["completed"] == 3000
+        }
+        run.kill(SIGINT)
+        let ended = await run.wait()
+        #expect(ended.status == 0, "\(ended.out)\(ended.err)")
+        #expect(putBack == 3000)
+        #expect(try origin.hits().requests == 6000)
+        let verified = try await runner("verify", "--json").json
+        #expect(verified["sound"] as? Bool == true)
+        #expect(verified["superseded"] as? Int == 3000)
+    }
+
+    @Test func fromBatch_queuesTheRequestsOfSomeJobsAgain() async throws {
+        let origin = try await TestOrigin()
+        try await runner(
+            "enqueue", "--range", "0..6", "--url", origin.url + "/flaky/2/404/{id:03}", "-H",
+            "X-A: {id}", "--name", "ids"
+        ).expectSuccess()
+        #expect(try await runner("run", "-q", "--retries", "0").status == 1)
+        // All, and so a range again.
+        let all = try await runner("enqueue", "--from-batch", "ids", "--outcome", "4xx", "--json")
+        all.expectSuccess()
+        #expect(try all.json["jobs"] as? Int == 6 && all.json["first_id"] as? Int == 0)
+        try await runner("retry", "--range", "1..2", "--batch", "1").expectSuccess()
+        try await runner("retry", "--range", "4..5", "--batch", "1").expectSuccess()
+        try await runner("run", "-q", "--retries", "0", "--batch", "1").expectExit(1)
+        // Some, and so a list with the IDs as keys.
+        let some = try await runner(
+            "enqueue", "--from-batch", "1", "--outcome", "200", "--name", "x")
+        some.expectSuccess()
+        #expect(some.out.hasPrefix("queued 2 jobs of batch 1 (ids), IDs 0..<2, as batch 3 in "))
+        let rows = try await runner("export", "--format", "jsonl", "--state", "available").out
+        #expect(
+            rows.contains(
+                "\"url\":\"\(origin.url)/flaky/2/404/001\",\"state\":\"available\",\"outcome\":null,\"key\":\"1\"}"
+            ))
+        #expect(rows.contains("/flaky/2/404/004\""))
+        // A list of a list: its lines.
+        try await runner("run", "-q", "--batch", "x").expectSuccess()
+        try await runner("enqueue", "--from-batch", "x", "--outcome", "2xx").expectSuccess()
+        try await runner("run", "-q", "--batch", "4").expectSuccess()
+        let last = try await runner("export", "--format", "jsonl").out
+        #expect(
+            last.contains(
+                "{\"id\":1,\"batch\":4,\"url\":\"\(origin.url)/flaky/2/404/004\",\"state\":\"completed\",\"outcome\":\"200\",\"key\":\"4\"}"
+            ))
+        try await runner("enqueue", "--from-batch", "1", "--outcome", "timeout")
+            .expectRefusal(2, "batch 1 (ids) has no completed or failed job")
+        try await runner("enqueue", "--from-batch", "1").expectRefusal(2, "--outcome 200")
+        try await runner("enqueue", "--outcome", "200").expectRefusal(2, "--from-batch")
+        try await runner("enqueue", "--from-batch", "1", "--outcome", "200", "--unique")
+            .expectRefusal(2, "--unique")
+        try await runner("enqueue", "--from-batch", "1", "--outcome", "200", "-H", "A: b")
+            .expectRefusal(2, "a header")
+        #expect(try await program.jobs()["total"] == 16)
+        try await program.expectVerified()
+    }
+}
+
+extension Program.Result {
+    fileprivate func expectExit(_ status: Int32, sourceLocation: SourceLocation = #_sourceLocation)
+    {
+        #expect(self.status == status, "\(out)\(err)", sourceLocation: sourceLocation)
+    }
+}
