@@ -89,6 +89,12 @@ static inline const char *easy_get_field(CURL *e, const char *name) {
     struct curl_header *field = 0;
     return curl_easy_header(e, name, 0, CURLH_HEADER, -1, &field) == CURLHE_OK ? field->value : 0;
 }
+static inline const char *easy_get_last_field(CURL *e, const char *name) {
+    struct curl_header *field = 0;
+    if (curl_easy_header(e, name, 0, CURLH_HEADER, -1, &field) != CURLHE_OK) return 0;
+    if (field->amount > 1) curl_easy_header(e, name, field->amount - 1, CURLH_HEADER, -1, &field);
+    return field->value;
+}
 // The file of certificates libcurl was built to trust; NULL when it was built with none.
 static inline const char *authority_file(void) {
     curl_version_info_data *info = curl_version_info(CURLVERSION_NOW);

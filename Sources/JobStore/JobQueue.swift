@@ -113,6 +113,8 @@ extension JobQueue {
 public enum Retry {
     /// The longest wait that a job is ever given: an hour.
     public static let waitMax = Duration.seconds(3600)
+    /// The time after which a job is not tried again, unless another is asked for: a day.
+    public static let timeMax = Duration.seconds(24 * 3600)
     /// The farthest that a retry may lie ahead on the store's clock. A retry further ahead was
     /// written before the clock was set back, and counts as due. The bound is a minute more than
     /// the longest wait, so that a small correction of the clock does not cut such a wait short.

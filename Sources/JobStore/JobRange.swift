@@ -111,7 +111,7 @@ public struct JobRange: Equatable, Sendable {
 extension StringProtocol {
     /// The range of the first occurrence of `part`; `nil` when there is none. (Foundation is not
     /// linked.)
-    func firstRange(of part: String) -> Range<Index>? {
+    package func firstRange(of part: String) -> Range<Index>? {
         var start = startIndex
         while start < endIndex {
             if self[start...].hasPrefix(part) {

@@ -35,22 +35,21 @@ extension Crawl {
         let marker = Marker(lease: lease, feed: feed, patience: patience, sink: sink) {
             if disk.look(ahead: feed.unmarkedBytes) { feed.drain() }
         }
-        let judge = Judge(
-            retries: options.retries, backoff: options.backoff,
-            retryAfterMicrosMax: min(options.retryAfterMax, Retry.waitMax).microseconds,
-            holdsDenials: options.politeness.stopsOnDenials)
+        let judge = judge
         // Heads take memory, too, where nothing is kept.
         let budget =
             sink?.storage.budget
             ?? MemoryBudget.make(
                 bytesMax: CaptureStorage.defaultMemoryBytes, workers: options.workers)
-        let keeping = sink?.keeping {
+        let unkept: @Sendable (SinkError) -> Void = {
             marker.fail($0)
             feed.drain()  // or what cannot be kept is fetched again and again until the end
         }
+        let keeping = keeping(sink?.keeping(failed: unkept), budget, failed: unkept)
         let loops = try EventLoops(options, keeping, budget) {
             Desk(
-                feed: feed, marker: marker, judge: judge, collector: sink?.makeCollector(),
+                feed: feed, marker: marker, judge: judge, conditions: makeConditions(keeping),
+                collector: sink?.makeCollector(),
                 keepsFailures: sink?.needs.contains(.failures) ?? false,
                 memory: MemoryWatch(budget, .ofProcess))
         }

@@ -73,6 +73,7 @@ public struct Crawl: Sendable {
         }
         let lease = try await queue.attach(try await description(for: destination))
         do {
+            for (name, value) in options.choices { try await queue.keep(value, as: name) }
             let ending = try await run(lease, to: destination, observer)
             try await lease.detach()
             return ending

@@ -13,7 +13,8 @@ struct Run: StatusCommand {
 
             A response of 2xx completes a job. 408, 425, 429, 5xx and network failures
             are tried again, with growing random waits and Retry-After honoured; other
-            answers fail at once.
+            answers fail at once. --complete-on, --retry-on and --fail-on change that, for
+            later runs, too.
 
             Bodies are dropped unless --output names a folder. Then each completed job
             has exactly one record there, whatever was killed; later runs need not name
@@ -23,12 +24,14 @@ struct Run: StatusCommand {
               runner run --workers 1000
               runner run --output responses --format jsonl.gz
               runner run -w 200 --retries 5 --max-time 20 --queue pages.db
+              runner run --complete-on 404 --retry-on 'body~try again later'
             """)
 
     private static let standard = CrawlOptions()
 
     @OptionGroup var queue: QueueOptions
     @OptionGroup(title: "Output") var outputFlags: OutputFlags
+    @OptionGroup(title: "Judging") var judging: JudgingFlags
     @OptionGroup(title: "Requests") var requests: RequestOptions
     @OptionGroup(title: "Headers of this run, in place of those enqueued") var headers:
         HeaderOptions
@@ -38,8 +41,6 @@ struct Run: StatusCommand {
     @Option(name: .shortAndLong, parsing: .unconditional, help: "Requests in flight at once.")
     var workers = Self.standard.workers
 
-    @Option(parsing: .unconditional, help: "Attempts after a job's first.")
-    var retries = Self.standard.retries
 
     @Option(
         help: ArgumentHelp(
@@ -78,8 +79,6 @@ struct Run: StatusCommand {
                 "--workers is \(workers); a run needs at least 1, for example --workers \(Self.standard.workers)"
             )
         }
-        guard (0...254).contains(retries) else {
-            throw ValidationError("--retries is \(retries); give a number from 0 to 254")
         }
         _ = try headers.sources()
     }
@@ -101,6 +100,7 @@ struct Run: StatusCommand {
         let proxies = try network.proxies.choice()
         var options = try options(attached: try await store.output(of: .only))
         options.fetch.proxies = proxies.rules
+        let judgingNote = try await judge(&options, in: store)
         let only = try await batch?.summary(in: store)
         options.batch = only?.batch.id
         let crawl = try Crawl(queue: store, options: options, stop: stop)
@@ -109,7 +109,7 @@ struct Run: StatusCommand {
         let view = ProgressView(queue: title, isQuiet: quiet)
         let observer = RunObserver(
             view: view, stop: stop, workers: workers, grace: grace.duration, isQuiet: quiet,
-            sentences: proxies.sentences)
+            sentences: proxies.sentences + [judgingNote].compactMap(\.self))
         let begin = ContinuousClock.now
         func report(_ ending: Crawl.Ending?) async throws -> RunReport {
             RunReport(
@@ -128,6 +128,35 @@ struct Run: StatusCommand {
         }
     }
 
+    /// Sets how answers are judged: as asked for, or else as in earlier runs.
+    ///
+    /// - Returns: A sentence on what was taken from earlier runs; `nil` when nothing was.
+    private func judge(
+        _ options: inout CrawlOptions, in store: any JobQueue
+    ) async throws -> String? {
+        let kept: JudgingChoice
+        if let text = try await store.setting(JudgingChoice.name) {
+            do {
+                kept = try JSON.document(in: text)
+            } catch {
+                throw QueueError(
+                    .damaged,
+                    "the queue keeps choices of judging that cannot be read (table setting, judging); restore a copy of the queue"
+                )
+            }
+        } else {
+            kept = JudgingChoice()
+        }
+        let choice = judging.choice.over(kept)
+        try choice.apply(to: &options)
+        if choice != kept {
+            options.choices[JudgingChoice.name] =
+                choice == JudgingChoice() ? .some(nil) : try JSON.text(choice)
+        }
+        let before = kept.without(judging.choice)
+        return before == JudgingChoice() ? nil : "judging as before: \(before.text)"
+    }
+
     private var outputOptions: OutputOptions {
         var options = outputFlags.outputOptions
         options.queueFolder = queue.realFolder
@@ -143,7 +172,6 @@ struct Run: StatusCommand {
         var options = CrawlOptions()
         options.workers = workers
         try politeness.apply(to: &options)
-        options.retries = retries
         options.grace = grace.duration
         options.stallMax = maxStall.duration
         // A year: longer than any run stays.

@@ -284,7 +284,8 @@ import Testing
 
         A response of 2xx completes a job. 408, 425, 429, 5xx and network failures
         are tried again, with growing random waits and Retry-After honoured; other
-        answers fail at once.
+        answers fail at once. --complete-on, --retry-on and --fail-on change that, for
+        later runs, too.
 
         Bodies are dropped unless --output names a folder. Then each completed job
         has exactly one record there, whatever was killed; later runs need not name
@@ -294,6 +295,7 @@ import Testing
           runner run --workers 1000
           runner run --output responses --format jsonl.gz
           runner run -w 200 --retries 5 --max-time 20 --queue pages.db
+          runner run --complete-on 404 --retry-on 'body~try again later'
 
         USAGE: runner run <options>
 
@@ -313,6 +315,24 @@ import Testing
                                   temporary file. (default: 256M)
           --min-free-disk <bytes> Stop when queue or output have less room than this
                                   (default: when there is none).
+
+        JUDGING:
+          --complete-on <list>    Answers that complete a job besides 2xx: 404, 4xx,
+                                  500-504, with commas between; '' for none. Kept for
+                                  later runs, as all of these.
+          --retry-on <list>       What is tried again: statuses as above, reasons
+                                  (timeout, network), type!=application/json,
+                                  body~REGEX.
+          --fail-on <list>        What fails a job at once; as with --retry-on.
+          --retries <retries>     Attempts after a job's first (default: 3).
+          --retry-delay <seconds> The most that a job waits before its first retry,
+                                  doubled each time up to 60 s (default: 1).
+          --retry-max-time <seconds>
+                                  Try no job again so long after its first attempt; m,
+                                  h or d may follow (default: 24h).
+          --max-retry-after <seconds>
+                                  The longest Retry-After that is honoured, 1h at most
+                                  (default: 1h).
 
         REQUESTS:
           --connect-timeout <seconds>
@@ -396,7 +416,6 @@ import Testing
           --queue <file>          The queue's file (default: $RUNNER_QUEUE, else
                                   ./runner.db).
           -w, --workers <workers> Requests in flight at once. (default: 100)
-          --retries <retries>     Attempts after a job's first. (default: 3)
           --grace <seconds>       How long a first Ctrl-C lets requests in flight
                                   finish. (default: 30)
           --max-stall <seconds>   Stop when the host was out of reach for so long.

@@ -54,6 +54,11 @@ class Check:
         if len(self.faults) < 10:
             self.faults.append(f"{place}: {text}")
 
+    def is_status(self, status):
+        """Whether a completed job may have this status."""
+        wanted = self.arguments.status
+        return 200 <= status < 300 if wanted is None else status == wanted
+
     def expect(self, condition, place, text):
         if not condition:
             self.fault(place, text)
@@ -126,6 +131,8 @@ def main(argv=None):
     parser.add_argument(
         "--url", default="http://127.0.0.1:[0-9]+/(.*/)?{id}", help="a regular expression")
     parser.add_argument("--body", choices=["mixed", "any", "none"], default="mixed")
+    parser.add_argument(
+        "--status", type=int, help="the status of all completed jobs, where that is not 2xx")
     parser.add_argument("--failed", type=int, default=0, help="records of failed jobs to be there")
     parser.add_argument("--missing", type=int, default=0, help="IDs that have no record")
     parser.add_argument("--queue", help="every job this has as completed must have a record")

@@ -107,7 +107,8 @@ def read_line(check, place, line, format_name):
         expect(state != "failed" or record["status"] is None or type(record["status"]) is int,
                f"status is {record['status']!r}")
         return None
-    expect(type(record["status"]) is int and 200 <= record["status"] < 300, "status is not 2xx")
+    is_right = type(record["status"]) is int and check.is_status(record["status"])
+    expect(is_right, f"status is {record['status']!r}, not {check.arguments.status or '2xx'}")
     expect(record["outcome"] == str(record["status"]), f"outcome is {record['outcome']!r}")
     expect(record["remote_ip"] == "127.0.0.1", f"remote_ip is {record['remote_ip']!r}")
     expect(record["http_version"] == "1.1", f"http_version is {record['http_version']!r}")

@@ -12,26 +12,28 @@ struct Judge: Sendable {
         case giveBack
     }
 
+    var rules = JudgingRules()
     /// Attempts after the first.
     var retries = 3
     var backoff = Backoff()
+    /// The time in µs, from the end of a job's first attempt, after which none is begun.
+    var retryTimeMicrosMax = Retry.timeMax.microseconds
     /// The longest `Retry-After` that is honoured, in µs.
     var retryAfterMicrosMax = Retry.waitMax.microseconds
-    /// The time in µs since a job's first attempt for which refusals cost it no attempt.
-    var retryMicrosMax = 86_400_000_000
 
     /// Whether jobs wait to which access is denied, where it is to all of their host.
     var holdsDenials = true
 
     /// - Parameters:
+    ///   - matched: The verdict of conditions on a whole answer (`AnswerConditions`); `nil` when none
+    ///     applies.
     ///   - isTripped: Whether the job's host is out of reach at present (`Breaker`); then failing to
     ///     reach the host costs no attempt.
     ///   - isDry: Whether the queue has no job for its first attempt.
     func verdict(
-        on response: Response, of job: Job, isTripped: Bool, isDry: Bool = false, at now: Now,
-        using random: inout some RandomNumberGenerator
+        on response: Response, of job: Job, matched: JudgingRules.Verdict? = nil, isTripped: Bool,
+        isDry: Bool = false, at now: Now, using random: inout some RandomNumberGenerator
     ) -> Verdict {
-        let attempt = job.countedAttempt
         // Where a redirect led is not the job's host: that one has answered.
         let isHostOut = isTripped && job.chunk.hasOneHost && response.redirects == 0
         // Returns are bounded: while the host answers other jobs, the trouble is the job's own.
@@ -39,24 +41,28 @@ struct Judge: Sendable {
         switch response.failure {
         case nil:
             let status = UInt16(clamping: response.status)
-            if (200..<300).contains(response.status) {
-                return .outcome(Outcome(.completed, status: status), wait: .zero)
+            switch matched ?? rules.verdict(onStatus: response.status) {
+            case .complete: return .outcome(Outcome(.completed, status: status), wait: .zero)
+            case .retry:
+                let outcome = Outcome(.retrying, status: status)
+                guard matched == nil, !rules.isChosen(response.status) else {
+                    return retry(outcome, response, job, now, &random)
+                }
+                if let wait = excusedWait(response, of: job, at: now, &random) {
+                    return .outcome(outcome, wait: wait, isExcused: true)
+                }
+                if mayGiveBack, response.status >= 500 { return .giveBack }
+                return retry(outcome, response, job, now, &random)
+            case .fail:
+                guard matched == nil, mayHoldDenial(response, of: job, isDry: isDry) else {
+                    return .outcome(Outcome(.failed, status: status), wait: .zero)
+                }
+                let waitMicros = backoff.waitMicros(
+                    afterAttempt: job.countedAttempt, using: &random)
+                return .outcome(
+                    Outcome(.retrying, status: status),
+                    wait: .microseconds(max(backoff.baseMicros, waitMicros)), isExcused: true)
             }
-            if mayHoldDenial(response, of: job, isDry: isDry) {
-                let waitMicros = backoff.waitMicros(afterAttempt: attempt, using: &random)
-                let wait = Duration.microseconds(max(backoff.baseMicros, waitMicros))
-                return .outcome(Outcome(.retrying, status: status), wait: wait, isExcused: true)
-            }
-            if response.status == 429 || response.status == 503,
-                let wait = excusedWait(response, of: job, at: now, &random)
-            {
-                return .outcome(Outcome(.retrying, status: status), wait: wait, isExcused: true)
-            }
-            if mayGiveBack, response.status >= 500 { return .giveBack }
-            if Self.isWorthRetrying(response.status) {
-                return retry(Outcome(.retrying, status: status), response, attempt, now, &random)
-            }
-            return .outcome(Outcome(.failed, status: status), wait: .zero)
         case .cancelled, .unkept:
             return .giveBack
         case .local(.proxy), .local(.proxyCredentials):
@@ -64,25 +70,24 @@ struct Judge: Sendable {
             return .giveBack
         case .local(.system):
             guard job.isLastReturn else { return .giveBack }
-            return retry(Outcome(.retrying, .other), response, attempt, now, &random)
+            return retry(Outcome(.retrying, .other), response, job, now, &random)
         case .reason(let reason):
+            let chosen = rules.verdict(on: reason)
+            // Of one name among many it is an answer.
+            let isAnswer =
+                reason == .dns && response.isNameUnknown
+                && (!job.chunk.hasOneHost || job.chunk.isOfList || response.redirects > 0)
+            let isRetried =
+                chosen.map { $0 == .retry } ?? (!isAnswer && Self.isWorthRetrying(reason))
             switch reason {
-            case .tls where mayGiveBack:
-                // Of all jobs in a row: a certificate that has run out, or none here to trust.
+            // Of all jobs in a row: a certificate that has run out, or none here to trust.
+            case .tls where mayGiveBack && chosen != .fail: return .giveBack
+            case .dns where mayGiveBack && isRetried, .connect where mayGiveBack && isRetried:
                 return .giveBack
-            case .tls, .tooLarge, .redirects, .badURL:
-                // The next attempt would end the same.
-                return .outcome(Outcome(.failed, reason), wait: .zero)
-            case .dns
-            where response.isNameUnknown
-                && (!job.chunk.hasOneHost || job.chunk.isOfList || response.redirects > 0):
-                // Of one name among many it is an answer.
-                return .outcome(Outcome(.failed, reason), wait: .zero)
-            case .dns, .connect:
-                if mayGiveBack { return .giveBack }
-                return retry(Outcome(.retrying, reason), response, attempt, now, &random)
-            case .timeout, .reset, .badResponse, .other:
-                return retry(Outcome(.retrying, reason), response, attempt, now, &random)
+            case .tls, .dns, .connect, .timeout, .reset, .tooLarge, .badResponse, .redirects,
+                .badURL, .other:
+                guard isRetried else { return .outcome(Outcome(.failed, reason), wait: .zero) }
+                return retry(Outcome(.retrying, reason), response, job, now, &random)
             }
         }
     }
@@ -90,7 +95,8 @@ struct Judge: Sendable {
     /// Whether a job waits to which access was denied: its host denies access to all jobs, and has
     /// others to be asked first.
     private func mayHoldDenial(_ response: Response, of job: Job, isDry: Bool) -> Bool {
-        guard holdsDenials, DenialStreak.isDenial(response.status), response.redirects == 0,
+        guard holdsDenials, DenialStreak.isDenial(response.status),
+            !rules.isChosen(response.status), response.redirects == 0,
             job.chunk.hasOneHost
         else { return false }
         let behaviour = job.chunk.host.behaviour
@@ -103,11 +109,11 @@ struct Judge: Sendable {
     private func excusedWait(
         _ response: Response, of job: Job, at now: Now, _ random: inout some RandomNumberGenerator
     ) -> Duration? {
-        if let since = job.past.sinceMicros, now.monotonicMicros - since >= retryMicrosMax {
+        guard response.status == 429 || response.status == 503 else { return nil }
+        if let since = job.past.sinceMicros, now.monotonicMicros - since >= retryTimeMicrosMax {
             return nil
         }
-        // libcurl 7.88 reports a date in the past as a negative number.
-        let askedMicros = min(max(0, response.retryAfterSeconds), 1 << 32) * 1_000_000
+        let askedMicros = response.retryAfter?.microseconds ?? 0
         if askedMicros > 0 {
             // A job that is refused again and again is not asked for each second for a day.
             let again = Int(job.past.excused) - 2
@@ -119,6 +125,12 @@ struct Judge: Sendable {
             job.chunk.host.behaviour.contains(.pushesBack)
         else { return nil }
         return .microseconds(backoff.waitMicros(afterAttempt: 1, using: &random))
+    /// Whether an attempt that got no whole answer may end better the next time.
+    static func isWorthRetrying(_ reason: Outcome.Reason) -> Bool {
+        switch reason {
+        case .tls, .tooLarge, .redirects, .badURL: false
+        case .dns, .connect, .timeout, .reset, .badResponse, .other: true
+        }
     }
 
     /// Whether a status may be another at the next attempt.
@@ -130,17 +142,18 @@ struct Judge: Sendable {
     }
 
     private func retry(
-        _ outcome: Outcome, _ response: Response, _ attempt: Int, _ now: Now,
+        _ outcome: Outcome, _ response: Response, _ job: Job, _ now: Now,
         _ random: inout some RandomNumberGenerator
     ) -> Verdict {
-        guard attempt <= retries else {
-            return .outcome(outcome.becoming(.failed), wait: .zero)
-        }
-        // libcurl 7.88 reports a date in the past as a negative number.
-        let askedMicros = min(max(0, response.retryAfterSeconds), 1 << 32) * 1_000_000
+        let attempt = job.countedAttempt
+        let askedMicros = max(0, response.retryAfter?.microseconds ?? 0)
         let waitMicros = max(
             min(askedMicros, retryAfterMicrosMax),
             backoff.waitMicros(afterAttempt: attempt, using: &random))
+        let sinceMicros = job.past.sinceMicros ?? now.monotonicMicros
+        guard attempt <= retries,
+            now.monotonicMicros - sinceMicros + waitMicros <= retryTimeMicrosMax
+        else { return .outcome(outcome.becoming(.failed), wait: .zero) }
         return .outcome(outcome, wait: .microseconds(waitMicros))
     }
 }

@@ -59,7 +59,10 @@ struct TurnReport {
     }
 
     /// Counts what a response to a job says about its host and about this machine.
-    mutating func add(_ response: Response, of job: Job) {
+    ///
+    /// - Parameter isChosen: Whether the user has said what the status means: then it is an answer like
+    ///   any other.
+    mutating func add(_ response: Response, of job: Job, isChosen: Bool = false) {
         let chunk = job.chunk
         let index = index(of: chunk)
         hosts[index].ended += 1
@@ -83,7 +86,7 @@ struct TurnReport {
         case .reason: hosts[index].answered += 1
         case nil:
             hosts[index].answered += 1
-            if response.status >= 400, response.redirects == 0 {
+            if response.status >= 400, response.redirects == 0, !isChosen {
                 hosts[index].add(status: response.status, response, isFirst: job.attempt == 1)
             }
         }
@@ -107,9 +110,8 @@ extension TurnReport.HostReport {
         switch status {
         case 429, 503:
             refused += 1
-            let seconds = min(
-                max(0, response.retryAfterSeconds), Int(Retry.waitMax.components.seconds))
-            askedMicros = max(askedMicros, seconds * 1_000_000)
+            let asked = min(response.retryAfter ?? .zero, Retry.waitMax)
+            askedMicros = max(askedMicros, asked.microseconds)
             message = "it answers \(status)"
         case 500...:
             broken += 1

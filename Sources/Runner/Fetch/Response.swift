@@ -21,9 +21,9 @@ struct Response: Sendable {
     var redirects = 0
     /// `nil` when the response is whole; then `status` counts.
     var failure: Failure?
-    /// The wait in seconds that the `Retry-After` header asks for, by a number or a date; 0 when
-    /// there is no such header.
-    var retryAfterSeconds = 0
+    /// The wait that the `Retry-After` header asks for, by a number or a date; `nil` when there is
+    /// no such header, or it asks for nothing that can be understood.
+    var retryAfter: Duration?
     /// Whether a name server says that there is no such host.
     var isNameUnknown = false
     /// The words of libcurl or of the name servers about the failure; empty when there are none.

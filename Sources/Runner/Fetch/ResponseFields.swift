@@ -6,6 +6,8 @@ struct ResponseFields {
     private(set) var isFramed = false
     /// Whether the connection ends with the response.
     private(set) var isClosing = false
+    /// Whether a field tells when to ask again.
+    private(set) var hasRetryAfter = false
     private(set) var codings = Codings()
 
     /// The codings of a body, by the fields that name them.
@@ -56,6 +58,8 @@ struct ResponseFields {
             }
         case UInt8(ascii: "l"):
             if let value = line.value(of: "location"), !value.isEmpty { hasLocation = true }
+        case UInt8(ascii: "r"):
+            if line.isField("retry-after") { hasRetryAfter = true }
         case UInt8(ascii: "s"):
             return line.isField("set-cookie")
         case UInt8(ascii: "t"):

@@ -142,4 +142,29 @@ public struct SpoolableBytes {
             place += length
         }
     }
+
+    /// Returns the first `limit` bytes, read back if they are in the temporary file.
+    ///
+    /// - Throws: `Errno` when the temporary file cannot be read.
+    func prefix(_ limit: Int) throws(Errno) -> [UInt8] {
+        if spooled == nil { return limit >= count ? bytes : Array(bytes.prefix(limit)) }
+        var first: [UInt8] = []
+        do throws(PrefixEnd) {
+            try forEachPiece(
+                { piece throws(PrefixEnd) in
+                    let part = piece.prefix(limit - first.count)
+                    first.append(raw: UnsafeRawBufferPointer(rebasing: part))
+                    if first.count == limit { throw PrefixEnd.reached }
+                }, spoolFailed: { .failed($0) })
+        } catch {
+            if case .failed(let error) = error { throw error }
+        }
+        return first
+    }
+
+    /// The reason to read no further.
+    private enum PrefixEnd: Error {
+        case reached
+        case failed(Errno)
+    }
 }

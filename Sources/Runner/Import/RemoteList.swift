@@ -183,7 +183,7 @@ private final class RemoteStream: ByteStream, @unchecked Sendable {
         var random = SystemRandomNumberGenerator()
         let micros = max(
             transport.backoff.waitMicros(afterAttempt: failures, using: &random),
-            min(failure.retryAfterSeconds * 1_000_000, transport.backoff.waitMicrosMax))
+            min(failure.retryAfter?.microseconds ?? 0, transport.backoff.waitMicrosMax))
         var time = timespec(
             tv_sec: micros / 1_000_000, tv_nsec: micros % 1_000_000 * 1000)
         // Cut short by a signal, the wait is a shorter one.

@@ -6,8 +6,21 @@ public struct CrawlOptions: Sendable {
     public var workers = 100
     public var perHost = PerHost.lists
     public var politeness = PolitenessOptions()
+    /// The choice of which answers complete a job, are tried again, or fail it.
+    public var rules = JudgingRules()
     /// Attempts after a job's first, made where the next one may end better.
     public var retries = 3
+    /// The bound on the wait after a job's first attempt, doubled with each further one; a wait is
+    /// a random part of its bound. `Retry.waitMax` at most.
+    public var retryDelay: Duration {
+        get { .microseconds(backoff.baseMicros) }
+        set {
+            backoff.baseMicros = min(newValue, Retry.waitMax).microseconds
+            backoff.waitMicrosMax = max(Backoff().waitMicrosMax, backoff.baseMicros)
+        }
+    }
+    /// The time from the end of a job's first attempt after which the job is not tried again.
+    public var retryTimeMax: Duration = Retry.timeMax
     /// The time that requests in flight may take to end once a drain was asked for.
     public var grace: Duration = .seconds(30)
     /// The time for which nothing may get through before the run stops.
@@ -24,6 +37,8 @@ public struct CrawlOptions: Sendable {
     var backoff = Backoff()
     /// The room to leave free on disks; the run stops before it takes that room.
     public var diskReserve: DiskReserve?
+    /// Choices that the queue keeps from the begin of this run on, by name; `nil` forgets one.
+    public var choices: [String: String?] = [:]
     /// The number of threads that poll sockets; `nil` means one a core.
     public var loops: Int?
 

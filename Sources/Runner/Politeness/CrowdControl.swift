@@ -111,8 +111,7 @@ struct CrowdControl: Sendable {
         if perSecond >= least {
             trialPauseMicros = Self.trialPauseMicrosMin
             latencyMin = min(latencyMin, latency)
-            // Far enough, where answers come as soon as they do at best.
-            if isUp || latency > 1.2 * latencyMin, inFlightMax > 1 {
+            if inFlightMax > 1 {
                 begin(trial.factor, from: inFlightMax, max(perSecond, trial.perSecondBefore))
                 return
             }

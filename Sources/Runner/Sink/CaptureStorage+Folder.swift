@@ -32,3 +32,16 @@ private final class OpenFolder: Sendable {
 
     deinit { if descriptor >= 0 { close(descriptor) } }
 }
+
+extension CaptureStorage {
+    /// The storage of a run that keeps no responses, but looks at them. Its temporary file, which
+    /// has no name, is in the system's folder for such files, and is made when it is needed.
+    static func temporary(_ budget: MemoryBudget) -> CaptureStorage {
+        let folder = OpenFolder(temporaryFolder)
+        return CaptureStorage(
+            budget: budget, spool: Spool { folder.descriptor }, folder: temporaryFolder)
+    }
+}
+
+/// The system's folder for temporary files.
+var temporaryFolder: String { getenv("TMPDIR").map { String(cString: $0) } ?? "/tmp" }

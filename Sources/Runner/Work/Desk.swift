@@ -11,6 +11,8 @@ final class Desk: EventLoopClient, @unchecked Sendable {
     private let feed: Feed
     private let marker: Marker
     private let judge: Judge
+    /// The conditions that answers are asked; `nil` when there are none.
+    private let conditions: AnswerConditions?
     /// The desk's changing state in one value, so that each step of a worker checks exclusive
     /// access once, not field by field.
     private var books = Books()
@@ -25,14 +27,17 @@ final class Desk: EventLoopClient, @unchecked Sendable {
 
         /// - Returns: The outcome that is marked; `nil` when the job is given back.
         mutating func finish(
-            _ job: Job, with response: Response, at now: Now, _ judge: Judge
+            _ job: Job, with response: Response, _ matched: JudgingRules.Verdict?, at now: Now,
+            _ judge: Judge
         ) -> Outcome? {
-            turn.add(response, of: job)
+            let isChosen = response.status >= 400 && judge.rules.isChosen(response.status)
+            turn.add(response, of: job, isChosen: isChosen)
             // The breaker hears of it when the turn ends; until then a whole turn must not fail.
             let lane = job.chunk.hostID
             let isTripped = handout.tripped.contains(lane) || turn.trips(lane)
             let verdict = judge.verdict(
-                on: response, of: job, isTripped: isTripped, isDry: handout.isDry, at: now,
+                on: response, of: job, matched: matched, isTripped: isTripped,
+                isDry: handout.isDry, at: now,
                 using: &random)
             switch verdict {
             case .outcome(let outcome, let wait, let isExcused):
@@ -63,13 +68,14 @@ final class Desk: EventLoopClient, @unchecked Sendable {
     private var untold = 0
 
     init(
-        feed: Feed, marker: Marker, judge: Judge, collector: (any Collector)? = nil,
-        keepsFailures: Bool = false,
+        feed: Feed, marker: Marker, judge: Judge, conditions: AnswerConditions? = nil,
+        collector: (any Collector)? = nil, keepsFailures: Bool = false,
         memory: MemoryWatch = MemoryWatch(MemoryBudget(bytesMax: .max), MemoryCeiling())
     ) {
         self.feed = feed
         self.marker = marker
         self.judge = judge
+        self.conditions = conditions
         self.collector = collector
         self.keepsFailures = keepsFailures
         self.memory = memory
@@ -92,13 +98,29 @@ final class Desk: EventLoopClient, @unchecked Sendable {
     func finish(
         _ job: Job, with response: Response, _ capture: consuming Capture? = nil, at now: Now
     ) -> Capture? {
-        let outcome = books.finish(job, with: response, at: now, judge)
+        var response = response
+        let matched = ask(&response, capture)
+        let outcome = books.finish(job, with: response, matched, at: now, judge)
         guard let collector, let outcome, takes(outcome), let capture else { return capture }
         defer { if collector.size >= Self.partBytes { endPart() } }
         return collector.collect(
             Record(
                 job: job, outcome: outcome, status: response.status,
                 bodyBytes: response.bodyBytes, capture: capture))
+    }
+
+    /// Asks the conditions about a whole answer.
+    ///
+    /// - Returns: Their verdict; `nil` when there are no conditions, or none applies.
+    private func ask(_ response: inout Response, _ capture: Capture?) -> JudgingRules.Verdict? {
+        guard let conditions, let capture, response.failure == nil else { return nil }
+        do throws(Errno) {
+            return try conditions.verdict(on: response.status, capture)
+        } catch {
+            // As when it could not be kept: the job is given back.
+            response.failure = .unkept
+            return nil
+        }
     }
 
     /// Whether the record of a job with this outcome is collected.

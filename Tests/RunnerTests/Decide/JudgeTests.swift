@@ -70,8 +70,8 @@ import Testing
 
     /// With a backoff of none, what is waited is what the server asked for.
     @Test(arguments: [
-        (0, 0), (-1, 0), (Int.min, 0), (1, 1_000_000), (3600, 3_600_000_000),
-        (3601, 3_600_000_000), (1 << 32, 3_600_000_000), (Int.max, 3_600_000_000),
+        (0, 0), (-1, 0), (1, 1_000_000), (3600, 3_600_000_000), (3601, 3_600_000_000),
+        (1 << 32, 3_600_000_000), (1 << 60, 3_600_000_000),
     ])
     func verdict_waitsAsAsked_upToTheCap(retryAfterSeconds: Int, waitMicros: Int) {
         let judge = Judge(backoff: Backoff(baseMicros: 0, waitMicrosMax: 0))
@@ -146,7 +146,7 @@ import Testing
     }
 
     private func wait(_ retryAfterSeconds: Int, _ judge: Judge, seed: UInt64) -> Int? {
-        let response = Response(status: 503, retryAfterSeconds: retryAfterSeconds)
+        let response = Response(status: 503, retryAfter: .seconds(retryAfterSeconds))
         let verdict = verdict(response, judge: judge, seed: seed)
         guard case .outcome(_, let wait, _) = verdict else { return nil }
         return wait.microseconds
@@ -161,6 +161,84 @@ import Testing
             wait >= .zero
         else { return nil }
         return outcome
+    }
+
+    // MARK: - Rules
+
+    @Test func verdict_isThatOfTheRules() throws {
+        let judge = Judge(
+            rules: try JudgingRules([
+                .complete: JudgingItem.list("404,5xx"),
+                .retry: JudgingItem.list("403,tls,too_large"),
+                .fail: JudgingItem.list("503,204,connect"),
+            ]))
+        let verdict = { (response: Response) in self.verdict(response, judge: judge) }
+        #expect(verdict(Response(status: 404)) == ended(.completed, 404))
+        #expect(verdict(Response(status: 500)) == ended(.completed, 500))
+        #expect(verdict(Response(status: 503)) == ended(.failed, 503))
+        #expect(verdict(Response(status: 204)) == ended(.failed, 204))
+        #expect(verdict(Response(status: 200)) == ended(.completed, 200))
+        for (response, outcome) in [
+            (Response(status: 403), Outcome(.retrying, status: 403)),
+            (Response(failure: .reason(.tls)), Outcome(.retrying, .tls)),
+            (Response(failure: .reason(.tooLarge)), Outcome(.retrying, .tooLarge)),
+            (Response(failure: .reason(.connect)), Outcome(.failed, .connect)),
+        ] {
+            guard case .outcome(let found, _) = verdict(response) else {
+                Issue.record("given back: \(response)")
+                continue
+            }
+            #expect(found == outcome)
+        }
+    }
+
+    /// What a user calls a failure is one, also of a host that is out of reach; otherwise its jobs
+    /// wait.
+    @Test func verdict_onAHostOutOfReach_isThatOfTheRules_whereTheyFailIt() throws {
+        let fails = Judge(rules: try JudgingRules([.fail: JudgingItem.list("tls,connect")]))
+        let retries = Judge(rules: try JudgingRules([.retry: JudgingItem.list("network")]))
+        for reason in [Outcome.Reason.tls, .connect] {
+            let response = Response(failure: .reason(reason))
+            let failed = Judge.Verdict.outcome(Outcome(.failed, reason), wait: .zero)
+            #expect(verdict(response, isTripped: true, judge: fails) == failed)
+            #expect(verdict(response, isTripped: true, judge: retries) == .giveBack)
+        }
+    }
+
+    @Test func verdict_ofAConditionOnTheAnswer_isBeforeItsStatus() {
+        var random = SeededGenerator(seed: 1)
+        for matched in JudgingRules.Verdict.allCases {
+            for status in [200, 404, 503] {
+                let verdict = Judge().verdict(
+                    on: Response(status: status), of: job(1), matched: matched, isTripped: false,
+                    at: now, using: &random)
+                guard case .outcome(let outcome, _) = verdict else {
+                    Issue.record("given back: \(status)")
+                    continue
+                }
+                let states: [JudgingRules.Verdict: Outcome.State] = [
+                    .complete: .completed, .retry: .retrying, .fail: .failed,
+                ]
+                #expect(outcome == Outcome(states[matched]!, status: UInt16(status)))
+            }
+        }
+    }
+
+    /// The wait counts, too: no attempt begins after that time.
+    @Test(arguments: [(0, true), (58, true), (59, false), (60, false), (1 << 40, false)])
+    func verdict_failsAJob_thatWasTriedForLong(ageSeconds: Int, isRetried: Bool) {
+        let judge = Judge(
+            retries: 250, backoff: Backoff(baseMicros: 0, waitMicrosMax: 0),
+            retryTimeMicrosMax: 60_000_000)
+        var job = job(2)
+        job.past.sinceMicros = now.monotonicMicros - ageSeconds * 1_000_000
+        var random = SeededGenerator(seed: 1)
+        let response = Response(status: 503, retryAfter: .milliseconds(1500))
+        let verdict = judge.verdict(
+            on: response, of: job, isTripped: false, at: now, using: &random)
+        let retried = Judge.Verdict.outcome(
+            Outcome(.retrying, status: 503), wait: .milliseconds(1500))
+        #expect(verdict == (isRetried ? retried : ended(.failed, 503)))
     }
 
     // MARK: - Of whose doing it is

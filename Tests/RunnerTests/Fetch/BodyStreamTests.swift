@@ -69,7 +69,7 @@ import Testing
         }
         #expect(failure?.problem.contains(problem) == true, "\(failure?.problem ?? "")")
         #expect(failure?.isWorthRetrying == isWorthRetrying)
-        #expect(failure?.retryAfterSeconds == (answer.contains("Retry-After") ? 7 : 0))
+        #expect(failure?.retryAfter == (answer.contains("Retry-After") ? .seconds(7) : nil))
     }
 
     @Test func aServerThatSaysNothing_isGivenUp() throws {

@@ -19,8 +19,8 @@ final class BodyStream {
         let problem: String
         /// Whether another try may end otherwise.
         let isWorthRetrying: Bool
-        /// The wait in seconds that the server asks for; 0 when it asks for none.
-        var retryAfterSeconds = 0
+        /// The wait that the server asks for; `nil` when it asks for none.
+        var retryAfter: Duration?
     }
 
     private let settings: TransferSettings
@@ -229,14 +229,10 @@ final class BodyStream {
 
     /// The failure of a response that is no 200.
     private func refused() -> Failure {
-        var seconds = 0
-        if let text = easy_get_field(handle.easy, "Retry-After") {
-            seconds = RetryAfter.seconds(
-                in: text, atSeconds: SystemClock.unixMicros() / 1_000_000)
-        }
-        return Failure(
+        Failure(
             problem: "answers with \(status)\(destination)",
-            isWorthRetrying: Judge.isWorthRetrying(status), retryAfterSeconds: seconds)
+            isWorthRetrying: Judge.isWorthRetrying(status),
+            retryAfter: handle.retryAfter(atMicros: SystemClock.unixMicros()))
     }
 
     private func failure(of result: CURLcode) -> Failure {
@@ -266,11 +262,7 @@ final class BodyStream {
     private static func isWorthRetrying(_ failure: Response.Failure) -> Bool {
         switch failure {
         case .cancelled, .unkept, .local: false
-        case .reason(let reason):
-            switch reason {
-            case .tls, .tooLarge, .redirects, .badURL: false
-            case .dns, .connect, .timeout, .reset, .badResponse, .other: true
-            }
+        case .reason(let reason): Judge.isWorthRetrying(reason)
         }
     }
 }

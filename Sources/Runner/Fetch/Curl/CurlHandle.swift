@@ -194,6 +194,19 @@ struct CurlHandle: ~Copyable {
     /// The status of the response; 0 when there is none.
     var status: Int { easy_get_long(easy, CURLINFO_RESPONSE_CODE) }
 
+    /// The wait that the response's head asks for; `nil` when it asks for none.
+    ///
+    /// - Parameter now: Unix time in µs.
+    func retryAfter(atMicros now: Int) -> Duration? {
+        guard let value = easy_get_last_field(easy, "Retry-After") else { return nil }
+        let bytes = UnsafeRawBufferPointer(start: value, count: strlen(value))
+        // The first value stays valid: libcurl hands out fields that it keeps until the next request.
+        let date = easy_get_field(easy, "Date").map {
+            UnsafeRawBufferPointer(start: $0, count: strlen($0))
+        }
+        return RetryAfter.wait(in: bytes, date: date, atSeconds: now / 1_000_000)
+    }
+
     var httpVersion: Capture.HTTPVersion {
         switch easy_get_long(easy, CURLINFO_HTTP_VERSION) {
         case Int(CURL_HTTP_VERSION_1_0): .http10

@@ -88,6 +88,7 @@ struct IncomingResponse: ~Copyable {
     }
 
     var headBytes: Int { head.bytes }
+    var hasRetryAfter: Bool { fields.hasRetryAfter }
     var awaitsHead: Bool { !head.isWhole }
     var isHeadOpen: Bool { head.isOpen }
 
@@ -244,8 +245,9 @@ struct IncomingResponse: ~Copyable {
         if let capture, let keeping = settings.keeping, keeping.keepsBodies,
             !leadsOn || settings.archivesRedirects
         {
+            let kept = bytes.prefix(min(room, keeping.bodyBytesMax - capture.body.count))
             do throws(Errno) {
-                try capture.append(body: UnsafeRawBufferPointer(rebasing: bytes.prefix(room)))
+                try capture.append(body: UnsafeRawBufferPointer(rebasing: kept))
             } catch {
                 lose(error)
                 return false

@@ -26,9 +26,8 @@ extension Transfer {
             response = failed(failure)
             response.message = String(cString: message)
         }
-        if Judge.isWorthRetrying(response.status), let text = easy_get_field(easy, "Retry-After") {
-            response.retryAfterSeconds = RetryAfter.seconds(
-                in: text, atSeconds: shard.loop.now.wallMicros / 1_000_000)
+        if incoming.pointee.hasRetryAfter {
+            response.retryAfter = handle.retryAfter(atMicros: shard.loop.now.wallMicros)
         }
         if let capture { complete(capture) }
         if result == CURLE_OK {

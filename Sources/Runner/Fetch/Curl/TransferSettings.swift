@@ -38,7 +38,9 @@ final class TransferSettings {
     /// The settings for keeping responses for the output.
     struct Keeping {
         let storage: CaptureStorage
-        let needs: ResponseNeeds
+        var needs: ResponseNeeds
+        /// The most bytes of a body that are kept; what comes after them is dropped.
+        var bodyBytesMax = Int.max
         /// Called when a head or body could not be put in the temporary file.
         let failed: @Sendable (Errno) -> Void
 
