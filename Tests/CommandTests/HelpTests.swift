@@ -309,8 +309,8 @@ import Testing
                                   1G).
           --body/--no-body        Keep bodies (default: --body).
           --output-failures/--no-output-failures
-                                  Write a record, without body, of failed jobs, too
-                                  (default: --no-output-failures).
+                                  Write a record of failed jobs, too (default:
+                                  --no-output-failures).
           --max-memory <bytes>    Bodies in memory at once; what goes beyond waits in a
                                   temporary file. (default: 256M)
           --min-free-disk <bytes> Stop when queue or output have less room than this

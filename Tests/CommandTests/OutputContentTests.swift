@@ -146,7 +146,8 @@ import Testing
                 {"id":0,"batch":1,"state":"failed","url":"\(origin.url)/status/404/0",\
                 "method":"GET","status":404,"outcome":"404","attempts":1,"fetched_at":#,\
                 "duration_ms":#,"remote_ip":"127.0.0.1","http_version":"1.1",\
-                "headers":[["Content-Type","text/plain"],["Content-Length","10"]],"body_bytes":#}
+                "headers":[["Content-Type","text/plain"],["Content-Length","10"]],"body_bytes":#,\
+                "body":"Not Found\\n"}
                 """)
         try await program.expectVerified()
     }
@@ -164,6 +165,29 @@ import Testing
         #expect((record["headers"] as? [Any])?.isEmpty == true)
         #expect(record["attempts"] as? Int == 2)
         #expect(record["body"] == nil && record["body_base64"] == nil)
+        let error = try #require(record["error"] as? String)
+        #expect(error.lowercased().contains("time"), "\(error)")
+    }
+
+    /// Some of it came, which is no body.
+    @Test func anAnswerThatBreaksOff_isRecordedWithoutBody() async throws {
+        let origin = try await TestOrigin()
+        let result = try await fetch("cut-body/{id}", origin, "--output-failures")
+        #expect(result.status == 1)
+        let record = try record()
+        #expect(record["outcome"] as? String == "reset" && record["status"] as? Int == 200)
+        #expect(record["body_bytes"] as? Int == 500)
+        #expect(record["body"] == nil && record["error"] is String)
+    }
+
+    @Test func errors_nameNoPasswords() async throws {
+        let url = "http://user:secret@127.0.0.1:1/{id}"
+        let queued = try await program.runner("enqueue", "--range", "0..1", "--url", url)
+        #expect(queued.status == 0, "\(queued.err)")
+        let result = try await program.run(.jsonl, "--output-failures", "--retries", "0")
+        #expect(result.status == 1, "\(result.err)")
+        #expect(try record()["error"] is String)
+        #expect(try !line().contains("secret"))
     }
 
     @Test func aRefusedConnection_isRecordedWithoutAnAddress() async throws {
@@ -175,10 +199,12 @@ import Testing
         let record = try record()
         #expect(record["outcome"] as? String == "connect")
         #expect(record["remote_ip"] is NSNull && record["status"] is NSNull)
+        #expect((record["error"] as? String)?.contains("127.0.0.1") == true)
         _ = origin
     }
 
-    @Test(arguments: [OutputFormat.jsonl, .warc])
+    /// A 404 with a body, in each format, and what `verify` and other readers make of it.
+    @Test(arguments: OutputFormat.allCases)
     func failuresAndSuccesses_areEachRecordedOnce(format: OutputFormat) async throws {
         let origin = try await TestOrigin()
         let moved = "redirect-from/30/%2Fstatus%2F404%2F7/{id}"

@@ -10,11 +10,11 @@ import zlib
 
 KEYS = [
     "id", "batch", "state", "url", "final_url", "redirects", "method", "status", "outcome",
-    "attempts",
+    "error", "attempts",
     "fetched_at", "duration_ms", "remote_ip", "http_version", "headers", "body_bytes", "truncated",
     "body", "body_base64", "file", "sha256",
 ]
-OPTIONAL = {"final_url", "redirects", "truncated", "body", "body_base64", "file", "sha256"}
+OPTIONAL = {"error", "final_url", "redirects", "truncated", "body", "body_base64", "file", "sha256"}
 START = re.compile(r'\{"id":\d+,"batch":\d+,"state":"(completed|failed)","url":"')
 # As they must stand in the text, where a reader of JSON would not see the difference.
 AS_WRITTEN = {
@@ -103,12 +103,21 @@ def read_line(check, place, line, format_name):
         expect(is_pair and all(ord(c) < 256 for c in field[0] + field[1]), f"header {field!r}")
 
     if not check.record(place, record["batch"], job_id, state):
-        expect("body" not in record and "body_base64" not in record, "a failed job has a body")
-        expect(state != "failed" or record["status"] is None or type(record["status"]) is int,
+        if state != "failed":
+            return None
+        expect(record["status"] is None or type(record["status"]) is int,
                f"status is {record['status']!r}")
+        # An answer that fails its job has a body; what broke off has none.
+        has_body = len({"body", "body_base64", "file"} & set(record)) == 1
+        is_answer = record["outcome"] == str(record["status"])
+        expect(has_body == (is_answer and check.keeps_bodies), f"has a body: {has_body}")
+        expect(not (is_answer and "error" in record), "an answer has an error")
+        if "file" in record:
+            read_body_file(check, place, record)
         return None
     is_right = type(record["status"]) is int and check.is_status(record["status"])
     expect(is_right, f"status is {record['status']!r}, not {check.arguments.status or '2xx'}")
+    expect("error" not in record, "a completed job has an error")
     expect(record["outcome"] == str(record["status"]), f"outcome is {record['outcome']!r}")
     expect(record["remote_ip"] == "127.0.0.1", f"remote_ip is {record['remote_ip']!r}")
     expect(record["http_version"] == "1.1", f"http_version is {record['http_version']!r}")

@@ -44,6 +44,7 @@ def plain_records(check, name, path):
     records = []
     size = len(data)
     response = None
+    failure = None
     while data:
         place = f"{name}, byte {size - len(data)}"
         member = zlib.decompressobj(wbits=31)
@@ -70,15 +71,24 @@ def plain_records(check, name, path):
                 and fields.get("warc-concurrent-to") == response["warc-record-id"]
                 and fields.get("warc-target-uri") == response["warc-target-uri"], place,
                 "what follows a response is not its request")
+            if "runner-state" in response:
+                failure = response
             response = None
         elif fields["warc-type"] == "request":
             check.fault(place, "a request without a response before it")
+        elif failure is not None or "warc-concurrent-to" in fields:
+            check.expect(
+                fields["warc-type"] == "metadata" and failure is not None
+                and fields.get("warc-concurrent-to") == failure["warc-record-id"], place,
+                "what follows the response of a failure is not its metadata")
+            failure = None
         elif fields["warc-type"] == "response":
             response = fields
         check_record(check, place, fields, block)
         records.append(fields)
     if not check.arguments.unfinished:
         check.expect(response is None, name, "its last response has no request")
+        check.expect(failure is None, name, "its last failure has no metadata")
     ids = [fields["warc-record-id"] for fields in records]
     check.expect(len(set(ids)) == len(ids), name, "a WARC-Record-ID comes twice")
     return records
@@ -146,6 +156,12 @@ def check_job(check, place, fields, block):
     url = check.arguments.url.replace("{id}", str(job_id))
     asked = fields.get("runner-url", fields.get("warc-target-uri", ""))
     check.expect(re.fullmatch(url, asked), place, f"the URL is {asked!r}")
+    if "runner-state" in fields:
+        is_failure = fields["runner-state"] == "failed" and is_response
+        check.expect(is_failure, place, f"Runner-State is {fields['runner-state']}")
+        check.expect(re.match(rb"HTTP/1\.[01] \d\d\d( |\r)", block), place,
+                     f"the block begins with {block[:30]!r}")
+        return
     if not check.record(place, int(fields["runner-batch"]), job_id,
                         "completed" if is_response else "failed"):
         check.expect(fields.get("content-type") == "application/warc-fields", place,
@@ -198,7 +214,8 @@ def read_with_warcio(check, name, path):
                 body = record.content_stream().read()
                 records.append(
                     (record.rec_type, record.rec_headers.get_header("WARC-Record-ID")))
-                if record.rec_type == "response" and not record.rec_headers["Runner-Hop"]:
+                if record.rec_type == "response" and not (
+                        record.rec_headers["Runner-Hop"] or record.rec_headers["Runner-State"]):
                     compare(check, f"{name} by warcio", record.rec_headers, body)
         except Exception as error:  # whatever it is, it could not read the file
             check.fault(name, f"warcio: {type(error).__name__}: {error}")
@@ -220,7 +237,7 @@ def read_with_fastwarc(check, name, path):
                     status = record.http_headers.status_code
                     is_right = (
                         status // 100 == 3 if "Runner-Hop" in record.headers
-                        else check.is_status(status))
+                        else "Runner-State" in record.headers or check.is_status(status))
                     check.expect(is_right, name, f"FastWARC: status {status}")
                     check.expect(record.verify_payload_digest(), name,
                                  f"FastWARC: the payload digest of {record.record_id} is wrong")

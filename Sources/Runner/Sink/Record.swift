@@ -12,13 +12,20 @@ public struct Record: Sendable {
     public let bodyBytes: Int
     /// The captured response, which belongs to whoever has the record.
     public let capture: Capture
+    /// The words of libcurl or of the name servers on why the job failed, without credentials;
+    /// empty when there are none.
+    public let message: String
 
-    init(job: Job, outcome: Outcome, status: Int, bodyBytes: Int, capture: Capture) {
+    init(
+        job: Job, outcome: Outcome, status: Int, bodyBytes: Int, capture: Capture,
+        message: String = ""
+    ) {
         self.job = job
         self.outcome = outcome
         self.status = status
         self.bodyBytes = bodyBytes
         self.capture = capture
+        self.message = message.isEmpty ? "" : message.withoutCredentials
     }
 
     /// The job's ID; with `batchID` it is unique in a queue.
@@ -29,6 +36,9 @@ public struct Record: Sendable {
     public var attempt: Int { job.attempt }
     /// Whether the job is completed; otherwise it has failed for good.
     public var isCompleted: Bool { outcome.state == .completed }
+    /// Whether there is an answer whose body can be kept: that of a completed job, or of one that
+    /// failed by its answer. A part of a body that came before the connection broke is none.
+    public var isAnswered: Bool { isCompleted || outcome.reason == nil && status > 0 }
     /// The method of the request.
     public var method: String { job.request.method.rawValue }
 

@@ -106,7 +106,7 @@ final class Desk: EventLoopClient, @unchecked Sendable {
         return collector.collect(
             Record(
                 job: job, outcome: outcome, status: response.status,
-                bodyBytes: response.bodyBytes, capture: capture))
+                bodyBytes: response.bodyBytes, capture: capture, message: response.message))
     }
 
     /// Asks the conditions about a whole answer.

@@ -30,7 +30,7 @@ struct OutputFlags: ParsableArguments {
 
     @Flag(
         name: .customLong("output-failures"), inversion: .prefixedNo,
-        help: "Write a record, without body, of failed jobs, too (default: --no-output-failures).")
+        help: "Write a record of failed jobs, too (default: --no-output-failures).")
     var outputFailures: Bool?
 
     @Option(

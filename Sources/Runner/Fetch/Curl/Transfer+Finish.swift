@@ -24,7 +24,7 @@ extension Transfer {
         if failure == nil, incoming.pointee.leadsOn { return follow() }
         if let failure {
             response = failed(failure)
-            response.message = String(cString: message)
+            response.message = words(on: result)
         }
         if incoming.pointee.hasRetryAfter {
             response.retryAfter = handle.retryAfter(atMicros: shard.loop.now.wallMicros)
@@ -71,6 +71,14 @@ extension Transfer {
         report.isOfSocket = attempt.socketError != 0
         report.wasSent = handle.isSent
         return CurlFailure.meaning(of: report)
+    }
+
+    /// The words of libcurl on a request that failed; empty where it was not libcurl that refused.
+    private func words(on result: CURLcode) -> String {
+        // Told by us to stop, libcurl says that it could not write.
+        if incoming.pointee.fault != nil || result == CURLE_OK { return "" }
+        let words = String(cString: message)
+        return words.isEmpty ? String(cString: curl_easy_strerror(result)) : words
     }
 
     // MARK: - Asked again

@@ -27,7 +27,9 @@ final class FilesCollector: Collector {
     }
 
     func collect(_ record: consuming Record) -> Capture? {
-        if hasBodyFiles && !record.isCompleted { deposit.withoutBody.append(record.bodyName) }
+        if hasBodyFiles, !record.isCompleted, !keepsFailures || !record.isAnswered {
+            deposit.withoutBody.append(record.bodyName)
+        }
         guard record.isCompleted || keepsFailures else { return record.capture }
         let count = record.capture.count
         // Escaped as JSON, a byte can become six.
@@ -68,7 +70,7 @@ final class FilesCollector: Collector {
             return nil
         }
         let added = deposit.bytes.count - before
-        guard hasBodyFiles && record.isCompleted else { return added }
+        guard hasBodyFiles && record.isAnswered else { return added }
         let body = record.capture.body
         deposit.bodies.append((record.bodyName, body.count))
         // Nothing can fail: all of it is in memory.

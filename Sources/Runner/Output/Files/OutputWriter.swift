@@ -152,7 +152,7 @@ actor OutputWriter {
         }
         try deposit.bytes.withRawBytes(encode)
         for record in deposit.whole {
-            if format.bodies == .inFiles && record.isCompleted { try createBody(of: record) }
+            if format.bodies == .inFiles && record.isAnswered { try createBody(of: record) }
             var bytes: [UInt8] = []
             let makeRoom = { (bytes: inout [UInt8]) throws(SinkError) in
                 try bytes.withRawBytes(encode)

@@ -12,13 +12,13 @@ final class BodyCheck {
         areKept = file.keepsBodies
     }
 
-    /// Compares the body of a completed job with its line.
+    /// Compares the body of a job with its line. A job that failed need not have one.
     ///
     /// The path in the line is never opened. It must be the path that the job's ID gives, and that
     /// path is opened.
     func check(_ line: UnsafeRawBufferPointer, _ record: JobRecord) throws(Damage) {
         guard let entry = Entry(endOf: line) else {
-            guard areKept else { return }
+            guard areKept, record.isCompleted else { return }
             throw Damage("does not end with its body's file and sha256")
         }
         let path = StoredBodies.path(of: record)

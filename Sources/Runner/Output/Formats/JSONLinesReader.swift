@@ -11,12 +11,12 @@ final class JSONLinesReader: RecordReader {
     private let check: LineCheck?
     private let complaints: Complaints
 
-    /// Checks the line of a completed job further.
+    /// Checks the line of a job further.
     typealias LineCheck = (UnsafeRawBufferPointer, JobRecord) throws(Damage) -> Void
 
     /// - Parameters:
     ///   - source: The lines; `nil` for the bytes of `file` as they are.
-    ///   - check: Called with each line of a completed job; `nil` when nothing is left to check.
+    ///   - check: Called with each line of a job; `nil` when nothing is left to check.
     init(_ file: FileToRead, lines source: (any ByteSource)? = nil, check: LineCheck? = nil) {
         lines = LineReader(source ?? file.bytes)
         before = file.recordsBefore
@@ -30,7 +30,7 @@ final class JSONLinesReader: RecordReader {
                 complaints.add("line \(before + lines.count): is no record of a job")
                 continue
             }
-            if let check, record.isCompleted {
+            if let check {
                 do throws(Damage) {
                     try check(line, record)
                 } catch {

@@ -18,7 +18,7 @@ final class JSONLinesRenderer: RecordRenderer {
         makeRoom: (inout [UInt8]) throws(SinkError) -> Void
     ) throws(SinkError) {
         try appendFacts(of: record, to: &bytes)
-        if record.isCompleted {
+        if record.isAnswered {
             if isIndex {
                 try appendFile(of: record, to: &bytes)
             } else if keepsBodies {
@@ -58,6 +58,10 @@ final class JSONLinesRenderer: RecordRenderer {
         if record.status > 0 { bytes.append(decimal: record.status) } else { bytes.append("null") }
         bytes.append(",\"outcome\":\"")
         bytes.append(contentsOf: record.outcome.label.utf8)
+        if !record.isCompleted, !record.message.isEmpty {
+            bytes.append("\",\"error\":\"")
+            bytes.append(json: Array(record.message.utf8))
+        }
         bytes.append("\",\"attempts\":")
         bytes.append(decimal: record.attempt)
         bytes.append(",\"fetched_at\":\"")

@@ -19,6 +19,8 @@ struct WARCHeader {
     private(set) var jobID: Int?
     /// Whether the record is about a response that led on to another URL.
     private(set) var isHop = false
+    /// Whether the record is about the answer by which a job failed.
+    private(set) var isOfFailure = false
     /// The number of bytes of the header, its empty line included.
     let bytes: Int
 
@@ -68,6 +70,9 @@ struct WARCHeader {
         case "runner-batch": batchID = try number(name, value)
         case "runner-id": jobID = try number(name, value)
         case "runner-hop": isHop = true
+        case "runner-state":
+            isOfFailure = text(value) == "failed"
+            guard isOfFailure else { throw Malformed("has an unknown runner-state") }
         default: break
         }
     }

@@ -12,6 +12,9 @@ final class WARCReader: RecordReader {
     private var isFirst: Bool
     /// The ID of the response whose request must come next; `nil` when none must.
     private var lastResponseID: String?
+    /// The ID of the response that failed its job, whose metadata must come next; `nil` when none
+    /// must.
+    private var failureID: String?
     /// Where the record being read begins in the file.
     private var begin = 0
 
@@ -32,6 +35,9 @@ final class WARCReader: RecordReader {
         if lastResponseID != nil {
             lastResponseID = nil
             complaints.add("ends with a response without its request")
+        } else if failureID != nil {
+            failureID = nil
+            complaints.add("ends with the response of a failure without its metadata")
         }
         return nil
     }
@@ -49,8 +55,10 @@ final class WARCReader: RecordReader {
         }
         try readBlock(header, inBuffer: header.bytes..<count)
         checkOrder(header)
-        // A response that led on to another URL is not yet the job's.
-        guard header.type == "response" && !header.isHop || header.type == "metadata" else {
+        // A response that led on to another URL is not yet the job's; what failed it is told of by
+        // the metadata that follow.
+        let isLast = header.type == "response" && !header.isHop && !header.isOfFailure
+        guard isLast || header.type == "metadata" else {
             return nil
         }
         guard let batchID = header.batchID, let id = header.jobID else {
@@ -122,7 +130,7 @@ final class WARCReader: RecordReader {
     // MARK: - Order
 
     /// Checks the order of records: a file is `warcinfo`, then for each job a `response` and its
-    /// `request`, or `metadata`.
+    /// `request`, or, where it failed, `metadata`, behind the response and request that failed it.
     private func checkOrder(_ header: WARCHeader) {
         if isFirst, header.type != "warcinfo" { complain("is not warcinfo") }
         isFirst = false
@@ -131,9 +139,18 @@ final class WARCReader: RecordReader {
             if header.concurrentTo != id { complain("is the request of another response") }
         case ("request", nil): complain("is the request of no response")
         case (_, _?): complain("stands where the request of the response before it belongs")
+        case (let type, nil) where failureID != nil && type != "metadata":
+            complain("stands where the metadata of the failure before it belong")
         case ("warcinfo", nil), ("response", nil), ("metadata", nil): break
         default: complain("is of an unknown type")
         }
         lastResponseID = header.type == "response" ? header.recordID : nil
+        switch header.type {
+        case "response": failureID = header.isOfFailure && !header.isHop ? header.recordID : nil
+        case "metadata":
+            if header.concurrentTo != failureID ?? "" { complain("are of another response") }
+            failureID = nil
+        default: break
+        }
     }
 }

@@ -20,7 +20,17 @@ final class WARCRenderer: RecordRenderer {
         _ record: Record, into bytes: inout [UInt8],
         makeRoom: (inout [UInt8]) throws(SinkError) -> Void
     ) throws(SinkError) {
-        guard record.isCompleted else { return renderFailure(record, into: &bytes) }
+        let response = try record.isAnswered ? renderExchanges(of: record, &bytes, makeRoom) : nil
+        if !record.isCompleted { renderFailure(record, by: response, into: &bytes) }
+    }
+
+    /// Renders the responses to a job's requests, each with its request.
+    ///
+    /// - Returns: The ID of the last response.
+    private func renderExchanges(
+        of record: Record, _ bytes: inout [UInt8],
+        _ makeRoom: (inout [UInt8]) throws(SinkError) -> Void
+    ) throws(SinkError) -> [UInt8] {
         // A response and its request for each URL on the way, so that a replay of the URL asked for
         // leads where it led.
         var content = record.job.content
@@ -29,13 +39,13 @@ final class WARCRenderer: RecordRenderer {
             if let response = hop.response {
                 let exchange = Exchange(
                     record: record, content: content, capture: response, hop: index + 1)
-                try render(exchange, into: &bytes, makeRoom)
+                _ = try render(exchange, into: &bytes, makeRoom)
             }
             let next = index + 1 < hops.count ? hops[index + 1].url : record.capture.finalURL
             content = content.redirected(
                 by: hop.status, isOtherOrigin: !Self.areOfOneOrigin(hop.url, next))
         }
-        try render(
+        return try render(
             Exchange(record: record, content: content, capture: record.capture, hop: nil),
             into: &bytes, makeRoom)
     }
@@ -52,14 +62,16 @@ final class WARCRenderer: RecordRenderer {
         let hop: Int?
     }
 
+    /// - Returns: The ID of the response.
     private func render(
         _ exchange: Exchange, into bytes: inout [UInt8],
         _ makeRoom: (inout [UInt8]) throws(SinkError) -> Void
-    ) throws(SinkError) {
+    ) throws(SinkError) -> [UInt8] {
         let id = ids.next()
         let target = target(of: exchange.record, exchange.capture)
         try renderResponse(exchange, id, target, into: &bytes, makeRoom)
         renderRequest(exchange, concurrentTo: id, target, into: &bytes)
+        return id
     }
 
     private func renderResponse(
@@ -79,6 +91,7 @@ final class WARCRenderer: RecordRenderer {
         }
         begin("response", id, target, capture)
         appendJob(of: record, hop: exchange.hop)
+        if !record.isCompleted, exchange.hop == nil { header.append("Runner-State: failed\r\n") }
         if capture.httpVersion == .http2 { header.append("WARC-Protocol: h2\r\n") }
         header.append("WARC-Payload-Digest: sha1:")
         header.append(contentsOf: Base32.text(payloadDigest.finish()).utf8)
@@ -118,7 +131,11 @@ final class WARCRenderer: RecordRenderer {
         endRecord(&bytes)
     }
 
-    private func renderFailure(_ record: Record, into bytes: inout [UInt8]) {
+    /// - Parameter response: The ID of the response by which the job failed; `nil` when there is
+    ///   none.
+    private func renderFailure(
+        _ record: Record, by response: [UInt8]?, into bytes: inout [UInt8]
+    ) {
         block.removeAll(keepingCapacity: true)
         block.append("outcome: ")
         block.append(contentsOf: record.outcome.label.utf8)
@@ -127,6 +144,11 @@ final class WARCRenderer: RecordRenderer {
         if record.status > 0 {
             block.append("\r\nstatus: ")
             block.append(decimal: record.status)
+        }
+        if !record.message.isEmpty {
+            block.append("\r\nerror: ")
+            // A line end would end the field.
+            block.append(contentsOf: record.message.utf8.map { $0 < 0x20 ? 0x20 : $0 })
         }
         for hop in record.capture.hops {
             block.append("\r\nredirect: ")
@@ -137,7 +159,13 @@ final class WARCRenderer: RecordRenderer {
         block.append("\r\n")
         blockDigest.reset()
         block.withUnsafeBytes { blockDigest.update($0) }
-        begin("metadata", ids.next(), target(of: record, nil), record.capture)
+        let target = target(of: record, response == nil ? nil : record.capture)
+        begin("metadata", ids.next(), target, record.capture)
+        if let response {
+            header.append("WARC-Concurrent-To: ")
+            header.append(contentsOf: response)
+            header.append("\r\n")
+        }
         appendJob(of: record, hop: nil)
         header.append("Content-Type: application/warc-fields\r\n")
         endHeader(blockBytes: block.count)
@@ -208,7 +236,7 @@ final class WARCRenderer: RecordRenderer {
             header.append("\r\nRunner-Hop: ")
             header.append(decimal: hop)
         }
-        if record.capture.isRedirected && record.isCompleted {
+        if record.capture.isRedirected && record.isAnswered {
             header.append("\r\nRunner-URL: ")
             var url: [UInt8] = []
             record.appendURL(to: &url)
