@@ -14,6 +14,7 @@ extension Crawl {
         let marker: Marker
         let loops: EventLoops
         let disk: DiskWatch
+        let limits: LimitWatch?
         fileprivate let bells: LoopBells
     }
 
@@ -32,6 +33,7 @@ extension Crawl {
             patience: patience, defaults: try defaults(for: sink), perHost: options.perHost,
             wakeLoops: { bells.ring() })
         let disk = DiskWatch(options.diskReserve)
+        let limits = LimitWatch(options.limits)
         let marker = Marker(lease: lease, feed: feed, patience: patience, sink: sink) {
             if disk.look(ahead: feed.unmarkedBytes) { feed.drain() }
         }
@@ -51,12 +53,12 @@ extension Crawl {
                 feed: feed, marker: marker, judge: judge, conditions: makeConditions(keeping),
                 collector: sink?.makeCollector(),
                 keepsFailures: sink?.needs.contains(.failures) ?? false,
-                memory: MemoryWatch(budget, .ofProcess))
+                limits: limits, memory: MemoryWatch(budget, .ofProcess))
         }
         bells.connect(loops)
         return Parts(
             attachment: lease.attachment, feed: feed, marker: marker, loops: loops, disk: disk,
-            bells: bells)
+            limits: limits, bells: bells)
     }
 
     private func defaults(for sink: (any Sink)?) throws(RequestError) -> RequestDefaults {
@@ -88,8 +90,13 @@ extension Crawl {
                 parts.feed.drain()
                 parts.loops.cancelTransfers()
             })
+        parts.limits?.connect {
+            parts.feed.drain()
+            grace.begin()
+        }
         defer {
             stop.disconnect()
+            parts.limits?.disconnect()
             grace.end()
         }
         return try await withThrowingTaskGroup(of: Ending?.self) { group in
@@ -109,9 +116,15 @@ extension Crawl {
                     return nil
                 }
             }
+            if let limits = parts.limits {
+                group.addTask {
+                    await limits.watchClock()
+                    return nil
+                }
+            }
             do {
                 var ending = Ending.finished
-                for _ in 0..<3 {  // all but the observer
+                for _ in 0..<3 {  // all but the observer and the clock, which end last
                     if let ended = try await group.next() ?? nil { ending = ended }
                 }
                 group.cancelAll()
@@ -135,6 +148,7 @@ extension Crawl {
         let trouble = parts.feed.outages.first.map { Trouble($0, at: Now.read()) }
         parts.feed.drain()  // lets the workers go home
         if let folder = parts.disk.shortage { return .diskReserve(folder: folder) }
+        if let limit = parts.limits?.reached { return .limit(limit) }
         switch end {
         case .stalled: return .stalled(trouble)
         case .denied(let denial): return .denied(host: denial.host, status: denial.status)

@@ -22,6 +22,8 @@ public struct Crawl: Sendable {
         /// The last thousand answers of this host were the same status: 401, 403 or 407. Nothing else
         /// is left to fetch.
         case denied(host: String, status: Int)
+        /// A limit of `CrawlOptions.limits` is reached.
+        case limit(StopLimits.Limit)
         /// The disk of this folder has less room than `CrawlOptions.diskReserve`.
         case diskReserve(folder: String)
     }

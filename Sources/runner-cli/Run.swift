@@ -32,6 +32,7 @@ struct Run: StatusCommand {
     @OptionGroup var queue: QueueOptions
     @OptionGroup(title: "Output") var outputFlags: OutputFlags
     @OptionGroup(title: "Judging") var judging: JudgingFlags
+    @OptionGroup(title: "Limits of this run") var limits: StopFlags
     @OptionGroup(title: "Requests") var requests: RequestOptions
     @OptionGroup(title: "Headers of this run, in place of those enqueued") var headers:
         HeaderOptions
@@ -101,6 +102,8 @@ struct Run: StatusCommand {
         var options = try options(attached: try await store.output(of: .only))
         options.fetch.proxies = proxies.rules
         let judgingNote = try await judge(&options, in: store)
+        let now = time(nil)
+        options.limits = limits.limits(at: now)
         let only = try await batch?.summary(in: store)
         options.batch = only?.batch.id
         let crawl = try Crawl(queue: store, options: options, stop: stop)
@@ -109,7 +112,7 @@ struct Run: StatusCommand {
         let view = ProgressView(queue: title, isQuiet: quiet)
         let observer = RunObserver(
             view: view, stop: stop, workers: workers, grace: grace.duration, isQuiet: quiet,
-            sentences: proxies.sentences + [judgingNote].compactMap(\.self))
+            sentences: proxies.sentences + [judgingNote, limits.note(at: now)].compactMap(\.self))
         let begin = ContinuousClock.now
         func report(_ ending: Crawl.Ending?) async throws -> RunReport {
             RunReport(

@@ -334,6 +334,14 @@ import Testing
                                   The longest Retry-After that is honoured, 1h at most
                                   (default: 1h).
 
+        LIMITS OF THIS RUN:
+          --max-failures <n|p%>   Stop when so many jobs of this run have failed, or so
+                                  many of a hundred.
+          --run-time <seconds>    Stop after this time; m, h or d may follow.
+          --until <hh:mm>         Stop when the clock next shows this time.
+          --max-bytes <bytes>     Stop when so many bytes of bodies came; k, M and G
+                                  may follow.
+
         REQUESTS:
           --connect-timeout <seconds>
                                   Until the connection stands, TLS included. (default:

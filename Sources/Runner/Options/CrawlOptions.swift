@@ -35,6 +35,8 @@ public struct CrawlOptions: Sendable {
     public var retryAfterMax: Duration = Retry.waitMax
     /// The waits between attempts.
     var backoff = Backoff()
+    /// The limits at which the run stops.
+    public var limits = StopLimits()
     /// The room to leave free on disks; the run stops before it takes that room.
     public var diskReserve: DiskReserve?
     /// Choices that the queue keeps from the begin of this run on, by name; `nil` forgets one.

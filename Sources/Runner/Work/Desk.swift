@@ -23,6 +23,8 @@ final class Desk: EventLoopClient, @unchecked Sendable {
         var handout = Feed.Handout()
         var marks: [Mark] = []
         var turn = TurnReport()
+        /// The attempts of this turn, counted only for limits of the run.
+        var ended = StopLimits.Ended()
         var random = SystemRandomNumberGenerator()
 
         /// - Returns: The outcome that is marked; `nil` when the job is given back.
@@ -63,6 +65,7 @@ final class Desk: EventLoopClient, @unchecked Sendable {
     /// well.
     private var parts: [Handover] = []
     private static let partBytes = 2 << 20
+    private let limits: LimitWatch?
     private var memory: MemoryWatch
     /// Requests that ended and that the feed still counts as in flight.
     private var untold = 0
@@ -70,6 +73,7 @@ final class Desk: EventLoopClient, @unchecked Sendable {
     init(
         feed: Feed, marker: Marker, judge: Judge, conditions: AnswerConditions? = nil,
         collector: (any Collector)? = nil, keepsFailures: Bool = false,
+        limits: LimitWatch? = nil,
         memory: MemoryWatch = MemoryWatch(MemoryBudget(bytesMax: .max), MemoryCeiling())
     ) {
         self.feed = feed
@@ -78,6 +82,7 @@ final class Desk: EventLoopClient, @unchecked Sendable {
         self.conditions = conditions
         self.collector = collector
         self.keepsFailures = keepsFailures
+        self.limits = limits
         self.memory = memory
     }
 
@@ -101,12 +106,20 @@ final class Desk: EventLoopClient, @unchecked Sendable {
         var response = response
         let matched = ask(&response, capture)
         let outcome = books.finish(job, with: response, matched, at: now, judge)
+        if limits != nil { count(outcome, response) }
         guard let collector, let outcome, takes(outcome), let capture else { return capture }
         defer { if collector.size >= Self.partBytes { endPart() } }
         return collector.collect(
             Record(
                 job: job, outcome: outcome, status: response.status,
                 bodyBytes: response.bodyBytes, capture: capture, message: response.message))
+    }
+
+    private func count(_ outcome: Outcome?, _ response: Response) {
+        let isDone = outcome.map { $0.state != .retrying } ?? false
+        books.ended += StopLimits.Ended(
+            done: isDone ? 1 : 0, failed: outcome?.state == .failed ? 1 : 0,
+            bodyBytes: response.bodyBytes)
     }
 
     /// Asks the conditions about a whole answer.
@@ -155,6 +168,10 @@ final class Desk: EventLoopClient, @unchecked Sendable {
         if !books.marks.isEmpty { endPart() }
         collector?.turnEnds()
         let feedState = feed.ended(books.turn, at: now)
+        if let limits {
+            limits.add(books.ended)
+            books.ended = StopLimits.Ended()
+        }
         books.handout.tripped = feedState.tripped
         books.turn = TurnReport()
         for index in parts.indices {

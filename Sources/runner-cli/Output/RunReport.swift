@@ -4,7 +4,10 @@ import Runner
 /// The result of a run; the JSON is a contract (docs/CLI.md).
 struct RunReport: Encodable {
     private enum Ending: String, Encodable {
-        case finished, stopped, stalled, denied
+        case finished, stopped, stalled, denied, until
+        case failures = "max_failures"
+        case runTime = "run_time"
+        case bodyBytes = "max_bytes"
         case diskReserve = "disk_reserve"
         case diskFull = "disk_full"
     }
@@ -36,6 +39,12 @@ struct RunReport: Encodable {
             case nil: (.diskFull, .limit, "make room and run again")
             case _ where counts.left == 0: (.finished, counts.failed > 0 ? .someFailed : .done, "")
             case .finished, .stopped: (.stopped, .stopped, resume)
+            case .limit(.failures):
+                (.failures, .limit, "as many jobs have failed as --max-failures lets; \(resume)")
+            case .limit(.runTime): (.runTime, .limit, "--run-time is over; \(resume)")
+            case .limit(.until): (.until, .limit, "it is the time that --until names; \(resume)")
+            case .limit(.bodyBytes):
+                (.bodyBytes, .limit, "as many bytes came as --max-bytes lets; \(resume)")
             case .stalled(let trouble):
                 (
                     .stalled, .limit,
