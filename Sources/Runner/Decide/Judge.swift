@@ -125,6 +125,8 @@ struct Judge: Sendable {
             job.chunk.host.behaviour.contains(.pushesBack)
         else { return nil }
         return .microseconds(backoff.waitMicros(afterAttempt: 1, using: &random))
+    }
+
     /// Whether an attempt that got no whole answer may end better the next time.
     static func isWorthRetrying(_ reason: Outcome.Reason) -> Bool {
         switch reason {
