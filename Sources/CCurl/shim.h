@@ -2,6 +2,7 @@
 // argument type, never one for all; socket callbacks get a type of their own.
 #include <curl/curl.h>
 #include <errno.h>
+#include <netinet/in.h>
 #include <stdint.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
@@ -30,6 +31,18 @@ static inline CURLcode easy_set_open(CURL *e, open_function f, void *data) {
 static inline CURLcode easy_set_close(CURL *e, close_function f, void *data) {
     CURLcode result = curl_easy_setopt(e, CURLOPT_CLOSESOCKETFUNCTION, f);
     return result ? result : curl_easy_setopt(e, CURLOPT_CLOSESOCKETDATA, data);
+}
+// The bytes of the address that a connection is about to go to: 4 of IPv4, 16 of IPv6, else NULL.
+static inline const unsigned char *socket_address_bytes(const struct curl_sockaddr *a, int *count) {
+    if (a->family == AF_INET) {
+        *count = 4;
+        return (const unsigned char *)&((const struct sockaddr_in *)&a->addr)->sin_addr;
+    }
+    if (a->family == AF_INET6) {
+        *count = 16;
+        return (const unsigned char *)&((const struct sockaddr_in6 *)&a->addr)->sin6_addr;
+    }
+    return 0;
 }
 typedef CURLcode (*context_function)(CURL *, void *, void *);
 typedef int (*resolve_function)(void *, void *, void *);

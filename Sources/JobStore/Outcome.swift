@@ -32,6 +32,9 @@ public struct Outcome: Hashable, Sendable {
         case badResponse = "bad_response"
         /// More redirects than `FetchOptions.redirectsMax`, or one to a scheme other than http and https.
         case redirects
+        /// A redirect, or a name that changed its mind, leads from a public address to this machine or
+        /// a private network.
+        case forbiddenAddress = "forbidden_address"
         /// The template gives a URL that no request can be made to.
         case badURL = "bad_url"
         /// Any other error that libcurl reports.

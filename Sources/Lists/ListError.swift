@@ -7,7 +7,7 @@ public struct ListError: Error, Sendable, CustomStringConvertible {
     public struct Code: Hashable, Sendable, CustomStringConvertible {
         private enum Kind: String {
             case missing, isFolder, unreadable, io, damaged, tooLarge, encoding, badHeader,
-                malformed, changed, waiting, unfetched
+                malformed, changed, waiting, unfetched, forbidden
         }
         private let kind: Kind
         private init(_ kind: Kind) { self.kind = kind }
@@ -36,6 +36,8 @@ public struct ListError: Error, Sendable, CustomStringConvertible {
         static let waiting = Code(.waiting)
         /// The list's origin does not give it, or not all of it.
         public static let unfetched = Code(.unfetched)
+        /// The list's origin leads to a place that it must not lead to.
+        public static let forbidden = Code(.forbidden)
 
         public var description: String { kind.rawValue }
     }

@@ -232,6 +232,8 @@ import Testing
                                   with commas between; * for all (default: no_proxy in
                                   the environment).
           --no-proxy-env          Take no proxy or no_proxy from the environment.
+          --allow-private         Follow redirects from public to private, loopback and
+                                  link-local addresses, and names that change so.
           -k, --insecure          Accept any TLS certificate.
           --cacert <file>         Certificates (PEM) to trust instead of the system's.
 
@@ -392,6 +394,8 @@ import Testing
                                   with commas between; * for all (default: no_proxy in
                                   the environment).
           --no-proxy-env          Take no proxy or no_proxy from the environment.
+          --allow-private         Follow redirects from public to private, loopback and
+                                  link-local addresses, and names that change so.
           --interface <name>      Connect from this interface, or from this address of
                                   the machine.
           --resolve <host:port:address[,address]>

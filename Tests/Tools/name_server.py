@@ -16,6 +16,7 @@ behaviour are ignored, so `k17` in `slow-200.k17.test` only makes a name of its 
     many-40            so many addresses, 127.0.1.1 and on
     ttl-5, ttl-0       the answers' TTL in seconds (else 60)
     turn-3             another address every 3 s: 127.0.0.1, 127.0.0.2, … 127.0.0.9, and again
+    then-127-0-0-1     this IPv4 address from the second query of the name and type on
     each               another address with each query
     nx                 NXDOMAIN, with an SOA whose negative TTL is that of `ttl-N`
     nodata             no error and no answer, with an SOA
@@ -118,6 +119,7 @@ class Behaviour:
 
     def __init__(self, name):
         self.addresses = []
+        self.later = []
         self.words = {}
         for label in name.lower().split("."):
             word, _, rest = label.partition("-")
@@ -127,6 +129,8 @@ class Behaviour:
                 groups = rest.split("-")
                 text = "::" + groups[0] if len(groups) == 1 else ":".join(groups)
                 self.addresses.append(ipaddress.IPv6Address(text))
+            elif word == "then" and rest:
+                self.later.append(ipaddress.IPv4Address(rest.replace("-", ".")))
             elif word == "alias":
                 self.words["alias"] = rest.replace("_", ".") + ".test"
             else:
@@ -301,6 +305,8 @@ class NameServer:
             return [loopback + int(now / max(1, number("turn", 1))) % 9]
         if has("each"):
             return [loopback + (times - 1) % 9]
+        if behaviour.later and times > 1:
+            return behaviour.later
         return behaviour.addresses or [loopback]
 
     @staticmethod

@@ -82,7 +82,9 @@ struct TurnReport {
             hosts[index].unreachable += 1
             hosts[index].message = response.message
         // A request that was sent before the network went down ends so, too.
-        case .reason(.timeout), .reason(.other), .reason(.badURL), .cancelled, .unkept: break
+        case .reason(.timeout), .reason(.other), .reason(.badURL), .reason(.forbiddenAddress),
+            .cancelled, .unkept:
+            break
         case .reason: hosts[index].answered += 1
         case nil:
             hosts[index].answered += 1

@@ -39,6 +39,8 @@ public struct ImportError: Error, Sendable, CustomStringConvertible {
         case goOn
         /// Fetch the list by other means, and add the file.
         case fetchOtherwise
+        /// Allow lists to lead to private networks, where that is meant.
+        case allowInward
     }
 
     public let code: Code
@@ -53,9 +55,10 @@ public struct ImportError: Error, Sendable, CustomStringConvertible {
 
     /// The error of a list that cannot be read.
     public init(_ error: ListError) {
-        self.init(
-            .unreadable, error.description,
-            remedy: error.code == .unfetched ? .fetchOtherwise : nil)
+        let remedies: [ListError.Code: Remedy] = [
+            .unfetched: .fetchOtherwise, .forbidden: .allowInward,
+        ]
+        self.init(.unreadable, error.description, remedy: remedies[error.code])
     }
 
     /// The error of an index that names another.

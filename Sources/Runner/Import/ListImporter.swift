@@ -89,7 +89,7 @@ public final class ListImporter {
             for source in lists {
                 let index = try await add(source, format, separator, to: &target)
                 for number in 0..<index.count {
-                    let sitemap = transport.list(at: index[number])
+                    let sitemap = transport.list(at: index[number], namedBy: source.name)
                     let nested = try await add(sitemap, .sitemap, nil, to: &target)
                     guard nested.count == 0 else { throw ImportError.nested(sitemap, in: index) }
                 }

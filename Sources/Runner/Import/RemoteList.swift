@@ -10,11 +10,14 @@ public struct ListTransport: Sendable {
     /// Attempts after the first, of each list.
     var retries = 3
     var backoff = Backoff()
+    /// Shared by all lists, so that a name that changes its mind is known.
+    private let addressGuard: AddressGuard
 
     /// - Parameter options: Of these, those of connections, certificates, redirects and proxies
     ///   count; `timeout` bounds how long a server may say nothing, not how long a list may take.
     public init(_ options: FetchOptions = FetchOptions()) {
         self.options = options
+        addressGuard = AddressGuard(isOff: options.allowsInward)
         authorities = options.isInsecure ? nil : AuthorityStore(file: options.caFile)
     }
 
@@ -26,10 +29,35 @@ public struct ListTransport: Sendable {
 
     /// A list to be fetched.
     ///
-    /// - Parameter isKeptOpen: Whether the response by which the list's identity was found is read
-    ///   on, so that there is one request and not two. Until it is read it keeps a connection.
-    public func list(at url: String, isKeptOpen: Bool = false) -> ListSource {
-        .origin(RemoteList(url, self, isKeptOpen: isKeptOpen))
+    /// - Parameters:
+    ///   - isKeptOpen: Whether the response by which the list's identity was found is read on, so
+    ///     that there is one request and not two. Until it is read it keeps a connection.
+    ///   - index: The name of the list that names this one; `nil` when the user does. A list from a
+    ///     public address may name none of a private network.
+    public func list(
+        at url: String, isKeptOpen: Bool = false, namedBy index: String? = nil
+    ) -> ListSource {
+        .origin(RemoteList(url, self, isKeptOpen: isKeptOpen, namedBy: index))
+    }
+
+    /// Asks for a list.
+    ///
+    /// - Parameter index: As in `list`.
+    fileprivate func open(_ url: String, namedBy index: String?) throws(BodyStream.Failure)
+        -> BodyStream
+    {
+        try BodyStream(
+            url, options, authorities, addressGuard: addressGuard,
+            ledFromPublic: index.map { isPublic($0) } ?? false)
+    }
+
+    /// Whether a list that was read came from a public address. By a proxy, which alone knows the
+    /// address, every host is taken to be public whose text does not tell otherwise.
+    private func isPublic(_ list: String) -> Bool {
+        guard Self.isURL(list) else { return false }
+        let key = HostKey(of: list)
+        if options.proxies.proxy(for: key) != nil { return !AddressGuard.isInward(host: key.name) }
+        return addressGuard.isKnownPublic(key.name)
     }
 }
 
@@ -39,6 +67,7 @@ private final class RemoteList: ByteOrigin {
     private let url: String
     private let transport: ListTransport
     private let isKeptOpen: Bool
+    private let index: String?
     private let known = Locked(Known())
 
     private struct Known {
@@ -47,8 +76,9 @@ private final class RemoteList: ByteOrigin {
         var stream: RemoteStream?
     }
 
-    init(_ url: String, _ transport: ListTransport, isKeptOpen: Bool) {
+    init(_ url: String, _ transport: ListTransport, isKeptOpen: Bool, namedBy index: String?) {
         self.url = url
+        self.index = index
         self.transport = transport
         self.isKeptOpen = isKeptOpen
         name = String(decoding: Array(url.utf8).withoutUser(), as: UTF8.self)
@@ -60,13 +90,13 @@ private final class RemoteList: ByteOrigin {
             return known.stream
         }
         if let opened { return opened }
-        return try RemoteStream(url, name, transport)
+        return try RemoteStream(url, name, transport, namedBy: index)
     }
 
     /// The name, the size, and what the server says of the version, by ETag and Last-Modified.
     func identity() throws(ListError) -> ListIdentity? {
         if let identity = known.withLock({ $0.identity }) { return identity }
-        let stream = try RemoteStream(url, name, transport)
+        let stream = try RemoteStream(url, name, transport, namedBy: index)
         let identity = ListIdentity(
             name: name, byteCount: stream.byteCount ?? 0, version: stream.version)
         known.withLock { known in
@@ -85,6 +115,7 @@ private final class RemoteStream: ByteStream, @unchecked Sendable {
     private let url: String
     private let name: String
     private let transport: ListTransport
+    private let index: String?
     private var body: BodyStream
     /// The number of failures so far.
     private var failures: Int
@@ -98,9 +129,13 @@ private final class RemoteStream: ByteStream, @unchecked Sendable {
     /// A text that differs from version to version of the list, as far as the server tells.
     let version: String
 
-    init(_ url: String, _ name: String, _ transport: ListTransport) throws(ListError) {
+    /// - Parameter index: As in `ListTransport.list`.
+    init(
+        _ url: String, _ name: String, _ transport: ListTransport, namedBy index: String?
+    ) throws(ListError) {
         var failures = 0
-        let body = try Self.open(url, name, transport, &failures)
+        let body = try Self.open(url, name, transport, index, &failures)
+        self.index = index
         (self.url, self.name, self.transport) = (url, name, transport)
         (self.body, self.failures) = (body, failures)
         byteCount = body.byteCount
@@ -129,7 +164,7 @@ private final class RemoteStream: ByteStream, @unchecked Sendable {
         var failure = failure
         while true {
             try Self.wait(after: failure, name, transport, &failures)
-            body = try Self.open(url, name, transport, &failures)
+            body = try Self.open(url, name, transport, index, &failures)
             do throws(BodyStream.Failure) {
                 if try skip() { return }
                 throw BodyStream.Failure(
@@ -157,11 +192,12 @@ private final class RemoteStream: ByteStream, @unchecked Sendable {
     }
 
     private static func open(
-        _ url: String, _ name: String, _ transport: ListTransport, _ failures: inout Int
+        _ url: String, _ name: String, _ transport: ListTransport, _ index: String?,
+        _ failures: inout Int
     ) throws(ListError) -> BodyStream {
         while true {
             do throws(BodyStream.Failure) {
-                return try BodyStream(url, transport.options, transport.authorities)
+                return try transport.open(url, namedBy: index)
             } catch {
                 try wait(after: error, name, transport, &failures)
             }
@@ -178,7 +214,8 @@ private final class RemoteStream: ByteStream, @unchecked Sendable {
         failures += 1
         guard failure.isWorthRetrying, failures <= transport.retries else {
             let tries = failures > 1 ? ", at the last of \(failures) tries" : ""
-            throw ListError(.unfetched, name, failure.problem + tries)
+            throw ListError(
+                failure.isForbidden ? .forbidden : .unfetched, name, failure.problem + tries)
         }
         var random = SystemRandomNumberGenerator()
         let micros = max(

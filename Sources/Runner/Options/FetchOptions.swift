@@ -39,6 +39,9 @@ public struct FetchOptions: Sendable {
     public var interface: NetworkInterface?
     /// The family of the addresses that are connected to.
     public var family = AddressFamily.any
+    /// Whether redirects from public addresses, and names that were seen at public addresses, may
+    /// lead to private, loopback and link-local ones.
+    public var allowsInward = false
     /// Names that are not looked up.
     public var pinned = PinnedNames()
 

@@ -23,13 +23,14 @@ struct EventLoops: Sendable {
             options.fetch.isInsecure ? nil : AuthorityStore(file: options.fetch.caFile)
         let certificate = try options.fetch.clientCertificate.map { try ClientCertificate($0) }
         let addresses = SharedAddresses()
+        let addressGuard = AddressGuard(isOff: options.fetch.allowsInward)
         var loops: [EventLoop] = []
         var desks: [Desk] = []
         for _ in 0..<count {
             let desk = makeDesk()
             let settings = TransferSettings(
                 options.fetch, authorities: authorities, certificate: certificate, keeping: keeping,
-                budget: budget)
+                budget: budget, addressGuard: addressGuard)
             loops.append(
                 try EventLoop(shards: shardsPerLoop, settings, client: desk, addresses: addresses))
             desks.append(desk)

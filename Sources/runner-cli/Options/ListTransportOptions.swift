@@ -4,6 +4,7 @@ import Runner
 /// The options of fetching lists; their names are curl's, and `run`'s.
 struct ListTransportOptions: ParsableArguments {
     @OptionGroup var proxies: ProxyOptions
+    @OptionGroup var addresses: AddressOptions
 
     @Flag(name: [.customShort("k"), .customLong("insecure")], help: "Accept any TLS certificate.")
     var isInsecure = false
@@ -16,7 +17,10 @@ struct ListTransportOptions: ParsableArguments {
     /// The options that are given.
     var given: [String] {
         proxies.given
-            + [isInsecure ? "--insecure" : nil, cacert.map { _ in "--cacert" }].compactMap(\.self)
+            + [
+                isInsecure ? "--insecure" : nil, cacert.map { _ in "--cacert" },
+                addresses.allowsPrivate ? "--allow-private" : nil,
+            ].compactMap(\.self)
     }
 
     func validate() throws { try RequestOptions.check(cacert: cacert) }
@@ -26,6 +30,7 @@ struct ListTransportOptions: ParsableArguments {
         options.isInsecure = isInsecure
         options.caFile = cacert
         options.proxies = try proxies.choice().rules
+        addresses.apply(to: &options)
         options.userAgent = "runner/\(RunnerCommand.version)"
         return ListTransport(options)
     }

@@ -5,6 +5,7 @@ import Runner
 /// The options of the machine and its network; their names are curl's.
 struct NetworkOptions: ParsableArguments {
     @OptionGroup var proxies: ProxyOptions
+    @OptionGroup var addresses: AddressOptions
 
     @Option(
         help: ArgumentHelp(
@@ -90,6 +91,7 @@ struct NetworkOptions: ParsableArguments {
         options.family = isIPv4 ? .ipv4 : isIPv6 ? .ipv6 : .any
         options.asksForHTTP2 = !isHTTP1
         options.clientCertificate = clientCertificate
+        addresses.apply(to: &options)
     }
 
     /// The files of the certificate. A colon or backslash in the certificate's name has a backslash

@@ -76,6 +76,7 @@ extension ImportError.Remedy {
         case .nameURLColumn: "give --url-column COLUMN, or --url 'https://example.com/{column}'"
         case .goOn: "once it is mended, go on with the same command (of a pipe, with --continue)"
         case .fetchOtherwise: "nothing was queued; try again later, or queue a file of it"
+        case .allowInward: "nothing was queued; where that is meant, give --allow-private"
         }
     }
 }

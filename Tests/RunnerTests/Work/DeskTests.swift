@@ -62,7 +62,7 @@ import Testing
         #expect(feed.outages.isEmpty)
     }
 
-    @Test(arguments: [Outcome.Reason.badURL, .timeout, .other])
+    @Test(arguments: [Outcome.Reason.badURL, .forbiddenAddress, .timeout, .other])
     func finish_keepsTheCountOfFailures_whenNoResponseCame(reason: Outcome.Reason) {
         finish(Response(failure: .reason(.connect)), count: Breaker.threshold - 1)
         desk.turnEnds()

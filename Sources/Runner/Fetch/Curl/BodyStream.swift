@@ -11,7 +11,8 @@ internal import JobStore
 /// a server sends behind its response is anybody's answer. It goes by HTTP/1.1: when a reader is
 /// slow, the connection fills, and no memory does.
 ///
-/// Names are looked up by libcurl, with the system's `getaddrinfo`.
+/// Names are looked up by libcurl, with the system's `getaddrinfo`. Addresses are judged as those of
+/// jobs (`AddressGuard`); each request has a connection of its own, which is judged as it is made.
 final class BodyStream {
     /// The reason why there is no body, or no more of it.
     struct Failure: Error {
@@ -19,6 +20,8 @@ final class BodyStream {
         let problem: String
         /// Whether another try may end otherwise.
         let isWorthRetrying: Bool
+        /// Whether the list leads to an address that it must not lead to.
+        var isForbidden = false
         /// The wait that the server asks for; `nil` when it asks for none.
         var retryAfter: Duration?
     }
@@ -32,6 +35,9 @@ final class BodyStream {
     private let message = UnsafeMutablePointer<CChar>.allocate(capacity: Int(CURL_ERROR_SIZE))
     private let incoming: IncomingBody
     private var redirects = 0
+    /// Whether a response from a public address led to the request under way.
+    private var ledFromPublic: Bool
+    private var addressCheck = Transfer.AddressCheck.none
     /// The result of the request; `nil` while it is under way.
     private var result: CURLcode?
     /// Since when nothing has come, in µs on the monotonic clock.
@@ -42,16 +48,21 @@ final class BodyStream {
     /// - Parameters:
     ///   - authorities: The certificates to trust; `nil` when certificates are not verified.
     ///   - options: Of these, `timeout` bounds how long a server may say nothing.
+    ///   - addressGuard: Knows the names that were asked before; `nil` when none were.
+    ///   - ledFromPublic: Whether a response from a public address named the URL.
     init(
-        _ text: String, _ options: FetchOptions, _ authorities: AuthorityStore?
+        _ text: String, _ options: FetchOptions, _ authorities: AuthorityStore?,
+        addressGuard: AddressGuard? = nil, ledFromPublic: Bool = false
     ) throws(Failure) {
+        self.ledFromPublic = ledFromPublic
         EventLoop.initializeCurl
         guard let multi = curl_multi_init() else {
             fatalError("libcurl gave no multi handle: out of memory")
         }
         self.multi = multi
         handle = CurlHandle()
-        settings = TransferSettings(options, authorities: authorities)
+        settings = TransferSettings(
+            options, authorities: authorities, addressGuard: addressGuard)
         incoming = IncomingBody(headBytesMax: options.headBytesMax)
         content = RequestContent(
             method: .get, fields: [.init("User-Agent", Array(options.userAgent.utf8))], body: nil)
@@ -88,6 +99,7 @@ final class BodyStream {
     /// Makes the request, and waits until the head is whole.
     private func begin() throws(Failure) {
         setUp()
+        addressCheck = .none
         result = nil
         silentSinceMicros = SystemClock.monotonicMicros()
         guard curl_multi_add_handle(multi, handle.easy) == CURLM_OK else {
@@ -109,6 +121,7 @@ final class BodyStream {
         incoming.reset()
         incoming.register(with: easy)
         registerTrust(with: easy)
+        registerGuard(with: easy)
         var isHTTPS = false
         if let host = url.endpoint()?.host {
             isHTTPS = host.isHTTPS
@@ -139,6 +152,54 @@ final class BodyStream {
             }, Unmanaged.passUnretained(settings).toOpaque())
     }
 
+    // MARK: - Addresses
+
+    private func registerGuard(with easy: UnsafeMutableRawPointer) {
+        guard !settings.addressGuard.isOff else { return }
+        // Unretained: the handle is cleaned up before the stream goes.
+        _ = easy_set_open(
+            easy,
+            { stream, _, address in
+                guard let stream, let address else { return -1 }
+                return Unmanaged<BodyStream>.fromOpaque(stream).takeUnretainedValue()
+                    .openSocket(for: address)
+            }, Unmanaged.passUnretained(self).toOpaque())
+    }
+
+    /// - Returns: A descriptor, or -1.
+    private func openSocket(for address: UnsafePointer<curl_sockaddr>) -> Int32 {
+        if !handle.hasProxy {
+            guard let target = IPAddress(of: address), let host = url.endpoint()?.host.name,
+                settings.addressGuard.allows(target, for: host, ledFromPublic: ledFromPublic)
+            else {
+                if addressCheck == .none { addressCheck = .refused }
+                return -1
+            }
+            addressCheck = target.isInward ? .inward : .outward
+            if !target.isInward { settings.addressGuard.noteSent(to: host) }
+        }
+        let type = address.pointee.socktype | Int32(SOCK_CLOEXEC.rawValue)
+        return socket(address.pointee.family, type, address.pointee.protocol)
+    }
+
+    /// Notes where the response that leads on has come from.
+    private func noteOrigin() {
+        guard !ledFromPublic, let host = url.endpoint()?.host.name else { return }
+        if handle.hasProxy {
+            ledFromPublic = !AddressGuard.isInward(host: host)
+        } else {
+            let address = IPAddress(String(decoding: handle.remoteIP, as: UTF8.self))
+            ledFromPublic = address?.isInward != true
+        }
+    }
+
+    private var forbidden: Failure {
+        Failure(
+            problem:
+                "leads from a public address to this machine or a private network\(destination)",
+            isWorthRetrying: false, isForbidden: true)
+    }
+
     // MARK: - Redirects
 
     /// The place that the response leads to; `nil` when it leads nowhere. Valid until the handle is
@@ -157,10 +218,16 @@ final class BodyStream {
                 problem: "redirects more than \(settings.redirectsMax) times",
                 isWorthRetrying: false)
         }
+        noteOrigin()
         guard url.follow(location) == CURLUE_OK else {
             throw Failure(
                 problem: "redirects to a place that cannot be fetched by http or https",
                 isWorthRetrying: false)
+        }
+        if ledFromPublic, !settings.addressGuard.isOff, let host = url.endpoint()?.host.name,
+            AddressGuard.isInward(host: host)
+        {
+            throw forbidden
         }
         let cookies = handle.cookies()
         curl_multi_remove_handle(multi, handle.easy)
@@ -243,6 +310,7 @@ final class BodyStream {
                     "answers with \(isTooLarge ? "too large a head" : "no valid head")\(destination)",
                 isWorthRetrying: !isTooLarge)
         }
+        if addressCheck == .refused { return forbidden }
         var report = CurlFailure.Report(result: result)
         report.message = String(cString: message)
         report.wasSent = handle.isSent

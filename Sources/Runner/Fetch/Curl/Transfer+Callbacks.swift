@@ -29,7 +29,7 @@ extension Transfer {
             { transfer, _, address in
                 guard let address else { return -1 }
                 return Unmanaged<Transfer>.fromOpaque(transfer!).takeUnretainedValue()
-                    .openSocket(for: address.pointee)
+                    .openSocket(for: address)
             }, me)
         _ = easy_set_close(
             easy,
@@ -43,9 +43,11 @@ extension Transfer {
             }, me)
         _ = easy_set_request(
             easy,
-            { transfer, _, _, _, port in
+            { transfer, address, _, _, port in
                 let transfer = Unmanaged<Transfer>.fromOpaque(transfer!).takeUnretainedValue()
-                let mayBeSent = transfer.maySend(fromPort: UInt16(truncatingIfNeeded: port))
+                let mayBeSent =
+                    transfer.maySend(to: address!)
+                    && transfer.maySend(fromPort: UInt16(truncatingIfNeeded: port))
                 return mayBeSent ? CURL_PREREQFUNC_OK : CURL_PREREQFUNC_ABORT
             }, me)
         _ = easy_set_context(
@@ -58,9 +60,10 @@ extension Transfer {
 
     // MARK: - Sockets and names
 
-    private func openSocket(for address: curl_sockaddr) -> Int32 {
+    private func openSocket(for address: UnsafePointer<curl_sockaddr>) -> Int32 {
+        guard mayOpen(address) else { return -1 }
         let descriptor = shard.loop.openSocket(
-            address.family, address.socktype, address.protocol)
+            address.pointee.family, address.pointee.socktype, address.pointee.protocol)
         if descriptor < 0 { attempt.socketError = errno }
         return descriptor
     }

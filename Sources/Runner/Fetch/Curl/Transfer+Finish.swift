@@ -8,6 +8,7 @@ extension Transfer {
     /// from its multi handle.
     func finished(with result: CURLcode) {
         endHandshake()
+        if isRefused(result) { return endRefused() }
         if isAskedAgain(after: result) { return }
         response.status = handle.status
         response.bodyBytes = incoming.pointee.bodyBytes
@@ -115,6 +116,7 @@ extension Transfer {
         let (asked, before) = (url.text, url.endpoint())
         let status = response.status
         if incoming.pointee.setsCookies { job?.hasCookies = true }
+        noteOrigin()
         guard response.redirects < shard.loop.settings.redirectsMax,
             let location = easy_get_field(easy, "Location"), url.follow(location) == CURLUE_OK,
             let endpoint = url.endpoint()
@@ -130,6 +132,7 @@ extension Transfer {
                 from: asked, status: status, isArchived: shard.loop.settings.archivesRedirects,
                 atMicros: shard.loop.now.wallMicros)
         }
+        guard mayFollow(to: endpoint) else { return endRefused(wasAsked: false) }
         // Whether there is a connection, only libcurl knows; it says when it needs an address.
         begin(isHTTPS: endpoint.host.isHTTPS, speaksHTTP1: false, expectingConnect: true)
     }

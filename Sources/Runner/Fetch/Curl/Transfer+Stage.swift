@@ -48,6 +48,8 @@ extension Transfer {
         var stage = Stage.starting
         /// Whether a response that led on has set cookies.
         var hasCookies = false
+        /// Whether a response that led on came from a public address.
+        var ledFromPublic = false
     }
 
     /// Facts about one request of a job.
@@ -84,6 +86,8 @@ extension Transfer {
         var hasProxyTLS = false
         /// Watches the response's speed, where that matters, since it was looked at first.
         var speed: SpeedWatch?
+        /// The part that the address guard had so far.
+        var addressCheck = AddressCheck.none
         /// `errno` of a socket that could not be made; 0 when there was none.
         var socketError: Int32 = 0
     }

@@ -21,6 +21,8 @@ final class TransferSettings {
     let isEncodingKept: Bool
     /// The budget in which heads are counted.
     let budget: MemoryBudget
+    /// Decides which addresses may be connected to, for all loops.
+    let addressGuard: AddressGuard
     let options: FetchOptions
     /// The certificates to trust, shared by all loops; `nil` when certificates are not verified, or
     /// not by OpenSSL.
@@ -52,11 +54,13 @@ final class TransferSettings {
     /// - Parameters:
     ///   - keeping: The settings for keeping responses; `nil` when responses are dropped.
     ///   - budget: The budget in which heads are counted.
+    ///   - addressGuard: Shared by all that work together; `nil` for one of these settings' own.
     init(
         _ options: FetchOptions, authorities: AuthorityStore? = nil,
         certificate: ClientCertificate? = nil, keeping: Keeping? = nil,
-        budget: MemoryBudget = MemoryBudget(bytesMax: .max)
+        budget: MemoryBudget = MemoryBudget(bytesMax: .max), addressGuard: AddressGuard? = nil
     ) {
+        self.addressGuard = addressGuard ?? AddressGuard(isOff: options.allowsInward)
         self.options = options
         self.authorities = authorities
         self.certificate = certificate

@@ -7,6 +7,12 @@ struct IPAddress: Equatable {
 
     var isIPv6: Bool { bytes.count == 16 }
 
+    /// - Parameter bytes: 4 or 16 bytes in network order.
+    init(bytes: some Collection<UInt8>) {
+        precondition(bytes.count == 4 || bytes.count == 16, "an address has 4 or 16 bytes")
+        self.bytes = Array(bytes)
+    }
+
     /// Reads an address as people write it; one of IPv6 with or without brackets, and without a
     /// zone.
     init?(_ text: some StringProtocol) {
