@@ -122,6 +122,29 @@ struct AddressTests {
         #expect(hits[2].connection == hits[3].connection)
     }
 
+    /// nginx answers as a proxy, too: it looks at the path alone.
+    @Test func byAProxy_theTextOfARedirectIsJudged() async throws {
+        let origin = "http://a-198-51-100-7.test/go?to="
+        queue([
+            "\(origin)http://127.0.0.1/page/secret", "\(origin)http://localhost/page/secret",
+            // A name that is reached without the proxy.
+            "\(origin)http://a-10-1-2-3.test/page/secret",
+            // Only the proxy knows where it leads.
+            "\(origin)http://a-127-0-0-1.test/page/told",
+            // The user's own.
+            "http://127.0.0.1/go?to=http://localhost/page/told",
+        ])
+        try await inNetwork(
+            """
+            runner enqueue list
+            runner run -q -x http://127.0.0.1:80 --noproxy a-10-1-2-3.test \(Self.names) \
+                || [ $? -eq 1 ]
+            """)
+        let refused = [String](repeating: "forbidden_address", count: 3)
+        #expect(try await outcomes() == refused + ["200", "200"])
+        #expect(secrets.isEmpty)
+    }
+
     // MARK: - Names
 
     @Test func aNameThatChangesItsMind_isRefused() async throws {

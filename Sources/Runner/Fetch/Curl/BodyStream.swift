@@ -26,18 +26,19 @@ final class BodyStream {
         var retryAfter: Duration?
     }
 
-    private let settings: TransferSettings
+    let settings: TransferSettings
     private let content: RequestContent
-    private var url = RequestURL()
-    private var handle: CurlHandle
+    var url = RequestURL()
+    var handle: CurlHandle
     private let multi: UnsafeMutableRawPointer
     /// The buffer for libcurl's error message; at least CURL_ERROR_SIZE bytes.
     private let message = UnsafeMutablePointer<CChar>.allocate(capacity: Int(CURL_ERROR_SIZE))
     private let incoming: IncomingBody
     private var redirects = 0
     /// Whether a response from a public address led to the request under way.
-    private var ledFromPublic: Bool
-    private var addressCheck = Transfer.AddressCheck.none
+    var ledFromPublic: Bool
+    /// The part that the address guard had in the request under way.
+    var addressCheck = Transfer.AddressCheck.none
     /// The result of the request; `nil` while it is under way.
     private var result: CURLcode?
     /// Since when nothing has come, in µs on the monotonic clock.
@@ -152,54 +153,6 @@ final class BodyStream {
             }, Unmanaged.passUnretained(settings).toOpaque())
     }
 
-    // MARK: - Addresses
-
-    private func registerGuard(with easy: UnsafeMutableRawPointer) {
-        guard !settings.addressGuard.isOff else { return }
-        // Unretained: the handle is cleaned up before the stream goes.
-        _ = easy_set_open(
-            easy,
-            { stream, _, address in
-                guard let stream, let address else { return -1 }
-                return Unmanaged<BodyStream>.fromOpaque(stream).takeUnretainedValue()
-                    .openSocket(for: address)
-            }, Unmanaged.passUnretained(self).toOpaque())
-    }
-
-    /// - Returns: A descriptor, or -1.
-    private func openSocket(for address: UnsafePointer<curl_sockaddr>) -> Int32 {
-        if !handle.hasProxy {
-            guard let target = IPAddress(of: address), let host = url.endpoint()?.host.name,
-                settings.addressGuard.allows(target, for: host, ledFromPublic: ledFromPublic)
-            else {
-                if addressCheck == .none { addressCheck = .refused }
-                return -1
-            }
-            addressCheck = target.isInward ? .inward : .outward
-            if !target.isInward { settings.addressGuard.noteSent(to: host) }
-        }
-        let type = address.pointee.socktype | Int32(SOCK_CLOEXEC.rawValue)
-        return socket(address.pointee.family, type, address.pointee.protocol)
-    }
-
-    /// Notes where the response that leads on has come from.
-    private func noteOrigin() {
-        guard !ledFromPublic, let host = url.endpoint()?.host.name else { return }
-        if handle.hasProxy {
-            ledFromPublic = !AddressGuard.isInward(host: host)
-        } else {
-            let address = IPAddress(String(decoding: handle.remoteIP, as: UTF8.self))
-            ledFromPublic = address?.isInward != true
-        }
-    }
-
-    private var forbidden: Failure {
-        Failure(
-            problem:
-                "leads from a public address to this machine or a private network\(destination)",
-            isWorthRetrying: false, isForbidden: true)
-    }
-
     // MARK: - Redirects
 
     /// The place that the response leads to; `nil` when it leads nowhere. Valid until the handle is
@@ -289,7 +242,7 @@ final class BodyStream {
     // MARK: - What went wrong
 
     /// The place that redirects led to, for people; empty when there were none.
-    private var destination: String {
+    var destination: String {
         redirects == 0
             ? "" : " (at \(String(decoding: url.text, as: UTF8.self)), where it redirects to)"
     }
