@@ -78,6 +78,7 @@ extension Crawl {
             return .diskReserve(folder: folder)
         }
         MachineLimits.forgetStartUpCode()
+        defer { observer?.measured(parts.loops.measures()) }  // once they have stopped
         defer { parts.loops.stop() }
         try parts.loops.start()
         let grace = GracePeriod(options.grace) { parts.loops.cancelTransfers() }

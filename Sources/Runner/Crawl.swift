@@ -154,4 +154,12 @@ public protocol CrawlObserver: Sendable {
 
     /// Told of the progress, about once each `interval`.
     func progressed(_ progress: Progress) async
+
+    /// Told once, when all requests have ended, how many there were and how long they took. Not
+    /// told of a run that made none for want of room on disk.
+    func measured(_ measures: RunMeasures)
+}
+
+extension CrawlObserver {
+    public func measured(_ measures: RunMeasures) {}
 }

@@ -117,7 +117,7 @@ struct Run: StatusCommand {
         func report(_ ending: Crawl.Ending?) async throws -> RunReport {
             RunReport(
                 ending: ending, counts: try await store.counts(of: only?.batch.id), before: before,
-                elapsed: .now - begin, queue: queue.path)
+                elapsed: .now - begin, queue: queue.path, measures: observer.measures.last)
         }
         do {
             let ending = try await crawl.run(to: .files(outputOptions), observer: observer)
@@ -197,6 +197,7 @@ private struct RunObserver: CrawlObserver {
     let workers: Int
     let grace: Duration
     let isQuiet: Bool
+    let measures = KeptMeasures()
     /// The sentences on how requests go out.
     let sentences: [String]
 
@@ -215,6 +216,8 @@ private struct RunObserver: CrawlObserver {
     }
 
     func progressed(_ progress: Progress) { view.show(progress) }
+
+    func measured(_ measures: RunMeasures) { self.measures.keep(measures) }
 }
 
 extension Error {

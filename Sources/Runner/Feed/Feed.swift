@@ -113,6 +113,8 @@ final class Feed: Sendable {
         var tripped: Set<Host.ID> = []
         /// Whether the queue has no job for its first attempt, as far as is known.
         var isDry = false
+        /// The reason why there are no more jobs, where there are not.
+        var shortage = Shortage.noJob
     }
 
     /// Takes the paces of hosts that have changed and are not kept in the queue.
@@ -131,7 +133,8 @@ final class Feed: Sendable {
             _ = state.take(limit, into: &spans, at: now, inFlightMax: inFlightMax)
             return (
                 Handout(
-                    isClosed: state.isDraining, tripped: state.tripped, isDry: state.isDry),
+                    isClosed: state.isDraining, tripped: state.tripped, isDry: state.isDry,
+                    shortage: state.shortage(inFlightMax: inFlightMax)),
                 before >= state.limits.ready && state.open < state.limits.ready
             )
         }

@@ -115,6 +115,8 @@ struct JobFeed {
     /// Whether the queue said last that jobs may come back.
     private var mayComeBack = false
     private var wasDryWhileIdle = false
+    /// Whether the last claim brought nothing.
+    var wasDry: Bool { dryUntilMicros > 0 }
 
     /// A retry that waits; times are in µs on the monotonic clock.
     private struct NextRetry {

@@ -25,6 +25,7 @@ final class Desk: EventLoopClient, @unchecked Sendable {
         var turn = TurnReport()
         /// The attempts of this turn, counted only for limits of the run.
         var ended = StopLimits.Ended()
+        var idleTime = IdleTime()
         var random = SystemRandomNumberGenerator()
 
         /// - Returns: The outcome that is marked; `nil` when the job is given back.
@@ -86,6 +87,9 @@ final class Desk: EventLoopClient, @unchecked Sendable {
         self.memory = memory
     }
 
+    /// The time that workers waited for jobs. To be asked once the loop has ended.
+    var idleTime: IdleTime { books.idleTime }
+
     /// Returns the worker's next job; `nil` when the worker's work is over. Suspends only when
     /// there is no job now.
     func nextJob() async -> Job? {
@@ -93,7 +97,10 @@ final class Desk: EventLoopClient, @unchecked Sendable {
         fill(1, at: Now.read())
         if let job = books.ready.popFirst() { return job }
         if books.handout.isClosed { return nil }
-        return await withUnsafeContinuation { idle.append($0) }
+        return await withUnsafeContinuation { worker in
+            idle.append(worker)
+            noteIdle(at: Now.read())
+        }
     }
 
     /// Judges the result of an attempt and keeps the verdict for the marker.
@@ -183,6 +190,7 @@ final class Desk: EventLoopClient, @unchecked Sendable {
 
     func woken() {
         guard !idle.isEmpty else { return }
+        defer { noteIdle(at: Now.read()) }
         if books.ready.count < idle.count {
             fill(idle.count - books.ready.count, at: Now.read())
         }
@@ -192,6 +200,10 @@ final class Desk: EventLoopClient, @unchecked Sendable {
             idle.removeLast()
             worker.resume(returning: job)
         }
+    }
+
+    private func noteIdle(at now: Now) {
+        books.idleTime.note(waiting: idle.count, because: books.handout.shortage, at: now)
     }
 
     private func fill(_ count: Int, at now: Now) {

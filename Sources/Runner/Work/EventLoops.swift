@@ -63,6 +63,11 @@ struct EventLoops: Sendable {
     func cancelTransfers() { for loop in loops { loop.cancelTransfers() } }
     func stop() { for loop in loops { loop.stop() } }
 
+    /// The measurements of the run. To be asked once all loops have stopped.
+    func measures() -> RunMeasures {
+        RunMeasures(loops.map(\.measures), desks.map(\.idleTime))
+    }
+
     /// Runs all workers, each on one loop for life, until their work is over.
     func work() async {
         await withDiscardingTaskGroup { group in

@@ -17,19 +17,24 @@ struct RunReport: Encodable {
     private let elapsed: Duration
     private let finished: Int
     private let counts: QueueCounts
+    private let measures: RunMeasures?
     /// The advice on the jobs that are left.
     private let cure: String
     /// The queue, for advice on the jobs that failed.
     private let queue: String
 
-    /// - Parameter ending: The ending of the run; `nil` when a full disk ended it, which a separate
-    ///   error describes.
+    /// - Parameters:
+    ///   - ending: The ending of the run; `nil` when a full disk ended it, which a separate error
+    ///     describes.
+    ///   - queue: The queue, for advice.
+    ///   - measures: `nil` when the run did not come to its requests.
     init(
         ending: Crawl.Ending?, counts: QueueCounts, before: QueueCounts, elapsed: Duration,
-        queue: String
+        queue: String, measures: RunMeasures? = nil
     ) {
         self.queue = queue
         self.counts = counts
+        self.measures = measures?.whole == nil ? nil : measures
         self.elapsed = elapsed
         // Less than none where failed jobs were put back meanwhile.
         finished = max(0, counts.done - before.done)
@@ -65,7 +70,7 @@ struct RunReport: Encodable {
     }
 
     private enum CodingKeys: String, CodingKey {
-        case ending, jobs, outcomes
+        case ending, jobs, outcomes, requests, timings
         case finished
         case elapsedSeconds = "elapsed_s"
     }
@@ -77,6 +82,8 @@ struct RunReport: Encodable {
         try container.encode(elapsed.seconds, forKey: .elapsedSeconds)
         try container.encode(JobsDocument(counts), forKey: .jobs)
         try container.encode(OutcomeDocument.all(in: counts), forKey: .outcomes)
+        try container.encode(measures.map { RequestsDocument($0.requests) }, forKey: .requests)
+        try container.encode(measures.map { TimingsDocument($0) }, forKey: .timings)
     }
 
     var text: String {
@@ -90,6 +97,7 @@ struct RunReport: Encodable {
         let left = counts.left > 0 ? "; \(Format.count(counts.left)) left: \(cure)" : ""
         let advice =
             counts.failed > 0 && counts.left == 0 ? "; \(RetryAdvice.text(queue))" : ""
-        return "\(done); \(all)\(left)\(advice)"
+        return (["\(done); \(all)\(left)\(advice)"] + (measures?.lines ?? []))
+            .joined(separator: "\n")
     }
 }

@@ -52,6 +52,8 @@ final class EventLoop: TaskExecutor, @unchecked Sendable {
     /// hold back a part of it.
     var openHeads: [Transfer] = []
     let client: (any EventLoopClient)?
+    /// The measurements of the loop's requests. Used on the loop's thread, and after its end.
+    let measures = LoopMeasures()
     /// The time, read once a turn.
     var now = Now.read()
 

@@ -10,6 +10,10 @@ struct IncomingResponse: ~Copyable {
     private var head: ResponseHead
     /// The number of body bytes so far, after decoding unless the output keeps the encoding.
     private(set) var bodyBytes = 0
+    /// The number of body bytes so far, as they came.
+    private(set) var receivedBytes = 0
+    /// The time in µs from when the request was sent to the first byte; -1 while it is not known.
+    var firstByteMicros = -1
     private var fields = ResponseFields()
     /// Whether any head, interim ones included, sets a cookie.
     private(set) var setsCookies = false
@@ -197,6 +201,7 @@ struct IncomingResponse: ~Copyable {
     ///
     /// - Returns: Whether the transfer may go on.
     mutating func take(body bytes: UnsafeRawBufferPointer) -> Bool {
+        receivedBytes += bytes.count
         // What leads on is read to its end and thrown away, unless it is archived as it comes.
         guard fields.codings.isEncoded || fields.codings.isUnknown, !leadsOn else {
             return keep(bytes)

@@ -48,7 +48,9 @@ extension Transfer {
                 let mayBeSent =
                     transfer.maySend(to: address!)
                     && transfer.maySend(fromPort: UInt16(truncatingIfNeeded: port))
-                return mayBeSent ? CURL_PREREQFUNC_OK : CURL_PREREQFUNC_ABORT
+                guard mayBeSent else { return CURL_PREREQFUNC_ABORT }
+                transfer.measures.sums.pointee.requests.made += 1
+                return CURL_PREREQFUNC_OK
             }, me)
         _ = easy_set_context(
             easy,
@@ -65,6 +67,7 @@ extension Transfer {
         let descriptor = shard.loop.openSocket(
             address.pointee.family, address.pointee.socktype, address.pointee.protocol)
         if descriptor < 0 { attempt.socketError = errno }
+        attempt.makesConnection = true
         return descriptor
     }
 

@@ -10,8 +10,10 @@ extension Transfer {
         endHandshake()
         if isRefused(result) { return endRefused() }
         if isAskedAgain(after: result) { return }
-        response.status = handle.status
+        let status = handle.status
+        response.status = status
         response.bodyBytes = incoming.pointee.bodyBytes
+        measure(status)
         // Sent, not answered, and no connection to send it again on: the server may have acted on it.
         if attempt.wasSent, !content.isIdempotent, result == CURLE_COULDNT_CONNECT {
             attempt.isCutOff = true
@@ -126,6 +128,7 @@ extension Transfer {
         }
         content = content.redirected(by: status, isOtherOrigin: endpoint != before)
         response.redirects += 1
+        measures.sums.pointee.requests.redirects += 1
         if let capture {
             complete(capture)
             capture.follow(

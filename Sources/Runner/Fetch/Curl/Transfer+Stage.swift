@@ -41,6 +41,8 @@ extension Transfer {
     /// Facts about a job. No part of it is counted by references: copies cost nothing.
     struct JobUnderWay {
         let worker: UnsafeContinuation<Response, Never>
+        /// The job's chunk, which the worker holds until it resumes.
+        let chunk: Unmanaged<RequestChunk>
         /// The host of the first request.
         let host: Host.ID
         /// When the first request began, in µs on the monotonic clock.
@@ -70,6 +72,10 @@ extension Transfer {
     struct Attempt {
         /// When the request began to wait for a connection, in µs on the monotonic clock.
         var connectSinceMicros = 0
+        /// When the request began to wait for a name's addresses, in µs on the monotonic clock.
+        var lookupSinceMicros = 0
+        /// When the last name was answered, in µs on the monotonic clock; 0 when none was.
+        var lookedUpMicros = 0
         /// Whether libcurl asked for an address because it had none for the host, as when a request
         /// was to go on an existing connection.
         var lacksAddress = false
@@ -88,6 +94,8 @@ extension Transfer {
         var speed: SpeedWatch?
         /// The part that the address guard had so far.
         var addressCheck = AddressCheck.none
+        /// Whether a connection was begun.
+        var makesConnection = false
         /// `errno` of a socket that could not be made; 0 when there was none.
         var socketError: Int32 = 0
     }
@@ -144,7 +152,9 @@ extension Transfer {
     /// Ends a request that has taken too long. The caller has taken it back from libcurl.
     func timedOut() {
         switch job?.stage {
-        case .lookingUp(let whose): fail(of: .trouble("within the connect timeout"), for: whose)
+        case .lookingUp(let whose):
+            measureLookup()
+            fail(of: .trouble("within the connect timeout"), for: whose)
         case .heldBack: end(with: failed(.reason(.timeout)))
         case .starting, .given: finished(with: CURLE_OPERATION_TIMEDOUT)
         case .ended, nil: break

@@ -38,11 +38,13 @@ extension Transfer: NameClient, TLSSessions.Client {
             return take(known, for: whose, of: endpoint)
         }
         job?.stage = .lookingUp(whose)
+        attempt.lookupSinceMicros = loop.now.monotonicMicros
         loop.resolver.ask(name, for: self)
     }
 
     func nameWasAnswered(_ answer: NameAnswer) {
         guard case .lookingUp(let whose) = job?.stage, let endpoint = url.endpoint() else { return }
+        measureLookup()
         take(answer, for: whose, of: endpoint)
     }
 
@@ -103,6 +105,7 @@ extension Transfer: NameClient, TLSSessions.Client {
     func mayConnect(_ number: Int, with key: Int) -> Bool {
         // The request may wait for another host by now.
         guard case .heldBack(key: key) = job?.stage else { return false }
+        measureTurn()
         // The time that the request waited for others does not count.
         attempt.connectSinceMicros = shard.loop.now.monotonicMicros
         give(Handshake(number: number, key: key))

@@ -40,6 +40,7 @@ final class Transfer {
     /// property at run time, and each line of a head comes twice: that took 4,000 instructions a
     /// request. Used on the loop's thread only.
     let incoming = UnsafeMutablePointer<IncomingResponse>.allocate(capacity: 1)
+    let measures: LoopMeasures
     /// The part of the response that is kept; `nil` when nothing is.
     var capture: Capture?
 
@@ -65,6 +66,7 @@ final class Transfer {
         self.number = number
         shardNumber = number
         shard = loop.shard(number, isHTTPS: false)
+        measures = loop.measures
         incoming.initialize(to: IncomingResponse(loop.settings))
         message.initialize(repeating: 0, count: Int(CURL_ERROR_SIZE))
         setUp()
@@ -89,7 +91,9 @@ final class Transfer {
         await withUnsafeContinuation { worker in
             let now = shard.loop.now
             self.job = JobUnderWay(
-                worker: worker, host: job.chunk.hostID, startedMicros: now.monotonicMicros)
+                worker: worker, chunk: .passUnretained(job.chunk), host: job.chunk.hostID,
+                startedMicros: now.monotonicMicros)
+            if job.attempt > 1 { measures.sums.pointee.requests.retried += 1 }
             content = job.content
             response = Response()
             let capture = self.capture ?? shard.loop.settings.keeping.map { Capture($0.storage) }
@@ -199,6 +203,7 @@ final class Transfer {
         case .starting, .heldBack, .given(nil), .ended, nil: break
         }
         job?.stage = .ended
+        if let job { measureEnd(of: job) }
         incoming.pointee.end()
         // Jobs share no cookies.
         if incoming.pointee.setsCookies || job?.hasCookies == true { handle.dropCookies() }

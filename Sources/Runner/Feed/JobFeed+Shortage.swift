@@ -1,0 +1,16 @@
+extension JobFeed {
+    /// The reason why a loop that asks for jobs gets fewer than it asks for.
+    ///
+    /// - Parameter inFlightMax: As in `take`.
+    func shortage(inFlightMax: Int) -> Shortage {
+        if isDraining { return .noJob }
+        if unmarked >= limits.unmarked || unmarkedBytes >= limits.unmarkedBytes
+            || inFlight >= inFlightMax
+        {
+            return .disk
+        }
+        if ready > 0 || machineTrouble != nil { return .held }
+        if !wasDry { return .queue }
+        return retrying > 0 ? .held : .noJob
+    }
+}
