@@ -80,7 +80,6 @@ struct Run: StatusCommand {
                 "--workers is \(workers); a run needs at least 1, for example --workers \(Self.standard.workers)"
             )
         }
-        }
         _ = try headers.sources()
     }
 

@@ -79,7 +79,7 @@ import Testing
     }
 
     @Test func verdict_waitsAsAsked_andCostsNoAttempt_untilTheTimeIsOver() throws {
-        let refusal = Response(status: 503, retryAfterSeconds: 2)
+        let refusal = Response(status: 503, retryAfter: .seconds(2))
         var job = Job.sample(0, attempt: 100)
         job.past = Job.Past(excused: 1, sinceMicros: now.monotonicMicros - 86_399_000_000)
         let excused = Judge.Verdict.outcome(
@@ -97,7 +97,7 @@ import Testing
             var job = Job.sample(0, attempt: 9)
             job.past = Job.Past(excused: 8, sinceMicros: now.monotonicMicros)
             let verdict = Judge().verdict(
-                on: Response(status: 429, retryAfterSeconds: 1), of: job, isTripped: false,
+                on: Response(status: 429, retryAfter: .seconds(1)), of: job, isTripped: false,
                 at: now, using: &random)
             guard case .outcome(_, let wait, true) = verdict else {
                 Issue.record("\(verdict)")
@@ -184,7 +184,7 @@ import Testing
             (Response(failure: .reason(.tooLarge)), Outcome(.retrying, .tooLarge)),
             (Response(failure: .reason(.connect)), Outcome(.failed, .connect)),
         ] {
-            guard case .outcome(let found, _) = verdict(response) else {
+            guard case .outcome(let found, _, _) = verdict(response) else {
                 Issue.record("given back: \(response)")
                 continue
             }
@@ -212,7 +212,7 @@ import Testing
                 let verdict = Judge().verdict(
                     on: Response(status: status), of: job(1), matched: matched, isTripped: false,
                     at: now, using: &random)
-                guard case .outcome(let outcome, _) = verdict else {
+                guard case .outcome(let outcome, _, _) = verdict else {
                     Issue.record("given back: \(status)")
                     continue
                 }
