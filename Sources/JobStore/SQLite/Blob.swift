@@ -8,10 +8,13 @@ internal import CZlib
 /// `sqlar_uncompress`.
 enum Blob {
     /// Returns `bytes`, deflated where the result is shorter.
-    static func packed(_ bytes: [UInt8]) -> [UInt8] {
+    ///
+    /// - Parameter level: The effort: 1 takes a quarter of the time of 6.
+    static func packed(_ bytes: [UInt8], level: Int32 = 6) -> [UInt8] {
         var packed = [UInt8](repeating: 0, count: Int(compressBound(UInt(bytes.count))))
         var count = UInt(packed.count)
-        guard compress2(&packed, &count, bytes, UInt(bytes.count), 6) == Z_OK, count < bytes.count
+        guard compress2(&packed, &count, bytes, UInt(bytes.count), level) == Z_OK,
+            count < bytes.count
         else {
             return bytes
         }
