@@ -216,6 +216,18 @@ import Testing
             format, jobs: 50, more: ["--body", "any", "--failed", "20"])
     }
 
+    @Test func verify_findsABodyOfAFailure_thatChanged() async throws {
+        let origin = try await TestOrigin()
+        let result = try await fetch("status/404/{id}", origin, format: .files, "--output-failures")
+        #expect(result.status == 1)
+        try await program.expectVerified()
+        let body = program.folder.file("out/bodies/1/0/000/0")
+        #expect(contents(of: body) == Array("Not Found\n".utf8))
+        write(Array("Not found\n".utf8), to: body)
+        let verified = try await program.runner("verify")
+        #expect(verified.status == 3 && verified.out.contains("SHA-256 differs"), "\(verified.out)")
+    }
+
     // MARK: - Bodies
 
     /// Bodies that are hard to keep, and whether they are UTF-8.

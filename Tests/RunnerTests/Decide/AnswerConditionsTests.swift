@@ -74,7 +74,7 @@ import Testing
     /// As WARC files keep bodies.
     @Test func body_isDecoded_whereItsCodingIsKept() throws {
         let gzipped = gzipMember(Array(repeating: 0x61, count: 100_000) + Array("quota".utf8))
-        let small = gzipMember(Array("the quota".utf8))
+        let small = gzipMember(Array("this is the quota".utf8))
         let fields = "Content-Encoding: gzip"
         let conditions = try conditions(retry: "body~quota", isEncodingKept: true)
         #expect(try conditions.verdict(on: 200, capture(small, fields)) == .retry)
