@@ -93,6 +93,13 @@ public protocol JobQueue: JobLedger {
     /// - Returns: The number of jobs that were put back.
     func putBack(_ jobs: FailedJobs) async throws(QueueError) -> Int
 
+    /// Returns the robots.txt of an origin (`HostKey.text`) that is kept and still counts; `nil` when
+    /// there is none.
+    func robots(of origin: String) async throws(QueueError) -> RobotsRecord?
+
+    /// Keeps the robots.txt of origins, in place of those kept before, while they count.
+    func keep(_ robots: [RobotsRecord]) async throws(QueueError)
+
     /// Registers a runner and takes back all jobs that dead runners held (`rescue`).
     ///
     /// - Throws: `.inUse` when the store lets only one runner work at a time and another one is

@@ -24,6 +24,8 @@ final class MemoryStore: Sendable {
         /// The connection by which a list is being added without duplicates; `nil` for none.
         var uniqueConnection: Int?
         var settings: [String: String] = [:]
+        /// Each with the time until which it counts.
+        var robots: [String: (record: RobotsRecord, untilMicros: Int)] = [:]
         var paces: [String: PaceFacts] = [:]
     }
 
@@ -152,6 +154,26 @@ struct MemoryQueue: JobQueue {
 
     func keep(_ value: String?, as name: String) {
         store.state.withLock { $0.settings[name] = value }
+    }
+
+    func robots(of origin: String) -> RobotsRecord? {
+        let now = store.unixMicros()
+        guard let (record, until) = store.state.withLock({ $0.robots[origin] }), until > now,
+            until <= now + MemoryLease.micros(RobotsRecord.lifetimeMax)
+        else { return nil }
+        return RobotsRecord(
+            origin: origin, status: record.status, body: record.body,
+            lifetime: .microseconds(until - now))
+    }
+
+    func keep(_ robots: [RobotsRecord]) {
+        let now = store.unixMicros()
+        store.state.withLock { state in
+            for record in robots {
+                let life = min(record.lifetime, RobotsRecord.lifetimeMax)
+                state.robots[record.origin] = (record, now + MemoryLease.micros(life))
+            }
+        }
     }
 
     func counts(of batch: Batch.ID?) -> QueueCounts {

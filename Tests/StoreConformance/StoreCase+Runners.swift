@@ -45,6 +45,31 @@ extension StoreCase {
             #expect(try await next.queue.setting("x") == nil)
             #expect(try await next.queue.setting("y") == "3")
         },
+        StoreCase("robots_areKept_whileTheyCount") { store in
+            let queue = try await store.attached(1)
+            store.clock.unixMicros = 1_000_000
+            let (a, b) = ("http://a", "https://b:8443")
+            func record(_ origin: String, _ body: String, _ lifetime: Duration) -> RobotsRecord {
+                RobotsRecord(
+                    origin: origin, status: 200, body: Array(body.utf8), lifetime: lifetime)
+            }
+            #expect(try await queue.queue.robots(of: a) == nil)
+            try await queue.queue.keep([record(a, "old", .seconds(9)), record(b, "", .seconds(60))])
+            try await queue.queue.keep([record(a, "new", .seconds(172_800))])
+            await queue.close()
+            store.clock.unixMicros += 10_000_000
+            let next = try await store.open()
+            // A day at most.
+            #expect(try await next.queue.robots(of: a) == record(a, "new", .seconds(86_390)))
+            #expect(try await next.queue.robots(of: b) == record(b, "", .seconds(50)))
+            store.clock.unixMicros += 50_000_000
+            #expect(try await next.queue.robots(of: b) == nil)
+            #expect(try await next.queue.robots(of: a) != nil)
+            // The clock was set back.
+            store.clock.unixMicros = 999_999
+            #expect(try await next.queue.robots(of: a) == nil)
+            await next.close()
+        },
         StoreCase("attach_rescuesWhatADeadRunnerHeld") { store in
             var queue: StoreClient? = try await store.attached(10_000)
             let segments = try await queue!.claim(jobs: 8192)
