@@ -37,6 +37,8 @@ public struct Outcome: Hashable, Sendable {
         case forbiddenAddress = "forbidden_address"
         /// The template gives a URL that no request can be made to.
         case badURL = "bad_url"
+        /// The origin's robots.txt disallows the URL: no request was made.
+        case robots
         /// Any other error that libcurl reports.
         case other
     }

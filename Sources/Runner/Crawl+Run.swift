@@ -15,6 +15,8 @@ extension Crawl {
         let loops: EventLoops
         let disk: DiskWatch
         let limits: LimitWatch?
+        /// `nil` where no robots.txt is honoured.
+        let gate: RobotsGate?
         fileprivate let bells: LoopBells
     }
 
@@ -48,7 +50,8 @@ extension Crawl {
             feed.drain()  // or what cannot be kept is fetched again and again until the end
         }
         let keeping = keeping(sink?.keeping(failed: unkept), budget, failed: unkept)
-        let loops = try EventLoops(options, keeping, budget) {
+        let gate = options.robots.scope == .none ? nil : RobotsGate(options.robots, queue)
+        let loops = try EventLoops(options, keeping, budget, gate: gate) {
             Desk(
                 feed: feed, marker: marker, judge: judge, conditions: makeConditions(keeping),
                 collector: sink?.makeCollector(),
@@ -58,7 +61,7 @@ extension Crawl {
         bells.connect(loops)
         return Parts(
             attachment: lease.attachment, feed: feed, marker: marker, loops: loops, disk: disk,
-            limits: limits, bells: bells)
+            limits: limits, gate: gate, bells: bells)
     }
 
     private func defaults(for sink: (any Sink)?) throws(RequestError) -> RequestDefaults {
@@ -103,6 +106,7 @@ extension Crawl {
         return try await withThrowingTaskGroup(of: Ending?.self) { group in
             group.addTask {
                 await parts.loops.work()
+                await parts.gate?.keep()
                 parts.marker.close()
                 return nil
             }

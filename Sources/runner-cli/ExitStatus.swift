@@ -39,6 +39,9 @@ enum ExitStatus: Int32, Error {
         case let error as ImportError:
             Terminal.complain(error.sentence)
             return .usage
+        case let error as RobotsError:
+            Terminal.complain(Terminal.escaped(error.description))
+            return error.code == .badURL ? .usage : .queue
         case let error as OutputError:
             Terminal.complain(error.description)
             return .queue

@@ -38,6 +38,7 @@ struct Run: StatusCommand {
         HeaderOptions
     @OptionGroup(title: "Network") var network: NetworkOptions
     @OptionGroup(title: "Politeness") var politeness: PolitenessFlags
+    @OptionGroup(title: "Robots.txt") var robots: RobotsFlags
 
     @Option(name: .shortAndLong, parsing: .unconditional, help: "Requests in flight at once.")
     var workers = Self.standard.workers
@@ -81,6 +82,7 @@ struct Run: StatusCommand {
             )
         }
         _ = try headers.sources()
+        _ = try robots.options(userAgent: headers.userAgent)
     }
 
     func execute() async throws -> ExitStatus {
@@ -111,7 +113,11 @@ struct Run: StatusCommand {
         let view = ProgressView(queue: title, isQuiet: quiet)
         let observer = RunObserver(
             view: view, stop: stop, workers: workers, grace: grace.duration, isQuiet: quiet,
-            sentences: proxies.sentences + [judgingNote, limits.note(at: now)].compactMap(\.self))
+            sentences: proxies.sentences
+                + [
+                    judgingNote, limits.note(at: now),
+                    try await robots.sentence(for: store, only: only),
+                ].compactMap(\.self))
         let begin = ContinuousClock.now
         func report(_ ending: Crawl.Ending?) async throws -> RunReport {
             RunReport(
@@ -179,6 +185,8 @@ struct Run: StatusCommand {
         // A year: longer than any run stays.
         options.idleMax = idleExit?.duration ?? (follow ? .seconds(31_536_000) : .zero)
         options.fetch = requests.fetchOptions
+        options.fetch.userAgent = robots.userAgent
+        options.robots = try robots.options(userAgent: headers.userAgent)
         options.fetch.headers = try headers.sources()
         options.fetch.references = RequestReferences(environment: Environment.variables)
         try network.apply(to: &options.fetch)

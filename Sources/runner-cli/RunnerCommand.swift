@@ -37,7 +37,7 @@ struct RunnerCommand: AsyncParsableCommand {
         version: versionText,
         subcommands: [
             Enqueue.self, Run.self, Status.self, Batches.self, Failures.self, Retry.self,
-            Cancel.self, Export.self, Verify.self,
+            Cancel.self, Export.self, Verify.self, Robots.self,
         ])
 }
 

@@ -59,10 +59,14 @@ import Testing
         try await expect("verify", "--help", prints: Self.verify)
     }
 
+    @Test func help_showsRobots() async throws {
+        try await expect("robots", "--help", prints: Self.robots)
+    }
+
     @Test func help_fitsTheNarrowestTerminalInUse() {
         let commands = [
             Self.enqueue, Self.run, Self.status, Self.batches, Self.failures, Self.retry,
-            Self.cancel, Self.export, Self.verify,
+            Self.cancel, Self.export, Self.verify, Self.robots,
         ]
         for text in [Self.root] + commands {
             for line in text.split(separator: "\n") {
@@ -158,6 +162,8 @@ import Testing
                                   too.
           verify                  Check the queue and its output, each byte; during a
                                   run too.
+          robots                  Show what a host's robots.txt says, and whether a URL
+                                  is allowed.
 
           See 'runner help <subcommand>' for detailed help.
         """
@@ -424,6 +430,12 @@ import Testing
                                   are yours.
           --no-streak-stop        Go on when a host answers nothing but 401, 403 or 407.
 
+        ROBOTS.TXT:
+          --robots/--no-robots    Honour the robots.txt of all hosts, or of none
+                                  (default: of public hosts, for lists of several).
+          --contact <url or email>
+                                  Where people reach you, in the header User-Agent.
+
         OPTIONS:
           --queue <file>          The queue's file (default: $RUNNER_QUEUE, else
                                   ./runner.db).
@@ -644,6 +656,45 @@ import Testing
                                   ./runner.db).
           --output <folder>       The output's folder, if it is not where it was
                                   written.
+          --json                  Print the result as JSON.
+          --version               Show the version.
+          -h, --help              Show help information.
+
+        """
+
+    private static let robots = """
+        OVERVIEW: Show what a host's robots.txt says, and whether a URL is allowed.
+
+        Asks for it as a run does, and shows the rules that hold for runner (or for
+        another name), the delay between requests that the host asks for, and its
+        sitemaps. No queue is needed.
+
+        EXAMPLES
+          runner robots https://example.com/
+          runner robots https://example.com/shop?page=2 --agent examplebot
+          runner robots https://example.com/ --json | jq -r '.sitemaps[]'
+
+        USAGE: runner robots <url> [--agent <name>] [--proxy <url>] [--proxy-user <user:password>] [--noproxy <list>] [--no-proxy-env] [--insecure] [--cacert <file>] [--json]
+
+        ARGUMENTS:
+          <url>                   A URL of the host.
+
+        NETWORK:
+          -x, --proxy <url>       Go through this proxy, http://host:port; also https,
+                                  socks4, socks4a, socks5, socks5h; '' for none
+                                  (default: http_proxy, https_proxy, all_proxy in the
+                                  environment).
+          --proxy-user <user:password>
+                                  Credentials for a proxy whose URL has none.
+          --noproxy <list>        Hosts, domains and networks to reach without a proxy,
+                                  with commas between; * for all (default: no_proxy in
+                                  the environment).
+          --no-proxy-env          Take no proxy or no_proxy from the environment.
+          -k, --insecure          Accept any TLS certificate.
+          --cacert <file>         Certificates (PEM) to trust instead of the system's.
+
+        OPTIONS:
+          --agent <name>          The name to look for in robots.txt. (default: runner)
           --json                  Print the result as JSON.
           --version               Show the version.
           -h, --help              Show help information.

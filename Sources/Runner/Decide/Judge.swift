@@ -85,7 +85,7 @@ struct Judge: Sendable {
             case .dns where mayGiveBack && isRetried, .connect where mayGiveBack && isRetried:
                 return .giveBack
             case .tls, .dns, .connect, .timeout, .reset, .tooLarge, .badResponse, .redirects,
-                .forbiddenAddress, .badURL, .other:
+                .forbiddenAddress, .badURL, .robots, .other:
                 guard isRetried else { return .outcome(Outcome(.failed, reason), wait: .zero) }
                 return retry(Outcome(.retrying, reason), response, job, now, &random)
             }
@@ -130,7 +130,7 @@ struct Judge: Sendable {
     /// Whether an attempt that got no whole answer may end better the next time.
     static func isWorthRetrying(_ reason: Outcome.Reason) -> Bool {
         switch reason {
-        case .tls, .tooLarge, .redirects, .forbiddenAddress, .badURL: false
+        case .tls, .tooLarge, .redirects, .forbiddenAddress, .badURL, .robots: false
         case .dns, .connect, .timeout, .reset, .badResponse, .other: true
         }
     }

@@ -43,6 +43,9 @@ struct TurnReport {
         fileprivate(set) var message = ""
         /// Attempts that this machine could not make.
         fileprivate(set) var local = 0
+        /// The time in µs between two requests that the host's robots.txt asks for, as far as it is
+        /// known; 0 when it asks for none. A minute at most.
+        fileprivate(set) var crawlDelayMicros = 0
     }
 
     var isEmpty: Bool { finished == 0 && givenBack.isEmpty }
@@ -66,6 +69,10 @@ struct TurnReport {
         let chunk = job.chunk
         let index = index(of: chunk)
         hosts[index].ended += 1
+        if chunk.hasOneHost {
+            hosts[index].crawlDelayMicros = max(
+                hosts[index].crawlDelayMicros, response.crawlDelayMicros)
+        }
         // The job's own host has answered, whatever became of the host it led to.
         if response.redirects > 0, response.failure != .cancelled, response.failure != .unkept {
             hosts[index].answered += 1
@@ -85,6 +92,8 @@ struct TurnReport {
         case .reason(.timeout), .reason(.other), .reason(.badURL), .reason(.forbiddenAddress),
             .cancelled, .unkept:
             break
+        // Nobody was asked.
+        case .reason(.robots): break
         case .reason: hosts[index].answered += 1
         case nil:
             hosts[index].answered += 1

@@ -26,6 +26,9 @@ struct Response: Sendable {
     var retryAfter: Duration?
     /// Whether a name server says that there is no such host.
     var isNameUnknown = false
+    /// The time in µs between two requests that the host's robots.txt asks for; 0 when it asks for
+    /// none, or is not honoured.
+    var crawlDelayMicros = 0
     /// The words of libcurl or of the name servers about the failure; empty when there are none.
     var message = ""
     /// The number of body bytes, after decoding unless the output keeps the encoding.

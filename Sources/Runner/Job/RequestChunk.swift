@@ -11,6 +11,8 @@ final class RequestChunk: Sendable {
     let hostID: Host.ID
     /// Whether all jobs go to one host, so that connections that fail are the host's trouble.
     let hasOneHost: Bool
+    /// Whether the batch may have jobs of several hosts.
+    let hasSeveralHosts: Bool
     let isHTTPS: Bool
     /// The most of the host's requests in flight at once; `.max` where there is no such bound.
     let inFlightMax: Int
@@ -46,6 +48,11 @@ final class RequestChunk: Sendable {
         self.hasOneHost = hasOneHost
         self.requests = requests
         hostID = host.id
+        hasSeveralHosts =
+            switch batch.source {
+            case .range(_, let template): !template.hasOneHost
+            case .list(let list): !list.hasOneHost
+            }
         isHTTPS = host.key.isHTTPS
     }
 

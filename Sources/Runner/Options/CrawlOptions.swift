@@ -28,6 +28,7 @@ public struct CrawlOptions: Sendable {
     /// The time for which the queue may be empty before the run ends; zero to end at once.
     public var idleMax: Duration = .zero
     public var fetch = FetchOptions()
+    public var robots = RobotsOptions()
     /// The only batch to work on, whose end is that of the run; `nil` for all.
     public var batch: Batch.ID?
     /// The longest `Retry-After` that is honoured. The default is also the longest wait that the

@@ -6,8 +6,10 @@ struct EventLoops: Sendable {
     private let desks: [Desk]
     private let shardsPerLoop: Int
     private let workers: Int
+    private let gate: RobotsGate?
 
     /// - Parameters:
+    ///   - gate: Asked about each job, where robots.txt is honoured.
     ///   - keeping: The settings for keeping responses; `nil` when responses are dropped.
     ///   - budget: The budget in which heads are counted.
     ///   - makeDesk: Makes the desk of a loop.
@@ -15,8 +17,9 @@ struct EventLoops: Sendable {
     ///   certificate to show to servers cannot be read.
     init(
         _ options: CrawlOptions, _ keeping: TransferSettings.Keeping?, _ budget: MemoryBudget,
-        makeDesk: () -> Desk
+        gate: RobotsGate? = nil, makeDesk: () -> Desk
     ) throws {
+        self.gate = gate
         let count = Self.count(options)
         shardsPerLoop = Self.shards(forWorkers: (options.workers - 1) / count + 1)
         let authorities =
@@ -75,7 +78,7 @@ struct EventLoops: Sendable {
                 let place = number % loops.count
                 let worker = Worker(
                     desk: desks[place], loop: loops[place],
-                    shard: number / loops.count % shardsPerLoop)
+                    shard: number / loops.count % shardsPerLoop, gate: gate)
                 group.addTask(executorPreference: loops[place]) { await worker.work() }
             }
         }

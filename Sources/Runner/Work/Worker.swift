@@ -5,12 +5,19 @@ struct Worker {
     let loop: EventLoop
     /// The number of the loop's shard that the worker's connection belongs to.
     let shard: Int
+    /// Asked about each job, where robots.txt is honoured; `nil` otherwise.
+    let gate: RobotsGate?
 
     /// Works until no job is left or the run drains. Runs on the loop's thread.
     func work() async {
         let transfer = loop.makeTransfer(inShard: shard)
         while let job = await desk.nextJob() {
-            let response = await transfer.fetch(job)
+            let response =
+                if let gate, gate.covers(job.chunk) {
+                    await fetch(job, through: gate, transfer)
+                } else {
+                    await transfer.fetch(job)
+                }
             let spare = desk.finish(job, with: response, transfer.takeCapture(), at: loop.now)
             transfer.reuse(spare)
         }
@@ -18,5 +25,20 @@ struct Worker {
         // Now, not when the turn ends: with the last worker gone the marker is told that no more
         // will come, and what came after would be marked by nobody.
         desk.turnEnds()
+    }
+
+    private func fetch(_ job: Job, through gate: RobotsGate, _ transfer: Transfer) async -> Response
+    {
+        switch await gate.passage(of: job, by: transfer) {
+        case .open(let crawlDelayMicros):
+            var response = await transfer.fetch(job)
+            response.crawlDelayMicros = crawlDelayMicros
+            return response
+        case .closed(let response):
+            transfer.emptyCapture()
+            // Many in a row are not to keep the loop from its sockets, nor from telling the feed.
+            await loop.nextTurn()
+            return response
+        }
     }
 }

@@ -34,7 +34,7 @@ import Testing
     func verdict_retriesOrFails_byReason(reason: Outcome.Reason) {
         let response = Response(failure: .reason(reason))
         switch reason {
-        case .tls, .tooLarge, .redirects, .forbiddenAddress, .badURL:
+        case .tls, .tooLarge, .redirects, .forbiddenAddress, .badURL, .robots:
             #expect(verdict(response) == .outcome(Outcome(.failed, reason), wait: .zero))
         case .dns, .connect, .timeout, .reset, .badResponse, .other:
             #expect(outcome(response, 3) == Outcome(.retrying, reason))

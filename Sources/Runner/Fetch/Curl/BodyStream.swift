@@ -44,16 +44,18 @@ final class BodyStream {
     /// Since when nothing has come, in µs on the monotonic clock.
     private var silentSinceMicros = 0
 
-    /// Asks for a URL, and waits for the head of a response of 200.
+    /// Asks for a URL, and waits for the head of a response.
     ///
     /// - Parameters:
     ///   - authorities: The certificates to trust; `nil` when certificates are not verified.
     ///   - options: Of these, `timeout` bounds how long a server may say nothing.
     ///   - addressGuard: Knows the names that were asked before; `nil` when none were.
     ///   - ledFromPublic: Whether a response from a public address named the URL.
+    ///   - takesAnyStatus: Whether a response of another status than 200 is no failure.
     init(
         _ text: String, _ options: FetchOptions, _ authorities: AuthorityStore?,
-        addressGuard: AddressGuard? = nil, ledFromPublic: Bool = false
+        addressGuard: AddressGuard? = nil, ledFromPublic: Bool = false,
+        takesAnyStatus: Bool = false
     ) throws(Failure) {
         self.ledFromPublic = ledFromPublic
         EventLoop.initializeCurl
@@ -72,7 +74,7 @@ final class BodyStream {
         }
         try begin()
         while let location = redirect() { try follow(location) }
-        guard status == 200 else { throw refused() }
+        guard status == 200 || takesAnyStatus else { throw refused() }
     }
 
     deinit {
@@ -84,7 +86,10 @@ final class BodyStream {
 
     // MARK: - The head
 
-    private var status: Int { incoming.head.status }
+    var status: Int { incoming.head.status }
+
+    /// The URL that the response came from, without user name and password.
+    var finalURL: String { String(decoding: url.text, as: UTF8.self) }
 
     /// The size that the head tells; `nil` when it tells none.
     var byteCount: Int? {

@@ -138,7 +138,8 @@ extension EventLoop {
 
     private func resume(_ transfers: inout [Transfer]) {
         guard !transfers.isEmpty else { return }
-        client?.willResume(transfers.count, at: now)
+        // A worker that made a request beside its job has that job still.
+        client?.willResume(transfers.count { $0.aside == nil }, at: now)
         for transfer in transfers { transfer.resumeWorker() }
         transfers.removeAll(keepingCapacity: true)
     }

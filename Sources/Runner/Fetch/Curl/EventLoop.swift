@@ -152,6 +152,11 @@ final class EventLoop: TaskExecutor, @unchecked Sendable {
         ring()
     }
 
+    /// Suspends a task of the loop until the loop's next turn.
+    func nextTurn() async {
+        await withUnsafeContinuation { task in post { task.resume() } }
+    }
+
     /// Ends all transfers as cancelled: those under way, and any later one.
     func cancelTransfers() { raise(.cancel) }
 

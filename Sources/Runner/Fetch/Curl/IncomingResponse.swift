@@ -35,6 +35,8 @@ struct IncomingResponse: ~Copyable {
 
     /// The part of the response that is kept; `nil` when nothing is.
     private var capture: Capture?
+    /// Takes the body in place of the capture; `nil` when the response is a job's.
+    private var aside: BoundedBody?
     /// Called when a head begins to come; `nil` when no caller needs it.
     private var headBegins: (() -> Void)?
 
@@ -47,16 +49,25 @@ struct IncomingResponse: ~Copyable {
         head = ResponseHead(bytesMax: settings.headBytesMax)
     }
 
-    /// - Parameter headBegins: Called when a head begins to come.
-    mutating func reset(keepingIn capture: Capture?, headBegins: (() -> Void)? = nil) {
+    /// - Parameters:
+    ///   - aside: Takes the body of a response that is no job's.
+    ///   - headBegins: Called when a head begins to come.
+    mutating func reset(
+        keepingIn capture: Capture?, or aside: BoundedBody? = nil, headBegins: (() -> Void)? = nil
+    ) {
         releaseHead()
         self = IncomingResponse(settings)
         self.capture = capture
+        self.aside = aside
+        aside?.reset()
         self.headBegins = headBegins
     }
 
     /// Lets go of the capture, which belongs to someone else once the response has ended.
-    mutating func end() { capture = nil }
+    mutating func end() {
+        capture = nil
+        aside = nil
+    }
 
     /// About how many bytes libcurl holds for the head.
     var heldBytes: Int { heldHead.bytes }
@@ -101,7 +112,7 @@ struct IncomingResponse: ~Copyable {
     /// A user agent may follow a 301, 302, 303, 307 and 308 by itself (RFC 9110, 15.4). A 300 lets
     /// a person choose; 304, 305 and 306 lead nowhere.
     var leadsOn: Bool {
-        guard fields.hasLocation, settings.redirectsMax > 0 else { return false }
+        guard fields.hasLocation, settings.redirectsMax > 0 || aside != nil else { return false }
         return switch head.status {
         case 301, 302, 303, 307, 308: true
         default: false
@@ -127,7 +138,7 @@ struct IncomingResponse: ~Copyable {
     /// is valid.
     var faultAtEnd: Response.Failure? {
         if !head.isWhole { return .reason(.badResponse) }
-        if isCut || leadsOn || settings.isEncodingKept { return nil }
+        if isCut || leadsOn || isEncodingKept { return nil }
         if let decoder { return decoder.hasEnded ? nil : .reason(.badResponse) }
         // Encoded, and nothing came: an empty body where its end was told, else one that was cut.
         return !fields.codings.isEncoded || fields.isFramed ? nil : .reason(.badResponse)
@@ -178,7 +189,7 @@ struct IncomingResponse: ~Copyable {
         case .end:
             // If a redirect is read to its end, its connection can be used again, unless the server
             // closes it.
-            guard leadsOn, !settings.archivesRedirects, fields.isClosing || !fields.isFramed else {
+            guard leadsOn, !archivesRedirects, fields.isClosing || !fields.isFramed else {
                 return true
             }
             stop = .abandoned
@@ -197,6 +208,9 @@ struct IncomingResponse: ~Copyable {
 
     // MARK: - The body
 
+    private var isEncodingKept: Bool { settings.isEncodingKept && aside == nil }
+    private var archivesRedirects: Bool { settings.archivesRedirects && aside == nil }
+
     /// Takes a piece of the body, before it is decoded.
     ///
     /// - Returns: Whether the transfer may go on.
@@ -206,7 +220,7 @@ struct IncomingResponse: ~Copyable {
         guard fields.codings.isEncoded || fields.codings.isUnknown, !leadsOn else {
             return keep(bytes)
         }
-        if settings.isEncodingKept {
+        if isEncodingKept {
             // Codings of the transfer are not archived, and there is no need to undo one: none is
             // asked for.
             if fields.codings.ofTransfer.isEmpty { return keep(bytes) }
@@ -232,11 +246,16 @@ struct IncomingResponse: ~Copyable {
     /// Counts bytes of the body against its limit, and keeps them. libcurl 7.88's own limit does
     /// not see unknown or decompressed lengths.
     private mutating func keep(_ bytes: UnsafeRawBufferPointer) -> Bool {
-        if leadsOn, !settings.archivesRedirects,
+        if leadsOn, !archivesRedirects,
             bodyBytes + bytes.count > min(Self.redirectBytesMax, settings.bodyBytesMax)
         {
             stop = .abandoned
             return false
+        }
+        if let aside, !leadsOn {
+            bodyBytes += bytes.count
+            if !aside.append(bytes) { stop = .cut }
+            return !isCut
         }
         let room = settings.bodyBytesMax - bodyBytes
         bodyBytes += min(room, bytes.count)
@@ -248,7 +267,7 @@ struct IncomingResponse: ~Copyable {
             stop = .cut
         }
         if let capture, let keeping = settings.keeping, keeping.keepsBodies,
-            !leadsOn || settings.archivesRedirects
+            !leadsOn || archivesRedirects
         {
             let kept = bytes.prefix(min(room, keeping.bodyBytesMax - capture.body.count))
             do throws(Errno) {

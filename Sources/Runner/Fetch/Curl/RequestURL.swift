@@ -102,6 +102,11 @@ struct RequestURL: ~Copyable {
         return setWhole(settings, nil)
     }
 
+    /// Sets the URL to a text, if it is one. For those who know no result of libcurl's.
+    mutating func isSet(to text: [UInt8], _ settings: TransferSettings) -> Bool {
+        set(to: text, settings) == CURLUE_OK
+    }
+
     private static func write(_ url: ArraySlice<UInt8>, to text: UnsafeMutableBufferPointer<CChar>)
     {
         UnsafeMutableRawBufferPointer(text).copyBytes(from: url)
@@ -174,6 +179,13 @@ struct RequestURL: ~Copyable {
         guard let text = part(CURLUPART_URL) else { return [] }
         let encoded = Array(Self.encoded(text) { $0 > 0x20 && $0 < 0x7F }.dropLast())
         return part(CURLUPART_USER) == nil ? encoded : encoded.withoutUser()
+    }
+
+    /// Path and query as libcurl asks for them, with the dots of the path resolved.
+    var target: [UInt8] {
+        var target = Array((part(CURLUPART_PATH) ?? "/").utf8)
+        if let query = part(CURLUPART_QUERY) { target += Array("?\(query)".utf8) }
+        return target
     }
 
     private func part(_ part: CURLUPart, flags: Int32 = 0) -> String? {

@@ -119,7 +119,7 @@ extension Transfer {
         let status = response.status
         if incoming.pointee.setsCookies { job?.hasCookies = true }
         noteOrigin()
-        guard response.redirects < shard.loop.settings.redirectsMax,
+        guard response.redirects < redirectsMax,
             let location = easy_get_field(easy, "Location"), url.follow(location) == CURLUE_OK,
             let endpoint = url.endpoint()
         else {

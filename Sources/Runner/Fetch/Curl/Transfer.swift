@@ -43,6 +43,9 @@ final class Transfer {
     let measures: LoopMeasures
     /// The part of the response that is kept; `nil` when nothing is.
     var capture: Capture?
+    /// Takes the body of a request that is made beside the jobs (`Transfer+Aside.swift`); `nil` at
+    /// any other time.
+    var aside: BoundedBody?
 
     /// The host of the last response if it came whole on a connection that existed before;
     /// otherwise `nil`. The next request to the host is likely to find that connection, too.
@@ -96,23 +99,32 @@ final class Transfer {
             if job.attempt > 1 { measures.sums.pointee.requests.retried += 1 }
             content = job.content
             response = Response()
-            let capture = self.capture ?? shard.loop.settings.keeping.map { Capture($0.storage) }
-            self.capture = capture
-            capture?.reset()
-            capture?.startedMicros = now.wallMicros
+            emptyCapture()
             if shard.loop.isCancelled { return end(with: Response(failure: .cancelled)) }
             if let failure = setURL(job) { return end(with: Response(failure: failure)) }
-            let host = job.chunk.hostID
-            // A host with few requests in flight finds its connections again in one shard; one with
-            // many would fill that shard.
-            shardNumber = job.chunk.inFlightMax > Self.shardedMax ? number : host
-            let isWarm = host == warmHost && job.chunk.hasOneHost
-            warmHost = nil
-            // A new connection may speak another version.
-            let speaksHTTP1 = isWarm && host == http1Host
-            begin(
-                isHTTPS: job.chunk.isHTTPS, speaksHTTP1: speaksHTTP1, expectingConnect: !isWarm)
+            begin(of: job.chunk, isHTTPS: job.chunk.isHTTPS)
         }
+    }
+
+    /// Makes the capture one of an attempt that begins now, of which nothing has come.
+    func emptyCapture() {
+        let capture = self.capture ?? shard.loop.settings.keeping.map { Capture($0.storage) }
+        self.capture = capture
+        capture?.reset()
+        capture?.startedMicros = shard.loop.now.wallMicros
+    }
+
+    /// Begins the first request to the host of a chunk's jobs.
+    func begin(of chunk: RequestChunk, isHTTPS: Bool) {
+        let host = chunk.hostID
+        // A host with few requests in flight finds its connections again in one shard; one with
+        // many would fill that shard.
+        shardNumber = chunk.inFlightMax > Self.shardedMax ? number : host
+        let isWarm = host == warmHost && chunk.hasOneHost
+        warmHost = nil
+        // A new connection may speak another version.
+        let speaksHTTP1 = isWarm && host == http1Host
+        begin(isHTTPS: isHTTPS, speaksHTTP1: speaksHTTP1, expectingConnect: !isWarm)
     }
 
     private func setURL(_ job: Job) -> Response.Failure? {
@@ -152,7 +164,8 @@ final class Transfer {
     /// Begins an attempt: gives the request to libcurl, with an address if libcurl will need one.
     func start(expectingConnect: Bool) {
         job?.stage = .starting
-        incoming.pointee.reset(keepingIn: capture, headBegins: mayHoldHeadBack ? noteOpenHead : nil)
+        incoming.pointee.reset(
+            keepingIn: capture, or: aside, headBegins: mayHoldHeadBack ? noteOpenHead : nil)
         attempt = Attempt(connectSinceMicros: shard.loop.now.monotonicMicros)
         let settings = shard.loop.settings
         if settings.usesProxies { chooseProxy() }
