@@ -43,7 +43,6 @@ struct Run: StatusCommand {
     @Option(name: .shortAndLong, parsing: .unconditional, help: "Requests in flight at once.")
     var workers = Self.standard.workers
 
-
     @Option(
         help: ArgumentHelp(
             "How long a first Ctrl-C lets requests in flight finish.", valueName: "seconds"))

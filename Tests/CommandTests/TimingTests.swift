@@ -93,6 +93,17 @@ import Testing
         #expect(report.timings.ttfbMs?.count == 200)
     }
 
+    @Test func lookups_areTimed() async throws {
+        let origin = try await TestOrigin()
+        let server = try NameServer("--as", "slow-200")
+        try await enqueue(0..<5, "http://k{id}.x.test:\(origin.port)/{id}")
+        let report = try await run("-w", "5", "--dns-servers", server.address)
+        #expect(report.timings.workerS["resolving", default: 0] > 0.9, "\(report.timings.workerS)")
+        // The time of the lookup is the attempt's, not the server's.
+        #expect(try #require(report.timings.wholeMs).p50 > 190)
+        #expect(try #require(report.timings.ttfbMs).count == 5)
+    }
+
     @Test func theSlowestHosts_areNamed_inTheText() async throws {
         let origin = try await TestOrigin()
         let port = origin.port

@@ -50,9 +50,13 @@ public struct JudgingRules: Sendable, Equatable {
     /// counts.
     func verdict(on reason: Outcome.Reason) -> Verdict? { byReason[reason] }
 
-    /// Whether an item, and not the built-in rule, gives the verdict on a status.
+    /// Whether the user says that a status completes or fails a job, or has it tried again where the
+    /// built-in rule would not. Then it is an answer, and no trouble of its host.
     func isChosen(_ status: Int) -> Bool {
-        items.values.joined().contains {
+        if items.isEmpty { return false }
+        let verdict = verdict(onStatus: status)
+        if verdict == .retry { return !Judge.isWorthRetrying(status) }
+        return (items[verdict] ?? []).contains {
             if case .statuses(let statuses) = $0 { statuses.contains(status) } else { false }
         }
     }

@@ -29,7 +29,7 @@ extension Transfer {
         }
         return await withUnsafeContinuation { worker in
             self.job = JobUnderWay(
-                worker: worker, host: job.chunk.hostID,
+                worker: worker, chunk: .passUnretained(job.chunk), host: job.chunk.hostID,
                 startedMicros: shard.loop.now.monotonicMicros)
             self.content = content
             response = Response()
