@@ -381,9 +381,9 @@ case("redirect.no-scheme", redirect("//127.0.0.1:@PORT@/@ID@/end"), "200", "RFC 
 case("redirect.relative", redirect("@ID@/end"), "200", "RFC 3986 5.3", END, body=b"ok")
 case("redirect.backslash", redirect("\\@ID@\\end"), "404 redirects bad_url 200",
      "no separator in RFC 3986")
-case("redirect.credentials", redirect("http://user:word@127.0.0.1:@PORT@/@ID@/end"), "200",
+case("redirect.credentials", redirect("@SCHEME@://user:word@127.0.0.1:@PORT@/@ID@/end"), "200",
      "asked with them", END, body=b"ok")
-case("redirect.upper-case", redirect("HTTP://127.0.0.1:@PORT@/@ID@/end"), "200",
+case("redirect.upper-case", redirect("@UPPER-SCHEME@://127.0.0.1:@PORT@/@ID@/end"), "200",
      "schemes are in either case", END, body=b"ok")
 case("redirect.empty", redirect(""), "302", "leads nowhere: an answer, as for curl")
 case("redirect.blank", redirect("  "), "302", "the same")

@@ -11,7 +11,8 @@ on the connection that asked:
     silence()                 the connection stays open, and nothing on it is ever answered again
 
 A reply without one of the last three leaves the connection open for the next request. In what is
-sent, `@ID@` is the job's ID, `@PORT@` the origin's port, and `@DEAD@` a port where nobody listens.
+sent, `@ID@` is the job's ID, `@SCHEME@` (`@UPPER-SCHEME@`) and `@PORT@` the origin's, and `@DEAD@` a
+port where nobody listens.
 
 `/<id>` asks for a case's reply "", `/<id>/more` for its reply "more": where redirects lead to. With
 a reply "again", the first request for `/<id>` gets "", the later ones "again".

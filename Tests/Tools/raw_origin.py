@@ -244,7 +244,11 @@ async def serve(plan, port, certificate=None):
     server = await loop.create_server(
         lambda: Connection(plan), "127.0.0.1", port, backlog=4096, reuse_address=True, ssl=context)
     port = server.sockets[0].getsockname()[1]
-    plan.variables = {b"@PORT@": b"%d" % port, b"@DEAD@": b"%d" % dead.getsockname()[1]}
+    scheme = b"https" if certificate else b"http"
+    plan.variables = {
+        b"@PORT@": b"%d" % port, b"@DEAD@": b"%d" % dead.getsockname()[1],
+        b"@SCHEME@": scheme, b"@UPPER-SCHEME@": scheme.upper(),
+    }
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
