@@ -3,7 +3,7 @@
 public struct HostPace: Equatable, Sendable {
     /// The host as in `HostKey.text`.
     public let host: String
-    /// The time for which the host is left alone; zero for none, `Retry.waitMax` at most.
+    /// The time for which the host is left alone; zero for none, `waitMax` at most.
     public let wait: Duration
     /// The requests a second that the host takes; `nil` where it has shown no bound.
     public let requestsPerSecond: Double?
@@ -25,6 +25,13 @@ public struct HostPace: Equatable, Sendable {
     }
 
     public var isOfRun: Bool { host == "*" }
+
+    /// The longest wait that is kept: that of a retry, and of a run its slowest rate.
+    public var waitMax: Duration { Self.waitMax(of: host) }
+
+    static func waitMax(of host: String) -> Duration {
+        host == "*" ? .seconds(31 * 86_400) : Retry.aheadMax
+    }
 
     /// Whether there is nothing to remember.
     public var isFree: Bool { wait <= .zero && requestsPerSecond == nil }

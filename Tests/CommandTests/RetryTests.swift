@@ -21,7 +21,7 @@ import Testing
         let failed = try await program.start("runner", run).wait()
         #expect(failed.status == 1)
         #expect(
-            failed.out.hasSuffix(
+            failed.out.contains(
                 "; 0 completed, 20 failed of 20; runner failures shows those that failed, runner retry puts them back\n"
             ), "\(failed.out)")
         #expect(

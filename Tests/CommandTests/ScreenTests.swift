@@ -96,7 +96,7 @@ import Testing
         try await screen.wait(for: "exit 11")
         let lines = masked(try await screen.lines())
         #expect(
-            lines.prefix(3) == firstLines + [
+            Array(lines.prefix(3)) == firstLines + [
                 "stopped: 15 jobs in N s (N/s); 3 completed, 12 failed of 25; 10 left: run again to resume"
             ])
         #expect(lines[3].hasPrefix("requests: 25, ") && lines.last == "exit 11")

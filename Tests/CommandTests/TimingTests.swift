@@ -72,7 +72,8 @@ import Testing
         try await enqueue(0..<10, "\(origin.url)/flaky/2/503/{id}")
         try await enqueue(10..<20, "\(origin.url)/flaky/2/500/{id}")
         try await enqueue(20..<30, "\(origin.url)/redirect/3/{id}")
-        let report = try await run("-w", "4")
+        // Each attempt counts, though all fail at first.
+        let report = try await run("-w", "4", "--no-adapt")
         let requests = report.requests
         #expect(requests.made == 20 + 20 + 40 && requests.retried == 20, "\(requests)")
         #expect(requests.refused == 10 && requests.redirects == 30, "\(requests)")
@@ -97,7 +98,7 @@ import Testing
         let origin = try await TestOrigin()
         let server = try NameServer("--as", "slow-200")
         try await enqueue(0..<5, "http://k{id}.x.test:\(origin.port)/{id}")
-        let report = try await run("-w", "5", "--dns-servers", server.address)
+        let report = try await run("-w", "5", "--no-robots", "--dns-servers", server.address)
         #expect(report.timings.workerS["resolving", default: 0] > 0.9, "\(report.timings.workerS)")
         // The time of the lookup is the attempt's, not the server's.
         #expect(try #require(report.timings.wholeMs).p50 > 190)

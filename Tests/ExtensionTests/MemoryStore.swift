@@ -760,7 +760,7 @@ extension MemoryStore.State {
                 pace.isFree
                 ? nil
                 : .init(
-                    untilMicros: now + MemoryLease.micros(min(pace.wait, Retry.waitMax)),
+                    untilMicros: now + MemoryLease.micros(min(pace.wait, pace.waitMax)),
                     requestsPerSecond: pace.requestsPerSecond, seenMicros: now)
         }
     }

@@ -202,7 +202,8 @@ def check_warc(faults, folder, jobs, port, chain):
         url = f"http://127.0.0.1:{port}/{job_id}"
         name = title.rsplit("-", 1)[0]
         if name == "fails":
-            text = failed.get(url, "")
+            # Beside the answer that failed the job, which came from where it was led.
+            text = failed.get(f"{url}/2", "")
             wanted = [f"redirect: 302 {url}\r\n", f"redirect: 301 {url}/1\r\n", "status: 404\r\n"]
             faults.expect(all(part in text for part in wanted), f"{title}: metadata {text!r}")
             continue

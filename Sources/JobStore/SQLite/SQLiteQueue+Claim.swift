@@ -104,9 +104,11 @@ extension SQLiteQueue {
 
     /// - Returns: The time until a retry is due; none where the retry lies too far ahead, since the
     ///   clock was set back.
-    static func wait(until dueMicros: Int, from nowMicros: Int) -> Duration {
+    static func wait(
+        until dueMicros: Int, from nowMicros: Int, aheadMax: Duration = Retry.aheadMax
+    ) -> Duration {
         let (waitMicros, isTooMuch) = dueMicros.subtractingReportingOverflow(nowMicros)
-        let isAhead = isTooMuch || waitMicros > Retry.aheadMax.microseconds
+        let isAhead = isTooMuch || waitMicros > aheadMax.microseconds
         return isAhead ? .zero : .microseconds(max(0, waitMicros))
     }
 

@@ -12,7 +12,7 @@ extension SQLiteQueue {
                 VALUES (?, ?, ?, ?)
                 """,
                 .text(pace.host),
-                .int(nowMicros + max(.zero, min(pace.wait, Retry.waitMax)).microseconds),
+                .int(nowMicros + max(.zero, min(pace.wait, pace.waitMax)).microseconds),
                 pace.requestsPerSecond.map { .real($0) } ?? .null, .int(nowMicros))
         }
     }
@@ -38,7 +38,10 @@ extension SQLiteQueue {
                 let rate = rows.isNull(2) ? nil : rows.real(2)
                 paces.append(
                     HostPace(
-                        host: rows.text(0), wait: Self.wait(until: rows.int(1), from: nowMicros),
+                        host: rows.text(0),
+                        wait: Self.wait(
+                            until: rows.int(1), from: nowMicros,
+                            aheadMax: HostPace.waitMax(of: rows.text(0))),
                         requestsPerSecond: rate.flatMap { $0.isFinite && $0 > 0 ? $0 : nil }))
             }
             return paces

@@ -101,7 +101,10 @@ struct Judge: Sendable {
         else { return false }
         let behaviour = job.chunk.host.behaviour
         if behaviour.contains(.isMixed) { return false }
-        return behaviour.contains(.hasFresh) || !job.chunk.isOfList && !isDry
+        if behaviour.contains(.hasFresh) { return true }
+        // Its first jobs come before it is known that there are others. But jobs that are asked for
+        // again and again are all there are.
+        return job.chunk.isAllOfBatch && !isDry && job.past.excused < 3
     }
 
     /// The wait after a refusal that costs no attempt; `nil` where it costs one. The host said how

@@ -43,7 +43,10 @@ final class Feed: Sendable {
         while !Task.isCancelled {
             let now = Now.read()
             let (need, stalledSinceMicros, isWakeDue) = state.withLock {
-                ($0.need(at: now), $0.stalledSinceMicros, $0.isWakeDue(at: now))
+                let need = $0.need(at: now)
+                let isWakeDue = $0.isWakeDue(at: now)
+                if isWakeDue { $0.areWoken() }
+                return (need, $0.stalledSinceMicros, isWakeDue)
             }
             // A pause that is over lets loops ask again; while it lasts they would ask in vain.
             if isWakeDue { wakeLoops() }
@@ -59,17 +62,22 @@ final class Feed: Sendable {
                 let after = Now.read()
                 let mayGoOn = state.withLock { state in
                     state.add(claim, spans, at: after)
-                    return state.isStarved && state.startable > 0
+                    let mayGoOn = !claim.segments.isEmpty || state.isStarved && state.startable > 0
+                    if mayGoOn { state.areWoken() }
+                    return mayGoOn
                 }
                 if !claim.segments.isEmpty { idleSinceMicros = nil }
-                if !claim.segments.isEmpty || mayGoOn { wakeLoops() }
+                if mayGoOn { wakeLoops() }
             case .retries(let limit):
                 let claim = try await patience.whileBusy { () async throws(QueueError) in
                     try await lease.claimRetries(limit: limit)
                 }
                 let after = Now.read()
                 let spans = try claim.jobs.flatMap { try self.spans(of: $0, at: after) }
-                state.withLock { $0.add(claim, spans, at: after) }
+                state.withLock { state in
+                    state.add(claim, spans, at: after)
+                    if !claim.jobs.isEmpty { state.areWoken() }
+                }
                 if !claim.jobs.isEmpty { wakeLoops() }
             case .park(let blocks, let micros):
                 try await patience.whileBusy { () async throws(QueueError) in
@@ -128,7 +136,7 @@ final class Feed: Sendable {
     func take(
         _ limit: Int, into spans: inout SpanQueue, at now: Now, inFlightMax: Int = .max
     ) -> Handout {
-        let (handout, isLow) = state.withLock { state in
+        let (handout, isToLook) = state.withLock { state in
             let before = state.open
             _ = state.take(limit, into: &spans, at: now, inFlightMax: inFlightMax)
             return (
@@ -136,9 +144,10 @@ final class Feed: Sendable {
                     isClosed: state.isDraining, tripped: state.tripped, isDry: state.isDry,
                     shortage: state.shortage(inFlightMax: inFlightMax)),
                 before >= state.limits.ready && state.open < state.limits.ready
+                    || state.isLookSooner
             )
         }
-        if isLow { bell.ring() }
+        if isToLook { bell.ring() }
         return handout
     }
 
@@ -159,15 +168,16 @@ final class Feed: Sendable {
             state.ended(turn, at: now)
             let feedState = FeedState(tripped: state.tripped, isIdle: state.inFlight == 0)
             let isChanged = feedState.tripped != before.0 || state.machineTrouble != before.1
-            return (
-                feedState, feedState.isIdle || !turn.givenBack.isEmpty || isChanged,
+            let mayGoOn =
                 !before.0.isSubset(of: feedState.tripped)
-                    || before.1 != nil && state.machineTrouble == nil
-                    // A host takes more than the workers that it lets go.
-                    || state.isStarved && state.startable > turn.ended
-                    // Given back for want of memory, which is there now.
-                    || state.isStarved && feedState.isIdle && !turn.givenBack.isEmpty
-            )
+                || before.1 != nil && state.machineTrouble == nil
+                // A host takes more than the workers that it lets go.
+                || state.isStarved && state.startable > turn.ended
+                // Given back for want of memory, which is there now.
+                || state.isStarved && feedState.isIdle && !turn.givenBack.isEmpty
+            if mayGoOn { state.areWoken() }
+            let ring = feedState.isIdle || !turn.givenBack.isEmpty || isChanged
+            return (feedState, ring || state.isLookSooner, mayGoOn)
         }
         if ring { bell.ring() }
         if mayGoOn { wakeLoops() }
@@ -179,6 +189,7 @@ final class Feed: Sendable {
         let now = Now.read()
         let isStarved = state.withLock { state in
             state.marked(marks, bytes: bytes, at: now)
+            defer { state.areWoken() }
             return state.isStarved
         }
         bell.ring()

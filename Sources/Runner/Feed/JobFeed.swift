@@ -73,8 +73,14 @@ struct JobFeed {
     private var lanes: Lanes
     /// The pace that the user allows the run; `nil` for any.
     private var rate: RateBucket?
-    /// Whether a host's pace lets requests out again for which loops may wait.
+    /// The time in µs on the monotonic clock before which the pace of the run lets nothing out;
+    /// `nil` when it lets something out.
+    private var rateRestMicros: Int?
+    /// Whether a pace lets requests out again for which loops may wait. Until they are woken.
     private var isRestOver = false
+    /// The time in µs on the monotonic clock that the last answer of `need` was to wait for; `.max`
+    /// when that was without end, or it was to do something.
+    private var waitMicros = Int.max
     /// The breaker for trouble of this machine, which holds up all lanes.
     private var machine = Breaker(threshold: 1)
     /// Whether the next probes of this machine are jobs of hosts out of reach, though others are
@@ -128,7 +134,7 @@ struct JobFeed {
     private(set) var committed = OutcomeTally()
     /// Whether the claim that was last asked for leaves batches out.
     private var isSkipping = false
-    /// Whether the last request for jobs got fewer than it asked for.
+    /// Whether some request for jobs got fewer than it asked for since loops were woken last.
     private(set) var isStarved = false
     private(set) var isDraining = false
     /// The time in µs on the monotonic clock since which nothing can be done but to wait for hosts
@@ -169,7 +175,8 @@ struct JobFeed {
     // MARK: - Claiming
 
     mutating func need(at now: Now) -> Need {
-        isRestOver = lanes.look(at: now)
+        waitMicros = .max
+        look(at: now)
         stalledSinceMicros = isStalled ? stalledSinceMicros ?? now.monotonicMicros : nil
         if isDraining {
             return inFlight == 0 && unmarked == 0 ? .finished : .wait(untilMicros: nil)
@@ -205,20 +212,33 @@ struct JobFeed {
             isSkipping = !request.skippedBatches.isEmpty || !request.skippedLanes.isEmpty
             return .jobs(request)
         }
-        return .wait(untilMicros: nextLook(at: now))
+        let next = nextLook(at: now)
+        waitMicros = next ?? .max
+        return .wait(untilMicros: next)
+    }
+
+    /// Finds out which paces let requests out again.
+    private mutating func look(at now: Now) {
+        if lanes.look(at: now) { isRestOver = true }
+        if let rest = rateRestMicros, rest <= now.monotonicMicros {
+            rateRestMicros = nil
+            isRestOver = true
+        }
     }
 
     /// Whether trouble holds up all that could be done.
     private var isStalled: Bool {
         if machine.isTripped { return true }
-        return !tripped.isEmpty && !lanes.areAsked && !lanes.areOpen && retrying == retriesHeld
+        return !tripped.isEmpty && !lanes.areAsked && !lanes.areOpen
+            && retrying - retriesHeld <= lanes.totals.heldInQueue
             && inFlight == lanes.totals.heldInFlight
     }
 
     /// The host that denies access to everything, where only jobs of such are left.
     private var denial: Denial? {
-        guard let id = lanes.denied.first, inFlight == 0, unmarked == 0, !lanes.areOpen,
-            tripped == lanes.denied, retrying - retriesHeld <= lanes.totals.denialsWaiting
+        // As long as there may be jobs of others, they are claimed.
+        guard let id = lanes.denied.first, inFlight == 0, unmarked == 0, !lanes.areOpen, isDry,
+            tripped == lanes.denied, retrying - retriesHeld <= lanes.totals.heldInQueue
         else { return nil }
         return lanes.denial(by: id)
     }
@@ -303,7 +323,7 @@ struct JobFeed {
         // Hosts that say nothing become slow, and leave idle workers to others; the rest of others
         // is over.
         if isStarved, let next = lanes.nextLookMicros { look(atMicros: next) }
-        if isStarved, startable > 0, let rate { look(atMicros: rate.nextMicros) }
+        if isStarved, let rateRestMicros { look(atMicros: rateRestMicros) }
         // One that is due waits for nothing but a worker that asks.
         let probeMicros = lanes.probeMicros
         if !tripped.isEmpty, probeMicros != .max, probeMicros > now.monotonicMicros {
@@ -315,9 +335,19 @@ struct JobFeed {
     /// Whether a host out of reach, or this machine, may be tried now; then loops with nothing to
     /// do are to ask for jobs.
     func isWakeDue(at now: Now) -> Bool {
-        if isStarved, isRestOver { return true }
-        if isStarved, startable > 0, let rate, rate.allowed(1, at: now) > 0 { return true }
-        return isProbeDue(at: now)
+        isStarved && isRestOver || isProbeDue(at: now)
+    }
+
+    /// Takes in that loops with nothing to do are being woken.
+    mutating func areWoken() {
+        isStarved = false
+        isRestOver = false
+    }
+
+    /// Whether `need` has to be asked sooner than it said, since a pace lets out something then.
+    var isLookSooner: Bool {
+        guard isStarved else { return false }
+        return min(lanes.nextLookMicros ?? .max, rateRestMicros ?? .max) < waitMicros
     }
 
     private func isProbeDue(at now: Now) -> Bool {
@@ -374,6 +404,8 @@ struct JobFeed {
         var allowed = machine.allowed(limit, inFlight: inFlight, at: now)
         if unmarked >= limits.unmarked || unmarkedBytes >= limits.unmarkedBytes { allowed = 0 }
         allowed = min(allowed, max(0, inFlightMax - inFlight))
+        look(at: now)
+        let wanted = allowed
         if let rate { allowed = rate.allowed(allowed, at: now) }
         var taken = 0
         if !machine.isTripped || open == 0 || isHeldNext {
@@ -384,9 +416,20 @@ struct JobFeed {
         if machine.isTripped, allowed > 0 { isHeldNext.toggle() }
         taken += lanes.take(
             allowed - taken, into: &spans, at: now, mayComeMore: dryUntilMicros == 0 && mayClaim)
-        rate?.sent(taken, at: now)
-        isStarved = taken < limit
+        pass(rateOf: taken, isShort: allowed < wanted, at: now)
+        // Others that were left without a job wait still.
+        if taken < limit { isStarved = true }
         return taken
+    }
+
+    /// Takes in what went out at the pace of the run.
+    ///
+    /// - Parameter isShort: Whether it let out less than was asked for.
+    private mutating func pass(rateOf taken: Int, isShort: Bool, at now: Now) {
+        guard rate != nil else { return }
+        rate?.sent(taken, at: now)
+        let least = now.monotonicMicros + Lane.restMicrosMin
+        if isShort { rateRestMicros = max(rate?.nextMicros ?? 0, least) }
     }
 
     // MARK: - What happened

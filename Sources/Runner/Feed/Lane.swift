@@ -17,8 +17,8 @@ struct Lane {
     /// Whether the lane keeps to its host's pace, or is held up by denials.
     private let adapts: Bool
     private let stopsOnDenials: Bool
-    /// Jobs that were denied, and wait for their next attempt in the queue.
-    private(set) var denialsWaiting = 0
+    /// Jobs that wait in the queue for what is the host's doing.
+    private(set) var heldInQueue = 0
     /// The time in µs on the monotonic clock before which the host's pace lets nothing out; `nil`
     /// when it lets something out.
     private(set) var restUntilMicros: Int?
@@ -87,7 +87,7 @@ struct Lane {
     var denialStatus: UInt16 { denials.status }
     /// Whether nothing would be lost if the lane were dropped, but the pace.
     var isAtRest: Bool {
-        ready == 0 && inFlight == 0 && breaker.isAtRest && denialsWaiting == 0
+        ready == 0 && inFlight == 0 && breaker.isAtRest && heldInQueue == 0
             && restUntilMicros == nil
     }
     private var isBounded: Bool { inFlightMax != .max }
@@ -110,7 +110,7 @@ struct Lane {
     /// Whether the host takes no more than so many requests a second, or in flight.
     private var isPaced: Bool { pacing.isBound || pacing.inFlightMax != .max }
     /// Whether the host, out of reach or slow, keeps its jobs waiting.
-    private var isWaiting: Bool { isTripped || pace == .slow }
+    private var isWaiting: Bool { isTripped || pace == .slow || isPaced && isCrowded }
     /// Jobs of lists, ready for their first attempt, that wait for the host.
     var waitingListed: Int { isWaiting ? listed : 0 }
     /// Whether so many jobs wait for the host that no more of them should be claimed.
@@ -137,11 +137,13 @@ struct Lane {
             batches.insert(span.chunk.batch.id)
         }
         setPace()
+        // Now: the first answers are judged before they are told.
+        if !host.behaviour.contains(.hasFresh) { tellBehaviour() }
     }
 
     mutating func add(due span: JobSpan) {
         due.append(span)
-        if span.past.excused > 0 { denialsWaiting = max(0, denialsWaiting - span.count) }
+        if span.past.excused > 0 { heldInQueue = max(0, heldInQueue - span.count) }
         inFlightMax = ownInFlightMax ?? min(inFlightMax, span.chunk.inFlightMax)
         setPace()
     }
@@ -180,12 +182,13 @@ struct Lane {
         rest(at: now)
     }
 
-    /// Lets the lane rest until the pace of its host lets a request out.
+    /// Lets the lane rest until the pace of its host lets a request out. One without jobs stays for
+    /// as long: the next job may come sooner.
     private mutating func rest(at now: Now) {
         let next = pacing.isBound ? pacing.nextMicros : 0
         // Not for each request: what is late catches up.
         let least = now.monotonicMicros + Self.restMicrosMin
-        restUntilMicros = next > now.monotonicMicros && ready > 0 ? max(next, least) : nil
+        restUntilMicros = next > now.monotonicMicros ? max(next, least) : nil
     }
 
     private mutating func takeFresh(_ limit: Int) -> JobSpan? {
@@ -215,7 +218,7 @@ struct Lane {
         if !report.message.isEmpty { message = report.message }
         if report.answered > 0 {
             isProven = true
-            if adapts, report.wellAnswered == 0 {
+            if adapts, report.wellAnswered == 0, report.refused + report.broken > 0 {
                 refuse(report, at: now)
             } else {
                 if breaker.isTripped { pacing.recovered(at: now) }
@@ -231,9 +234,10 @@ struct Lane {
 
     /// Takes in the pace of the answers, and denials.
     private mutating func keepPace(_ report: TurnReport.HostReport, at now: Now) {
-        denialsWaiting += report.denialsHeld
+        heldInQueue += report.held
         failedJobs += report.firstFailures
         hasAnsweredWell = hasAnsweredWell || report.wellAnswered > 0
+        if report.crawlDelayMicros > 0 { pacing.slowDown(toDelayMicros: report.crawlDelayMicros) }
         pacing.ended(
             answered: report.wellAnswered, refused: report.refused, inFlight: inFlight, at: now)
         // Of a refusal it is not known how it would have been answered.
@@ -252,6 +256,7 @@ struct Lane {
             // Of different jobs: one that fails again and again may be the trouble itself.
             breaker.failed(report.firstFailures, at: now)
         }
+        if report.askedMicros > 0 { pacing.changed() }
         guard report.refused > 0, breaker.isTripped, !wasTripped else { return }
         pacing.tripped(untilMicros: breaker.pausedUntilMicros ?? now.monotonicMicros, at: now)
     }

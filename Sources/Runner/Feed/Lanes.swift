@@ -52,8 +52,8 @@ struct Lanes {
         var inFlight = 0
         /// Those of hosts out of reach.
         var heldInFlight = 0
-        /// Jobs that were denied and wait in the queue, of hosts that are asked no more.
-        var denialsWaiting = 0
+        /// Jobs that wait in the queue for what is the doing of hosts out of reach.
+        var heldInQueue = 0
         /// The batches of hosts out of reach, as often as there are such hosts.
         var heldBatches = 0
         /// Jobs of lists that wait for hosts.
@@ -72,7 +72,7 @@ struct Lanes {
             if lane.isTripped {
                 heldInFlight += sign * lane.inFlight
                 heldBatches += sign * lane.batches.count
-                denialsWaiting += sign * lane.denialsWaiting
+                heldInQueue += sign * lane.heldInQueue
                 return
             }
             due += sign * lane.dueCount
@@ -167,7 +167,10 @@ struct Lanes {
     ) {
         if lanes[chunk.hostID] == nil {
             let pace = knownPaces.take(chunk.host.key)
-            lanes[chunk.hostID] = Lane(host: chunk.host, politeness, pace: pace, at: now)
+            // A host that stands for many has no pace, and what one denies says nothing of others.
+            lanes[chunk.hostID] = Lane(
+                host: chunk.host, chunk.hasOneHost ? politeness : .ofManyHosts,
+                pace: chunk.hasOneHost ? pace : nil, at: now)
         }
         withLane(chunk.hostID, change)
     }
@@ -190,13 +193,14 @@ struct Lanes {
         }
         if lanes.values[index].isTripped {
             tripped.insert(id)
-            if lanes.values[index].isDenied { denied.insert(id) }
+            if lanes.values[index].isDenied { denied.insert(id) } else { denied.remove(id) }
             // Whatever changed it: a retry that came due may be all there is to try its host with.
             if let next = lanes.values[index].nextProbeMicros {
                 probeMicros = min(probeMicros, next)
             }
         } else {
             tripped.remove(id)
+            denied.remove(id)
             if lanes.values[index].canTake, !lanes.values[index].isQueued {
                 lanes.values[index].isQueued = true
                 orders[lanes.values[index].pace].append(id)
@@ -239,7 +243,6 @@ struct Lanes {
     mutating func take(
         _ limit: Int, into spans: inout SpanQueue, at now: Now, mayComeMore: Bool
     ) -> Int {
-        _ = look(at: now)
         guard limit > 0 else { return 0 }
         var taken = 0
         if !orders.areQuickOnly {

@@ -33,8 +33,10 @@ struct TurnReport {
         fileprivate(set) var broken = 0
         /// Those of `refused` and `broken` that were first attempts.
         fileprivate(set) var firstFailures = 0
-        /// Jobs that were denied and wait.
-        fileprivate(set) var denialsHeld = 0
+        /// Those of `answered` that ended as the connection broke.
+        fileprivate(set) var cut = 0
+        /// Jobs that wait for what is their host's doing.
+        fileprivate(set) var held = 0
         /// The status by which the host denied access to jobs, and their number.
         fileprivate(set) var denials: (status: UInt16, count: Int) = (0, 0)
         /// Attempts that could not reach the host.
@@ -63,9 +65,14 @@ struct TurnReport {
 
     /// Counts what a response to a job says about its host and about this machine.
     ///
-    /// - Parameter isChosen: Whether the user has said what the status means: then it is an answer like
-    ///   any other.
-    mutating func add(_ response: Response, of job: Job, isChosen: Bool = false) {
+    /// - Parameters:
+    ///   - isChosen: Whether the user has said what the status means: then it is an answer like any
+    ///     other.
+    ///   - askedMicrosMax: The longest `Retry-After` that is honoured, in µs.
+    mutating func add(
+        _ response: Response, of job: Job, isChosen: Bool = false,
+        askedMicrosMax: Int = Retry.waitMax.microseconds
+    ) {
         let chunk = job.chunk
         let index = index(of: chunk)
         hosts[index].ended += 1
@@ -74,9 +81,9 @@ struct TurnReport {
                 hosts[index].crawlDelayMicros, response.crawlDelayMicros)
         }
         // The job's own host has answered, whatever became of the host it led to.
-        if response.redirects > 0, response.failure != .cancelled, response.failure != .unkept {
-            hosts[index].answered += 1
-        }
+        let isRedirected =
+            response.redirects > 0 && response.failure != .cancelled && response.failure != .unkept
+        if isRedirected { hosts[index].answered += 1 }
         switch response.failure {
         case .local(let trouble):
             (machineTrouble, machineMessage) = (trouble, response.message)
@@ -94,18 +101,26 @@ struct TurnReport {
             break
         // Nobody was asked.
         case .reason(.robots): break
-        case .reason: hosts[index].answered += 1
-        case nil:
+        case .reason:
+            guard !isRedirected else { break }
             hosts[index].answered += 1
-            if response.status >= 400, response.redirects == 0, !isChosen {
-                hosts[index].add(status: response.status, response, isFirst: job.attempt == 1)
+            // It has a part in it, and answers nothing.
+            if response.failure == .reason(.reset) { hosts[index].cut += 1 }
+        case nil:
+            guard !isRedirected else { break }
+            hosts[index].answered += 1
+            // Of many hosts that stand for each other, one says nothing of the others.
+            if response.status >= 400, !isChosen, chunk.hasOneHost {
+                hosts[index].add(
+                    status: response.status, job,
+                    askedMicros: min(response.retryAfter?.microseconds ?? 0, askedMicrosMax))
             }
         }
     }
 
     mutating func finish() { finished += 1 }
-    /// Takes in that a job to which access was denied waits, since all of its host are denied.
-    mutating func hold(_ job: Job) { hosts[index(of: job.chunk)].denialsHeld += 1 }
+    /// Takes in that a job waits in the queue for what is its host's doing (`Mark.isExcused`).
+    mutating func hold(_ job: Job) { hosts[index(of: job.chunk)].held += 1 }
     mutating func giveBack(_ job: Job) { givenBack.append(job) }
 
     private mutating func index(of chunk: RequestChunk) -> Int {
@@ -116,18 +131,18 @@ struct TurnReport {
 }
 
 extension TurnReport.HostReport {
-    fileprivate mutating func add(status: Int, _ response: Response, isFirst: Bool) {
-        if status == 429 || status >= 500, isFirst { firstFailures += 1 }
+    fileprivate mutating func add(status: Int, _ job: Job, askedMicros asked: Int) {
+        if status == 429 || status >= 500, job.attempt == 1 { firstFailures += 1 }
         switch status {
         case 429, 503:
             refused += 1
-            let asked = min(response.retryAfter ?? .zero, Retry.waitMax)
-            askedMicros = max(askedMicros, asked.microseconds)
+            askedMicros = max(askedMicros, asked)
             message = "it answers \(status)"
         case 500...:
             broken += 1
             message = "it answers \(status)"
-        case _ where DenialStreak.isDenial(status):
+        // Jobs count, not attempts.
+        case _ where DenialStreak.isDenial(status) && job.past.excused == 0:
             if denials.count == 0 { denials.status = UInt16(status) }
             if denials.status == status { denials.count += 1 }
         default: break
@@ -135,5 +150,5 @@ extension TurnReport.HostReport {
     }
 
     /// Those of `answered` that were answered well enough to show that the host works.
-    var wellAnswered: Int { answered - refused - broken }
+    var wellAnswered: Int { answered - refused - broken - cut }
 }

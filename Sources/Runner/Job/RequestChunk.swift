@@ -31,6 +31,14 @@ final class RequestChunk: Sendable {
         }
     }
 
+    /// Whether all jobs of the batch go to the host.
+    var isAllOfBatch: Bool {
+        switch batch.source {
+        case .range: hasOneHost
+        case .list(let list): list.hasOneHost
+        }
+    }
+
     /// The lane in the queue that the jobs are claimed from; `nil` for a range.
     var source: ListLane? {
         switch requests {

@@ -20,6 +20,10 @@ struct CrowdControl: Sendable {
     /// Whether answers took too long in the last window. The next one is compared with: in this one
     /// answers were quicker at first.
     private var isSuspect = false
+    /// The number of trials of fewer that were given up.
+    private var rejections = 0
+    /// The number of windows so far.
+    private var windows = 0
 
     /// A bound that is tried.
     private struct Trial {
@@ -42,6 +46,8 @@ struct CrowdControl: Sendable {
 
     /// The fewest requests in flight at which a host can be crowded.
     static let crowdMin = 16
+    /// The time of an answer in µs below which no crowd shows.
+    private static let crowdedMicrosMin = 100_000.0
     private static let windowMicros = 1_000_000
     /// The window's length in µs from which on few answers are enough.
     private static let longWindowMicros = 5_000_000
@@ -85,7 +91,14 @@ struct CrowdControl: Sendable {
             latencyMin = min(latencyMin, latency)
             let wasSuspect = isSuspect
             isSuspect = latency > 2 * latencyMin && inFlight >= Double(Self.crowdMin)
-            if isSuspect, wasSuspect {
+            windows += 1
+            // In the first window they were still coming. Where a crowd comes at once, nobody has
+            // seen how long an answer takes without it.
+            if windows == 2, latency >= Self.crowdedMicrosMin,
+                inFlight >= Double(2 * Self.crowdMin)
+            {
+                begin(0.8, from: Int(inFlight), perSecond)
+            } else if isSuspect, wasSuspect {
                 isSuspect = false
                 let factor = latency > 4 * latencyMin ? 0.5 : 0.7
                 begin(factor, from: min(inFlightMax, Int(inFlight)), perSecond)
@@ -112,7 +125,11 @@ struct CrowdControl: Sendable {
             trialPauseMicros = Self.trialPauseMicrosMin
             latencyMin = min(latencyMin, latency)
             if inFlightMax > 1 {
-                begin(trial.factor, from: inFlightMax, max(perSecond, trial.perSecondBefore))
+                // The crowd is the trouble: to its end in larger steps.
+                let isMuchBetter = !isUp && perSecond >= 1.1 * trial.perSecondBefore
+                begin(
+                    isMuchBetter ? 0.5 : trial.factor, from: inFlightMax,
+                    max(perSecond, trial.perSecondBefore))
                 return
             }
         } else {
@@ -121,8 +138,10 @@ struct CrowdControl: Sendable {
                 begin(0.87, from: inFlightMax, trial.perSecondBefore)
                 return
             }
-            // As slow as this it is at best, with so many in flight.
-            latencyMin = max(latencyMin, latency)
+            // As slow as this it is at best, with so many in flight: by two trials, since what the
+            // first was compared with may be from before the crowd.
+            rejections += 1
+            if rejections.isMultiple(of: 2) { latencyMin = max(latencyMin, latency) }
             trialPauseMicros = min(2 * trialPauseMicros, Self.trialPauseMicrosMax)
         }
         self.trial = nil

@@ -5,7 +5,7 @@ struct Pacing: Sendable {
     /// The rate and delay that the user allows; `nil` where there is no such limit.
     private var rate: RateBucket?
     private var delay: RateBucket?
-    private let delayMicros: Double
+    private var delayMicros: Double
     /// The rate that the host takes; `nil` where it has shown no bound.
     private var control: RateControl?
     private var controlled: RateBucket?
@@ -103,6 +103,16 @@ struct Pacing: Sendable {
         control = RateControl(perSecond: perSecond, at: now)
         follow(at: now)
     }
+
+    /// Takes in that the host wants at least so much time between two requests, as robots.txt says.
+    mutating func slowDown(toDelayMicros micros: Int) {
+        guard Double(micros) > delayMicros else { return }
+        delayMicros = Double(micros)
+        delay = delay ?? RateBucket(intervalMicros: delayMicros)
+    }
+
+    /// Takes in that something is to be kept in the queue.
+    mutating func changed() { isChanged = true }
 
     /// Takes in that the pace is being kept in the queue.
     mutating func kept() { isChanged = false }

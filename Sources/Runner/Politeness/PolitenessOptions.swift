@@ -15,6 +15,15 @@ public struct PolitenessOptions: Sendable {
 
     public init() {}
 
+    /// The politeness towards hosts that one lane stands for: none, since what one of them says is
+    /// not said for the others.
+    static let ofManyHosts: PolitenessOptions = {
+        var options = PolitenessOptions()
+        options.adapts = false
+        options.stopsOnDenials = false
+        return options
+    }()
+
     /// Returns the limits of a host.
     ///
     /// - Parameter name: As in `HostKey.name`.

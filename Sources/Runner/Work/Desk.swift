@@ -34,7 +34,8 @@ final class Desk: EventLoopClient, @unchecked Sendable {
             _ judge: Judge
         ) -> Outcome? {
             let isChosen = response.status >= 400 && judge.rules.isChosen(response.status)
-            turn.add(response, of: job, isChosen: isChosen)
+            turn.add(
+                response, of: job, isChosen: isChosen, askedMicrosMax: judge.retryAfterMicrosMax)
             // The breaker hears of it when the turn ends; until then a whole turn must not fail.
             let lane = job.chunk.hostID
             let isTripped = handout.tripped.contains(lane) || turn.trips(lane)
@@ -45,7 +46,7 @@ final class Desk: EventLoopClient, @unchecked Sendable {
             switch verdict {
             case .outcome(let outcome, let wait, let isExcused):
                 turn.finish()
-                if isExcused, DenialStreak.isDenial(Int(outcome.status)) { turn.hold(job) }
+                if isExcused { turn.hold(job) }
                 marks.append(
                     Mark(
                         batchID: job.batchID, position: job.position, attempt: job.attempt,

@@ -233,12 +233,12 @@ import Testing
         var job = job(2)
         job.past.sinceMicros = now.monotonicMicros - ageSeconds * 1_000_000
         var random = SeededGenerator(seed: 1)
-        let response = Response(status: 503, retryAfter: .milliseconds(1500))
+        let response = Response(status: 500, retryAfter: .milliseconds(1500))
         let verdict = judge.verdict(
             on: response, of: job, isTripped: false, at: now, using: &random)
         let retried = Judge.Verdict.outcome(
-            Outcome(.retrying, status: 503), wait: .milliseconds(1500))
-        #expect(verdict == (isRetried ? retried : ended(.failed, 503)))
+            Outcome(.retrying, status: 500), wait: .milliseconds(1500))
+        #expect(verdict == (isRetried ? retried : ended(.failed, 500)))
     }
 
     // MARK: - Of whose doing it is

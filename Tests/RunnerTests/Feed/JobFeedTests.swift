@@ -255,6 +255,7 @@ import Testing
         feed.answered([jobs[9]], at: start)
         #expect(feed.unmarked == 10 && feed.take(1, at: start).isEmpty && feed.isStarved)
         feed.marked([jobs[0]], .ok)
+        feed.areWoken()
         #expect(feed.unmarked == 9 && feed.take(1, at: start).count == 1 && !feed.isStarved)
     }
 
@@ -282,11 +283,14 @@ import Testing
         #expect(feed.take(100, at: start).map(\.position) == Array(22..<30))
     }
 
+    /// Until loops are woken: one that gets all it asks for says nothing of the others.
     @Test mutating func isStarved_whenFewerCameThanWereAskedFor() {
         #expect(!feed.isStarved)
         #expect(feed.take(1, at: start).isEmpty && feed.isStarved)
         feed.claimed(0..<5, at: start)
-        #expect(feed.take(3, at: start).count == 3 && !feed.isStarved)
+        #expect(feed.take(1, at: start).count == 1 && feed.isStarved)
+        feed.areWoken()
+        #expect(feed.take(2, at: start).count == 2 && !feed.isStarved)
         #expect(feed.take(2, at: start).count == 2 && !feed.isStarved)
         feed.claimed(5..<6, at: start)
         #expect(feed.take(2, at: start).count == 1 && feed.isStarved)
