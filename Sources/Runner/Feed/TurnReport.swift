@@ -12,6 +12,8 @@ struct TurnReport {
     private(set) var machineTrouble: MachineTrouble?
     /// The message of the attempt with `machineTrouble`; empty when there is none.
     private(set) var machineMessage = ""
+    /// Answers by which hosts refused for now.
+    private(set) var refusals = 0
     /// The reports by host, of hosts that had requests in flight.
     private(set) var hosts: [HostReport] = []
 
@@ -111,6 +113,7 @@ struct TurnReport {
             hosts[index].answered += 1
             // Of many hosts that stand for each other, one says nothing of the others.
             if response.status >= 400, !isChosen, chunk.hasOneHost {
+                if response.status == 429 || response.status == 503 { refusals += 1 }
                 hosts[index].add(
                     status: response.status, job,
                     askedMicros: min(response.retryAfter?.microseconds ?? 0, askedMicrosMax))

@@ -67,6 +67,8 @@ final class Desk: EventLoopClient, @unchecked Sendable {
     /// well.
     private var parts: [Handover] = []
     private static let partBytes = 2 << 20
+    /// The refusals at which the feed is told amid a turn.
+    private static let refusalsMax = 10
     private let limits: LimitWatch?
     private var memory: MemoryWatch
     /// Requests that ended and that the feed still counts as in flight.
@@ -165,6 +167,8 @@ final class Desk: EventLoopClient, @unchecked Sendable {
     /// Takes jobs for `workers` workers that are about to ask, with one look at the feed for all of
     /// them.
     func willResume(_ workers: Int, at now: Now) {
+        // Not at the end of the turn: by then as many more would have been refused.
+        if books.turn.refusals >= Self.refusalsMax { turnEnds() }
         untold += workers
         if books.ready.count < workers { fill(workers - books.ready.count, at: now) }
     }
