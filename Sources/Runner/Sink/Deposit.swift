@@ -12,8 +12,9 @@ public struct Deposit: Sendable {
     /// after another.
     var bodies: [(name: BodyName, count: Int)] = []
     var bodyBytes: [UInt8] = []
-    /// The names of the bodies of jobs that failed. An earlier attempt that nobody marked may have
-    /// left such a body.
+    /// The names that bodies of jobs that failed have if the jobs are completed. An earlier attempt
+    /// that nobody marked may have left such a body; a marked one cannot, as a completed job does
+    /// not end again.
     var withoutBody: [BodyName] = []
     /// The bytes of the run's budget that the deposit takes.
     var memory = 0

@@ -50,9 +50,6 @@ public struct Record: Sendable {
     public func appendJSONURL(to bytes: inout [UInt8]) {
         job.request.appendJSONURL(to: &bytes)
     }
-
-    /// The name of the body's file, in formats that give each body a file of its own.
-    var bodyName: BodyName { BodyName(batchID: batchID, id: id) }
 }
 
 extension SpoolableBytes {

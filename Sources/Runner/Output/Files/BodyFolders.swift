@@ -8,28 +8,55 @@ struct BodyFolders: ~Copyable {
     /// The open folders by path, which begins with `bodies`, in the order they were opened.
     private var open: [(path: String, descriptor: Int32)] = []
     private static let openMax = 16
+    /// Bodies of failures whose places are taken: those of one commit.
+    private var drafts: Set<BodyName> = []
 
     init(in folder: OutputFolder) { self.folder = folder }
 
     deinit { for entry in open { close(entry.descriptor) } }
 
-    /// Makes the file of a body and gives it to `write`. A file that stands in its place was never
-    /// marked, and is removed; if it is a link, the link is.
+    /// Makes the file of a body and gives it to `write`.
+    ///
+    /// A file that stands in its place is replaced; if it is a link, the link is. That of a completed
+    /// job was never marked. That of a failure may be: it has the same bytes then, and stays until
+    /// `settle`, for which the new one must be on disk.
     mutating func create(
         _ name: BodyName, _ write: (Int32) throws(SinkError) -> Void
     ) throws(SinkError) {
         guard let place = try leaf(of: name, makes: true) else { return }
         let flags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC
-        var file = openat(place, name.file, flags, 0o666)
+        var path = name.file
+        var file = openat(place, path, flags, 0o666)
         if file < 0 && errno == EEXIST {
-            _ = try remove(name)
-            file = openat(place, name.file, flags, 0o666)
+            if name.ofFailure != nil { path += Self.draftSuffix }
+            _ = try remove(path, of: name, in: place)
+            file = openat(place, path, flags, 0o666)
         }
-        guard file >= 0 else {
-            throw folder.failure("the body of job \(name.id) cannot be made", Errno(errno))
-        }
+        guard file >= 0 else { throw unmade(name) }
         defer { close(file) }
         try write(file)
+        if path != name.file { drafts.insert(name) }
+    }
+
+    /// Puts the files that have others in their place there.
+    ///
+    /// - Returns: Whether there were any.
+    mutating func settle() throws(SinkError) -> Bool {
+        guard !drafts.isEmpty else { return false }
+        for name in drafts {
+            guard let place = try leaf(of: name, makes: false),
+                renameat(place, name.file + Self.draftSuffix, place, name.file) == 0
+            else { throw unmade(name) }
+        }
+        drafts = []
+        return true
+    }
+
+    /// The end of the name of a file that is to take another's place.
+    private static let draftSuffix = ".draft"
+
+    private func unmade(_ name: BodyName) -> SinkError {
+        folder.failure("the body of job \(name.id) cannot be made", Errno(errno))
     }
 
     /// Removes a body that an attempt that was never marked may have left.
@@ -37,7 +64,13 @@ struct BodyFolders: ~Copyable {
     /// - Returns: Whether there was one.
     mutating func remove(_ name: BodyName) throws(SinkError) -> Bool {
         guard let place = try leaf(of: name, makes: false) else { return false }
-        guard unlinkat(place, name.file, 0) != 0 else { return true }
+        return try remove(name.file, of: name, in: place)
+    }
+
+    private func remove(
+        _ file: String, of name: BodyName, in place: Int32
+    ) throws(SinkError) -> Bool {
+        guard unlinkat(place, file, 0) != 0 else { return true }
         guard errno == ENOENT else {
             throw folder.failure("the body of job \(name.id) cannot be removed", Errno(errno))
         }

@@ -9,6 +9,7 @@ final class FilesCollector: Collector {
     private(set) var size = 0
     /// The bytes that were rendered in this turn.
     private var rendered = 0
+    private lazy var digest = Digest(.sha256)
 
     /// The most bytes of a response that is rendered on its loop. The writer renders larger ones,
     /// which would hold up the loop.
@@ -27,9 +28,7 @@ final class FilesCollector: Collector {
     }
 
     func collect(_ record: consuming Record) -> Capture? {
-        if hasBodyFiles, !record.isCompleted, !keepsFailures || !record.isAnswered {
-            deposit.withoutBody.append(record.bodyName)
-        }
+        if hasBodyFiles, !record.isCompleted { deposit.withoutBody.append(record.bodyOfCompleted) }
         guard record.isCompleted || keepsFailures else { return record.capture }
         let count = record.capture.count
         // Escaped as JSON, a byte can become six.
@@ -63,16 +62,18 @@ final class FilesCollector: Collector {
     ///   render the record, which the writer is to find out, since it can tell.
     private func render(_ record: Record) -> Int? {
         let before = deposit.bytes.count
+        let name: BodyName?
         do throws(SinkError) {
             try renderer.render(record, into: &deposit.bytes) { _ in }
+            name = hasBodyFiles && record.isAnswered ? try record.bodyName(by: digest) : nil
         } catch {
             deposit.bytes.removeSubrange(before...)
             return nil
         }
         let added = deposit.bytes.count - before
-        guard hasBodyFiles && record.isAnswered else { return added }
+        guard let name else { return added }
         let body = record.capture.body
-        deposit.bodies.append((record.bodyName, body.count))
+        deposit.bodies.append((name, body.count))
         // Nothing can fail: all of it is in memory.
         try? body.forEachPiece(of: record) { deposit.bodyBytes.append(raw: $0) }
         return added + body.count

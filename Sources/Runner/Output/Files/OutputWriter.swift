@@ -19,6 +19,7 @@ actor OutputWriter {
     private let renderer: any RecordRenderer
     private let encoder: any FileEncoder
     private var bodies: BodyFolders
+    private lazy var digest = Digest(.sha256)
     /// The file that is written to, in the state that will be recorded.
     private var file: OutputFile
     /// Appends to `file`; `nil` when the file is yet to be made, which is when the first record
@@ -118,6 +119,12 @@ actor OutputWriter {
 
     /// Brings all files of bodies to the disk at once, with their folders.
     private func syncBodies() throws(SinkError) {
+        try syncFiles()
+        // A file takes another's place once it is whole on the disk.
+        if try bodies.settle() { try syncFiles() }
+    }
+
+    private func syncFiles() throws(SinkError) {
         guard sync_file_system(folder.descriptor) == 0 else {
             throw folder.failure("bodies cannot be brought to the disk", Errno(errno))
         }
@@ -164,7 +171,7 @@ actor OutputWriter {
     }
 
     private func createBody(of record: Record) throws(SinkError) {
-        try bodies.create(record.bodyName) { file throws(SinkError) in
+        try bodies.create(record.bodyName(by: digest)) { file throws(SinkError) in
             var offset = 0
             try record.capture.body.forEachPiece(of: record) { piece throws(SinkError) in
                 try self.folder.write(piece, to: file, at: offset)

@@ -11,17 +11,25 @@ public final class StoredBodies {
 
     deinit { buffer.deallocate() }
 
-    /// Returns the path, within the output folder, of the file that a job's body has.
-    public static func path(of job: JobRecord) -> String {
-        BodyName(batchID: job.batchID, id: job.id).path
+    /// Returns the path, within the output folder, of the file that the body of a job's record has.
+    ///
+    /// - Parameter sha256: The 32 bytes of the body's SHA-256, as the record has it: the bodies of
+    ///   failures are named by it, too.
+    public static func path(of job: JobRecord, sha256: [UInt8]) -> String {
+        name(of: job, sha256).path
     }
 
-    /// Opens the file of a job's body. No link on the way to it is followed.
+    /// Opens the file that `path` names. No link on the way to it is followed.
     ///
     /// - Throws: `Damage` when there is no such file.
-    public func open(_ job: JobRecord) throws(Damage) -> OpenFile {
-        let name = BodyName(batchID: job.batchID, id: job.id)
+    public func open(_ job: JobRecord, sha256: [UInt8]) throws(Damage) -> OpenFile {
+        let name = Self.name(of: job, sha256)
         return try folder(at: name.folder).file(name.file)
+    }
+
+    private static func name(of job: JobRecord, _ sha256: [UInt8]) -> BodyName {
+        BodyName(
+            batchID: job.batchID, id: job.id, failureSHA256: job.isCompleted ? nil : sha256)
     }
 
     /// Reads a body from its beginning, and gives it in pieces, which are valid during the call

@@ -14,23 +14,23 @@ final class BodyCheck {
 
     /// Compares the body of a job with its line. A job that failed need not have one.
     ///
-    /// The path in the line is never opened. It must be the path that the job's ID gives, and that
-    /// path is opened.
+    /// The path in the line is never opened. It must be the path that the job's ID gives, and for a
+    /// failure the SHA-256, and that path is opened.
     func check(_ line: UnsafeRawBufferPointer, _ record: JobRecord) throws(Damage) {
         guard let entry = Entry(endOf: line) else {
             guard areKept, record.isCompleted else { return }
             throw Damage("does not end with its body's file and sha256")
         }
-        let path = StoredBodies.path(of: record)
+        let path = StoredBodies.path(of: record, sha256: entry.sha256)
         guard entry.file.elementsEqual(path.utf8) else {
             throw Damage("names another file than \(path)")
         }
         do throws(Damage) {
-            let file = try bodies.open(record)
+            let file = try bodies.open(record, sha256: entry.sha256)
             guard file.bytes == entry.bytes else {
                 throw Damage("is \(file.bytes) bytes long, its line says \(entry.bytes)")
             }
-            guard try digest(of: file).elementsEqual(entry.sha256) else {
+            guard try digest(of: file) == entry.sha256 else {
                 throw Damage("is not what was written: its SHA-256 differs")
             }
         } catch {
@@ -38,13 +38,11 @@ final class BodyCheck {
         }
     }
 
-    /// The SHA-256 of a file, in hex.
+    /// The SHA-256 of a file.
     private func digest(of file: OpenFile) throws(Damage) -> [UInt8] {
         digest.reset()
         try bodies.read(file) { self.digest.update($0) }
-        var hex: [UInt8] = []
-        hex.append(hex: digest.finish())
-        return hex
+        return digest.finish()
     }
 
     /// The facts that a line tells about its body, in its last keys:
@@ -52,8 +50,7 @@ final class BodyCheck {
     private struct Entry {
         let bytes: Int
         let file: Slice<UnsafeRawBufferPointer>
-        /// 64 hex digits.
-        let sha256: Slice<UnsafeRawBufferPointer>
+        let sha256: [UInt8]
 
         /// Reads the line from the last `"body_bytes":` on: the runner, not a server, wrote what
         /// follows it.
@@ -70,12 +67,22 @@ final class BodyCheck {
             _ = scanner.take(#","truncated":true"#)
             guard scanner.take(#","file":""#), let file = scanner.take(before: UInt8(ascii: "\"")),
                 scanner.take(#","sha256":""#),
-                let sha256 = scanner.take(before: UInt8(ascii: "\"")),
-                sha256.count == 64, scanner.take("}\n"), scanner.rest.isEmpty
+                let hex = scanner.take(before: UInt8(ascii: "\"")), hex.count == 64,
+                let sha256 = Self.bytes(hex: Array(hex)), scanner.take("}\n"), scanner.rest.isEmpty
             else { return nil }
             self.bytes = bytes
             self.file = file
             self.sha256 = sha256
+        }
+
+        /// Returns the bytes that pairs of hex digits, in lower case, stand for; `nil` where others
+        /// are among them.
+        private static func bytes(hex: [UInt8]) -> [UInt8]? {
+            let digits = hex.compactMap { [UInt8].hexDigits.firstIndex(of: $0) }
+            guard digits.count == hex.count else { return nil }
+            return stride(from: 0, to: digits.count, by: 2).map {
+                UInt8(digits[$0] << 4 | digits[$0 + 1])
+            }
         }
     }
 }

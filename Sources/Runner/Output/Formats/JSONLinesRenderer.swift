@@ -131,12 +131,11 @@ final class JSONLinesRenderer: RecordRenderer {
     }
 
     private func appendFile(of record: Record, to bytes: inout [UInt8]) throws(SinkError) {
+        let sha256 = try record.sha256(by: digest)
         bytes.append(",\"file\":\"")
-        record.bodyName.appendPath(to: &bytes)
+        record.bodyName(sha256).appendPath(to: &bytes)
         bytes.append("\",\"sha256\":\"")
-        digest.reset()
-        try record.capture.body.forEachPiece(of: record) { self.digest.update($0) }
-        bytes.append(hex: digest.finish())
+        bytes.append(hex: sha256)
         bytes.append("\"")
     }
 

@@ -41,7 +41,7 @@ import Testing
         let record = bench.record(.sample(17), Outcome(.failed, status: 404), capture)
         #expect(collector.collect(record) === capture)
         let deposit = collector.take()
-        #expect(deposit.size == 0 && deposit.withoutBody == [record.bodyName])
+        #expect(deposit.size == 0 && deposit.withoutBody == [record.bodyOfCompleted])
     }
 
     /// The writer meets the error again, and ends the run with it.

@@ -90,6 +90,8 @@ import Testing
         let name = BodyName(batchID: 3, id: 12_345_678)
         #expect(name.folder == "bodies/3/12/345" && name.file == "12345678")
         #expect(BodyName(batchID: 1, id: 7).folder == "bodies/1/0/000")
+        let failed = BodyName(batchID: 1, id: 7, failureSHA256: Array(0..<32))
+        #expect(failed.path == "bodies/1/0/000/7-000102030405060708090a0b0c0d0e0f")
     }
 }
 
