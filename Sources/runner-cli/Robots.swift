@@ -70,7 +70,8 @@ struct RobotsDocument: Encodable {
     }
 
     var text: String {
-        var lines = ["\(answer.robotsURL): \(answer.status)"]
+        let problem = answer.problem.map { "; it \($0), so there are no rules" } ?? ""
+        var lines = ["\(answer.robotsURL): \(answer.status)\(problem)"]
         switch answer.group {
         case .agent: lines.append("rules for \(answer.agent)")
         case .all: lines.append("rules for all (*), as none are for \(answer.agent)")

@@ -82,6 +82,17 @@ struct AddressTests {
         try await program.runner("verify").expectSuccess()
     }
 
+    /// As a redirect that is not followed: there are no rules.
+    @Test func robotsThatLeadInward_areNone() async throws {
+        queue([
+            "http://a-198-51-100-7.inward.test/page/1", "http://\(PublicNetwork.host)/page/2",
+        ])
+        try await inNetwork("runner enqueue list; runner run -q \(Self.names)")
+        #expect(try await outcomes() == ["200", "200"])
+        #expect(PublicNetwork.hits(in: program).contains { $0.path == "/robots.txt" })
+        #expect(secrets.isEmpty)
+    }
+
     @Test func aRedirectThatLeadsOutward_andThenInward_isRefused() async throws {
         let host = PublicNetwork.host
         queue([

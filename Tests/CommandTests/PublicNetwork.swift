@@ -35,7 +35,7 @@ enum PublicNetwork {
     /// Runs a script in such a network, with nginx at all addresses: ports 80, and 443 by HTTP/2.
     ///
     /// nginx answers `/go?to=URL` by a redirect to the URL, `/page` and what is below it with "ok",
-    /// and `/slow` in some two seconds, after which it closes the connection. Its `access.log` has a
+    /// its `/robots.txt` as a host below `inward.test` by a redirect inward, and `/slow` in some two seconds, after which it closes the connection. Its `access.log` has a
     /// line a request: address, connection, path, and the fields Authorization and Cookie. A name
     /// server is at 127.0.0.1:5300.
     static func run(_ script: String, in program: Program) async throws -> Program.Result {
@@ -70,6 +70,7 @@ enum PublicNetwork {
                 root .;
                 location /go { return 302 $arg_to; }
                 location /page { return 200 "ok"; }
+                location = /robots.txt { if ($host ~ inward) { return 302 http://10.1.2.3/page/secret; } }
                 location /list { return 200 "http://h.test/1\\n"; }
                 location /index { return 200 "<sitemapindex><sitemap><loc>$arg_to</loc></sitemap></sitemapindex>"; }
                 location /map { return 200 "<urlset><url><loc>http://h.test/1</loc></url></urlset>"; }

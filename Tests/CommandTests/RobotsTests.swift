@@ -192,12 +192,32 @@ import Testing
         #expect(asked["away-2.test"] == 3 && asked["busy-1.test"] == 2)
     }
 
-    @Test func aHost_thatStaysAway_failsItsJobs_asIfTheyHadBeenAskedFor() async throws {
+    /// The user's rules on answers are for the answers of jobs.
+    @Test(arguments: [["--complete-on", "4xx,5xx"], ["--fail-on", "5xx"]])
+    func trouble_isNotJudgedByTheRulesForJobs(rules: [String]) async throws {
+        let origin = try await RobotsOrigin()
+        try await enqueue([
+            "http://away-2.test/a", "http://away-999.test/a", "http://rules.test/a",
+        ])
+        let result = try await program.start(
+            "runner",
+            ["run", "-x", origin.url, "--retries", "4", "--retry-delay", "0.05"] + rules
+        ).wait()
+        #expect(result.status == 1)
+        let outcomes = try await outcomes()
+        #expect(outcomes["away-2.test/a"] == "completed 200")
+        #expect(outcomes["away-999.test/a"] == "failed 503")
+        #expect(try origin.asked()["away-999.test"] == 5)
+    }
+
+    @Test(arguments: ["jsonl", "warc", "files"])
+    func aHost_thatStaysAway_failsItsJobs_asIfTheyHadBeenAskedFor(format: String) async throws {
         let origin = try await RobotsOrigin()
         try await enqueue([
             "http://away-999.test/a", "http://away-999.test/b", "http://rules.test/a",
         ])
-        let result = try await run(origin, "--retries", "0", "--output", "out", "--output-failures")
+        let result = try await run(
+            origin, "--retries", "0", "--output", "out", "--output-failures", "--format", format)
         #expect(result.status == 1)
         let outcomes = try await outcomes()
         #expect(outcomes["away-999.test/a"] == "failed 503")
@@ -343,12 +363,24 @@ import Testing
         #expect(try Set(origin.log().map(\.userAgent)) == ["runner/0.1.0"])
     }
 
+    /// As a run has it.
+    @Test func robots_saysThatThereAreNoRules_afterManyRedirects() async throws {
+        let origin = try await RobotsOrigin()
+        let hops = try await robots(origin, "http://hops-9.test/private")
+        hops.expectSuccess()
+        #expect(
+            hops.out == """
+                http://hops-9.test/robots.txt: 302; it redirects more than 5 times, so there are no rules
+                no rules for runner
+                /private is allowed
+
+                """)
+    }
+
     @Test func robots_saysWhy_whenNothingIsKnown() async throws {
         let origin = try await RobotsOrigin()
         try await robots(origin, "http://away-9.test/").expectRefusal(
             3, "http://away-9.test/robots.txt answers with 503")
-        try await robots(origin, "http://hops-9.test/").expectRefusal(
-            3, "redirects more than 5 times")
         try await program.runner("robots", "http://127.0.0.1:1/").expectRefusal(
             3, "http://127.0.0.1:1/robots.txt cannot be fetched")
         try await program.runner("robots", "example.com").expectRefusal(2, "write it as https://")

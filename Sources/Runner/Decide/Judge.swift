@@ -34,6 +34,7 @@ struct Judge: Sendable {
         on response: Response, of job: Job, matched: JudgingRules.Verdict? = nil, isTripped: Bool,
         isDry: Bool = false, at now: Now, using random: inout some RandomNumberGenerator
     ) -> Verdict {
+        let rules = response.isOfRobots ? JudgingRules() : rules
         // Where a redirect led is not the job's host: that one has answered.
         let isHostOut = isTripped && job.chunk.hasOneHost && response.redirects == 0
         // Returns are bounded: while the host answers other jobs, the trouble is the job's own.

@@ -29,6 +29,9 @@ struct Response: Sendable {
     /// The time in µs between two requests that the host's robots.txt asks for; 0 when it asks for
     /// none, or is not honoured.
     var crawlDelayMicros = 0
+    /// Whether this is the answer to the question for the host's robots.txt, which ends the job
+    /// though no request was made for it. The user's rules on answers are not meant for it.
+    var isOfRobots = false
     /// The words of libcurl or of the name servers about the failure; empty when there are none.
     var message = ""
     /// The number of body bytes, after decoding unless the output keeps the encoding.

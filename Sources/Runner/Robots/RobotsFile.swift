@@ -20,8 +20,18 @@ struct RobotsFile: Equatable, Sendable {
     ///   - text: The file, or its beginning.
     ///   - agent: The product token of the crawler.
     init(_ text: [UInt8], for agent: String) {
+        self.init(Self.lines(of: text).map { $0.prefix(Self.lineBytesMax) }, agent)
+    }
+
+    /// Reads what `text(of:for:)` wrote, all of it: the normal form of rules may be longer than they
+    /// were.
+    init(kept text: [UInt8], for agent: String) {
+        self.init(text.split(whereSeparator: \.isLineEnd), agent)
+    }
+
+    private init(_ text: [ArraySlice<UInt8>], _ agent: String) {
         var reader = RobotsReader(agent)
-        for line in Self.lines(of: text) { reader.read(line.prefix(Self.lineBytesMax)) }
+        for line in text { reader.read(line) }
         let (group, lines) = reader.result
         self.group = group
         sitemaps = reader.sitemaps

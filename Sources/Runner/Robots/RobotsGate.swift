@@ -72,7 +72,7 @@ final class RobotsGate: Sendable {
             return end(origin, .rules(.allowingAll), at: transfer.now)
         }
         if let record = await kept(origin) {
-            let rules = RobotsFile(record.body, for: options.agent).rules
+            let rules = RobotsFile(kept: record.body, for: options.agent).rules
             return end(origin, .rules(rules), record.lifetime, at: transfer.now)
         }
         return await ask(origin, job, transfer)
@@ -134,6 +134,7 @@ final class RobotsGate: Sendable {
             // The host has answered; that another one is unknown is no answer about the job.
             if response.redirects > 0 { response.isNameUnknown = false }
             response.bodyBytes = 0
+            response.isOfRobots = true
             return end(origin, .trouble(response), at: now)
         }
         let lifetime = RobotsLifetime.of(cacheControl: transfer.field("Cache-Control"))
@@ -158,6 +159,8 @@ final class RobotsGate: Sendable {
         // > Crawlers SHOULD follow at least five consecutive redirects. If there are more, they MAY
         // > assume that the robots.txt file is unavailable.
         case .reason(.redirects), .reason(.tooLarge): .allowingAll
+        // A redirect to a place where a crawler may not go is one that is not followed.
+        case .reason(.forbiddenAddress) where response.redirects > 0: .allowingAll
         case .reason, .local, .cancelled, .unkept: nil
         }
     }

@@ -46,6 +46,11 @@ public struct RobotsLookup: Sendable {
             default: break
             }
         } catch {
+            if let status = error.unfollowed {
+                answer.status = status
+                answer.problem = error.problem
+                return answer
+            }
             throw RobotsError(.unreachable, "\(place) \(error.problem)")
         }
         return answer
@@ -81,6 +86,9 @@ public struct RobotsAnswer: Sendable {
     public fileprivate(set) var robotsURL: String
     /// The HTTP status of the answer. With another one than 2xx, everything is allowed.
     public fileprivate(set) var status = 0
+    /// The reason why the last redirect was not followed, the end of a sentence that begins with
+    /// `robotsURL`; `nil` when all were. Then there are no rules.
+    public fileprivate(set) var problem: String?
     public fileprivate(set) var group = Group.none
     /// The rules in the order in which they are asked, in the form in which they are compared.
     public fileprivate(set) var rules: [String] = []

@@ -15,10 +15,12 @@ public struct Record: Sendable {
     /// The words of libcurl or of the name servers on why the job failed, without credentials;
     /// empty when there are none.
     public let message: String
+    /// Whether the answer is that of the host's robots.txt, and the job was not asked for.
+    private let isOfRobots: Bool
 
     init(
         job: Job, outcome: Outcome, status: Int, bodyBytes: Int, capture: Capture,
-        message: String = ""
+        message: String = "", isOfRobots: Bool = false
     ) {
         self.job = job
         self.outcome = outcome
@@ -26,6 +28,7 @@ public struct Record: Sendable {
         self.bodyBytes = bodyBytes
         self.capture = capture
         self.message = message.isEmpty ? "" : message.withoutCredentials
+        self.isOfRobots = isOfRobots
     }
 
     /// The job's ID; with `batchID` it is unique in a queue.
@@ -38,7 +41,10 @@ public struct Record: Sendable {
     public var isCompleted: Bool { outcome.state == .completed }
     /// Whether there is an answer whose body can be kept: that of a completed job, or of one that
     /// failed by its answer. A part of a body that came before the connection broke is none.
-    public var isAnswered: Bool { isCompleted || outcome.reason == nil && status > 0 }
+    /// Nor is that of the host's robots.txt, which stands for the job's own.
+    public var isAnswered: Bool {
+        isCompleted || outcome.reason == nil && status > 0 && !isOfRobots
+    }
     /// The method of the request.
     public var method: String { job.request.method.rawValue }
 

@@ -33,7 +33,9 @@ final class Desk: EventLoopClient, @unchecked Sendable {
             _ job: Job, with response: Response, _ matched: JudgingRules.Verdict?, at now: Now,
             _ judge: Judge
         ) -> Outcome? {
-            let isChosen = response.status >= 400 && judge.rules.isChosen(response.status)
+            let isChosen =
+                response.status >= 400 && !response.isOfRobots
+                && judge.rules.isChosen(response.status)
             turn.add(
                 response, of: job, isChosen: isChosen, askedMicrosMax: judge.retryAfterMicrosMax)
             // The breaker hears of it when the turn ends; until then a whole turn must not fail.
@@ -122,7 +124,8 @@ final class Desk: EventLoopClient, @unchecked Sendable {
         return collector.collect(
             Record(
                 job: job, outcome: outcome, status: response.status,
-                bodyBytes: response.bodyBytes, capture: capture, message: response.message))
+                bodyBytes: response.bodyBytes, capture: capture, message: response.message,
+                isOfRobots: response.isOfRobots))
     }
 
     private func count(_ outcome: Outcome?, _ response: Response) {
@@ -136,7 +139,9 @@ final class Desk: EventLoopClient, @unchecked Sendable {
     ///
     /// - Returns: Their verdict; `nil` when there are no conditions, or none applies.
     private func ask(_ response: inout Response, _ capture: Capture?) -> JudgingRules.Verdict? {
-        guard let conditions, let capture, response.failure == nil else { return nil }
+        guard let conditions, let capture, response.failure == nil, !response.isOfRobots else {
+            return nil
+        }
         do throws(Errno) {
             return try conditions.verdict(on: response.status, capture)
         } catch {

@@ -165,6 +165,25 @@ import Testing
 
     // MARK: - Rules
 
+    @Test func verdict_onRobots_isBuiltIn() throws {
+        for verdict in [JudgingRules.Verdict.complete, .fail] {
+            let judge = Judge(
+                rules: try JudgingRules([verdict: JudgingItem.list("5xx")]), retries: 0)
+            var response = Response(status: 500)
+            #expect(
+                self.verdict(response, judge: judge)
+                    == ended(verdict == .complete ? .completed : .failed, 500))
+            response.isOfRobots = true
+            #expect(self.verdict(response, attempt: 1, judge: judge) == ended(.failed, 500))
+            let patient = Judge(rules: judge.rules)
+            guard case .outcome(let outcome, _, _) = self.verdict(response, judge: patient) else {
+                Issue.record("no outcome")
+                return
+            }
+            #expect(outcome == Outcome(.retrying, status: 500))
+        }
+    }
+
     @Test func verdict_isThatOfTheRules() throws {
         let judge = Judge(
             rules: try JudgingRules([

@@ -28,5 +28,11 @@ import Testing
             capture: capture, message: "no proxy http://u:secret@p")
         #expect(record.message == "no proxy http://***@p")
         #expect(!record.isAnswered)
+        for isOfRobots in [false, true] {
+            let record = Record(
+                job: .sample(17), outcome: Outcome(.failed, status: 503), status: 503,
+                bodyBytes: 0, capture: capture, isOfRobots: isOfRobots)
+            #expect(record.isAnswered == !isOfRobots)
+        }
     }
 }

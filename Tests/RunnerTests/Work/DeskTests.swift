@@ -74,6 +74,28 @@ import Testing
         #expect(!feed.outages.isEmpty)
     }
 
+    /// The user's conditions are on answers to jobs.
+    @Test func finish_asksNoConditions_aboutRobots() async throws {
+        let rules = try JudgingRules([.fail: JudgingItem.list("body~^$")])
+        let desk = Desk(
+            feed: feed, marker: marker, judge: Judge(rules: rules),
+            conditions: AnswerConditions(rules, isEncodingKept: false))
+        let capture = Capture(
+            CaptureStorage(
+                budget: MemoryBudget(bytesMax: 1 << 20), spool: Spool { -1 }, folder: "none"))
+        for position in 0..<2 {
+            var response = Response(status: 500)
+            response.isOfRobots = position == 1
+            _ = desk.finish(
+                Job(chunk: .sample, position: position, attempt: 1), with: response, capture,
+                at: .at(ms: 0))
+        }
+        desk.turnEnds()
+        marker.close()
+        try await marker.run()
+        #expect(await lease.marks.map(\.outcome.state) == [.failed, .retrying])
+    }
+
     private func finish(_ response: Response, count: Int, _ batch: RequestChunk = .sample) {
         for position in 0..<count {
             let job = Job(chunk: batch, position: position, attempt: 1)

@@ -47,6 +47,7 @@ extension BodyStream {
         Failure(
             problem:
                 "leads from a public address to this machine or a private network\(destination)",
-            isWorthRetrying: false, isForbidden: true)
+            isWorthRetrying: false, isForbidden: true,
+            unfollowed: redirectStatus > 0 ? redirectStatus : nil)
     }
 }

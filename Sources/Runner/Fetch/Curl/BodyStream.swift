@@ -22,6 +22,8 @@ final class BodyStream {
         let isWorthRetrying: Bool
         /// Whether the list leads to an address that it must not lead to.
         var isForbidden = false
+        /// The status of the redirect that was not followed; `nil` when nothing else is wrong.
+        var unfollowed: Int?
         /// The wait that the server asks for; `nil` when it asks for none.
         var retryAfter: Duration?
     }
@@ -35,6 +37,8 @@ final class BodyStream {
     private let message = UnsafeMutablePointer<CChar>.allocate(capacity: Int(CURL_ERROR_SIZE))
     private let incoming: IncomingBody
     private var redirects = 0
+    /// The status of the last redirect; 0 when there was none.
+    private(set) var redirectStatus = 0
     /// Whether a response from a public address led to the request under way.
     var ledFromPublic: Bool
     /// The part that the address guard had in the request under way.
@@ -171,16 +175,17 @@ final class BodyStream {
 
     private func follow(_ location: UnsafePointer<CChar>) throws(Failure) {
         redirects += 1
+        redirectStatus = status
         guard redirects <= settings.redirectsMax else {
             throw Failure(
                 problem: "redirects more than \(settings.redirectsMax) times",
-                isWorthRetrying: false)
+                isWorthRetrying: false, unfollowed: status)
         }
         noteOrigin()
         guard url.follow(location) == CURLUE_OK else {
             throw Failure(
                 problem: "redirects to a place that cannot be fetched by http or https",
-                isWorthRetrying: false)
+                isWorthRetrying: false, unfollowed: status)
         }
         if ledFromPublic, !settings.addressGuard.isOff, let host = url.endpoint()?.host.name,
             AddressGuard.isInward(host: host)
