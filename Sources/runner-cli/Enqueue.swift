@@ -215,9 +215,9 @@ struct Enqueue: StatusCommand {
     }
 
     func onQueue<Result>(
-        _ body: (any JobQueue) async throws -> Result
+        makesMissing: Bool = true, _ body: (any JobQueue) async throws -> Result
     ) async throws -> Result {
-        let store = try openQueue(at: queue.path, makesMissing: true)
+        let store = try openQueue(at: queue.path, makesMissing: makesMissing)
         do {
             let result = try await body(store)
             await store.close()

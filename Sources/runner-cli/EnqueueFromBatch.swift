@@ -48,7 +48,8 @@ extension Enqueue {
 
     /// Queues requests of another batch once more.
     func enqueueFromBatch(_ source: BatchReference) async throws -> ExitStatus {
-        let (title, made) = try await onQueue { store -> (String, (Batch, Addition)?) in
+        let (title, made) = try await onQueue(makesMissing: false) {
+            store -> (String, (Batch, Addition)?) in
             let summary = try await source.summary(in: store)
             if let known = try await batch.known(in: store) {
                 return (summary.title, (known, try await Addition(of: known, in: store)))

@@ -60,8 +60,8 @@ struct Retry: StatusCommand {
         do {
             let jobs = try await selection(in: store)
             let count = try await store.putBack(jobs)
-            // What is left is of cancelled batches, or has failed again.
-            let left = try await FailedCount(of: jobs, in: store)
+            // What else is left has failed again.
+            let left = try await FailedCount(of: jobs, in: store, onlyCancelled: true)
             let isRunLive = !(try await store.counts().runs.isEmpty)
             await store.close()
             return RetryReport(
@@ -99,12 +99,18 @@ struct FailedCount {
     /// Jobs of cancelled batches, which cannot.
     private(set) var ofCancelled = 0
 
-    init(of selection: FailedJobs, in ledger: any JobLedger) async throws {
+    /// - Parameter onlyCancelled: Whether to leave out batches whose jobs can be put back. To count
+    ///   the jobs of a host, those of a list are read.
+    init(
+        of selection: FailedJobs, in ledger: any JobLedger, onlyCancelled: Bool = false
+    ) async throws {
         var next: Batch.ID? = selection.batch ?? 0
         while let from = next {
             let page = try await ledger.batches(from: from)
             for summary in page.summaries
-            where selection.batch.map({ $0 == summary.batch.id }) ?? true {
+            where selection.batch.map({ $0 == summary.batch.id }) ?? true
+                && !(onlyCancelled && summary.cancelledAtMicros == nil)
+            {
                 let count = try await summary.failedCount(of: selection, in: ledger)
                 if summary.cancelledAtMicros == nil { jobs += count } else { ofCancelled += count }
             }

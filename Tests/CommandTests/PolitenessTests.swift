@@ -187,11 +187,20 @@ import Testing
         ("[a/b]", "line 1: [a/b] is no table"), ("[\"*\"]\n[\"*\"]", "line 2: * has a table"),
         ("[\"*\"]\nper-host = 0", "line 2: per-host = '0'"),
         ("[\"*\"]\ndelay", "line 2: 'delay' has no ="),
+        ("[\"*\"]\r\nper-host = 4\r\n\r\ncount = 1\r\n", "line 4: there is no limit 'count'"),
     ])
     func limitsThatCannotBeRead_areRefused(text: String, reason: String) async throws {
         write(Array(text.utf8), to: program.folder.file("limits.toml"))
         try await program.runner("enqueue", "--range", "0..1").expectSuccess()
         let run = try await run(["run", "--limits", "limits.toml"])
         #expect(run.status == 2 && run.err.contains("limits.toml, \(reason)"), "\(run.err)")
+    }
+
+    @Test func limitsOfMoreThanAMebibyte_areRefused() async throws {
+        let text = "[\"*\"]\n#" + String(repeating: "x", count: 1 << 20) + "\nper-host = 4\n"
+        write(Array(text.utf8), to: program.folder.file("limits.toml"))
+        try await program.runner("enqueue", "--range", "0..1").expectSuccess()
+        let run = try await run(["run", "--limits", "limits.toml"])
+        #expect(run.status == 2 && run.err.contains("larger than 1 MiB"), "\(run.err)")
     }
 }

@@ -54,6 +54,53 @@ import Testing
         await origin.stop()
     }
 
+    /// The body of a failure stays, whatever becomes of the job once it is put back.
+    @Test(arguments: [
+        (2, ["--output-failures"], "200"), (2, ["--max-body", "1"], "too_large"),
+        (3, ["--no-output-failures"], "404"), (3, [], "404"),
+    ])
+    func retry_leavesTheBodiesOfFailures(
+        until: Int, options: [String], outcome: String
+    ) async throws {
+        let origin = try await TestOrigin()
+        try await runner(
+            "enqueue", "--range", "0..5", "--url", origin.url + "/flaky/\(until)/404/{id}"
+        ).expectSuccess()
+        let run = ["run", "-q", "--retries", "0"]
+        try await program.start(
+            "runner", run + ["-o", "out", "--format", "files", "--output-failures"]
+        ).wait().expectExit(1)
+        let folder = program.folder.file("out/bodies/1/0/000")
+        let bodies = try FileManager.default.contentsOfDirectory(atPath: folder).sorted()
+        #expect(bodies.count == 5)
+        try await program.expectVerified()
+        try await runner("retry", "--all").expectSuccess()
+        try await program.start("runner", run + options).wait().expectExit(outcome == "200" ? 0 : 1)
+        #expect(
+            try await runner("export", "--format", "jsonl").out.contains(
+                "\"outcome\":\"\(outcome)\""))
+        for (id, body) in bodies.enumerated() {
+            #expect(body.hasPrefix("\(id)-") && body.utf8.count == 34)
+            #expect(contents(of: "\(folder)/\(body)") == Array("Not Found\n".utf8))
+        }
+        try await program.expectVerified()
+    }
+
+    /// Advice can be pasted into a shell.
+    @Test func advice_quotesTheQueue() async throws {
+        let origin = try await Origin.start()
+        let queue = "it's my queue.db"
+        try await runner(
+            "enqueue", "--queue", queue, "--range", "0..1", "--url", origin.url + "/status/404/{id}"
+        ).expectSuccess()
+        let quoted = #"--queue 'it'\''s my queue.db'"#
+        let failed = try await runner("run", "--queue", queue, "-q")
+        #expect(failed.out.contains("; runner failures \(quoted) shows"), "\(failed.out)")
+        let failures = try await runner("failures", "--queue", queue)
+        #expect(failures.out.contains("runner retry \(quoted) ...\n"), "\(failures.out)")
+        await origin.stop()
+    }
+
     @Test func failures_areCountedByHostAndBatch_andListed() async throws {
         let origin = try await Origin.start()
         let url = origin.url + "/status/404/"
@@ -107,7 +154,10 @@ import Testing
                 == "3 failed jobs of runner.db would be put back; 3 of cancelled batches stay failed\n"
         )
         #expect(try await runner("retry", "--all").out.contains("put back 3 "))
-        #expect(try await runner("retry", "--batch", "a").out.contains("put back 0 "))
+        let ofCancelled = try await runner("retry", "--batch", "a")
+        #expect(
+            ofCancelled.out
+                == "put back 0 failed jobs of runner.db; 3 of cancelled batches stay failed\n")
         try await program.expectVerified()
         await origin.stop()
     }
@@ -182,6 +232,30 @@ import Testing
             .expectRefusal(2, "a header")
         #expect(try await program.jobs()["total"] == 16)
         try await program.expectVerified()
+    }
+}
+
+/// `enqueue --from-batch` where it is refused.
+@Suite struct FromBatchRefusalTests {
+    private let program = Program()
+
+    @Test func fromBatch_isRefused_whereTheRequestsHoldThePlacesOfLines() async throws {
+        let origin = try await TestOrigin()
+        write(Array("a\nb\nc\n".utf8), to: program.folder.file("list"))
+        try await program.runner(
+            "enqueue", "list", "--url", origin.url + "/status/404/{id}?{}"
+        ).expectSuccess()
+        try await program.runner("run", "-q").expectExit(1)
+        try await program.runner("enqueue", "--from-batch", "1", "--outcome", "404")
+            .expectRefusal(2, "the requests of batch 1 hold {id}")
+        #expect(try await program.jobs()["total"] == 3)
+    }
+
+    @Test func fromBatch_makesNoQueue() async throws {
+        let result = try await program.runner(
+            "enqueue", "--from-batch", "1", "--outcome", "404", "--queue", "typo.db")
+        result.expectRefusal(3, "typo.db")
+        #expect(!FileManager.default.fileExists(atPath: program.folder.file("typo.db")))
     }
 }
 

@@ -22,6 +22,8 @@ public struct BatchCopier {
     ///
     /// - Parameter label: As in `JobQueue.enqueue`.
     /// - Returns: The batch, `nil` when no job has such an outcome, and whether it is new.
+    /// - Throws: `ImportError` with code `.badTemplate` where the requests of a list hold the IDs of
+    ///   its jobs, which a copy changes.
     public func add(as label: BatchLabel) async throws -> (batch: Batch?, isNew: Bool) {
         switch source.source {
         case .range(let ids, let request):
@@ -38,6 +40,12 @@ public struct BatchCopier {
                 lined, LineFields([name], key: 0), hasOneHost: request.hasOneHost, label
             ) { try await write(ids, hasOneHost: request.hasOneHost, to: &$0) }
         case .list(let list):
+            guard !ImportPlan.usesID(list.request, fields: list.fields.names) else {
+                throw ImportError(
+                    .badTemplate,
+                    "the requests of batch \(source.id) hold {\(TextTemplate.Placeholder.idName)}, the place of a line in its list, so that a copy of some would make other requests; enqueue those lines as a list, or put failed jobs back where they are"
+                )
+            }
             return try await add(
                 list.request, list.fields, hasOneHost: list.hasOneHost, label
             ) { try await writeLines(of: list, to: &$0) }

@@ -129,7 +129,7 @@ struct ImportPlan {
     }
 
     /// Whether the ID of a job stands in its request.
-    private static func usesID(_ request: RequestTemplate, fields: [String]) -> Bool {
+    static func usesID(_ request: RequestTemplate, fields: [String]) -> Bool {
         let name = TextTemplate.Placeholder.idName
         guard !fields.contains(name) else { return false }
         let texts = headerTexts(request.headers) + (request.body.map { [$0.bytes] } ?? [])

@@ -21,12 +21,17 @@ enum LimitsFile {
     ///
     /// - Throws: `ValidationError` that names the line.
     static func rules(at path: String) throws -> [HostLimitsRule] {
-        guard let text = text(at: path) else {
+        guard let bytes = bytes(at: path) else {
             throw ValidationError(
                 "the file of limits '\(path)' cannot be read: \(String(cString: strerror(errno)))")
         }
+        guard bytes.count <= bytesMax else {
+            throw ValidationError(
+                "'\(path)' is larger than 1 MiB, which no file of limits is; name another, or join its tables by patterns such as [\"*.example.com\"]"
+            )
+        }
         do {
-            return try rules(in: text)
+            return try rules(in: String(decoding: bytes, as: UTF8.self))
         } catch {
             throw ValidationError("\(path), line \(error.line): \(error.reason)")
         }
@@ -46,7 +51,7 @@ enum LimitsFile {
             }
         }
         var number = 0
-        for line in text.split(separator: "\n", omittingEmptySubsequences: false) {
+        for line in text.split(omittingEmptySubsequences: false, whereSeparator: \.isNewline) {
             number += 1
             let content = trimmed(withoutComment(line))
             if content.isEmpty { continue }
@@ -134,11 +139,12 @@ enum LimitsFile {
         return start[...last]
     }
 
-    private static func text(at path: String) -> String? {
+    /// Reads a file; one that is too large up to a byte behind the bound.
+    private static func bytes(at path: String) -> [UInt8]? {
         guard let file = fopen(path, "r") else { return nil }
         defer { fclose(file) }
-        var bytes = [UInt8](repeating: 0, count: bytesMax)
-        let count = fread(&bytes, 1, bytesMax, file)
-        return ferror(file) != 0 ? nil : String(decoding: bytes.prefix(count), as: UTF8.self)
+        var bytes = [UInt8](repeating: 0, count: bytesMax + 1)
+        let count = fread(&bytes, 1, bytes.count, file)
+        return ferror(file) != 0 ? nil : Array(bytes.prefix(count))
     }
 }

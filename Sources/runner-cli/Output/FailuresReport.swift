@@ -170,6 +170,7 @@ enum RetryAdvice {
     }
 
     private static func option(_ queue: String) -> String {
-        queue == QueueOptions.standardFile ? "" : " --queue \(queue)"
+        queue == QueueOptions.standardFile
+            ? "" : " --queue \(Terminal.escaped(ShellWord.quoted(queue)))"
     }
 }
