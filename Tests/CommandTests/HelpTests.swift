@@ -674,7 +674,7 @@ import Testing
           runner robots https://example.com/shop?page=2 --agent examplebot
           runner robots https://example.com/ --json | jq -r '.sitemaps[]'
 
-        USAGE: runner robots <url> [--agent <name>] [--proxy <url>] [--proxy-user <user:password>] [--noproxy <list>] [--no-proxy-env] [--insecure] [--cacert <file>] [--json]
+        USAGE: runner robots <url> [--agent <name>] [--proxy <url>] [--proxy-user <user:password>] [--noproxy <list>] [--no-proxy-env] [--allow-private] [--insecure] [--cacert <file>] [--json]
 
         ARGUMENTS:
           <url>                   A URL of the host.
@@ -690,6 +690,8 @@ import Testing
                                   with commas between; * for all (default: no_proxy in
                                   the environment).
           --no-proxy-env          Take no proxy or no_proxy from the environment.
+          --allow-private         Follow redirects from public to private, loopback and
+                                  link-local addresses, and names that change so.
           -k, --insecure          Accept any TLS certificate.
           --cacert <file>         Certificates (PEM) to trust instead of the system's.
 
