@@ -188,9 +188,11 @@ import Testing
 
     // MARK: - Times
 
-    @Test func retryMaxTime_endsTheTries() async throws {
+    /// A refusal (503) that asks to wait is no attempt, and none is begun after that time either.
+    @Test(arguments: [500, 503])
+    func retryMaxTime_endsTheTries(status: Int) async throws {
         let origin = try await TestOrigin()
-        try await program.enqueue(2, origin, "retry-after/1/9/503/{id}")
+        try await program.enqueue(2, origin, "retry-after/1/9/\(status)/{id}")
         let start = ContinuousClock.now
         let result = try await run("--retries", "20", "--retry-max-time", "2.5")
         #expect(result.status == 1, "\(result.err)")

@@ -49,7 +49,10 @@ struct Judge: Sendable {
                 guard matched == nil, !rules.isChosen(response.status) else {
                     return retry(outcome, response, job, now, &random)
                 }
-                if let wait = excusedWait(response, of: job, at: now, &random) {
+                let triedMicros = job.past.sinceMicros.map { now.monotonicMicros - $0 } ?? 0
+                if let wait = excusedWait(response, of: job, at: now, &random),
+                    triedMicros + wait.microseconds <= retryTimeMicrosMax
+                {
                     return .outcome(outcome, wait: wait, isExcused: true)
                 }
                 if mayGiveBack, response.status >= 500 { return .giveBack }
@@ -114,9 +117,6 @@ struct Judge: Sendable {
         _ response: Response, of job: Job, at now: Now, _ random: inout some RandomNumberGenerator
     ) -> Duration? {
         guard response.status == 429 || response.status == 503 else { return nil }
-        if let since = job.past.sinceMicros, now.monotonicMicros - since >= retryTimeMicrosMax {
-            return nil
-        }
         let askedMicros = response.retryAfter?.microseconds ?? 0
         if askedMicros > 0 {
             // A job that is refused again and again is not asked for each second for a day.

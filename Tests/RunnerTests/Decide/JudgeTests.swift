@@ -81,11 +81,11 @@ import Testing
     @Test func verdict_waitsAsAsked_andCostsNoAttempt_untilTheTimeIsOver() throws {
         let refusal = Response(status: 503, retryAfter: .seconds(2))
         var job = Job.sample(0, attempt: 100)
-        job.past = Job.Past(excused: 1, sinceMicros: now.monotonicMicros - 86_399_000_000)
+        job.past = Job.Past(excused: 1, sinceMicros: now.monotonicMicros - 86_398_000_000)
         let excused = Judge.Verdict.outcome(
             Outcome(.retrying, status: 503), wait: .seconds(2), isExcused: true)
         #expect(verdict(refusal, of: job) == excused)
-        job.past.sinceMicros = now.monotonicMicros - 86_400_000_000
+        job.past.sinceMicros = now.monotonicMicros - 86_399_000_000
         #expect(verdict(refusal, of: job) == ended(.failed, 503))
     }
 
@@ -244,20 +244,22 @@ import Testing
     }
 
     /// The wait counts, too: no attempt begins after that time.
-    @Test(arguments: [(0, true), (58, true), (59, false), (60, false), (1 << 40, false)])
-    func verdict_failsAJob_thatWasTriedForLong(ageSeconds: Int, isRetried: Bool) {
+    @Test(
+        arguments: [(0, true), (58, true), (59, false), (60, false), (1 << 40, false)], [500, 503])
+    func verdict_failsAJob_thatWasTriedForLong(age: (seconds: Int, isRetried: Bool), status: Int) {
         let judge = Judge(
             retries: 250, backoff: Backoff(baseMicros: 0, waitMicrosMax: 0),
             retryTimeMicrosMax: 60_000_000)
         var job = job(2)
-        job.past.sinceMicros = now.monotonicMicros - ageSeconds * 1_000_000
+        job.past.sinceMicros = now.monotonicMicros - age.seconds * 1_000_000
         var random = SeededGenerator(seed: 1)
-        let response = Response(status: 500, retryAfter: .milliseconds(1500))
+        let response = Response(status: status, retryAfter: .milliseconds(1500))
         let verdict = judge.verdict(
             on: response, of: job, isTripped: false, at: now, using: &random)
         let retried = Judge.Verdict.outcome(
-            Outcome(.retrying, status: 500), wait: .milliseconds(1500))
-        #expect(verdict == (isRetried ? retried : ended(.failed, 500)))
+            Outcome(.retrying, status: UInt16(status)), wait: .milliseconds(1500),
+            isExcused: status == 503)
+        #expect(verdict == (age.isRetried ? retried : ended(.failed, status)))
     }
 
     // MARK: - Of whose doing it is

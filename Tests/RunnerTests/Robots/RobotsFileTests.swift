@@ -14,13 +14,14 @@ import Testing
     /// Encoded, a byte takes three: what was just within the bounds is beyond them then.
     @Test func rules_areKeptWhole_thoughTheirNormalFormIsLonger() {
         let long = "/" + String(repeating: "\u{E9}", count: 8000)
-        let many = (0..<60).map { "Disallow: \(long)\($0)\n" }.joined() + "Disallow: /b\n"
+        let many = (0..<25).map { "Disallow: \(long)\($0)\n" }.joined() + "Disallow: /b\n"
         for text in [many, "Disallow: \(long)$\nDisallow: /b\n"] {
             let rules = file("User-agent: foo\n" + text).rules
-            #expect(!rules.allows("/b".utf8))
             let kept = RobotsFile.text(of: rules, for: "foo")
-            #expect(RobotsFile(kept: kept, for: "foo").rules == rules)
-            #expect(RobotsFile(kept, for: "foo").rules != rules, "within the bounds")
+            // Not expected as such: they would be printed.
+            let isKept = RobotsFile(kept: kept, for: "foo").rules == rules
+            let isWithinBounds = RobotsFile(kept, for: "foo").rules == rules
+            #expect(rules.count > 1 && isKept && !isWithinBounds)
         }
     }
 
