@@ -87,7 +87,7 @@ import Testing
     }
 
     @Test func aHostThatIsCrowded_isAskedLess() async throws {
-        let jobs = setting("RUNNER_TEST_CROWD_JOBS", default: 4000)
+        let jobs = setting("RUNNER_TEST_CROWD_JOBS", default: 6000)
         let origin = try await BusyOrigin(["crowd", "20", "16", "2"])
         try await enqueue(jobs, origin)
         let begin = ContinuousClock.now

@@ -22,8 +22,9 @@ struct CrowdControl: Sendable {
     private var isSuspect = false
     /// The number of trials of fewer that were given up.
     private var rejections = 0
-    /// The number of windows so far.
-    private var windows = 0
+    /// When the first window began, in µs on the monotonic clock; `nil` before, and once fewer were
+    /// tried.
+    private var untriedSinceMicros: Int?
 
     /// A bound that is tried.
     private struct Trial {
@@ -48,10 +49,14 @@ struct CrowdControl: Sendable {
     static let crowdMin = 16
     /// The time of an answer in µs below which no crowd shows.
     private static let crowdedMicrosMin = 100_000.0
+    /// The time in µs after which fewer are tried for once, whatever was seen.
+    private static let untriedMicrosMax = 20_000_000
     private static let windowMicros = 1_000_000
     /// The window's length in µs from which on few answers are enough.
     private static let longWindowMicros = 5_000_000
     private static let endedMin = 200
+    /// The longest time of an answer in µs that is waited for before a bound is judged.
+    private static let latencyMicrosMax = 15_000_000.0
     private static let trialPauseMicrosMin = 5_000_000
     private static let trialPauseMicrosMax = 60_000_000
 
@@ -65,6 +70,7 @@ struct CrowdControl: Sendable {
         defer { window.passedMicros = time }
         guard let begin = window.beginMicros else {
             window.beginMicros = time
+            untriedSinceMicros = time
             return
         }
         guard time > begin else { return }
@@ -72,13 +78,14 @@ struct CrowdControl: Sendable {
         window.workerMicros += Double(inFlight) * Double(time - from)
         window.ended += answered
         let micros = time - begin
-        guard micros >= Self.windowMicros,
+        let latency = window.workerMicros / Double(max(1, window.ended))
+        // What was sent in a wave comes back in one.
+        guard micros >= max(Self.windowMicros, Int(min(latency, Self.latencyMicrosMax))),
             window.ended >= Self.endedMin || micros >= Self.longWindowMicros
         else { return }
         judge(
             perSecond: Double(window.ended) * 1_000_000 / Double(micros),
-            inFlight: window.workerMicros / Double(micros),
-            latency: window.workerMicros / Double(max(1, window.ended)), at: now)
+            inFlight: window.workerMicros / Double(micros), latency: latency, at: now)
     }
 
     private mutating func judge(
@@ -91,12 +98,13 @@ struct CrowdControl: Sendable {
             latencyMin = min(latencyMin, latency)
             let wasSuspect = isSuspect
             isSuspect = latency > 2 * latencyMin && inFlight >= Double(Self.crowdMin)
-            windows += 1
-            // In the first window they were still coming. Where a crowd comes at once, nobody has
-            // seen how long an answer takes without it.
-            if windows == 2, latency >= Self.crowdedMicrosMin,
-                inFlight >= Double(2 * Self.crowdMin)
+            // Where a crowd comes at once, nobody has seen how long an answer takes without it. Late,
+            // since this costs a host that is not crowded half a second's answers.
+            if let since = untriedSinceMicros,
+                now.monotonicMicros - since >= Self.untriedMicrosMax,
+                latency >= Self.crowdedMicrosMin, inFlight >= Double(2 * Self.crowdMin)
             {
+                untriedSinceMicros = nil
                 begin(0.8, from: Int(inFlight), perSecond)
             } else if isSuspect, wasSuspect {
                 isSuspect = false
@@ -111,7 +119,8 @@ struct CrowdControl: Sendable {
             }
         }
         // What was sent under the old bound ends first.
-        let settleMicros = before == inFlightMax ? 0 : Int(min(latency, 15_000_000))
+        let isSame = before == inFlightMax
+        let settleMicros = isSame ? 0 : Int(min(latency, Self.latencyMicrosMax))
         window = Window(
             beginMicros: now.monotonicMicros + settleMicros, passedMicros: now.monotonicMicros)
     }
