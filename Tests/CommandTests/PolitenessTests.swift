@@ -86,17 +86,6 @@ import Testing
         #expect(try origin.report().refused == 10)
     }
 
-    @Test func aHostThatIsCrowded_isAskedLess() async throws {
-        let jobs = setting("RUNNER_TEST_CROWD_JOBS", default: 6000)
-        let origin = try await BusyOrigin(["crowd", "20", "16", "2"])
-        try await enqueue(jobs, origin)
-        let begin = ContinuousClock.now
-        // At best 800 a second; with all in flight 64.
-        let run = try await run(["run", "-w", "200", "-q"])
-        #expect(run.status == 0, "\(run.err)")
-        #expect(ContinuousClock.now - begin < .seconds(Double(jobs) / 100))
-    }
-
     // MARK: - Denials
 
     @Test func aWrongToken_stopsTheRun_andBurnsNothing() async throws {

@@ -8,8 +8,6 @@
         answers STATUS to all requests without `Authorization: Bearer right`
     busy_origin.py away STATUS SECONDS
         answers STATUS to all requests for some seconds from the first one on
-    busy_origin.py crowd MILLISECONDS COUNT POWER
-        answers after a time, which grows by a power beyond COUNT requests in flight
     busy_origin.py plain MILLISECONDS
         answers after a time
 
@@ -58,9 +56,6 @@ class Origin:
             return int(values[0]), None, 0
         if self.mode == "away" and now - self.first < values[1]:
             return int(values[0]), None, 0
-        if self.mode == "crowd":
-            crowd = max(1, self.in_flight / values[1])
-            return 200, None, values[0] / 1000 * crowd ** values[2]
         return 200, None, values[0] / 1000 if self.mode == "plain" else 0
 
     def report(self):

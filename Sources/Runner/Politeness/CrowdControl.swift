@@ -5,6 +5,9 @@
 /// a host that merely takes its time loses nothing but the moment of the trial. From time to time a
 /// few more are tried.
 ///
+/// A crowd that is there from the first second on is not seen: nobody knows how long an answer takes
+/// without it, and to try costs a host that merely takes its time more than it gains.
+///
 /// Hill climbing on answers a second, not on latency: a bound by latency alone (as in TCP Vegas)
 /// gives hosts that are slow and not crowded too few requests (`docs/decisions/0014`).
 struct CrowdControl: Sendable {
@@ -22,9 +25,6 @@ struct CrowdControl: Sendable {
     private var isSuspect = false
     /// The number of trials of fewer that were given up.
     private var rejections = 0
-    /// When the first window began, in µs on the monotonic clock; `nil` before, and once fewer were
-    /// tried.
-    private var untriedSinceMicros: Int?
 
     /// A bound that is tried.
     private struct Trial {
@@ -47,10 +47,6 @@ struct CrowdControl: Sendable {
 
     /// The fewest requests in flight at which a host can be crowded.
     static let crowdMin = 16
-    /// The time of an answer in µs below which no crowd shows.
-    private static let crowdedMicrosMin = 100_000.0
-    /// The time in µs after which fewer are tried for once, whatever was seen.
-    private static let untriedMicrosMax = 20_000_000
     private static let windowMicros = 1_000_000
     /// The window's length in µs from which on few answers are enough.
     private static let longWindowMicros = 5_000_000
@@ -70,7 +66,6 @@ struct CrowdControl: Sendable {
         defer { window.passedMicros = time }
         guard let begin = window.beginMicros else {
             window.beginMicros = time
-            untriedSinceMicros = time
             return
         }
         guard time > begin else { return }
@@ -79,8 +74,8 @@ struct CrowdControl: Sendable {
         window.ended += answered
         let micros = time - begin
         let latency = window.workerMicros / Double(max(1, window.ended))
-        // What was sent in a wave comes back in one.
-        guard micros >= max(Self.windowMicros, Int(min(latency, Self.latencyMicrosMax))),
+        // What was sent in a wave comes back in one: some waves.
+        guard micros >= max(Self.windowMicros, Int(min(3 * latency, Self.latencyMicrosMax))),
             window.ended >= Self.endedMin || micros >= Self.longWindowMicros
         else { return }
         judge(
@@ -98,15 +93,7 @@ struct CrowdControl: Sendable {
             latencyMin = min(latencyMin, latency)
             let wasSuspect = isSuspect
             isSuspect = latency > 2 * latencyMin && inFlight >= Double(Self.crowdMin)
-            // Where a crowd comes at once, nobody has seen how long an answer takes without it. Late,
-            // since this costs a host that is not crowded half a second's answers.
-            if let since = untriedSinceMicros,
-                now.monotonicMicros - since >= Self.untriedMicrosMax,
-                latency >= Self.crowdedMicrosMin, inFlight >= Double(2 * Self.crowdMin)
-            {
-                untriedSinceMicros = nil
-                begin(0.8, from: Int(inFlight), perSecond)
-            } else if isSuspect, wasSuspect {
+            if isSuspect, wasSuspect {
                 isSuspect = false
                 let factor = latency > 4 * latencyMin ? 0.5 : 0.7
                 begin(factor, from: min(inFlightMax, Int(inFlight)), perSecond)

@@ -9,7 +9,8 @@ import Testing
     ///
     /// - Returns: The requests in flight and the answers a second at the end, over a minute.
     private func settle(
-        workers: Int, seconds: Int, seed: UInt64, latency: (Double) -> Double
+        workers: Int, seconds: Int, seed: UInt64, isInWaves: Bool = false,
+        latency: (Double) -> Double
     ) -> (inFlight: Int, perSecond: Double) {
         var random = SeededGenerator(seed: seed)
         var crowd = CrowdControl()
@@ -18,7 +19,8 @@ import Testing
             let inFlight = min(workers, crowd.inFlightMax)
             let mean = Double(inFlight) / latency(Double(inFlight)) / 10
             carried += mean * .random(in: 0.9...1.1, using: &random)
-            let count = Int(carried)
+            // All at whole seconds.
+            let count = isInWaves && step % 10 != 0 ? 0 : Int(carried)
             carried -= Double(count)
             crowd.add(answered: count, inFlight: inFlight, at: .at(ms: 100 * step))
             if step > (seconds - 60) * 10 { ended += count }
@@ -48,9 +50,12 @@ import Testing
     }
 
     /// A host that takes its time, and not longer for more, is never asked less.
-    @Test func crowd_ofAHostThatTakesItsTime_staysWhole() {
+    @Test(arguments: [false, true])
+    func crowd_ofAHostThatTakesItsTime_staysWhole(isInWaves: Bool) {
         let seed = testSeed(for: "crowd_ofAHostThatTakesItsTime_staysWhole")
-        let result = settle(workers: 1000, seconds: 600, seed: seed) { _ in 1.5 }
+        let result = settle(workers: 1000, seconds: 600, seed: seed, isInWaves: isInWaves) { _ in
+            1.5
+        }
         #expect(result.inFlight == 1000)
     }
 
