@@ -20,6 +20,9 @@ final class Desk: EventLoopClient, @unchecked Sendable {
 
     private struct Books {
         var ready = SpanQueue()
+        /// Whether the feed had too few jobs in this turn. It wakes us when there are more, so that
+        /// no other worker need ask it.
+        var isShort = false
         var handout = Feed.Handout()
         var marks: [Mark] = []
         var turn = TurnReport()
@@ -99,12 +102,13 @@ final class Desk: EventLoopClient, @unchecked Sendable {
     /// there is no job now.
     func nextJob() async -> Job? {
         if let job = books.ready.popFirst() { return job }
-        fill(1, at: Now.read())
+        let now = Now.read()
+        if !books.isShort { fill(1, at: now) }
         if let job = books.ready.popFirst() { return job }
         if books.handout.isClosed { return nil }
         return await withUnsafeContinuation { worker in
             idle.append(worker)
-            noteIdle(at: Now.read())
+            noteIdle(at: now)
         }
     }
 
@@ -180,6 +184,7 @@ final class Desk: EventLoopClient, @unchecked Sendable {
 
     func turnEnds() {
         untold = 0
+        books.isShort = false
         guard !books.turn.isEmpty else { return }
         let now = Now.read()
         if !books.marks.isEmpty { endPart() }
@@ -199,6 +204,7 @@ final class Desk: EventLoopClient, @unchecked Sendable {
     }
 
     func woken() {
+        books.isShort = false
         guard !idle.isEmpty else { return }
         defer { noteIdle(at: Now.read()) }
         if books.ready.count < idle.count {
@@ -218,6 +224,8 @@ final class Desk: EventLoopClient, @unchecked Sendable {
 
     private func fill(_ count: Int, at now: Now) {
         let inFlightMax = min(memory.inFlightMax(at: now), .max - untold) + untold
+        let wanted = books.ready.count + count
         books.handout = feed.take(count, into: &books.ready, at: now, inFlightMax: inFlightMax)
+        books.isShort = books.ready.count < wanted
     }
 }

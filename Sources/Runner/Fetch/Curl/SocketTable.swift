@@ -76,15 +76,17 @@ struct SocketTable {
 
     /// The local port of a socket; 0 when it has none.
     private static func localPort(of descriptor: Int32) -> UInt16 {
-        // Where the port lies is the same for IPv4 and IPv6.
-        var address = sockaddr_in6()
-        var length = socklen_t(MemoryLayout<sockaddr_in6>.size)
-        let result = withUnsafeMutablePointer(to: &address) {
-            $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                getsockname(descriptor, $0, &length)
-            }
+        // Read as bytes: which module has the fields of an address depends on what was built before.
+        // The port follows the family, in IPv4 and IPv6.
+        withUnsafeTemporaryAllocation(of: sockaddr_in6.self, capacity: 1) { address in
+            let bytes = UnsafeMutableRawBufferPointer(address)
+            var length = socklen_t(bytes.count)
+            let name = bytes.baseAddress?.assumingMemoryBound(to: sockaddr.self)
+            guard getsockname(descriptor, name, &length) == 0 else { return 0 }
+            let port = bytes.loadUnaligned(
+                fromByteOffset: MemoryLayout<sa_family_t>.size, as: UInt16.self)
+            return UInt16(bigEndian: port)
         }
-        return result == 0 ? UInt16(bigEndian: address.sin6_port) : 0
     }
 
     private mutating func forgetPort(of descriptor: Int32) {

@@ -1,4 +1,3 @@
-internal import CAres
 internal import Glibc
 internal import JobStore
 internal import Synchronization
@@ -90,8 +89,7 @@ final class HostsFile: Sendable {
 
     private static func address(_ word: ArraySlice<UInt8>) -> String? {
         let text = String(decoding: word, as: UTF8.self)
-        var bytes = in6_addr()
-        if inet_pton(AF_INET, text, &bytes) == 1 { return text }
-        return inet_pton(AF_INET6, text, &bytes) == 1 ? "[\(text)]" : nil
+        guard !text.hasPrefix("["), let address = IPAddress(text) else { return nil }
+        return address.isIPv6 ? "[\(text)]" : text
     }
 }
