@@ -6,8 +6,7 @@ internal import JobStore
 /// whose breaker never trips: there a host that is out of reach says nothing about the others.
 struct Lane {
     let host: Host
-    private var fresh = SpanQueue()
-    private var due = SpanQueue()
+    private var jobs = LaneJobs()
     var breaker = Breaker()
     private(set) var pacing: Pacing
     private var denials = DenialStreak()
@@ -41,12 +40,6 @@ struct Lane {
     var isQueued = false
     /// The time in µs on the monotonic clock when the feed looks at the lane next; `.max` for never.
     var lookMicros = Int.max
-    /// The batches, but for lists, whose segments were claimed and which have jobs here.
-    private(set) var batches: Set<Batch.ID> = []
-    /// The jobs of lists among those that are ready for their first attempt.
-    private(set) var listed = 0
-    /// The lane in the queue of the list's jobs that came last; `nil` when none came.
-    private(set) var source: ListLane?
 
     /// The speed at which a host lets workers go.
     enum Pace: Int, CaseIterable {
@@ -77,8 +70,15 @@ struct Lane {
         }
     }
 
-    var ready: Int { fresh.count + due.count }
-    var dueCount: Int { due.count }
+    var ready: Int { jobs.count }
+    /// Ready retries.
+    var dueCount: Int { jobs.dueCount }
+    /// As `LaneJobs.batches`.
+    var batches: Set<Batch.ID> { jobs.batches }
+    /// As `LaneJobs.listed`.
+    var listed: Int { jobs.listed }
+    /// As `LaneJobs.source`.
+    var source: ListLane? { jobs.source }
     /// Whether the host is out of reach, or is left alone.
     var isTripped: Bool { breaker.isTripped || isDenied }
     /// Whether the host denied access to so many jobs that it is asked no more.
@@ -112,7 +112,7 @@ struct Lane {
     /// Whether the host, out of reach or slow, keeps its jobs waiting.
     private var isWaiting: Bool { isTripped || pace == .slow || isPaced && isCrowded }
     /// Jobs of lists, ready for their first attempt, that wait for the host.
-    var waitingListed: Int { isWaiting ? listed : 0 }
+    var waitingListed: Int { isWaiting ? jobs.listed : 0 }
     /// Whether so many jobs wait for the host that no more of them should be claimed.
     var isCrowded: Bool { (isBounded || isPaced || isTripped) && ready - open >= Self.crowd }
     private static let crowd = 2 * Segment.countMax
@@ -128,27 +128,21 @@ struct Lane {
     }
 
     mutating func add(fresh span: JobSpan) {
-        fresh.append(span)
+        jobs.add(fresh: span)
         inFlightMax = ownInFlightMax ?? min(inFlightMax, span.chunk.inFlightMax)
-        if span.isParkable {
-            listed += span.count
-            source = span.chunk.source
-        } else if !span.chunk.isOfList {
-            batches.insert(span.chunk.batch.id)
-        }
         setPace()
         // Now: the first answers are judged before they are told.
         if !host.behaviour.contains(.hasFresh) { tellBehaviour() }
     }
 
     mutating func add(due span: JobSpan) {
-        due.append(span)
+        jobs.add(due: span)
         if span.past.excused > 0 { heldInQueue = max(0, heldInQueue - span.count) }
         inFlightMax = ownInFlightMax ?? min(inFlightMax, span.chunk.inFlightMax)
         setPace()
     }
 
-    /// Moves up to `limit` jobs to `spans`, retries first.
+    /// Moves up to `limit` jobs to `spans`, retries first as a rule.
     ///
     /// - Returns: The number of jobs moved.
     mutating func take(_ limit: Int, into spans: inout SpanQueue, at now: Now) -> Int {
@@ -157,24 +151,20 @@ struct Lane {
         var allowed = breaker.allowed(limit, inFlight: inFlight, at: now)
         if pacing.isBound { allowed = pacing.allowed(allowed, at: now) }
         var taken = 0
-        while taken < allowed, let span = takeSpan(allowed - taken) {
+        // Where access is denied to all, jobs that were denied come last.
+        let areDueFirst = !denials.isGoing
+        while taken < allowed, let span = jobs.take(allowed - taken, dueFirst: areDueFirst) {
             taken += span.count
             spans.append(span)
         }
-        if fresh.count == 0 {
-            batches.removeAll(keepingCapacity: true)
+        if jobs.freshCount == 0 {
+            jobs.forgetBatches()
             tellBehaviour()
         }
         if pacing.isBound { pass(pacingOf: taken, at: now) }
         occupancy.pass(to: now, inFlight: inFlight)
         inFlight += taken
         return taken
-    }
-
-    /// Retries first. But where access is denied to all, jobs that were denied come last.
-    private mutating func takeSpan(_ limit: Int) -> JobSpan? {
-        if denials.isGoing { return takeFresh(limit) ?? due.take(limit) }
-        return due.take(limit) ?? takeFresh(limit)
     }
 
     private mutating func pass(pacingOf taken: Int, at now: Now) {
@@ -191,21 +181,12 @@ struct Lane {
         restUntilMicros = next > now.monotonicMicros ? max(next, least) : nil
     }
 
-    private mutating func takeFresh(_ limit: Int) -> JobSpan? {
-        let span = fresh.take(limit)
-        if let span, span.isParkable { listed -= span.count }
-        return span
-    }
-
     /// Calls `body` with the spans of lists that are ready for their first attempt.
-    func forEachListed(_ body: (JobSpan) -> Void) {
-        guard listed > 0 else { return }
-        for span in fresh.rest where span.isParkable { body(span) }
-    }
+    func forEachListed(_ body: (JobSpan) -> Void) { jobs.forEachListed(body) }
 
     /// Takes out spans of lists that pass a test.
     mutating func removeListed(where isUnwanted: (JobSpan) -> Bool) {
-        listed -= fresh.removeAll { $0.isParkable && isUnwanted($0) }
+        jobs.removeListed(where: isUnwanted)
     }
 
     /// Takes in the report of the lane's ended attempts.
@@ -291,7 +272,7 @@ struct Lane {
             behaviour.insert(.pushesBack)
         }
         if denials.isMixed { behaviour.insert(.isMixed) }
-        if fresh.count > 0 { behaviour.insert(.hasFresh) }
+        if jobs.freshCount > 0 { behaviour.insert(.hasFresh) }
         if host.behaviour != behaviour { host.behaviour = behaviour }
     }
 
@@ -315,45 +296,5 @@ struct Lane {
             fresh: JobSpan(
                 chunk: job.chunk, first: job.position, count: 1, attempt: job.attempt,
                 returns: returns, past: job.past))
-    }
-}
-
-extension JobSpan {
-    /// Whether the jobs are of a segment of a list that may be parked. A retry that was given back
-    /// is held by itself.
-    var isParkable: Bool { attempt == 1 && chunk.isOfList }
-}
-
-/// The time that jobs keep their workers, on average. By Little's law it is the sum, over the time,
-/// of workers in use, by the number of jobs that ended.
-private struct Occupancy {
-    /// The time in µs beyond which a job is slow.
-    static let slowMicros = 1_000_000
-    /// The number of ended jobs at which older ones begin to be forgotten.
-    private static let endedMax = 32
-
-    private var sinceMicros = 0
-    private var workerMicros = 0
-    private var ended = 0
-
-    /// Takes in the time since the last call.
-    ///
-    /// - Parameter inFlight: The number of workers in use all that time.
-    mutating func pass(to now: Now, inFlight: Int) {
-        workerMicros += inFlight * max(0, now.monotonicMicros - sinceMicros)
-        sinceMicros = now.monotonicMicros
-    }
-
-    mutating func ended(_ count: Int) {
-        ended += count
-        while ended >= Self.endedMax {
-            ended /= 2
-            workerMicros /= 2
-        }
-    }
-
-    /// Whether a job takes longer than a second, those that have not ended included.
-    func isSlow(inFlight: Int) -> Bool {
-        workerMicros > Self.slowMicros * max(1, ended + inFlight)
     }
 }

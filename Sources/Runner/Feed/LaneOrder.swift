@@ -19,3 +19,29 @@ struct LaneOrder {
         return ids[start]
     }
 }
+
+/// The lanes that can hand out, by their pace.
+struct LaneOrders {
+    private var quick = LaneOrder()
+    private var untried = LaneOrder()
+    private var slow = LaneOrder()
+
+    subscript(pace: Lane.Pace) -> LaneOrder {
+        get {
+            switch pace {
+            case .quick: quick
+            case .untried: untried
+            case .slow: slow
+            }
+        }
+        _modify {
+            switch pace {
+            case .quick: yield &quick
+            case .untried: yield &untried
+            case .slow: yield &slow
+            }
+        }
+    }
+
+    var areQuickOnly: Bool { untried.first == nil && slow.first == nil }
+}

@@ -8,11 +8,7 @@ struct Lanes {
     /// The most requests in flight to hosts out of reach, while other hosts have jobs ready.
     private let probes: Int
     private let politeness: PolitenessOptions
-    private var knownPaces: KnownPaces
-    /// Lanes whose pace has changed and is not kept in the queue.
-    private var changedPaces: Set<Host.ID> = []
-    /// The same of lanes that are no more.
-    private var leftPaces: [HostPace] = []
+    private var paces: LanePaces
     /// The lanes whose host denied access to so many jobs that it is asked no more.
     private(set) var denied: Set<Host.ID> = []
     /// The most requests in flight to slow hosts, while others have jobs ready: half of the workers.
@@ -21,15 +17,15 @@ struct Lanes {
     /// ones have jobs ready.
     private let unquickMax: Int
 
-    private var lanes: [Host.ID: Lane] = [:]
+    private(set) var lanes: [Host.ID: Lane] = [:]
     /// The lanes that can hand out, by pace; other lanes may be among them.
-    private var orders = Orders()
+    private var orders = LaneOrders()
     /// Whether a new host, and no quick one, gets the odd job.
     private var isUntriedNext = false
     /// The lanes whose host is out of reach; attempts that could not reach it are given back.
     private(set) var tripped: Set<Host.ID> = []
     /// The lanes for whose hosts so many jobs wait that no more should be claimed.
-    private var crowded: Set<Host.ID> = []
+    private(set) var crowded: Set<Host.ID> = []
     /// The earliest time that a host out of reach may be tried again, in µs on the monotonic clock,
     /// perhaps in the past; `.max` when no such host can be tried.
     private(set) var probeMicros = Int.max
@@ -38,79 +34,6 @@ struct Lanes {
     private static let watchMicros = 1_000_000
     private(set) var totals = Totals()
 
-    /// Sums over lanes.
-    struct Totals: Equatable {
-        /// Jobs that are ready.
-        var ready = 0
-        /// Ready jobs that go out now or soon.
-        var open = 0
-        /// Ready jobs that may go out now, as far as their hosts are concerned.
-        var startable = 0
-        /// Retries that are due, of hosts in reach.
-        var due = 0
-        /// Jobs that were handed out and whose attempts have not ended.
-        var inFlight = 0
-        /// Those of hosts out of reach.
-        var heldInFlight = 0
-        /// Jobs that wait in the queue for what is the doing of hosts out of reach.
-        var heldInQueue = 0
-        /// The batches of hosts out of reach, as often as there are such hosts.
-        var heldBatches = 0
-        /// Jobs of lists that wait for hosts.
-        var waitingListed = 0
-        /// Ready jobs of slow hosts.
-        var slowReady = 0
-        var slowInFlight = 0
-        var untriedInFlight = 0
-
-        fileprivate mutating func add(_ lane: borrowing Lane, _ sign: Int = 1) {
-            ready += sign * lane.ready
-            open += sign * lane.open
-            startable += sign * lane.startable
-            inFlight += sign * lane.inFlight
-            waitingListed += sign * lane.waitingListed
-            if lane.isTripped {
-                heldInFlight += sign * lane.inFlight
-                heldBatches += sign * lane.batches.count
-                heldInQueue += sign * lane.heldInQueue
-                return
-            }
-            due += sign * lane.dueCount
-            switch lane.pace {
-            case .quick: break
-            case .untried: untriedInFlight += sign * lane.inFlight
-            case .slow:
-                slowReady += sign * lane.ready
-                slowInFlight += sign * lane.inFlight
-            }
-        }
-    }
-
-    private struct Orders {
-        private var quick = LaneOrder()
-        private var untried = LaneOrder()
-        private var slow = LaneOrder()
-
-        subscript(pace: Lane.Pace) -> LaneOrder {
-            get {
-                switch pace {
-                case .quick: quick
-                case .untried: untried
-                case .slow: slow
-                }
-            }
-            _modify {
-                switch pace {
-                case .quick: yield &quick
-                case .untried: yield &untried
-                case .slow: yield &slow
-                }
-            }
-        }
-
-        var areQuickOnly: Bool { untried.first == nil && slow.first == nil }
-    }
-
     /// - Parameter workers: The most requests in flight.
     init(
         probes: Int, workers: Int, _ politeness: PolitenessOptions = PolitenessOptions(),
@@ -118,7 +41,7 @@ struct Lanes {
     ) {
         self.probes = probes
         self.politeness = politeness
-        self.knownPaces = knownPaces
+        paces = LanePaces(knownPaces)
         slowMax = max(1, workers / 2)
         unquickMax = max(1, workers - workers / 4)
     }
@@ -166,7 +89,7 @@ struct Lanes {
         of chunk: RequestChunk, at now: Now, _ change: (inout Lane) -> Void
     ) {
         if lanes[chunk.hostID] == nil {
-            let pace = knownPaces.take(chunk.host.key)
+            let pace = paces.takeKnown(chunk.host.key)
             // A host that stands for many has no pace, and what one denies says nothing of others.
             lanes[chunk.hostID] = Lane(
                 host: chunk.host, chunk.hasOneHost ? politeness : .ofManyHosts,
@@ -184,7 +107,7 @@ struct Lanes {
         let wasCrowded = lanes.values[index].isCrowded
         change(&lanes.values[index])
         totals.add(lanes.values[index])
-        if lanes.values[index].pacing.isChanged { changedPaces.insert(id) }
+        if lanes.values[index].pacing.isChanged { paces.noteChange(of: id) }
         if let until = lanes.values[index].restUntilMicros { look(at: index, id, atMicros: until) }
         switch (wasCrowded, lanes.values[index].isCrowded) {
         case (false, true): crowded.insert(id)
@@ -212,22 +135,14 @@ struct Lanes {
 
     /// Forgets a lane, but for the pace that its host takes.
     private mutating func drop(_ id: Host.ID) {
-        guard let lane = lanes.removeValue(forKey: id) else { return }
-        if let perSecond = lane.pacing.perSecond {
-            knownPaces.keep(KnownPace(untilMicros: 0, perSecond: perSecond), of: lane.host.key)
-        }
-        if changedPaces.remove(id) != nil { leftPaces.append(lane.hostPace(at: nil)) }
+        if let lane = lanes.removeValue(forKey: id) { paces.keep(of: lane, id) }
     }
 
     /// Takes the paces that have changed and are not kept in the queue.
     mutating func takeChangedPaces(at now: Now) -> [HostPace] {
-        guard !changedPaces.isEmpty || !leftPaces.isEmpty else { return [] }
-        defer {
-            changedPaces.removeAll(keepingCapacity: true)
-            leftPaces.removeAll()
-        }
-        return leftPaces
-            + changedPaces.compactMap { id in
+        let changed = paces.takeChanged()
+        return changed.left
+            + changed.lanes.compactMap { id in
                 lanes[id]?.paceIsKept()
                 return lanes[id]?.hostPace(at: now)
             }
@@ -370,40 +285,10 @@ struct Lanes {
 
     // MARK: - Jobs that wait for hosts
 
-    /// Calls `body` with the spans of lists, of all lanes, that are ready for their first attempt.
-    ///
-    /// - Parameter body: Called with the span, its host, and whether it waits for that host.
-    func forEachListed(_ body: (JobSpan, Host.ID, Bool) -> Void) {
-        for (id, lane) in lanes where lane.listed > 0 {
-            let isWaiting = lane.waitingListed > 0
-            lane.forEachListed { body($0, id, isWaiting) }
-        }
-    }
-
     /// Takes out spans of lists that pass a test.
     mutating func removeListed(where isUnwanted: (JobSpan) -> Bool) {
         for id in Array(lanes.keys) where lanes[id]?.listed ?? 0 > 0 {
             withLane(id) { $0.removeListed(where: isUnwanted) }
         }
-    }
-
-    /// Whether some host asked to be left alone, and is.
-    var areAsked: Bool { tripped.contains { lanes[$0]?.breaker.isAsked ?? false } }
-
-    /// Tells of a host that denies access to everything.
-    func denial(by id: Host.ID) -> JobFeed.Denial? {
-        lanes[id].map { JobFeed.Denial(host: $0.host.key.text, status: Int($0.denialStatus)) }
-    }
-
-    /// The lanes of hosts out of reach.
-    var held: [Lane] { tripped.compactMap { lanes[$0] } }
-
-    /// Whether the sums equal those of the lanes. For tests, since it looks at each lane.
-    var sumsHold: Bool {
-        var totals = Totals()
-        for lane in lanes.values { totals.add(lane) }
-        return totals == self.totals
-            && tripped == Set(lanes.filter { $0.value.isTripped }.keys)
-            && crowded == Set(lanes.filter { $0.value.isCrowded }.keys)
     }
 }

@@ -1,0 +1,33 @@
+/// The time that jobs keep their workers, on average. By Little's law it is the sum, over the time,
+/// of workers in use, by the number of jobs that ended. Pure.
+struct Occupancy {
+    /// The time in µs beyond which a job is slow.
+    static let slowMicros = 1_000_000
+    /// The number of ended jobs at which older ones begin to be forgotten.
+    private static let endedMax = 32
+
+    private var sinceMicros = 0
+    private var workerMicros = 0
+    private var ended = 0
+
+    /// Takes in the time since the last call.
+    ///
+    /// - Parameter inFlight: The number of workers in use all that time.
+    mutating func pass(to now: Now, inFlight: Int) {
+        workerMicros += inFlight * max(0, now.monotonicMicros - sinceMicros)
+        sinceMicros = now.monotonicMicros
+    }
+
+    mutating func ended(_ count: Int) {
+        ended += count
+        while ended >= Self.endedMax {
+            ended /= 2
+            workerMicros /= 2
+        }
+    }
+
+    /// Whether a job takes longer than a second, those that have not ended included.
+    func isSlow(inFlight: Int) -> Bool {
+        workerMicros > Self.slowMicros * max(1, ended + inFlight)
+    }
+}
