@@ -40,15 +40,7 @@ struct EnqueueList {
     }
 
     func add(to queue: any JobQueue) async throws -> Result {
-        if let known = try await self.batch.known(in: queue) {
-            guard try await !queue.unfinishedLists().contains(where: { $0.batch.id == known.id })
-            else {
-                throw ValidationError(
-                    "batch \(known.id), which has the name, is not complete; give --streaming to go on with it"
-                )
-            }
-            return .known(known)
-        }
+        if let known = try await self.batch.known(in: queue) { return .known(known) }
         var label = self.batch.label(key: try key())
         if let key = label.key, let known = try await queue.batch(enqueuedAs: key) {
             // Queued once more, it adds what is new.

@@ -102,14 +102,7 @@ struct EnqueueStream {
             }
             return try goOn(chosen)
         }
-        if let known = try await batch.known(in: queue) {
-            guard !unfinished.contains(where: { $0.batch.id == known.id }) else {
-                throw ValidationError(
-                    "batch \(known.id), which has the name, is not complete; give --continue to go on with it"
-                )
-            }
-            return .known(known)
-        }
+        if let known = try await batch.known(in: queue) { return .known(known) }
         let label = batch.label()
         if label.key == nil, !flags.again, let identity = try identity(),
             let known = try await queue.batch(enqueuedAs: ListKey.of([identity]))

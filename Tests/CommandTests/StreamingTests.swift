@@ -250,6 +250,27 @@ import Testing
         #expect(try await program.total == 9)
     }
 
+    /// Half a list is not what is to be there, whatever would be queued in its place.
+    @Test(arguments: [
+        ["--range", "0..5"], ["urls"], ["urls", "--streaming"],
+        ["--from-batch", "ids", "--outcome", "200"],
+    ])
+    func ifAbsent_isRefused_whereTheListIsNotComplete(source: [String]) async throws {
+        let pipe = Pipe("lines", in: program)
+        let adding = try await begin(pipe, 0..<3, "--name", "l")
+        adding.kill(SIGKILL)
+        _ = await adding.wait()
+        file("urls", urls(0..<9))
+        try await program.runner("enqueue", "--range", "0..5", "--name", "ids").expectSuccess()
+        let arguments = ["enqueue", "--if-absent", "l"] + source
+        try await program.start("runner", arguments).wait()
+            .expectRefusal(2, "batch 1", "not complete", "--streaming --continue")
+        try await program.start("runner", ["enqueue", "--name", "l"] + source).wait()
+            .expectRefusal(2, "'l' belongs to batch 1", "--name")
+        #expect(try await program.total == 8)
+        pipe.close()
+    }
+
     @Test(
         arguments: [
             (["list", "--strict"], "--strict"), (["list", "list"], "takes one list"),

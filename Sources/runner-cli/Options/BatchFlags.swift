@@ -58,16 +58,27 @@ struct BatchFlags: ParsableArguments {
     /// Returns the batch that has the name already, where that is as good as a new one; `nil` when
     /// there is none.
     ///
-    /// - Throws: `ValidationError` when another batch has the name that a new one is to have.
+    /// - Throws: `ValidationError` when another batch has the name that a new one is to have, or the
+    ///   batch is a list that is not complete.
     func known(in queue: any JobQueue) async throws -> Batch? {
-        if let key, let known = try await queue.batch(enqueuedAs: key) { return known }
-        guard let wanted = name ?? ifAbsent, let other = try await queue.batch(named: wanted) else {
-            return nil
-        }
+        guard let known = try await namesake(in: queue) else { return nil }
         guard ifAbsent != nil else {
             throw ValidationError(
-                "the name '\(wanted)' belongs to batch \(other.id); give another with --name")
+                "the name '\(name ?? "")' belongs to batch \(known.id); give another with --name")
         }
-        return other
+        // Half a list is not what a script that says "unless it is there" waits for.
+        guard try await !queue.unfinishedLists().contains(where: { $0.batch.id == known.id }) else {
+            throw ValidationError(
+                "batch \(known.id), which has the name, is not complete; go on with its list by --streaming --continue, or give another name"
+            )
+        }
+        return known
+    }
+
+    /// Returns the batch that has the key or the name already.
+    private func namesake(in queue: any JobQueue) async throws -> Batch? {
+        if let key, let known = try await queue.batch(enqueuedAs: key) { return known }
+        guard let wanted = name ?? ifAbsent else { return nil }
+        return try await queue.batch(named: wanted)
     }
 }
