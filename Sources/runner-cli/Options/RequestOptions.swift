@@ -1,5 +1,4 @@
 import ArgumentParser
-import Glibc
 import Runner
 
 /// The values of `--on-large`.
@@ -64,13 +63,7 @@ struct RequestOptions: ParsableArguments {
             "What to do with a larger body: cut it, or fail its job.", valueName: "what"))
     var onLarge = Self.standard.cutsLargeBodies ? LargeBody.cut : .fail
 
-    @Flag(name: [.customShort("k"), .customLong("insecure")], help: "Accept any TLS certificate.")
-    var isInsecure = false
-
-    @Option(
-        help: ArgumentHelp(
-            "Certificates (PEM) to trust instead of the system's.", valueName: "file"))
-    var cacert: String?
+    @OptionGroup var trust: TrustOptions
 
     @Option(
         name: .customLong("dns-servers"),
@@ -105,16 +98,6 @@ struct RequestOptions: ParsableArguments {
         if compressed, raw {
             throw ValidationError("--compressed and --raw contradict each other; give one of them")
         }
-        // Found out here, not by failing each job.
-        try Self.check(cacert: cacert)
-    }
-
-    /// Checks that certificates can be read.
-    static func check(cacert: String?) throws {
-        guard let cacert, access(cacert, R_OK) != 0 else { return }
-        throw ValidationError(
-            "\(cacert) cannot be read (\(String(cString: strerror(errno)))); name a PEM file with --cacert"
-        )
     }
 
     var fetchOptions: FetchOptions {
@@ -135,8 +118,7 @@ struct RequestOptions: ParsableArguments {
         options.resolver = resolver
         options.bodyBytesMax = maxBody.bytes
         options.cutsLargeBodies = onLarge == .cut
-        options.isInsecure = isInsecure
-        options.caFile = cacert
+        trust.apply(to: &options)
         options.userAgent = "runner/\(RunnerCommand.version)"
         return options
     }
