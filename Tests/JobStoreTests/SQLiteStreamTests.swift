@@ -95,4 +95,39 @@ import Testing
         #expect(try await queue.verify() == [])
         await queue.close()
     }
+
+    /// The list is not there then, and its ID is the next one's.
+    @Test(arguments: [false, true])
+    func aCommitThatFails_givesTheRightToAddBack(isStream: Bool) async throws {
+        let queue = try SQLiteQueue(path: path, access: .create)
+        // What is wrong shows in the commit, as it may on a full disk.
+        try change(
+            """
+            CREATE TABLE none (id INTEGER PRIMARY KEY);
+            CREATE TABLE wrong (id INTEGER REFERENCES none (id) DEFERRABLE INITIALLY DEFERRED);
+            CREATE TRIGGER fails AFTER INSERT ON import BEGIN INSERT INTO wrong VALUES (1); END;
+            """)
+        try await queue.execute("PRAGMA foreign_keys = ON")
+        func begin(in queue: SQLiteQueue) async throws {
+            if isStream {
+                _ = try await queue.streamList(
+                    lineRequest, lineFields, from: nil, mayRepeat: false, as: BatchLabel())
+            } else {
+                _ = try await queue.addList(lineRequest, lineFields)
+            }
+        }
+        let failure = await #expect(throws: QueueError.self) { try await begin(in: queue) }
+        let sentence = failure?.description ?? ""
+        #expect(sentence.contains("FOREIGN KEY"))
+        // To this connection it is no fault.
+        let other = try SQLiteQueue(path: path, access: .write)
+        try await begin(in: other)
+        #expect(await other.addedLists == [1])
+        await other.close()
+        await queue.close()
+    }
+}
+
+extension SQLiteQueue {
+    fileprivate func execute(_ sql: String) throws { try connection.execute(sql) }
 }

@@ -12,19 +12,47 @@ extension SQLiteQueue {
 
     /// Notes that a list is being added by this process.
     func beginList() throws(QueueError) -> Batch.ID {
-        let id = try write {
+        try writeWithRightToAdd {
             let id = try nextBatchID()
             try connection.run(
                 "INSERT INTO import (batch_id, started_at_us) VALUES (?, ?)", .int(id),
                 .int(unixMicros()))
-            // Within the transaction: nobody may take it for abandoned.
-            guard try lock?.take(.adding(to: id), patienceMillis: 0) ?? false else {
-                throw QueueError(.busy, "another process adds batch \(id) to the queue \(path)")
-            }
-            return id
+            return (id, id)
         }
-        addedLists.insert(id)
-        return id
+    }
+
+    /// Runs `body` in one write transaction, in which the right to add to a list is taken, too: so
+    /// nobody takes the list for abandoned. Where the transaction fails, the right is given back.
+    ///
+    /// - Parameter body: Reads or makes the list's row of `import`.
+    /// - Returns: The result of `body`, which names the list besides.
+    func writeWithRightToAdd<Result>(
+        _ body: () throws -> (id: Batch.ID, result: Result)
+    ) throws(QueueError) -> Result {
+        var taken: Batch.ID?
+        do throws(QueueError) {
+            let (id, result) = try write {
+                let made = try body()
+                // A lock of our own would not keep us out.
+                guard !addedLists.contains(made.id),
+                    try lock?.take(.adding(to: made.id), patienceMillis: 0) ?? false
+                else { throw beingAdded(made.id) }
+                taken = made.id
+                return made
+            }
+            addedLists.insert(id)
+            return result
+        } catch {
+            // The commit failed, on a full disk for example: the list is not there, and another
+            // process may add one under the same ID.
+            if let taken { lock?.release(.adding(to: taken)) }
+            throw error
+        }
+    }
+
+    func beingAdded(_ id: Batch.ID) -> QueueError {
+        QueueError(
+            .inUse, "the list of batch \(id) of the queue \(path) is being added; wait for its end")
     }
 
     /// The ID of the next batch. IDs of lists that are being added are taken.

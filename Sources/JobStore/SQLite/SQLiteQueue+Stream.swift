@@ -5,7 +5,7 @@ extension SQLiteQueue {
         mayRepeat: Bool, as label: BatchLabel
     ) throws(QueueError) -> any ListStream {
         try removeAbandonedLists()
-        let id = try write {
+        let id = try writeWithRightToAdd {
             if let origin, !mayRepeat, let other = try streamedBatch(from: origin) {
                 throw beingAdded(other)
             }
@@ -16,40 +16,23 @@ extension SQLiteQueue {
                 VALUES (?, ?, ?, ?, ?)
                 """, .int(id), .int(unixMicros()), origin.map { Value.text($0.name) } ?? .null,
                 .int(origin?.byteCount ?? 0), .int(Int(bitPattern: UInt(origin?.hash ?? 0))))
-            try takeRight(toAddTo: id)
-            return id
+            return (id, id)
         }
-        addedLists.insert(id)
         return SQLiteListStream(
             queue: self, id: id, request: request, fields: fields, label: label, before: nil)
     }
 
     public func resumeList(_ id: Batch.ID) throws(QueueError) -> any ListStream {
-        guard !addedLists.contains(id) else { throw beingAdded(id) }
-        let list = try write {
+        let list = try writeWithRightToAdd {
             guard let list = try unfinishedRows(id).first else {
                 throw fenced("batch \(id) is not being added")
             }
-            try takeRight(toAddTo: id)
-            return list
+            return (id, list)
         }
-        addedLists.insert(id)
         guard case .list(let source) = list.batch.source else { throw unreadable(batch: id) }
         return SQLiteListStream(
             queue: self, id: id, request: source.request, fields: source.fields,
             label: BatchLabel(name: list.name, priority: list.priority), before: list)
-    }
-
-    /// Takes the right to add to a list, within the transaction in which its row was read or made.
-    private func takeRight(toAddTo id: Batch.ID) throws {
-        guard try lock?.take(.adding(to: id), patienceMillis: 0) ?? false else {
-            throw beingAdded(id)
-        }
-    }
-
-    private func beingAdded(_ id: Batch.ID) -> QueueError {
-        QueueError(
-            .inUse, "the list of batch \(id) of the queue \(path) is being added; wait for its end")
     }
 
     private func streamedBatch(from origin: ListOrigin) throws -> Batch.ID? {
