@@ -14,6 +14,8 @@ extension SQLiteQueue {
             }
             // A list that was taken in part is not to be gone on with.
             try connection.run("DELETE FROM import WHERE batch_id = ?", .int(id))
+            // What a runner parks from now on finds the flag.
+            try connection.run(CancelStatements.unpark, .int(id))
             return try connection.run(
                 "UPDATE batch SET cancelled_at_us = ? WHERE id = ? AND cancelled_at_us IS NULL",
                 .int(unixMicros()), .int(id)) == 1
@@ -74,19 +76,11 @@ extension SQLiteQueue {
     private func cancelSome(of id: Batch.ID) throws -> Int {
         // Seen within the transaction: a runner that comes now gives back what it finds only after.
         if isRunLive == false {
-            for (table, lease) in [
-                ("segment", "runner_id = NULL, returned = 0"), ("retry", "runner_id = NULL"),
-            ] {
-                try connection.run(
-                    """
-                    UPDATE \(table) SET \(lease)
-                    WHERE batch_id = ? AND runner_id IS NOT NULL
-                    """, .int(id))
-            }
+            for sql in CancelStatements.endLeases { try connection.run(sql, .int(id)) }
         }
         var cancelled = try cancelSpans(of: id)
         if cancelled == 0 { cancelled = try cancelBlocks(of: id) }
-        for sql in Self.startsOfWaiting where cancelled == 0 {
+        for sql in CancelStatements.startsOfWaiting where cancelled == 0 {
             let places = try places(sql, of: id)
             cancelled = try cancelSegments(holding: places)
             guard cancelled > 0 || places.isEmpty else {
@@ -95,27 +89,6 @@ extension SQLiteQueue {
         }
         return cancelled
     }
-
-    /// Positions of jobs that are cancelled with all of their segment that no runner holds: of
-    /// segments that are open, that were parked, and that have jobs waiting for a retry.
-    private static let startsOfWaiting = [
-        """
-        SELECT first FROM segment
-        WHERE priority = (SELECT priority FROM batch WHERE id = ?1) AND batch_id = ?1
-            AND todo > 0 AND runner_id IS NULL AND not_before_us = 0
-        ORDER BY first LIMIT ?2
-        """,
-        """
-        SELECT first FROM segment
-        WHERE batch_id = ?1 AND todo > 0 AND runner_id IS NULL AND not_before_us > 0
-        LIMIT ?2
-        """,
-        // The plus keeps to the table's own order: by an index all that wait would be sorted.
-        """
-        SELECT position FROM retry WHERE batch_id = ?1 AND +runner_id IS NULL
-        ORDER BY position LIMIT ?2
-        """,
-    ]
 
     private func places(_ sql: String, of id: Batch.ID) throws -> [LedgerPlace] {
         let rows = try connection.prepare(sql)
@@ -126,13 +99,7 @@ extension SQLiteQueue {
     }
 
     private func cancelSpans(of id: Batch.ID) throws -> Int {
-        let rows = try connection.prepare(
-            """
-            SELECT first, count FROM span
-            WHERE priority = (SELECT priority FROM batch WHERE id = ?1) AND batch_id = ?1
-                AND outcome = 0
-            ORDER BY first LIMIT ?2
-            """)
+        let rows = try connection.prepare(CancelStatements.spans)
         try rows.bind([.int(id), .int(Self.spansMax)])
         let runs = try runs(in: rows, of: id)
         for run in runs {
@@ -145,8 +112,7 @@ extension SQLiteQueue {
     }
 
     private func cancelBlocks(of id: Batch.ID) throws -> Int {
-        let rows = try connection.prepare(
-            "SELECT first, count, lane FROM block WHERE batch_id = ? ORDER BY first LIMIT ?")
+        let rows = try connection.prepare(CancelStatements.blocks)
         try rows.bind([.int(id), .int(Self.blocksMax)])
         var jobsOfLanes: [Int: Int] = [:]
         let runs = try runs(in: rows, of: id) { row, run in
