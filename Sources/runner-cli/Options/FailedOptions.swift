@@ -20,16 +20,10 @@ struct FailedOptions: ParsableArguments {
     @Option(help: ArgumentHelp("Jobs of this batch, by ID or name.", valueName: "batch"))
     var batch: BatchReference?
 
-    @Option(
-        parsing: .unconditional,
-        help: ArgumentHelp(
-            "Jobs with these IDs: A..B without B (A..<B is the same), A...B with it.",
-            valueName: "A..B"),
-        transform: JobRange.argument)
-    var range: JobRange?
+    @OptionGroup var range: IDRangeOption
 
     /// Whether any of the options is given.
-    var areGiven: Bool { !outcome.isEmpty || host != nil || batch != nil || range != nil }
+    var areGiven: Bool { !outcome.isEmpty || host != nil || batch != nil || range.ids != nil }
 
     /// Returns the selection.
     ///
@@ -39,7 +33,7 @@ struct FailedOptions: ParsableArguments {
         if !outcome.isEmpty { jobs.outcomes = outcome.flatMap { $0 } }
         jobs.host = host
         jobs.batch = try await batch?.summary(in: ledger).batch.id
-        jobs.ids = range.map { $0.first..<$0.last + 1 }
+        jobs.ids = range.ids
         return jobs
     }
 }

@@ -13,13 +13,7 @@ struct FilterOptions: ParsableArguments {
         transform: Self.outcome)
     var outcome: [String] = []
 
-    @Option(
-        parsing: .unconditional,
-        help: ArgumentHelp(
-            "Jobs with these IDs: A..B without B (A..<B is the same), A...B with it.",
-            valueName: "A..B"),
-        transform: JobRange.argument)
-    var range: JobRange?
+    @OptionGroup var range: IDRangeOption
 
     /// Checks an outcome's label, which is written as `status` shows it.
     private static func outcome(_ text: String) throws -> String {
@@ -37,7 +31,7 @@ struct FilterOptions: ParsableArguments {
         JobFilter(
             states: state.isEmpty ? nil : Set(state),
             outcomes: outcome.isEmpty ? nil : Set(outcome),
-            ids: range.map { $0.first..<$0.last + 1 })
+            ids: range.ids)
     }
 }
 
