@@ -3,7 +3,7 @@ import TestSupport
 import Testing
 
 /// `Tests/Tools/busy_origin.py` as a process: it pushes back, and writes down how it was asked.
-final class BusyOrigin {
+final class BusyOrigin: OriginProcess {
     struct Report: Decodable {
         let ok: Int
         let refused: Int
@@ -16,19 +16,9 @@ final class BusyOrigin {
         let mostInASecond: Int
     }
 
-    let port: Int
-    private let process: Program.Running
-
     init(_ arguments: [String]) async throws {
-        let tool = try Tools.script("busy_origin.py")
-        let process = try Program().start(Tools.python, ["-B", tool] + arguments)
-        try await process.wait { process.out.contains("\n") }
-        self.process = process
-        let digits = process.out.split(separator: ":").last?.filter(\.isNumber) ?? ""
-        port = try #require(Int(digits), "\(process.err)")
+        try await super.init(Program().startTool("busy_origin.py", arguments))
     }
-
-    var url: String { "http://127.0.0.1:\(port)" }
 
     func report() throws -> Report {
         let text = try #require(httpGet(port: port, "/_/report"))

@@ -3,7 +3,7 @@ import TestSupport
 import Testing
 
 /// `Tests/Tools/echo_origin.py` as a process: it answers each request with what it got.
-final class EchoOrigin {
+final class EchoOrigin: OriginProcess {
     /// A request as the origin got it.
     struct Request: Decodable, Equatable {
         let method: String
@@ -47,19 +47,9 @@ final class EchoOrigin {
         }
     }
 
-    let port: Int
-    private let process: Program.Running
-
     init(_ arguments: String...) async throws {
-        let tool = try Tools.script("echo_origin.py")
-        let process = try Program().start(Tools.python, ["-B", tool] + arguments)
-        try await process.wait { process.out.contains("\n") }
-        self.process = process
-        let digits = process.out.split(separator: ":").last?.filter(\.isNumber) ?? ""
-        port = try #require(Int(digits), "\(process.err)")
+        try await super.init(Program().startTool("echo_origin.py", arguments))
     }
-
-    var url: String { "http://127.0.0.1:\(port)" }
 
     /// Queues a range and fetches it.
     ///

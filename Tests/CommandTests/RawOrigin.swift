@@ -4,16 +4,14 @@ import Testing
 
 /// `Tests/Tools/raw_origin.py` as a process: it answers some IDs with cases of `Tests/Corpus/own.py`
 /// and the others well.
-final class RawOrigin {
+final class RawOrigin: OriginProcess {
     /// IDs begin here, as in `corpus.py`.
     static let firstID = 1_000_000_000
 
-    let port: Int
     /// How many IDs there are.
     let count: Int
     /// The IDs whose answers are cases, and which.
     let cases: [Int: String]
-    private let process: Program.Running
 
     /// - Parameter cases: How many IDs get each case; they are spread evenly between the healthy.
     init(healthy: Int, _ cases: [String: Int]) async throws {
@@ -38,11 +36,7 @@ final class RawOrigin {
             Tools.python, ["-B", "-c", makePlan, tool, String(decoding: jobs, as: UTF8.self)]
         ).wait()
         try #require(made.status == 0, "\(made.err)")
-        let process = try program.start(Tools.python, ["-B", tool, "--plan", "plan.json"])
-        try await process.wait { process.out.contains("\n") }
-        self.process = process
-        let digits = process.out.split(separator: ":").last?.filter(\.isNumber) ?? ""
-        port = try #require(Int(digits), "\(process.err)")
+        try await super.init(program.startTool("raw_origin.py", ["--plan", "plan.json"]))
     }
 
     func enqueue(in program: Program) async throws {

@@ -3,7 +3,7 @@ import TestSupport
 import Testing
 
 /// `Tests/Tools/robots_origin.py` as a process: many hosts, each with a robots.txt as its name says.
-final class RobotsOrigin {
+final class RobotsOrigin: OriginProcess {
     /// A request that came.
     struct Asked: Hashable {
         let host: String
@@ -11,19 +11,9 @@ final class RobotsOrigin {
         let userAgent: String
     }
 
-    let port: Int
-    private let process: Program.Running
-
     init() async throws {
-        let tool = try Tools.script("robots_origin.py")
-        let process = try Program().start(Tools.python, ["-B", tool])
-        try await process.wait { process.out.contains("\n") }
-        self.process = process
-        let digits = process.out.split(separator: ":").last?.filter(\.isNumber) ?? ""
-        port = try #require(Int(digits), "\(process.err)")
+        try await super.init(Program().startTool("robots_origin.py"))
     }
-
-    var url: String { "http://127.0.0.1:\(port)" }
 
     /// The requests that came, in order.
     func log() throws -> [Asked] {

@@ -3,7 +3,7 @@ import TestSupport
 import Testing
 
 /// The test origin as a process of its own, which outlives the runs that are killed.
-final class TestOrigin {
+final class TestOrigin: OriginProcess {
     /// What the origin counted.
     struct Hits: Decodable {
         let requests: Int
@@ -12,23 +12,10 @@ final class TestOrigin {
         let most: Int
     }
 
-    let port: Int
-    let process: Program.Running
-
     /// Starts it and waits until it listens.
     init(_ arguments: String...) async throws {
-        let process = try Program().start("test-origin", arguments)
-        try await process.wait { process.out.contains("\n") }
-        guard let digits = process.out.split(separator: ":").last,
-            let port = Int(digits.filter(\.isNumber))
-        else {
-            throw CocoaError(.featureUnsupported)
-        }
-        self.process = process
-        self.port = port
+        try await super.init(Program().start("test-origin", arguments))
     }
-
-    var url: String { "http://127.0.0.1:\(port)" }
 
     func hits() throws -> Hits {
         let text = try #require(httpGet(port: port, "/_/hits"))
