@@ -22,13 +22,13 @@ import Testing
         #expect(failed.status == 1)
         #expect(
             failed.out.contains(
-                "; 0 completed, 20 failed of 20; runner failures shows those that failed, runner retry puts them back\n"
+                "; 0 completed, 20 failed of 20; runner failures shows those that failed, runner retry --all puts them back\n"
             ), "\(failed.out)")
         #expect(
             try await runner("failures").out == """
                 runner.db: 20 failed jobs
                   404  20
-                to put them back: runner retry ...
+                to put them back: runner retry --all
 
                 """)
         try await runner("retry").expectRefusal(2, "--outcome", "--all", "404 (20)")
@@ -52,6 +52,42 @@ import Testing
         #expect(verified["records"] as? Int == 40 && verified["superseded"] as? Int == 20)
         #expect(try await program.jobs()["completed"] == 20)
         await origin.stop()
+    }
+
+    /// The commands that a run, `status` and `failures` name do as they say, in a shell.
+    @Test(arguments: [("runner.db", false), ("runner.db", true), ("it's one.db", false)])
+    func advice_canBeCopied(queue: String, isOtherInEnvironment: Bool) async throws {
+        let origin = try await Origin.start()
+        var program = program
+        if isOtherInEnvironment { program.environment["RUNNER_QUEUE"] = "other.db" }
+        func run(_ arguments: String...) async throws -> Program.Result {
+            try await program.start("runner", arguments + ["--queue", queue]).wait()
+        }
+        try await run("enqueue", "--range", "0..3", "--url", origin.url + "/flaky/2/404/{id}")
+            .expectSuccess()
+        let told = try await run("run", "-q").out
+        let advice = try #require(told.split(separator: "\n")[0].split(separator: "; ").last)
+        let status = try await run("status").out
+        #expect(status.hasSuffix("\n\(advice)\n"), "\(status)")
+        let commands = advice.replacing(" shows those that failed, ", with: "\n")
+            .replacing(" puts them back", with: "").split(separator: "\n")
+        try #require(commands.count == 2, "\(told)")
+        let failures = try await copied(commands[0], in: program)
+        #expect(
+            failures.out.hasSuffix("  404  3\nto put them back: \(commands[1])\n"), "\(failures)")
+        #expect(
+            try await run("failures", "--outcome", "404").out.hasSuffix(
+                "\nto put them back, give the same conditions to: \(commands[1].dropLast(6))\n"))
+        let back = try await copied(commands[1], in: program)
+        #expect(back.out.hasPrefix("put back 3 failed jobs of \(queue);"), "\(back)")
+        await origin.stop()
+    }
+
+    /// Runs a command as a shell does, with the program of this build for `runner`.
+    private func copied(
+        _ command: Substring, in program: Program
+    ) async throws -> Program.Result {
+        try await program.shell("runner() { \"$0\" \"$@\"; }\n\(command)", [])
     }
 
     /// The body of a failure stays, whatever becomes of the job once it is put back.
@@ -84,21 +120,6 @@ import Testing
             #expect(contents(of: "\(folder)/\(body)") == Array("Not Found\n".utf8))
         }
         try await program.expectVerified()
-    }
-
-    /// Advice can be pasted into a shell.
-    @Test func advice_quotesTheQueue() async throws {
-        let origin = try await Origin.start()
-        let queue = "it's my queue.db"
-        try await runner(
-            "enqueue", "--queue", queue, "--range", "0..1", "--url", origin.url + "/status/404/{id}"
-        ).expectSuccess()
-        let quoted = #"--queue 'it'\''s my queue.db'"#
-        let failed = try await runner("run", "--queue", queue, "-q")
-        #expect(failed.out.contains("; runner failures \(quoted) shows"), "\(failed.out)")
-        let failures = try await runner("failures", "--queue", queue)
-        #expect(failures.out.contains("runner retry \(quoted) ...\n"), "\(failures.out)")
-        await origin.stop()
     }
 
     @Test func failures_areCountedByHostAndBatch_andListed() async throws {

@@ -55,7 +55,7 @@ import Testing
                   200                        9  completed
                   404                        1  failed
                 no run is going on
-                runner failures shows those that failed, runner retry puts them back
+                runner failures shows those that failed, runner retry --all puts them back
 
                 """)
         await origin.stop()

@@ -16,6 +16,9 @@ struct QueueOptions: ParsableArguments {
         queue ?? getenv("RUNNER_QUEUE").map { String(cString: $0) } ?? Self.standardFile
     }
 
+    /// Whether commands without the option take another file than the standard one.
+    static var isNamedByEnvironment: Bool { getenv("RUNNER_QUEUE") != nil }
+
     /// The folder of the queue's file.
     var folder: String {
         path.lastIndex(of: "/").map { String(path[...$0]) } ?? "."

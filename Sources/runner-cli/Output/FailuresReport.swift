@@ -154,8 +154,12 @@ struct FailuresReport: Encodable {
         }
         let title = "\(queue): \(Format.count(total)) \(what)"
         guard total > 0 else { return title }
-        return ([title] + lines + ["to put them back: \(RetryAdvice.command(queue)) ..."])
-            .joined(separator: "\n")
+        let command = RetryAdvice.command(queue)
+        let advice =
+            areSome
+            ? "to put them back, give the same conditions to: \(command)"
+            : "to put them back: \(command) --all"
+        return ([title] + lines + [advice]).joined(separator: "\n")
     }
 }
 
@@ -166,11 +170,12 @@ enum RetryAdvice {
 
     /// Advice after a run of which jobs failed.
     static func text(_ queue: String) -> String {
-        "runner failures\(option(queue)) shows those that failed, runner retry puts them back"
+        "runner failures\(option(queue)) shows those that failed, \(command(queue)) --all puts them back"
     }
 
+    /// The option that names the queue; empty where a command without it takes the same.
     private static func option(_ queue: String) -> String {
-        queue == QueueOptions.standardFile
+        queue == QueueOptions.standardFile && !QueueOptions.isNamedByEnvironment
             ? "" : " --queue \(Terminal.escaped(ShellWord.quoted(queue)))"
     }
 }
