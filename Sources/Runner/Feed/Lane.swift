@@ -91,6 +91,11 @@ struct Lane {
             && restUntilMicros == nil
     }
     private var isBounded: Bool { inFlightMax != .max }
+    /// The time in µs on the monotonic clock when the lane may hand out more without a word from its
+    /// host; `nil` for never.
+    var nextRoomMicros: Int? {
+        restUntilMicros ?? (inFlight >= pacing.inFlightMax ? pacing.crowdMicros : nil)
+    }
 
     /// The number of jobs that may go out before one comes back. Of a host with a bound, one job
     /// goes first: a host that never answers is to cost one worker, and not as many as the bound.
@@ -150,26 +155,28 @@ struct Lane {
         let limit = isDenied ? 0 : isTripped ? limit : min(limit, room)
         var allowed = breaker.allowed(limit, inFlight: inFlight, at: now)
         if pacing.isBound { allowed = pacing.allowed(allowed, at: now) }
+        let cohort = pacing.cohortNumber
         var taken = 0
         // Where access is denied to all, jobs that were denied come last.
         let areDueFirst = !denials.isGoing
-        while taken < allowed, let span = jobs.take(allowed - taken, dueFirst: areDueFirst) {
+        while taken < allowed, var span = jobs.take(allowed - taken, dueFirst: areDueFirst) {
             taken += span.count
+            span.cohort = cohort
             spans.append(span)
         }
         if jobs.freshCount == 0 {
             jobs.forgetBatches()
             tellBehaviour()
         }
-        if pacing.isBound { pass(pacingOf: taken, at: now) }
+        pass(pacingOf: taken, at: now)
         occupancy.pass(to: now, inFlight: inFlight)
         inFlight += taken
         return taken
     }
 
     private mutating func pass(pacingOf taken: Int, at now: Now) {
-        pacing.sent(taken, at: now)
-        rest(at: now)
+        pacing.sent(taken, inFlight: inFlight, at: now)
+        if pacing.isBound { rest(at: now) }
     }
 
     /// Lets the lane rest until the pace of its host lets a request out. One without jobs stays for
@@ -194,6 +201,7 @@ struct Lane {
         occupancy.pass(to: now, inFlight: inFlight)
         occupancy.ended(report.ended)
         keepPace(report, at: now)
+        pacing.ended(report.ended, report.cohort, inFlight: inFlight, at: now)
         inFlight -= report.ended
         answers &+= UInt32(truncatingIfNeeded: report.answered)
         if !report.message.isEmpty { message = report.message }
@@ -219,8 +227,7 @@ struct Lane {
         failedJobs += report.firstFailures
         hasAnsweredWell = hasAnsweredWell || report.wellAnswered > 0
         if report.crawlDelayMicros > 0 { pacing.slowDown(toDelayMicros: report.crawlDelayMicros) }
-        pacing.ended(
-            answered: report.wellAnswered, refused: report.refused, inFlight: inFlight, at: now)
+        pacing.ended(answered: report.wellAnswered, refused: report.refused, at: now)
         // Of a refusal it is not known how it would have been answered.
         denials.add(
             denials: report.denials.count, report.denials.status,
@@ -259,6 +266,7 @@ struct Lane {
     /// Takes in that time has passed.
     mutating func pass(to now: Now) {
         occupancy.pass(to: now, inFlight: inFlight)
+        pacing.pass(to: now, inFlight: inFlight)
         rest(at: now)
         setPace()
     }

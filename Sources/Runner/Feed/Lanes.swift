@@ -108,7 +108,7 @@ struct Lanes {
         change(&lanes.values[index])
         totals.add(lanes.values[index])
         if lanes.values[index].pacing.isChanged { paces.noteChange(of: id) }
-        if let until = lanes.values[index].restUntilMicros { look(at: index, id, atMicros: until) }
+        if let next = lanes.values[index].nextRoomMicros { look(at: index, id, atMicros: next) }
         switch (wasCrowded, lanes.values[index].isCrowded) {
         case (false, true): crowded.insert(id)
         case (true, false): crowded.remove(id)
@@ -245,9 +245,9 @@ struct Lanes {
             // Others are of no use: an earlier one was set since.
             guard lanes.values[index].lookMicros <= now.monotonicMicros else { continue }
             lanes.values[index].lookMicros = .max
-            let wasResting = lanes.values[index].restUntilMicros != nil
+            let couldTake = lanes.values[index].canTake
             withLane(id) { $0.pass(to: now) }
-            if wasResting, lanes[id]?.restUntilMicros == nil { isRestOver = true }
+            if !couldTake, lanes[id]?.canTake == true { isRestOver = true }
         }
         return isRestOver
     }

@@ -41,6 +41,8 @@ struct TurnReport {
         fileprivate(set) var held = 0
         /// The status by which the host denied access to jobs, and their number.
         fileprivate(set) var denials: (status: UInt16, count: Int) = (0, 0)
+        /// Those of `ended` that were handed out in the latest cohort among them.
+        fileprivate(set) var cohort = Cohort.Share()
         /// Attempts that could not reach the host.
         fileprivate(set) var unreachable = 0
         /// The message of the last attempt that could not reach the host.
@@ -75,8 +77,17 @@ struct TurnReport {
         _ response: Response, of job: Job, isChosen: Bool = false,
         askedMicrosMax: Int = Retry.waitMax.microseconds
     ) {
+        let index = index(of: job.chunk)
+        let answered = hosts[index].wellAnswered
+        add(response, of: job, to: index, isChosen: isChosen, askedMicrosMax: askedMicrosMax)
+        guard job.cohort != 0 else { return }
+        hosts[index].add(job.cohort, answered: hosts[index].wellAnswered - answered)
+    }
+
+    private mutating func add(
+        _ response: Response, of job: Job, to index: Int, isChosen: Bool, askedMicrosMax: Int
+    ) {
         let chunk = job.chunk
-        let index = index(of: chunk)
         hosts[index].ended += 1
         if chunk.hasOneHost {
             hosts[index].crawlDelayMicros = max(
@@ -150,6 +161,16 @@ extension TurnReport.HostReport {
             if denials.status == status { denials.count += 1 }
         default: break
         }
+    }
+
+    fileprivate mutating func add(_ number: Cohort.Number, answered: Int) {
+        if number != cohort.number {
+            // Of an earlier one, which has been judged.
+            guard number > cohort.number else { return }
+            cohort = Cohort.Share(number: number)
+        }
+        cohort.count += 1
+        cohort.answered += answered
     }
 
     /// Those of `answered` that were answered well enough to show that the host works.

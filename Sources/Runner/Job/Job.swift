@@ -8,6 +8,8 @@ struct Job: Sendable {
     let attempt: Int
     var returns = Returns()
     var past = Past()
+    /// The cohort in which the job was handed out; 0 for none.
+    var cohort: UInt32 = 0
 
     /// The earlier attempts of a job, as the queue tells of them.
     struct Past: Equatable {
@@ -55,13 +57,15 @@ struct JobSpan: Sendable {
     var returns = Job.Returns()
     /// The earlier attempts of the span's one job, when that job is tried again.
     var past = Job.Past()
+    /// The cohort in which the jobs were handed out; 0 for none.
+    var cohort: UInt32 = 0
 
     /// Takes up to `limit` jobs off the front.
     mutating func split(_ limit: Int) -> JobSpan {
         let taken = min(limit, count)
         let span = JobSpan(
             chunk: chunk, first: first, count: taken, attempt: attempt, returns: returns,
-            past: past)
+            past: past, cohort: cohort)
         first += taken
         count -= taken
         return span
@@ -70,7 +74,8 @@ struct JobSpan: Sendable {
     /// - Precondition: `count` is 1 or more.
     mutating func popFirst() -> Job {
         let job = Job(
-            chunk: chunk, position: first, attempt: attempt, returns: returns, past: past)
+            chunk: chunk, position: first, attempt: attempt, returns: returns, past: past,
+            cohort: cohort)
         first += 1
         count -= 1
         return job

@@ -1,152 +1,346 @@
 /// Finds the number of requests in flight at which a host answers most. Pure.
 ///
-/// A host may begin with as many as there are workers. Once answers take twice as long as they did
-/// at best, fewer in flight are tried, and kept where the host answers as many a second as before:
-/// a host that merely takes its time loses nothing but the moment of the trial. From time to time a
-/// few more are tried.
-///
-/// A crowd that is there from the first second on is not seen: nobody knows how long an answer takes
-/// without it, and to try costs a host that merely takes its time more than it gains.
+/// A host begins with few. If these are not back soon, it is asked by all workers: it takes its time.
+/// If they are, the number is doubled as long as the host does not answer fewer a second. From then
+/// on, fewer are tried when fewer brought more answers a second before; what brings more is kept, in
+/// small steps in the end. A host that merely takes its time, as long for one request as for a
+/// thousand, so loses nothing but the moment of the beginning.
 ///
 /// Hill climbing on answers a second, not on latency: a bound by latency alone (as in TCP Vegas)
 /// gives hosts that are slow and not crowded too few requests (`docs/decisions/0014`).
 struct CrowdControl: Sendable {
     /// The most requests in flight; `.max` where the host has shown no bound.
-    private(set) var inFlightMax = Int.max
-    /// The least mean time of an answer so far, in µs.
-    private var latencyMin = Double.infinity
-    private var trial: Trial?
-    /// The time in µs on the monotonic clock before which no higher bound is tried.
+    private(set) var inFlightMax = Self.inFlightMaxFirst
+    private var phase = Phase.beginning(untilMicros: nil)
+    private var levels = CrowdLevels()
+    private var cohort: Cohort?
+    /// The number of the latest cohort; the first is sent with the first request.
+    private var number: Cohort.Number = 1
+    /// The requests that have to end before the next cohort begins: those that were sent under
+    /// another bound.
+    private var unsettled = 0
+    /// The steps to be tried from where it is.
+    private var steps: [Double] = []
+    /// The time in µs on the monotonic clock before which nothing is tried.
     private var nextTrialMicros = 0
     private var trialPauseMicros = Self.trialPauseMicrosMin
-    private var window = Window()
-    /// Whether answers took too long in the last window. The next one is compared with: in this one
-    /// answers were quicker at first.
-    private var isSuspect = false
-    /// The number of trials of fewer that were given up.
-    private var rejections = 0
+    /// The same where there is no bound, and none is known to be better.
+    private var nextBlindMicros: Int?
+    private var blindPauseMicros = 0
+
+    private enum Phase {
+        /// The first cohort is under way. All workers are let in at a time, `nil` before the first
+        /// request.
+        case beginning(untilMicros: Int?)
+        /// The bound holds, or there is none.
+        case steady
+        case trying(Trial)
+    }
 
     /// A bound that is tried.
     private struct Trial {
         /// The bound before.
-        var inFlightMaxBefore: Int
-        /// The answers a second before.
-        var perSecondBefore: Double
-        /// The step from one bound to the next.
-        var factor: Double
+        var inFlightMaxBefore = Int.max
+        /// The level before.
+        var before: CrowdLevels.Level
+        /// The step from the level before to this one.
+        var step: Double
+        /// The least that it has to bring, by the answers a second before.
+        var gainMin = CrowdControl.gainMin
+        /// Whether it belongs to the beginning: more are kept unless they harm.
+        var isDoubling = false
+        /// The answers a second that it had brought earlier; `nil` when it was not tried before.
+        var claimed: Double?
     }
 
-    private struct Window {
-        /// The time from which on it counts; `nil` before the first answer.
-        var beginMicros: Int?
-        var passedMicros = 0
-        /// The sum, over the time, of requests in flight.
-        var workerMicros = 0.0
-        var ended = 0
-    }
-
+    /// The requests in flight that a host begins with; the time in µs after which there are four
+    /// times as many, and after which all, when the first do not come back.
+    static let inFlightMaxFirst = 64
+    private static let beginningMicros = 125_000
+    private static let beginningStep = 4
+    /// The shortest times in µs for which the requests of a cohort are sent.
+    private static let doublingMicros = 20_000
+    private static let cohortMicros = 100_000
+    private static let countMin = 2048
+    /// The requests of a cohort from which on it may be judged before it is back, and how much
+    /// worse than needed it has to be then.
+    private static let glanceMin = 32
+    private static let glancePart = 0.8
+    private static let glanceGainMin = 0.7
+    /// The part of a bound from which on it bounds.
+    private static let boundPart = 0.8
+    /// The same for a bound that has been raised: all workers are in below it.
+    private static let fullPart = 0.93
+    private static let settledPart = 0.9
     /// The fewest requests in flight at which a host can be crowded.
-    static let crowdMin = 16
-    private static let windowMicros = 1_000_000
-    /// The window's length in µs from which on few answers are enough.
-    private static let longWindowMicros = 5_000_000
-    private static let endedMin = 200
-    /// The longest time of an answer in µs that is waited for before a bound is judged.
-    private static let latencyMicrosMax = 15_000_000.0
+    private static let crowdMin = 16.0
+    /// The mean time in µs of an answer up to which a host is not crowded.
+    private static let latencyMicrosMin = 25_000.0
+    /// The answers a second, by those of another level, that make the other one worth a trial.
+    private static let lossMin = 0.9
+    private static let gainMin = 1.03
+    private static let fineSteps = [0.9, 1.1]
     private static let trialPauseMicrosMin = 5_000_000
     private static let trialPauseMicrosMax = 60_000_000
+    /// The time before a trial without a reason, by the time of an answer: it costs a thousandth.
+    private static let blindPauseLatencies = 300.0
+    private static let blindPauseMicrosMin = 60_000_000
+    private static let blindPauseMicrosMax = 600_000_000
 
-    /// Takes in that requests ended, and the time since the call before.
+    /// The number that requests carry that are sent now; 0 for none.
+    var cohortNumber: Cohort.Number {
+        if let cohort { return cohort.isOpen ? cohort.number : 0 }
+        if case .beginning(nil) = phase { return number }
+        return 0
+    }
+
+    /// The time in µs on the monotonic clock when the bound changes without an answer; `nil` for
+    /// never.
+    var nextMicros: Int? {
+        guard case .beginning(let until) = phase else { return nil }
+        return until
+    }
+
+    /// Takes in that requests were sent, with the number that was `cohortNumber`.
+    ///
+    /// - Parameter inFlight: The requests in flight before.
+    mutating func sent(_ count: Int, inFlight: Int, at now: Now) {
+        guard count > 0 else { return }
+        if case .beginning(nil) = phase {
+            phase = .beginning(untilMicros: now.monotonicMicros + Self.beginningMicros)
+            cohort = Cohort(
+                number: number, countMin: Self.inFlightMaxFirst,
+                micros: Self.doublingMicros, at: now)
+        }
+        guard cohort?.isOpen == true else { return }
+        cohort?.pass(to: now, inFlight: inFlight)
+        cohort?.add(sent: count)
+    }
+
+    /// Takes in that requests ended.
     ///
     /// - Parameters:
-    ///   - answered: Those of them that the host answered well.
-    ///   - inFlight: The requests in flight in all that time.
-    mutating func add(answered: Int, inFlight: Int, at now: Now) {
-        let time = now.monotonicMicros
-        defer { window.passedMicros = time }
-        guard let begin = window.beginMicros else {
-            window.beginMicros = time
+    ///   - share: Those of them that belong to the latest cohort among them.
+    ///   - inFlight: The requests in flight until now.
+    mutating func ended(_ count: Int, _ share: Cohort.Share, inFlight: Int, at now: Now) {
+        pass(to: now, inFlight: inFlight)
+        unsettled -= min(count, unsettled)
+        guard let number = cohort?.number else {
+            if unsettled == 0, inFlight - count <= inFlightMax { beginCohort(at: now) }
             return
         }
-        guard time > begin else { return }
-        let from = max(window.passedMicros, begin)
-        window.workerMicros += Double(inFlight) * Double(time - from)
-        window.ended += answered
-        let micros = time - begin
-        let latency = window.workerMicros / Double(max(1, window.ended))
-        // What was sent in a wave comes back in one: some waves.
-        guard micros >= max(Self.windowMicros, Int(min(3 * latency, Self.latencyMicrosMax))),
-            window.ended >= Self.endedMin || micros >= Self.longWindowMicros
-        else { return }
-        judge(
-            perSecond: Double(window.ended) * 1_000_000 / Double(micros),
-            inFlight: window.workerMicros / Double(micros), latency: latency, at: now)
+        cohort?.pass(to: now, inFlight: inFlight)
+        if share.number == number { cohort?.add(share) }
+        judge(inFlight: inFlight, at: now)
     }
 
-    private mutating func judge(
-        perSecond: Double, inFlight: Double, latency: Double, at now: Now
-    ) {
-        let before = inFlightMax
-        if let trial {
-            judge(trial, perSecond, latency, at: now)
+    /// Takes in that time has passed.
+    ///
+    /// - Parameter inFlight: The requests in flight until now.
+    mutating func pass(to now: Now, inFlight: Int) {
+        guard case .beginning(let until?) = phase, now.monotonicMicros >= until else { return }
+        // The first cohort stays: once it is back, it is known how long an answer takes.
+        cohort?.pass(to: now, inFlight: inFlight)
+        cohort?.close()
+        unsettled = inFlight
+        if inFlightMax < Self.inFlightMaxFirst * Self.beginningStep {
+            inFlightMax *= Self.beginningStep
+            phase = .beginning(untilMicros: now.monotonicMicros + Self.beginningMicros)
         } else {
-            latencyMin = min(latencyMin, latency)
-            let wasSuspect = isSuspect
-            isSuspect = latency > 2 * latencyMin && inFlight >= Double(Self.crowdMin)
-            if isSuspect, wasSuspect {
-                isSuspect = false
-                let factor = latency > 4 * latencyMin ? 0.5 : 0.7
-                begin(factor, from: min(inFlightMax, Int(inFlight)), perSecond)
-            } else if inFlightMax != .max, now.monotonicMicros >= nextTrialMicros {
-                if inFlight >= 0.9 * Double(inFlightMax) {
-                    begin(1.15, from: inFlightMax, perSecond)
-                } else if inFlight < 0.5 * Double(inFlightMax) {
-                    inFlightMax = .max  // it bounds nothing
-                }
+            (phase, inFlightMax) = (.steady, .max)
+        }
+    }
+
+    // MARK: - Judging
+
+    private mutating func beginCohort(at now: Now) {
+        number &+= 1
+        if number == 0 { number = 1 }
+        let isDoubling = if case .trying(let trial) = phase { trial.isDoubling } else { false }
+        cohort = Cohort(
+            number: number, countMin: isDoubling ? inFlightMax : Self.countMin,
+            micros: isDoubling ? Self.doublingMicros : Self.cohortMicros, at: now)
+    }
+
+    private mutating func judge(inFlight: Int, at now: Now) {
+        guard let cohort else { return }
+        let level = CrowdLevels.Level(inFlight: cohort.inFlight, perSecond: cohort.perSecond)
+        let isSlow = cohort.latencyMicros >= Self.latencyMicrosMin
+        if cohort.isBack {
+            self.cohort = nil
+            judge(level, isSlow: isSlow, latency: cohort.latencyMicros, inFlight: inFlight, at: now)
+            if self.cohort == nil, unsettled == 0, inFlight <= inFlightMax {
+                beginCohort(at: now)
+            }
+        } else if cohort.sent >= Self.glanceMin, isSlow {
+            // It takes so long already that the rest makes no difference.
+            glance(at: level, inFlight: inFlight, at: now)
+        }
+    }
+
+    private mutating func glance(at level: CrowdLevels.Level, inFlight: Int, at now: Now) {
+        switch phase {
+        case .beginning: break
+        case .steady:
+            // The level is better than it will be once all are back.
+            jump(
+                from: level, Self.glancePart * Self.lossMin, gainMin: Self.glanceGainMin, inFlight,
+                at: now)
+        case .trying(let trial):
+            if level.perSecond < Self.glancePart * trial.gainMin * trial.before.perSecond {
+                giveUp(trial, level, inFlight: inFlight, at: now)
             }
         }
-        // What was sent under the old bound ends first.
-        let isSame = before == inFlightMax
-        let settleMicros = isSame ? 0 : Int(min(latency, Self.latencyMicrosMax))
-        window = Window(
-            beginMicros: now.monotonicMicros + settleMicros, passedMicros: now.monotonicMicros)
     }
 
     private mutating func judge(
-        _ trial: Trial, _ perSecond: Double, _ latency: Double, at now: Now
+        _ level: CrowdLevels.Level, isSlow: Bool, latency: Double, inFlight: Int, at now: Now
     ) {
-        let isUp = trial.factor > 1
-        let least = trial.perSecondBefore * (isUp ? 1.03 : 0.95)
-        if perSecond >= least {
-            trialPauseMicros = Self.trialPauseMicrosMin
-            latencyMin = min(latencyMin, latency)
-            if inFlightMax > 1 {
-                // The crowd is the trouble: to its end in larger steps.
-                let isMuchBetter = !isUp && perSecond >= 1.1 * trial.perSecondBefore
-                begin(
-                    isMuchBetter ? 0.5 : trial.factor, from: inFlightMax,
-                    max(perSecond, trial.perSecondBefore))
-                return
+        levels.note(level)
+        // Fewer were asked for than the bound allows.
+        let isBound = level.inFlight >= Self.boundPart * Double(inFlightMax)
+        switch phase {
+        case .beginning:
+            if level.inFlight < Self.boundPart * Double(Self.inFlightMaxFirst) {
+                settle(.max, inFlight)
+            } else {
+                let step = max(2, inFlightMax / Self.inFlightMaxFirst)
+                beginDoubling(from: level, by: Double(step), inFlight, at: now)
             }
+        case .steady:
+            judgeSteady(level, isSlow, isBound, latency, inFlight, at: now)
+        case .trying(let trial):
+            if trial.step > 1, level.inFlight < Self.fullPart * Double(inFlightMax) {
+                return settle(.max, inFlight)
+            }
+            let least = trial.gainMin * trial.before.perSecond
+            if isBound, level.perSecond >= least || trial.isDoubling && !isSlow {
+                keep(trial, level, isSlow, inFlight, at: now)
+            } else {
+                giveUp(trial, level, inFlight: inFlight, at: now)
+            }
+        }
+    }
+
+    private mutating func judgeSteady(
+        _ level: CrowdLevels.Level, _ isSlow: Bool, _ isBound: Bool, _ latency: Double,
+        _ inFlight: Int, at now: Now
+    ) {
+        if isSlow, jump(from: level, Self.lossMin, inFlight, at: now) { return }
+        if inFlightMax == .max {
+            tryBlindly(from: level, latency, inFlight, at: now)
+        } else if !isBound {
+            if level.inFlight < 0.5 * Double(inFlightMax) { settle(.max, inFlight) }
+        } else if now.monotonicMicros >= nextTrialMicros {
+            steps = Self.fineSteps
+            tryNext(from: level, inFlight, at: now)
+        }
+    }
+
+    /// Goes to a level with fewer in flight at which the host answered more.
+    @discardableResult
+    private mutating func jump(
+        from level: CrowdLevels.Level, _ part: Double, gainMin: Double = Self.gainMin,
+        _ inFlight: Int, at now: Now
+    ) -> Bool {
+        guard now.monotonicMicros >= nextTrialMicros, level.inFlight >= Self.crowdMin,
+            let better = levels.better(than: level, part: part)
+        else { return false }
+        begin(
+            Trial(
+                before: level, step: better.inFlight / level.inFlight,
+                gainMin: gainMin, claimed: better.perSecond),
+            inFlight, at: now)
+        return true
+    }
+
+    /// Tries a few less without a reason: the first answers may have been slow, too.
+    private mutating func tryBlindly(
+        from level: CrowdLevels.Level, _ latency: Double, _ inFlight: Int, at now: Now
+    ) {
+        guard let next = nextBlindMicros else {
+            blindPauseMicros = min(
+                max(Int(Self.blindPauseLatencies * latency), Self.blindPauseMicrosMin),
+                Self.blindPauseMicrosMax)
+            nextBlindMicros = now.monotonicMicros + blindPauseMicros
+            return
+        }
+        guard now.monotonicMicros >= next, level.inFlight >= Self.crowdMin else { return }
+        blindPauseMicros *= 2
+        nextBlindMicros = now.monotonicMicros + blindPauseMicros
+        steps = [Self.fineSteps[0]]
+        tryNext(from: level, inFlight, at: now)
+    }
+
+    private mutating func keep(
+        _ trial: Trial, _ level: CrowdLevels.Level, _ isSlow: Bool, _ inFlight: Int, at now: Now
+    ) {
+        trialPauseMicros = Self.trialPauseMicrosMin
+        phase = .steady
+        nextTrialMicros = 0
+        if isSlow, jump(from: level, Self.lossMin, inFlight, at: now) { return }
+        if trial.isDoubling {
+            beginDoubling(from: level, by: 2, inFlight, at: now)
+        } else if trial.claimed != nil {
+            steps = Self.fineSteps
+            tryNext(from: level, inFlight, at: now)
         } else {
-            inFlightMax = trial.inFlightMaxBefore
-            if !isUp, trial.factor < 0.85, inFlightMax > Self.crowdMin / 2 {
-                begin(0.87, from: inFlightMax, trial.perSecondBefore)
-                return
-            }
-            // As slow as this it is at best, with so many in flight: by two trials, since what the
-            // first was compared with may be from before the crowd.
-            rejections += 1
-            if rejections.isMultiple(of: 2) { latencyMin = max(latencyMin, latency) }
+            // On in the same direction, by more.
+            let isFine = Self.fineSteps.contains(trial.step)
+            steps = isFine ? [trial.step] : Self.fineSteps
+            let step = min(max(trial.step * trial.step, 0.5), 2)
+            begin(Trial(before: level, step: step), inFlight, at: now)
+        }
+    }
+
+    private mutating func giveUp(
+        _ trial: Trial, _ level: CrowdLevels.Level, inFlight: Int, at now: Now
+    ) {
+        levels.note(level)
+        if let claimed = trial.claimed, claimed > level.perSecond {
+            levels.lower(by: level.perSecond / claimed, below: trial.before.inFlight)
+        }
+        settle(trial.inFlightMaxBefore, inFlight)
+        if trial.isDoubling { steps = Self.fineSteps }
+        if steps.isEmpty {
+            nextTrialMicros = now.monotonicMicros + trialPauseMicros
             trialPauseMicros = min(2 * trialPauseMicros, Self.trialPauseMicrosMax)
+        } else {
+            tryNext(from: trial.before, inFlight, at: now)
         }
-        self.trial = nil
-        nextTrialMicros = now.monotonicMicros + trialPauseMicros
     }
 
-    private mutating func begin(_ factor: Double, from bound: Int, _ perSecond: Double) {
-        trial = Trial(inFlightMaxBefore: bound, perSecondBefore: perSecond, factor: factor)
-        let next = Int((Double(bound) * factor).rounded(factor > 1 ? .up : .down))
-        inFlightMax = max(1, next)
+    private mutating func beginDoubling(
+        from level: CrowdLevels.Level, by step: Double, _ inFlight: Int, at now: Now
+    ) {
+        begin(
+            Trial(before: level, step: step, gainMin: Self.lossMin, isDoubling: true), inFlight,
+            at: now)
+        if case .trying(var trial) = phase {
+            trial.inFlightMaxBefore = Int(level.inFlight.rounded())
+            phase = .trying(trial)
+        }
+    }
+
+    private mutating func tryNext(
+        from level: CrowdLevels.Level, _ inFlight: Int, at now: Now
+    ) {
+        guard !steps.isEmpty else { return }
+        let step = steps.removeFirst()
+        begin(Trial(before: level, step: step), inFlight, at: now)
+    }
+
+    private mutating func begin(_ trial: Trial, _ inFlight: Int, at now: Now) {
+        var trial = trial
+        trial.inFlightMaxBefore = inFlightMax
+        let next = (trial.before.inFlight * trial.step).rounded(trial.step > 1 ? .up : .down)
+        settle(max(1, Int(next)), inFlight)
+        phase = .trying(trial)
+    }
+
+    /// Sets the bound; what was sent under the old one is not judged.
+    private mutating func settle(_ bound: Int, _ inFlight: Int) {
+        (phase, inFlightMax, cohort) = (.steady, bound, nil)
+        unsettled = Int(Self.settledPart * Double(inFlight))
     }
 }

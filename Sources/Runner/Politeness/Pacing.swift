@@ -9,7 +9,7 @@ struct Pacing: Sendable {
     /// The rate that the host takes; `nil` where it has shown no bound.
     private var control: RateControl?
     private var controlled: RateBucket?
-    private var crowd = CrowdControl()
+    private var crowd: CrowdControl?
     private let adapts: Bool
     private var refusals = Refusals()
     /// Whether the pace has changed since it was last kept in the queue.
@@ -20,18 +20,22 @@ struct Pacing: Sendable {
         delayMicros = Double(limits.delay?.microseconds ?? 0)
         delay = delayMicros > 0 ? RateBucket(intervalMicros: delayMicros) : nil
         self.adapts = adapts
+        crowd = adapts ? CrowdControl() : nil
     }
 
     /// Whether the pace of the host has a bound now.
     var isBound: Bool { rate != nil || delay != nil || controlled != nil }
     /// The most requests in flight that the host takes.
-    var inFlightMax: Int { crowd.inFlightMax }
+    var inFlightMax: Int { crowd?.inFlightMax ?? .max }
+    /// The number that requests carry that are sent now; 0 for none.
+    var cohortNumber: Cohort.Number { crowd?.cohortNumber ?? 0 }
+    /// The time in µs on the monotonic clock when `inFlightMax` changes without an answer; `nil` for
+    /// never.
+    var crowdMicros: Int? { crowd?.nextMicros }
     /// Whether the host refuses most of what it is asked.
     var isPushingBack: Bool { refusals.areMost }
     /// The requests a second that the host takes; `nil` where it has shown no bound.
     var perSecond: Double? { control?.perSecond }
-    /// Whether there is nothing to remember of the host.
-    var isFree: Bool { control == nil && crowd.inFlightMax == .max && !isChanged }
 
     /// Returns the number of requests, `limit` at most, that may go out now.
     func allowed(_ limit: Int, at now: Now) -> Int {
@@ -56,7 +60,11 @@ struct Pacing: Sendable {
         return max(1, Int(min(1_000_000 / longest, 1e9)))
     }
 
-    mutating func sent(_ count: Int, at now: Now) {
+    /// Takes in that requests were sent, with the number that was `cohortNumber`.
+    ///
+    /// - Parameter inFlight: The host's requests in flight before.
+    mutating func sent(_ count: Int, inFlight: Int, at now: Now) {
+        crowd?.sent(count, inFlight: inFlight, at: now)
         guard isBound, count > 0 else { return }
         rate?.sent(count, at: now)
         controlled?.sent(count, at: now)
@@ -72,14 +80,26 @@ struct Pacing: Sendable {
     /// - Parameters:
     ///   - answered: Those that the host answered, refusals left out.
     ///   - refused: Those that it refused: 429 and 503.
-    ///   - inFlight: The host's requests in flight until now.
-    mutating func ended(answered: Int, refused: Int, inFlight: Int, at now: Now) {
+    mutating func ended(answered: Int, refused: Int, at now: Now) {
         guard adapts else { return }
-        crowd.add(answered: answered, inFlight: inFlight, at: now)
         refusals.add(answered: answered, refused: refused, at: now)
         guard control?.add(answered: answered, refused: refused, at: now) == true else { return }
         follow(at: now)
     }
+
+    /// Takes in that requests ended, however they did.
+    ///
+    /// - Parameters:
+    ///   - cohort: Those of them that belong to the latest cohort among them.
+    ///   - inFlight: The host's requests in flight until now.
+    mutating func ended(_ count: Int, _ cohort: Cohort.Share, inFlight: Int, at now: Now) {
+        crowd?.ended(count, cohort, inFlight: inFlight, at: now)
+    }
+
+    /// Takes in that time has passed.
+    ///
+    /// - Parameter inFlight: The host's requests in flight until now.
+    mutating func pass(to now: Now, inFlight: Int) { crowd?.pass(to: now, inFlight: inFlight) }
 
     /// Takes in that the host is left alone until a time, since it refused most of what it was
     /// asked.

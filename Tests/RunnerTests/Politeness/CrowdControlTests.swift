@@ -1,72 +1,148 @@
+import Foundation
 import TestSupport
 import Testing
 
 @testable import Runner
 
 @Suite struct CrowdControlTests {
-    /// A host whose answers take a time that depends on the requests in flight, with chance in how
-    /// many end in 100 ms.
-    ///
-    /// - Returns: The requests in flight and the answers a second at the end, over a minute.
-    private func settle(
-        workers: Int, seconds: Int, seed: UInt64, isInWaves: Bool = false,
-        latency: (Double) -> Double
-    ) -> (inFlight: Int, perSecond: Double) {
-        var random = SeededGenerator(seed: seed)
+    /// Beyond 64 in flight an answer takes longer than what more in flight bring.
+    private static func slowing(_ baseMs: Double, _ power: Double) -> SimulatedHost.Law {
+        { inFlight, _, _ in baseMs * pow(max(1, Double(inFlight) / 64), power) }
+    }
+
+    /// All workers come at once: nobody saw the host without them.
+    @Test(arguments: [(50.0, 1.5), (50, 2), (50, 3), (5, 2), (500, 1.5), (500, 2)])
+    func crowd_ofAHostThatSlowsDown_isFoundFromTheBeginning(baseMs: Double, power: Double) {
+        var host = SimulatedHost(seed: 1, law: Self.slowing(baseMs, power))
+        host.run(seconds: 60)
+        let answered = host.run(seconds: 60)
+        #expect(Double(answered) >= 0.9 * 60 * 64 * 1000 / baseMs, "\(host.answers)")
+    }
+
+    /// The time of an answer varies much, so that chance decides some trials.
+    @Test(arguments: [1.5, 2])
+    func crowd_ofAHostThatSlowsDownAndVaries_isFound(power: Double) {
+        let seed = testSeed(for: "crowd_ofAHostThatSlowsDownAndVaries_isFound")
+        var host = SimulatedHost(seed: seed) { inFlight, ms, random in
+            Self.slowing(50, power)(inFlight, ms, &random) * .random(in: 0.3...1.7, using: &random)
+        }
+        host.run(seconds: 60)
+        #expect(Double(host.run(seconds: 60)) >= 0.9 * 60 * 1280, "\(host.answers)")
+    }
+
+    @Test func crowd_thatComesLater_isFound() {
+        var host = SimulatedHost(seed: 1) { inFlight, ms, random in
+            ms < 30_000 ? 100 : Self.slowing(50, 2)(inFlight, ms, &random)
+        }
+        host.run(seconds: 150)
+        #expect(host.run(seconds: 60) >= 60 * 1280 * 9 / 10, "\(host.answers)")
+    }
+
+    /// One that is crowded no more gets all workers again.
+    @Test func crowd_thatIsGone_isNoticed() {
+        var host = SimulatedHost(seed: 1) { inFlight, ms, random in
+            ms < 30_000 ? Self.slowing(50, 2)(inFlight, ms, &random) : 50
+        }
+        host.run(seconds: 120)
+        #expect(host.run(seconds: 10) >= 10 * 20_000 * 9 / 10, "\(host.answers)")
+    }
+
+    /// Answers take 0, 1, 2 or 3 s, or anything between.
+    @Test(arguments: [true, false])
+    func aHostThatTakesItsTime_losesNothing(isInWaves: Bool) {
+        let seed = testSeed(for: "aHostThatTakesItsTime_losesNothing")
+        expectNothingLost(seconds: 300, part: 0.995, seed: seed) { _, _, random in
+            isInWaves
+                ? Double(Int.random(in: 0...3, using: &random) * 1000)
+                : .random(in: 0...3000, using: &random)
+        }
+    }
+
+    /// A few answers take very long: their logarithm is spread evenly over eight powers of e.
+    @Test func aHostWithSomeVerySlowAnswers_losesNothing() {
+        let seed = testSeed(for: "aHostWithSomeVerySlowAnswers_losesNothing")
+        expectNothingLost(seconds: 180, part: 0.97, seed: seed) { _, _, random in
+            10 * exp(.random(in: 0...8, using: &random))
+        }
+    }
+
+    /// So many answers a second, and no more, however many are in flight.
+    @Test(arguments: [20.0, 1.28, 0.1])
+    func aHostOfFixedCapacity_losesNothing(answersPerMs: Double) {
+        var freeMs = 0.0
+        var isAdapting = true
+        expectNothingLost(seconds: 30, part: 0.99, seed: 1) { _, ms, _ in
+            if ms == 0, freeMs > 1000 { (freeMs, isAdapting) = (0, false) }
+            freeMs = max(freeMs, Double(ms)) + 1 / answersPerMs
+            return freeMs - Double(ms)
+        }
+        #expect(!isAdapting, "both were tried")
+    }
+
+    /// For half a minute all answers take 25 times as long.
+    @Test func aHostThatIsSlowForAWhile_losesAMomentOnly() {
+        let seed = testSeed(for: "aHostThatIsSlowForAWhile_losesAMomentOnly")
+        expectNothingLost(seconds: 100, part: 0.98, seed: seed) { _, ms, random in
+            let mean = (40_000..<70_000).contains(ms) ? 1500.0 : 60
+            return mean * .random(in: 0.5...1.5, using: &random)
+        }
+    }
+
+    private func expectNothingLost(
+        seconds: Int, part: Double, seed: UInt64, law: @escaping SimulatedHost.Law
+    ) {
+        var host = SimulatedHost(seed: seed, law: law)
+        let answered = host.run(seconds: seconds)
+        var ceiling = SimulatedHost(adapts: false, seed: seed, law: law)
+        let most = ceiling.run(seconds: seconds)
+        #expect(Double(answered) >= part * Double(most), "\(answered) of \(most)")
+    }
+
+    /// The first cohort does not come back: that is for no longer than a quarter of a second.
+    @Test func aHostThatTakesItsTime_getsAllWorkersSoon() {
         var crowd = CrowdControl()
-        var (ended, carried) = (0, 0.0)
-        for step in 1...seconds * 10 {
-            let inFlight = min(workers, crowd.inFlightMax)
-            let mean = Double(inFlight) / latency(Double(inFlight)) / 10
-            carried += mean * .random(in: 0.9...1.1, using: &random)
-            // All at whole seconds.
-            let count = isInWaves && step % 10 != 0 ? 0 : Int(carried)
-            carried -= Double(count)
-            crowd.add(answered: count, inFlight: inFlight, at: .at(ms: 100 * step))
-            if step > (seconds - 60) * 10 { ended += count }
-        }
-        return (min(workers, crowd.inFlightMax), Double(ended) / 60)
+        #expect(crowd.inFlightMax == 64 && crowd.nextMicros == nil)
+        crowd.sent(64, inFlight: 0, at: .at(ms: 0))
+        #expect(crowd.nextMicros == Now.at(ms: 125).monotonicMicros)
+        crowd.pass(to: .at(ms: 124), inFlight: 64)
+        #expect(crowd.inFlightMax == 64)
+        crowd.pass(to: .at(ms: 125), inFlight: 64)
+        #expect(crowd.inFlightMax == 256 && crowd.cohortNumber == 0)
+        crowd.pass(to: .at(ms: 250), inFlight: 256)
+        #expect(crowd.inFlightMax == .max && crowd.nextMicros == nil)
     }
 
-    /// Beyond 64 in flight it takes longer than what more in flight bring: at best it answers 1,280
-    /// a second.
-    @Test(arguments: [1.5, 2, 3])
-    func crowd_ofAHostThatSlowsDown_isFound(power: Double) {
-        let seed = testSeed(for: "crowd_ofAHostThatSlowsDown_isFound")
-        var least = Double.infinity
-        // At first it is quick: the crowd has to come.
-        var asked = 0
-        let result = settle(workers: 1000, seconds: 240, seed: seed) { inFlight in
-            asked += 1
-            if asked < 15 { return 0.1 }
-            let crowded = max(1, inFlight / 64)
-            var latency = 0.05
-            for _ in 0..<Int(power) { latency *= crowded }
-            if power != power.rounded() { latency *= crowded.squareRoot() }
-            least = min(least, latency)
-            return latency
-        }
-        #expect(result.perSecond >= 0.9 * 1280, "\(result)")
+    /// As many workers as a host begins with: nothing is ever tried.
+    @Test func fewWorkers_haveNoBound() {
+        var host = SimulatedHost(workers: 16, seed: 1) { _, _, _ in 20 }
+        host.run(seconds: 5)
+        #expect(host.crowd?.inFlightMax == .max)
+    }
+}
+
+@Suite struct CohortTests {
+    /// The quick ones come back first; they do not speak for the others.
+    @Test func latency_countsThoseUnderWay() {
+        var cohort = Cohort(number: 1, countMin: 4, micros: 1000, at: .at(ms: 0))
+        cohort.add(sent: 4)
+        cohort.pass(to: .at(ms: 10), inFlight: 4)
+        #expect(!cohort.isOpen && cohort.inFlight == 4)
+        cohort.add(Cohort.Share(number: 1, count: 2, answered: 2))
+        cohort.pass(to: .at(ms: 100), inFlight: 8)
+        #expect(!cohort.isBack)
+        #expect(cohort.latencyMicros == (2 * 10_000 + 2 * 100_000) / 4)
+        cohort.add(Cohort.Share(number: 1, count: 2, answered: 2))
+        cohort.pass(to: .at(ms: 1000), inFlight: 8)
+        #expect(cohort.isBack && cohort.latencyMicros == 55_000)
+        // Four in flight, each for 55 ms.
+        #expect(abs(cohort.perSecond - 4 / 0.055) < 0.001)
     }
 
-    /// A host that takes its time, and not longer for more, is never asked less.
-    @Test(arguments: [false, true])
-    func crowd_ofAHostThatTakesItsTime_staysWhole(isInWaves: Bool) {
-        let seed = testSeed(for: "crowd_ofAHostThatTakesItsTime_staysWhole")
-        let result = settle(workers: 1000, seconds: 600, seed: seed, isInWaves: isInWaves) { _ in
-            1.5
-        }
-        #expect(result.inFlight == 1000)
-    }
-
-    /// One that has become slow for all is asked less for a moment only.
-    @Test func crowd_ofAHostThatBecomesSlow_isTriedAndLeftWhole() {
-        let seed = testSeed(for: "crowd_ofAHostThatBecomesSlow_isTriedAndLeftWhole")
-        var steps = 0
-        let result = settle(workers: 500, seconds: 300, seed: seed) { _ in
-            steps += 1
-            return steps < 600 ? 0.2 : 0.9
-        }
-        #expect(result.perSecond >= 0.95 * 500 / 0.9, "\(result)")
+    @Test func perSecond_leavesOutThoseWithoutAGoodAnswer() {
+        var cohort = Cohort(number: 1, countMin: 4, micros: 1000, at: .at(ms: 0))
+        cohort.add(sent: 4)
+        cohort.pass(to: .at(ms: 100), inFlight: 4)
+        cohort.add(Cohort.Share(number: 1, count: 4, answered: 1))
+        #expect(abs(cohort.perSecond - 10) < 0.001)
     }
 }
