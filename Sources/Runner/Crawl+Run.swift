@@ -121,6 +121,12 @@ extension Crawl {
                     return nil
                 }
             }
+            if let observer {
+                group.addTask {
+                    await tellOfTrouble(parts, observer)
+                    return nil
+                }
+            }
             if let limits = parts.limits {
                 group.addTask {
                     await limits.watchClock()
@@ -129,7 +135,7 @@ extension Crawl {
             }
             do {
                 var ending = Ending.finished
-                for _ in 0..<3 {  // all but the observer and the clock, which end last
+                for _ in 0..<3 {  // all but the observers and the clock, which end last
                     if let ended = try await group.next() ?? nil { ending = ended }
                 }
                 group.cancelAll()
@@ -158,6 +164,19 @@ extension Crawl {
         case .stalled: return .stalled(trouble)
         case .denied(let denial): return .denied(host: denial.host, status: denial.status)
         case .finished: return stop.isRequested || Task.isCancelled ? .stopped : .finished
+        }
+    }
+
+    /// The time between two looks at what is out of reach.
+    private static let troubleInterval = Duration.milliseconds(500)
+
+    private func tellOfTrouble(_ parts: Parts, _ observer: any CrawlObserver) async {
+        var watch = TroubleWatch()
+        while !Task.isCancelled {
+            try? await Task.sleep(for: Self.troubleInterval)
+            let now = Now.read()
+            let troubles = parts.feed.outages.map { Trouble($0, at: now) }
+            for news in watch.news(of: troubles) where !Task.isCancelled { observer.noticed(news) }
         }
     }
 

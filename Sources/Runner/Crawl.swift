@@ -155,6 +155,10 @@ public protocol CrawlObserver: Sendable {
     /// Told of the progress, about once each `interval`.
     func progressed(_ progress: Progress) async
 
+    /// Told when a host, or this machine, has been out of reach for some seconds, and when that is
+    /// over; of ten such hosts at a time.
+    func noticed(_ news: TroubleNews)
+
     /// Told once, when all requests have ended, how many there were and how long they took. Not
     /// told of a run that made none for want of room on disk.
     func measured(_ measures: RunMeasures)
@@ -162,4 +166,5 @@ public protocol CrawlObserver: Sendable {
 
 extension CrawlObserver {
     public func measured(_ measures: RunMeasures) {}
+    public func noticed(_ news: TroubleNews) {}
 }

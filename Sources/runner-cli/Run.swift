@@ -223,6 +223,10 @@ private struct RunObserver: CrawlObserver {
 
     func progressed(_ progress: Progress) { view.show(progress) }
 
+    func noticed(_ news: TroubleNews) {
+        if !isQuiet { view.note(Terminal.escaped(news.sentence)) }
+    }
+
     func measured(_ measures: RunMeasures) { self.measures.keep(measures) }
 }
 

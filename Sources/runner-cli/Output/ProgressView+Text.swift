@@ -53,9 +53,7 @@ extension ProgressView {
     private static func notices(_ progress: Progress) -> [String] {
         var notices = progress.troubles.prefix(3).map { trouble in
             let since = Format.duration(trouble.duration)
-            let name = trouble.host.isEmpty ? "paused" : "waiting for \(trouble.host)"
-            let what = trouble.message.isEmpty ? "cannot be reached" : trouble.message
-            return Terminal.escaped("\(name), \(since): \(what)\(cure(for: trouble))")
+            return Terminal.escaped("\(trouble.name), \(since): \(trouble.advice)")
         }
         if progress.troubles.count > 3 {
             notices.append("and for \(Format.count(progress.troubles.count - 3)) more hosts")
@@ -65,17 +63,6 @@ extension ProgressView {
             notices.append("waiting until \(Timestamp.timeOfDay(until)) for the next retry")
         }
         return notices
-    }
-
-    private static func cure(for trouble: Trouble) -> String {
-        switch trouble.kind {
-        case .certificate: "; name who to trust with --cacert FILE, or trust anyone with -k"
-        case .openFiles: "; lower --workers, or raise the limit with ulimit -n"
-        case .authorities: "; see --cacert"
-        case .proxy: "; see --proxy"
-        case .proxyCredentials: "; give them with --proxy-user"
-        case .host, .machine: ""
-        }
     }
 
     private static func text(of stopping: Stopping, now: ContinuousClock.Instant) -> String {

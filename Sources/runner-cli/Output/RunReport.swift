@@ -53,7 +53,8 @@ struct RunReport: Encodable {
             case .stalled(let trouble):
                 (
                     .stalled, .limit,
-                    trouble.map { "\(Terminal.escaped($0.sentence)); \(resume)" } ?? resume
+                    trouble.map { "\(Terminal.escaped($0.sentence + $0.cure)); \(resume)" }
+                        ?? resume
                 )
             case .denied(let host, let status):
                 (
