@@ -177,12 +177,26 @@ import Testing
         ("[\"*\"]\nper-host = 0", "line 2: per-host = '0'"),
         ("[\"*\"]\ndelay", "line 2: 'delay' has no ="),
         ("[\"*\"]\r\nper-host = 4\r\n\r\ncount = 1\r\n", "line 4: there is no limit 'count'"),
+        ("['*'] # '\"\nrate = '5/s'\nrate = 6/s", "line 3: rate has a value in this table already"),
+        ("[\"*\"]\ndelay = 1\ndelay = 1", "line 3: delay has"),
+        ("[\"*\"]\nper-host = 1\nper-host = 1", "line 3: per-host has"),
+        ("\u{FEFF}[\"*\"]\nrate = \"5/s # a", "line 2: rate = '\"5/s # a'"),
+        ("[[\"*\"]]", "line 1: [[\"*\"]] is no table"), ("[\"*]", "line 1: [\"*] is no table"),
+        ("['a\"]", "line 1: ['a\"] is no table"),
     ])
     func limitsThatCannotBeRead_areRefused(text: String, reason: String) async throws {
         write(Array(text.utf8), to: program.folder.file("limits.toml"))
         try await program.runner("enqueue", "--range", "0..1").expectSuccess()
         let run = try await run(["run", "--limits", "limits.toml"])
         #expect(run.status == 2 && run.err.contains("limits.toml, \(reason)"), "\(run.err)")
+    }
+
+    @Test func limitsThatAreNoText_areRefused() async throws {
+        write(
+            Array("[\"".utf8) + [0xFF] + Array("\"]".utf8), to: program.folder.file("limits.toml"))
+        try await program.runner("enqueue", "--range", "0..1").expectSuccess()
+        try await self.run(["run", "--limits", "limits.toml"])
+            .expectRefusal(2, "'limits.toml' is not UTF-8")
     }
 
     @Test func limitsOfMoreThanAMebibyte_areRefused() async throws {

@@ -12,7 +12,8 @@ import Runner
 ///     ["*.example.org"]
 ///     delay = 1.5
 ///
-/// That is all of TOML that is read: comments, tables, and keys with a string or a number.
+/// That is all of TOML that is read: comments, and tables named by one string, with keys that have a
+/// string without escapes or a number. Quotes may be left out.
 enum LimitsFile {
     /// More is no file of limits.
     private static let bytesMax = 1 << 20
@@ -30,8 +31,11 @@ enum LimitsFile {
                 "'\(path)' is larger than 1 MiB, which no file of limits is; name another, or join its tables by patterns such as [\"*.example.com\"]"
             )
         }
+        guard let text = String(validating: bytes, as: UTF8.self) else {
+            throw ValidationError("'\(path)' is not UTF-8, which a file of limits is; save it so")
+        }
         do {
-            return try rules(in: String(decoding: bytes, as: UTF8.self))
+            return try rules(in: text)
         } catch {
             throw ValidationError("\(path), line \(error.line): \(error.reason)")
         }
@@ -51,6 +55,8 @@ enum LimitsFile {
             }
         }
         var number = 0
+        // Some editors begin a file with a mark of its encoding.
+        let text = text.unicodeScalars.first == "\u{FEFF}" ? text.dropFirst() : text[...]
         for line in text.split(omittingEmptySubsequences: false, whereSeparator: \.isNewline) {
             number += 1
             let content = trimmed(withoutComment(line))
@@ -88,17 +94,20 @@ enum LimitsFile {
         let value = unquoted(trimmed(line[line.index(after: equals)...]))
         switch key {
         case "rate":
-            guard let rate = Rate(argument: value), limits.rate == nil else {
+            guard limits.rate == nil else { return again(key) }
+            guard let rate = Rate(argument: value) else {
                 return "rate = '\(value)'; give one such as \"50/s\", \"100/m\" or \"1000/h\""
             }
             limits.rate = rate
         case "per-host":
-            guard let count = Int(value), count > 0, limits.inFlightMax == nil else {
+            guard limits.inFlightMax == nil else { return again(key) }
+            guard let count = Int(value), count > 0 else {
                 return "per-host = '\(value)'; give a number of requests, 1 or more"
             }
             limits.inFlightMax = count
         case "delay":
-            guard let delay = Seconds(argument: value), limits.delay == nil else {
+            guard limits.delay == nil else { return again(key) }
+            guard let delay = Seconds(argument: value) else {
                 return "delay = '\(value)'; give seconds, such as 1.5 or \"2m\""
             }
             limits.delay = delay.duration
@@ -108,29 +117,37 @@ enum LimitsFile {
         return nil
     }
 
+    private static func again(_ key: String) -> String {
+        "\(key) has a value in this table already; leave one of them"
+    }
+
     private static func pattern(in line: Substring) -> String? {
         guard line.hasSuffix("]"), line.count > 2 else { return nil }
         let name = unquoted(trimmed(line.dropFirst().dropLast()))
         let host = name.hasPrefix("*") ? name.dropFirst() : name[...]
         let isPattern = name == "*" || !name.hasPrefix("*") || host.hasPrefix(".")
-        guard !name.isEmpty, isPattern, !host.contains(where: { "*/\" []".contains($0) }) else {
+        guard !name.isEmpty, isPattern, !host.contains(where: { "*/\"' []".contains($0) }) else {
             return nil
         }
         return name
     }
 
     private static func withoutComment(_ line: Substring) -> Substring {
-        var isQuoted = false
+        var quote: Character?
         for index in line.indices {
-            if line[index] == "\"" { isQuoted.toggle() }
-            if line[index] == "#", !isQuoted { return line[..<index] }
+            switch line[index] {
+            case "\"", "'":
+                if quote == nil { quote = line[index] } else if quote == line[index] { quote = nil }
+            case "#" where quote == nil: return line[..<index]
+            default: break
+            }
         }
         return line
     }
 
     private static func unquoted(_ text: Substring) -> String {
-        text.count >= 2 && text.hasPrefix("\"") && text.hasSuffix("\"")
-            ? String(text.dropFirst().dropLast()) : String(text)
+        let isQuoted = ["\"", "'"].contains { text.hasPrefix($0) && text.hasSuffix($0) }
+        return text.count >= 2 && isQuoted ? String(text.dropFirst().dropLast()) : String(text)
     }
 
     private static func trimmed(_ text: Substring) -> Substring {
