@@ -194,6 +194,19 @@ import Testing
         #expect(try program.files(in: "ro") == before)
     }
 
+    /// A look at a queue that was read-only has left it.
+    @Test func retry_namesTheFileBesideTheQueue_thatIsReadOnly() async throws {
+        try makeFolder("open")
+        try await makeQueue("open/q.db")
+        write([], to: program.folder.file("open/q.db-shm"))
+        for (name, mode) in [("", 0o777), ("q.db", 0o666), ("q.db-lock", 0o666)] {
+            try setMode(mode, of: "open/\(name)")
+        }
+        try setMode(0o444, of: "open/q.db-shm")
+        try await program.runnerUnprivileged(["retry", "--all", "--queue", "open/q.db"])
+            .expectRefusal(3, "open/q.db cannot be written", "permissions", "open/q.db-shm")
+    }
+
     @Test func enqueue_isRefused_whenTheFolderOfANewQueueIsReadOnly() async throws {
         try makeFolder("ro")
         try setMode(0o555, of: "ro")

@@ -34,7 +34,7 @@ import Testing
         #expect(result.status == 0, "\(result.out) \(result.err)")
         #expect(
             result.err.contains(
-                "runner: no space left for the queue runner.db; make room and run again"))
+                "runner: no space left for the queue runner.db; make room and try again"))
         #expect(result.out.hasSuffix("ok\n1|0|60000|200\n"))
         // What was done before, for programs.
         let printed = try #require(result.out.split(separator: "\n").first { $0.hasPrefix("{") })

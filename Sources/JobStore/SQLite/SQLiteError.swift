@@ -16,7 +16,7 @@ struct SQLiteError: Error, CustomStringConvertible {
         case _ where code.primary == SQLITE_FULL || code == .noRoomForSharedMemory:
             QueueError(
                 .full,
-                "no space left for the queue \(path); make room and run again: nothing marked is lost"
+                "no space left for the queue \(path); make room and try again: nothing committed is lost"
             )
         case SQLITE_CORRUPT, SQLITE_NOTADB:
             QueueError(
@@ -30,7 +30,7 @@ struct SQLiteError: Error, CustomStringConvertible {
         case SQLITE_READONLY, SQLITE_PERM:
             QueueError(
                 .readOnly,
-                "the queue \(path) cannot be written; check the permissions of the file and its folder"
+                "the queue \(path) cannot be written; check the permissions of the file, of \(path)-wal and \(path)-shm where these are, and of the folder"
             )
         case SQLITE_CANTOPEN, SQLITE_AUTH:
             QueueError(
