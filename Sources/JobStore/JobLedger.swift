@@ -22,6 +22,13 @@ public protocol JobLedger: Sendable {
     /// Returns the value of a choice that the queue keeps; `nil` when there is none.
     func setting(_ name: String) async throws(QueueError) -> String?
 
+    /// Returns hosts that push back at present: those that are left alone for the longest time
+    /// first, then those that take the lowest rate.
+    ///
+    /// - Parameter limit: The most hosts, 1 or more.
+    /// - Complexity: O(hosts that pushed back within `HostPace.ageMax`).
+    func hostsHeldBack(limit: Int) async throws(QueueError) -> [HostPace]
+
     /// Returns the header fields outside the queue that requests of unfinished batches refer to
     /// (variables and files), so that a run can see at its start whether they are there.
     ///

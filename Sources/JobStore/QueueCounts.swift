@@ -29,11 +29,15 @@ public struct QueueCounts: Sendable, Equatable {
         /// The reason no request gets through at present; `nil` when some do, or when the runner
         /// has reported no reason lately.
         public let trouble: String?
+        /// The measurements of the run that its runner reported last; `nil` when it has reported
+        /// none.
+        public let measures: String?
 
         public init(
             pid: Int, host: String, workers: Int, startedAtMicros: Int, heartbeatAge: Duration,
-            requestsPerSecond: Double, trouble: String? = nil
+            requestsPerSecond: Double, trouble: String? = nil, measures: String? = nil
         ) {
+            self.measures = measures
             self.pid = pid
             self.host = host
             self.workers = workers

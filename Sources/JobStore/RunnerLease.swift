@@ -169,11 +169,18 @@ public struct Heartbeat: Sendable {
     public let trouble: String?
     /// The hosts whose pace has changed since the commit before.
     public let hosts: [HostPace]
+    /// The measurements of the run so far, in the runner's own words (`LiveRun.measures`); `nil`
+    /// leaves those that were reported last.
+    public let measures: String?
 
-    public init(requestsPerSecond: Double, trouble: String? = nil, hosts: [HostPace] = []) {
+    public init(
+        requestsPerSecond: Double, trouble: String? = nil, hosts: [HostPace] = [],
+        measures: String? = nil
+    ) {
         self.requestsPerSecond = requestsPerSecond
         self.trouble = trouble
         self.hosts = hosts
+        self.measures = measures
     }
 }
 

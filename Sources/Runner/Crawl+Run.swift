@@ -36,7 +36,10 @@ extension Crawl {
             wakeLoops: { bells.ring() })
         let disk = DiskWatch(options.diskReserve)
         let limits = LimitWatch(options.limits)
-        let marker = Marker(lease: lease, feed: feed, patience: patience, sink: sink) {
+        let board = MeasureBoard()
+        let marker = Marker(
+            lease: lease, feed: feed, patience: patience, sink: sink, board: board
+        ) {
             if disk.look(ahead: feed.unmarkedBytes) { feed.drain() }
         }
         let judge = judge
@@ -51,7 +54,7 @@ extension Crawl {
         }
         let keeping = keeping(sink?.keeping(failed: unkept), budget, failed: unkept)
         let gate = options.robots.scope == .none ? nil : RobotsGate(options.robots, queue)
-        let loops = try EventLoops(options, keeping, budget, gate: gate) {
+        let loops = try EventLoops(options, keeping, budget, gate: gate, board: board) {
             Desk(
                 feed: feed, marker: marker, judge: judge, conditions: makeConditions(keeping),
                 collector: sink?.makeCollector(),

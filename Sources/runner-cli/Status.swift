@@ -46,7 +46,9 @@ struct Status: StatusCommand {
             let unfinished = try await store.unfinishedLists().filter { list in
                 only.map { $0.batch.id == list.batch.id } ?? true
             }
-            let document = StatusDocument(counts, of: only, unfinished: unfinished)
+            let held =
+                only == nil ? try await store.hostsHeldBack(limit: StatusDocument.hostsMax) : []
+            let document = StatusDocument(counts, of: only, unfinished: unfinished, held: held)
             if json {
                 try Terminal.output(try JSON.text(document, onOneLine: watch))
             } else if watch {

@@ -59,6 +59,9 @@ private final class WatchedLedger: JobLedger {
         try await ledger.output(of: site)
     }
 
+    func hostsHeldBack(limit: Int) async throws(QueueError) -> [HostPace] {
+        try await ledger.hostsHeldBack(limit: limit)
+    }
     func setting(_ name: String) async throws(QueueError) -> String? {
         try await ledger.setting(name)
     }

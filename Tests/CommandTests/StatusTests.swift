@@ -83,6 +83,62 @@ import Testing
         #expect(after["runner.db-wal"] ?? [] == [])
     }
 
+    /// A run tells how it goes while it goes on.
+    @Test func status_showsTheTimesOfTheRun() async throws {
+        let origin = try await Origin.start()
+        try await program.runner(
+            "enqueue", "--range", "0..100000", "--url", "\(origin.url)/delay/20/{id}"
+        ).expectSuccess()
+        let run = try program.start("runner", ["run", "-q", "-w", "3"])
+        var live: [String: Any] = [:]
+        try await run.wait {
+            live = try await program.runner("status", "--json").json["run"] as? [String: Any] ?? [:]
+            return live["timings"] is [String: Any]
+        }
+        let made = try #require((live["requests"] as? [String: Int])?["made"])
+        #expect(made > 0 && made < 100_000)
+        let timings = try #require(live["timings"] as? [String: Any])
+        #expect(
+            timings.keys.sorted() == ["connect_ms", "tls_ms", "ttfb_ms", "whole_ms", "worker_s"])
+        let whole = try #require(timings["whole_ms"] as? [String: Double])
+        #expect(whole["p50", default: 0] >= 19 && whole["max", default: 0] < 60_000, "\(whole)")
+        let text = try await program.runner("status").out
+        let told = text.split(separator: "\n").map { $0.split(separator: " ") }
+        #expect(told.contains { $0.starts(with: ["requests:"]) }, "\(text)")
+        #expect(told.contains { $0.starts(with: ["first", "byte"]) && $0.count == 10 }, "\(text)")
+        #expect(told.last?.first == "workers:", "\(text)")
+        run.kill(SIGKILL)
+        _ = await run.wait()
+        #expect(!(try await program.runner("status").out.contains("requests:")))
+        await origin.stop()
+    }
+
+    @Test func status_showsTheHostsThatPushBack() async throws {
+        try await program.runner("enqueue", "--range", "0..3").expectSuccess()
+        let now = "CAST(strftime('%s', 'now') AS INTEGER) * 1000000"
+        let hosts = [
+            ("http://slow", "0", "0.25"), ("http://free", "1", "NULL"),
+            ("http://held", "\(now) + 3600000000", "NULL"), ("*", "\(now) + 9000000000", "NULL"),
+        ]
+        for (name, until, rate) in hosts {
+            try await program.sqlite(
+                "runner.db", "INSERT INTO host VALUES ('\(name)', \(until), \(rate), \(now))")
+        }
+        let lines = try await program.runner("status").out.split(separator: "\n").suffix(3)
+        #expect(lines.first == "hosts that push back" && lines.count == 3, "\(lines)")
+        let told = lines.dropFirst().map(String.init)
+        #expect(told.first?.hasPrefix("  http://held: held back for ") == true, "\(told)")
+        #expect(told.last == "  http://slow: takes 15/m", "\(told)")
+        let json = try await program.runner("status", "--json").json
+        let held = try #require(json["hosts"] as? [[String: Any]])
+        #expect(held.map { $0["host"] as? String } == ["http://held", "http://slow"])
+        #expect(held[0]["requests_per_s"] is NSNull && held[1]["held_s"] as? Double == 0)
+        #expect((3500...3600).contains(held[0]["held_s"] as? Double ?? 0), "\(held)")
+        #expect(held[1]["requests_per_s"] as? Double == 0.25)
+        // They are the queue's, not a batch's.
+        #expect(try await program.runner("status", "--batch", "1", "--json").json["hosts"] == nil)
+    }
+
     // MARK: - JSON
 
     private static let jobKeys = [
@@ -140,7 +196,8 @@ import Testing
         let live = try #require(document["run"] as? [String: Any])
         #expect(
             live.keys.sorted() == [
-                "active", "eta_s", "pid", "requests_per_s", "started_at", "trouble", "workers",
+                "active", "eta_s", "pid", "requests", "requests_per_s", "started_at", "timings",
+                "trouble", "workers",
             ])
         #expect(live["trouble"] is NSNull)
         #expect(live["active"] as? Bool == true)

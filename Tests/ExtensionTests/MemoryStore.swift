@@ -93,6 +93,7 @@ final class MemoryStore: Sendable {
         let startedAtMicros: Int
         var heartbeatMicros: Int
         var heartbeat = Heartbeat(requestsPerSecond: 0)
+        var measures: String?
         /// The connection that the runner attached by.
         let connection: Int
     }
@@ -151,6 +152,16 @@ struct MemoryQueue: JobQueue {
     }
 
     func setting(_ name: String) -> String? { store.state.withLock { $0.settings[name] } }
+
+    func hostsHeldBack(limit: Int) -> [HostPace] {
+        let now = store.unixMicros()
+        let paces = store.state.withLock { $0.paces(at: now) }.filter { !$0.isFree && !$0.isOfRun }
+        let sorted = paces.sorted {
+            let rates = ($0.requestsPerSecond ?? .infinity, $1.requestsPerSecond ?? .infinity)
+            return ($1.wait, rates.0, $0.host) < ($0.wait, rates.1, $1.host)
+        }
+        return Array(sorted.prefix(limit))
+    }
 
     func keep(_ value: String?, as name: String) {
         store.state.withLock { $0.settings[name] = value }
@@ -861,7 +872,7 @@ extension MemoryStore.State {
                     startedAtMicros: runner.startedAtMicros,
                     heartbeatAge: .microseconds(max(0, (now ?? 0) - runner.heartbeatMicros)),
                     requestsPerSecond: runner.heartbeat.requestsPerSecond,
-                    trouble: runner.heartbeat.trouble)
+                    trouble: runner.heartbeat.trouble, measures: runner.measures)
             })
         // Like any store, this one tells only so many outcomes apart.
         let kept = groups.sorted { $0.value > $1.value }.prefix(250)
@@ -910,6 +921,7 @@ extension MemoryStore.State {
     mutating func beat(_ runner: Int, _ heartbeat: Heartbeat, at now: Int) {
         guard let index = runners.firstIndex(where: { $0.id == runner }) else { return }
         runners[index].heartbeat = heartbeat
+        runners[index].measures = heartbeat.measures ?? runners[index].measures
         runners[index].heartbeatMicros = now
     }
 

@@ -32,6 +32,43 @@ extension StoreCase {
             let last = try await queue.attach(RunnerDescription(pid: 4, workers: 1))
             #expect(last.hosts.isEmpty)
         },
+        StoreCase("hostsHeldBack_areThoseThatPushBackNow_theWorstFirst") { store in
+            let queue = try await store.attached(1)
+            #expect(try await queue.queue.hostsHeldBack(limit: 10).isEmpty)
+            store.clock.unixMicros = 1_000_000
+            func pace(_ host: String, _ seconds: Int, _ rate: Double? = nil) -> HostPace {
+                HostPace(host: host, wait: .seconds(seconds), requestsPerSecond: rate)
+            }
+            let hosts = [
+                pace("http://over", 1), pace("http://fast", 0, 50), pace("http://slow", 1, 2),
+                pace("http://long", 60), pace("http://short", 30, 9), pace("http://b", 60, 9),
+                .ofRun(wait: .seconds(500)),
+            ]
+            try await queue.renew(Heartbeat(requestsPerSecond: 1, hosts: hosts))
+            store.clock.unixMicros += 10_000_000
+            let held = [
+                pace("http://b", 50, 9), pace("http://long", 50), pace("http://short", 20, 9),
+                pace("http://slow", 0, 2), pace("http://fast", 0, 50),
+            ]
+            #expect(try await queue.queue.hostsHeldBack(limit: 10) == held)
+            #expect(try await queue.queue.hostsHeldBack(limit: 2) == Array(held.prefix(2)))
+            // Also when no run is going on, until they are forgotten.
+            try await queue.detach()
+            #expect(try await queue.queue.hostsHeldBack(limit: 10) == held)
+            store.clock.unixMicros += 24 * 3_600_000_000
+            #expect(try await queue.queue.hostsHeldBack(limit: 10).isEmpty)
+        },
+        StoreCase("measures_areThoseReportedLast_ofTheLiveRun") { store in
+            let queue = try await store.attached(1)
+            #expect(try await queue.counts().runs.first?.measures == nil)
+            for measures in ["a", nil, "{\"b\":1}", nil] {
+                try await queue.renew(Heartbeat(requestsPerSecond: 1, measures: measures))
+            }
+            #expect(try await queue.counts().runs.first?.measures == "{\"b\":1}")
+            try await queue.detach()
+            _ = try await queue.attach(RunnerDescription(pid: 2, workers: 1))
+            #expect(try await queue.counts().runs.first?.measures == nil)
+        },
         StoreCase("settings_areKept_untilKeptAnew") { store in
             let queue = try await store.attached(1)
             #expect(try await queue.queue.setting("x") == nil)

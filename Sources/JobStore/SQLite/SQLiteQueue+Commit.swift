@@ -34,10 +34,13 @@ extension SQLiteQueue {
             try save(heartbeat.hosts, at: nowMicros)
             let changed = try connection.run(
                 """
-                UPDATE runner SET heartbeat_us = ?, requests_per_s = ?, trouble = ? WHERE id = ?
+                UPDATE runner SET heartbeat_us = ?, requests_per_s = ?, trouble = ?,
+                    measures = coalesce(?, measures)
+                WHERE id = ?
                 """,
                 .int(nowMicros), .real(heartbeat.requestsPerSecond),
-                .text(heartbeat.trouble ?? ""), .int(ourID()))
+                .text(heartbeat.trouble ?? ""), heartbeat.measures.map(Value.text) ?? .null,
+                .int(ourID()))
             guard changed == 1 else { throw fenced("its runner is no longer registered") }
         }
     }

@@ -51,9 +51,10 @@ extension SQLiteQueue {
 
     private func liveRun() throws -> QueueCounts.LiveRun? {
         let trouble = try schemaVersion() >= 3 ? "trouble" : "''"
+        let measures = try keepsMeasures() ? "measures" : "''"
         let statement = try connection.prepare(
             """
-            SELECT pid, workers, started_at_us, heartbeat_us, requests_per_s, \(trouble)
+            SELECT pid, workers, started_at_us, heartbeat_us, requests_per_s, \(trouble), \(measures)
             FROM runner ORDER BY id DESC LIMIT 1
             """)
         try statement.bind([])
@@ -68,7 +69,14 @@ extension SQLiteQueue {
             startedAtMicros: statement.int(2),
             heartbeatAge: .microseconds(isTooMuch ? .max : max(0, ageMicros)),
             requestsPerSecond: isRecent && (0...1e9).contains(rate) ? rate : 0,
-            trouble: isRecent && !statement.text(5).isEmpty ? statement.text(5) : nil)
+            trouble: isRecent && !statement.text(5).isEmpty ? statement.text(5) : nil,
+            measures: statement.text(6).isEmpty ? nil : statement.text(6))
+    }
+
+    /// Whether runners report their measurements: a queue opened for reading may be older.
+    private func keepsMeasures() throws -> Bool {
+        try connection.int(
+            "SELECT 1 FROM pragma_table_info('runner') WHERE name = 'measures'") == 1
     }
 
     /// The name of an outcome, as a column of the table `outcome`.

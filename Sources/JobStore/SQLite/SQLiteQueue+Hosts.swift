@@ -33,19 +33,42 @@ extension SQLiteQueue {
                 SELECT name, not_before_us, rate FROM host ORDER BY seen_us DESC LIMIT ?
                 """)
             try rows.bind([.int(HostPace.countMax)])
-            var paces: [HostPace] = []
-            while try rows.step() {
-                let rate = rows.isNull(2) ? nil : rows.real(2)
-                paces.append(
-                    HostPace(
-                        host: rows.text(0),
-                        wait: Self.wait(
-                            until: rows.int(1), from: nowMicros,
-                            aheadMax: HostPace.waitMax(of: rows.text(0))),
-                        requestsPerSecond: rate.flatMap { $0.isFinite && $0 > 0 ? $0 : nil }))
-            }
-            return paces
+            return try paces(in: rows, at: nowMicros)
         }
+    }
+
+    public func hostsHeldBack(limit: Int) throws(QueueError) -> [HostPace] {
+        let nowMicros = unixMicros()
+        return try read {
+            // A queue that was written by an earlier version has no such table, or another one.
+            guard try schemaVersion() >= 11 else { return [] }
+            let rows = try connection.prepare(
+                """
+                SELECT name, not_before_us, rate FROM host
+                WHERE seen_us >= ?1 AND (not_before_us > ?2 OR rate IS NOT NULL) AND name <> '*'
+                ORDER BY max(not_before_us, ?2) DESC, rate IS NULL, rate, name LIMIT ?3
+                """)
+            try rows.bind([
+                .int(nowMicros - HostPace.ageMax.microseconds), .int(nowMicros), .int(limit),
+            ])
+            return try paces(in: rows, at: nowMicros)
+        }
+    }
+
+    /// Reads the paces of hosts in rows of name, time and rate.
+    private func paces(in rows: borrowing Statement, at nowMicros: Int) throws -> [HostPace] {
+        var paces: [HostPace] = []
+        while try rows.step() {
+            let rate = rows.isNull(2) ? nil : rows.real(2)
+            paces.append(
+                HostPace(
+                    host: rows.text(0),
+                    wait: Self.wait(
+                        until: rows.int(1), from: nowMicros,
+                        aheadMax: HostPace.waitMax(of: rows.text(0))),
+                    requestsPerSecond: rate.flatMap { $0.isFinite && $0 > 0 ? $0 : nil }))
+        }
+        return paces
     }
 }
 

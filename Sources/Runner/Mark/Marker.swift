@@ -15,6 +15,7 @@ final class Marker: Sendable {
     private let feed: Feed
     private let patience: Patience
     private let sink: (any Sink)?
+    private let board: MeasureBoard
     private let afterCommit: @Sendable () -> Void
     /// The time in µs between reports of trouble; shorter than the age at which a report is ignored
     /// (`LiveRun.trouble`).
@@ -22,15 +23,17 @@ final class Marker: Sendable {
 
     /// - Parameters:
     ///   - sink: The sink that keeps records; `nil` when nothing is kept.
+    ///   - board: The measurements of the run so far, which go with the heartbeat.
     ///   - afterCommit: Called after each commit.
     init(
         lease: any RunnerLease, feed: Feed, patience: Patience, sink: (any Sink)? = nil,
-        afterCommit: @escaping @Sendable () -> Void = {}
+        board: MeasureBoard = MeasureBoard(), afterCommit: @escaping @Sendable () -> Void = {}
     ) {
         self.lease = lease
         self.feed = feed
         self.patience = patience
         self.sink = sink
+        self.board = board
         self.afterCommit = afterCommit
     }
 
@@ -96,7 +99,7 @@ final class Marker: Sendable {
             try await lease.renew(
                 Heartbeat(
                     requestsPerSecond: rate.perSecond(at: now),
-                    trouble: Trouble(trouble, at: now).sentence))
+                    trouble: Trouble(trouble, at: now).sentence, measures: board.take()?.kept))
         }
     }
 
@@ -109,7 +112,8 @@ final class Marker: Sendable {
         let files = try await sink?.write(handovers.map(\.deposit)) ?? []
         rate.add(marks.count, at: now)
         let heartbeat = Heartbeat(
-            requestsPerSecond: rate.perSecond(at: now), hosts: feed.takeChangedPaces(at: now))
+            requestsPerSecond: rate.perSecond(at: now), hosts: feed.takeChangedPaces(at: now),
+            measures: board.take()?.kept)
         try await patience.whileBusy { () async throws(QueueError) in
             try await lease.commit(marks, files, heartbeat: heartbeat)
         }

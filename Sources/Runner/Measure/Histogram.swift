@@ -105,6 +105,13 @@ struct Histogram: Sendable {
         maxMicros = max(maxMicros, tally.maxMicros)
     }
 
+    /// Adds another histogram on the same scale.
+    mutating func add(_ other: Histogram) {
+        precondition(scale == other.scale, "parts of other sizes cannot be added")
+        for index in counts.indices { counts[index] += other.counts[index] }
+        maxMicros = max(maxMicros, other.maxMicros)
+    }
+
     /// The duration in µs that the given share of the durations does not exceed.
     ///
     /// - Parameter share: From 0 to 1.

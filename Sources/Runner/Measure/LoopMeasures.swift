@@ -17,7 +17,7 @@ final class LoopMeasures {
     let whole = Tally.make(.fine)
     let hosts = HostMeasures()
 
-    struct Sums {
+    struct Sums: Sendable {
         var requests = RunMeasures.Requests()
         /// The time in µs that attempts took in all.
         var wholeMicros = 0

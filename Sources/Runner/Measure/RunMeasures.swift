@@ -27,12 +27,18 @@ public struct RunMeasures: Sendable {
         public let max: Duration
 
         init?(_ histogram: Histogram) {
-            count = histogram.count
+            let count = histogram.count
             guard count > 0 else { return nil }
-            p50 = .microseconds(histogram.percentile(0.5))
-            p90 = .microseconds(histogram.percentile(0.9))
-            p99 = .microseconds(histogram.percentile(0.99))
-            max = .microseconds(histogram.maxMicros)
+            self.init(
+                count: count,
+                micros: [0.5, 0.9, 0.99].map(histogram.percentile) + [histogram.maxMicros])
+        }
+
+        /// - Parameter micros: The four durations in order.
+        init(count: Int, micros: [Int]) {
+            self.count = count
+            (p50, p90) = (.microseconds(micros[0]), .microseconds(micros[1]))
+            (p99, max) = (.microseconds(micros[2]), .microseconds(micros[3]))
         }
     }
 
@@ -81,9 +87,14 @@ public struct RunMeasures: Sendable {
 }
 
 extension RunMeasures {
+    /// Sums up loops that have stopped.
     init(_ loops: [LoopMeasures], _ idle: [IdleTime]) {
+        self.init(loops.map(LoopFigures.init), idle, Self.slowest(of: loops))
+    }
+
+    init(_ loops: [LoopFigures], _ idle: [IdleTime], _ slowestHosts: [Host]) {
         var requests = Requests()
-        for sums in loops.map(\.sums.pointee.requests) {
+        for sums in loops.map(\.sums.requests) {
             requests.made += sums.made
             requests.retried += sums.retried
             requests.refused += sums.refused
@@ -91,9 +102,9 @@ extension RunMeasures {
             requests.receivedBytes += sums.receivedBytes
         }
         self.requests = requests
-        func times(_ tally: (LoopMeasures) -> Tally) -> Times? {
+        func times(_ part: (LoopFigures) -> Histogram) -> Times? {
             var sum = Histogram(.fine)
-            for loop in loops { sum.add(tally(loop)) }
+            for loop in loops { sum.add(part(loop)) }
             return Times(sum)
         }
         firstByte = times(\.firstByte)
@@ -103,15 +114,15 @@ extension RunMeasures {
         func total<Part>(_ parts: [Part], _ micros: (Part) -> Int) -> Duration {
             .microseconds(parts.reduce(0) { $0 + micros($1) })
         }
-        let connecting = total(loops) { $0.sums.pointee.connectingMicros }
-        let resolving = total(loops) { $0.sums.pointee.resolvingMicros }
-        let inAll = total(loops) { $0.sums.pointee.wholeMicros }
+        let connecting = total(loops) { $0.sums.connectingMicros }
+        let resolving = total(loops) { $0.sums.resolvingMicros }
+        let inAll = total(loops) { $0.sums.wholeMicros }
         workerTime = WorkerTime(
             server: max(.zero, inAll - connecting - resolving),
             connecting: connecting, resolving: resolving, held: total(idle) { $0.heldMicros },
             queue: total(idle) { $0.queueMicros }, disk: total(idle) { $0.diskMicros },
             idle: total(idle) { $0.noJobMicros })
-        slowestHosts = Self.slowest(of: loops)
+        self.slowestHosts = slowestHosts
     }
 
     private static func slowest(of loops: [LoopMeasures]) -> [Host] {

@@ -29,6 +29,8 @@ final class Desk: EventLoopClient, @unchecked Sendable {
         /// The attempts of this turn, counted only for limits of the run.
         var ended = StopLimits.Ended()
         var idleTime = IdleTime()
+        /// Where measurements of the loop are posted; `nil` until they are.
+        var post: MeasurePost?
         var random = SystemRandomNumberGenerator()
 
         /// - Returns: The outcome that is marked; `nil` when the job is given back.
@@ -97,6 +99,9 @@ final class Desk: EventLoopClient, @unchecked Sendable {
 
     /// The time that workers waited for jobs. To be asked once the loop has ended.
     var idleTime: IdleTime { books.idleTime }
+
+    /// Has the measurements of the loop posted, which must not have started yet.
+    func posts(by post: MeasurePost) { books.post = post }
 
     /// Returns the worker's next job; `nil` when the worker's work is over. Suspends only when
     /// there is no job now.
@@ -189,6 +194,10 @@ final class Desk: EventLoopClient, @unchecked Sendable {
         let now = Now.read()
         if !books.marks.isEmpty { endPart() }
         collector?.turnEnds()
+        if books.post?.isDue(at: now) ?? false {
+            noteIdle(at: now)
+            books.post?.post(books.idleTime, at: now)
+        }
         let feedState = feed.ended(books.turn, at: now)
         if let limits {
             limits.add(books.ended)

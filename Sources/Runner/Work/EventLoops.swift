@@ -12,12 +12,13 @@ struct EventLoops: Sendable {
     ///   - gate: Asked about each job, where robots.txt is honoured.
     ///   - keeping: The settings for keeping responses; `nil` when responses are dropped.
     ///   - budget: The budget in which heads are counted.
+    ///   - board: Where the measurements of the loops are posted while they run.
     ///   - makeDesk: Makes the desk of a loop.
     /// - Throws: `LimitError` when this machine gives no loop, `CertificateFault` when the
     ///   certificate to show to servers cannot be read.
     init(
         _ options: CrawlOptions, _ keeping: TransferSettings.Keeping?, _ budget: MemoryBudget,
-        gate: RobotsGate? = nil, makeDesk: () -> Desk
+        gate: RobotsGate? = nil, board: MeasureBoard, makeDesk: () -> Desk
     ) throws {
         self.gate = gate
         let count = Self.count(options)
@@ -34,8 +35,10 @@ struct EventLoops: Sendable {
             let settings = TransferSettings(
                 options.fetch, authorities: authorities, certificate: certificate, keeping: keeping,
                 budget: budget, addressGuard: addressGuard)
-            loops.append(
-                try EventLoop(shards: shardsPerLoop, settings, client: desk, addresses: addresses))
+            let loop = try EventLoop(
+                shards: shardsPerLoop, settings, client: desk, addresses: addresses)
+            desk.posts(by: MeasurePost(loop.measures, to: board, loop: loops.count))
+            loops.append(loop)
             desks.append(desk)
         }
         workers = options.workers

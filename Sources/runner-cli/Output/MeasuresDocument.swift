@@ -16,8 +16,13 @@ struct RequestsDocument: Encodable {
 /// The times of a run in JSON (docs/CLI.md). What never happened is null.
 struct TimingsDocument: Encodable {
     private let measures: RunMeasures
+    private let hasHosts: Bool
 
-    init(_ measures: RunMeasures) { self.measures = measures }
+    /// - Parameter hasHosts: Whether the slowest hosts are known.
+    init(_ measures: RunMeasures, hasHosts: Bool = true) {
+        self.measures = measures
+        self.hasHosts = hasHosts
+    }
 
     private enum CodingKeys: String, CodingKey {
         case firstByte = "ttfb_ms"
@@ -35,7 +40,9 @@ struct TimingsDocument: Encodable {
         try container.encode(measures.tls.map { Times($0) }, forKey: .tls)
         try container.encode(measures.whole.map { Times($0) }, forKey: .whole)
         try container.encode(WorkerSeconds(measures.workerTime), forKey: .workers)
-        try container.encode(measures.slowestHosts.map { Host($0) }, forKey: .hosts)
+        if hasHosts {
+            try container.encode(measures.slowestHosts.map { Host($0) }, forKey: .hosts)
+        }
     }
 
     /// In milliseconds.

@@ -1,4 +1,5 @@
 import JobStore
+import Runner
 
 /// The document that `status` shows; the JSON is a contract (docs/CLI.md).
 struct StatusDocument: Encodable {
@@ -10,11 +11,18 @@ struct StatusDocument: Encodable {
     let isRunKnown: Bool
     /// The lists that are not complete.
     private let imports: [ImportDocument]
+    /// The hosts that push back at present, the worst first.
+    private let hosts: [HeldHostDocument]
+
+    /// The most hosts that are told of.
+    static let hostsMax = 10
 
     init(
-        _ counts: QueueCounts, of batch: BatchSummary? = nil, unfinished: [UnfinishedList] = []
+        _ counts: QueueCounts, of batch: BatchSummary? = nil, unfinished: [UnfinishedList] = [],
+        held: [HostPace] = []
     ) {
         self.batch = batch
+        hosts = held.map(HeldHostDocument.init)
         imports = unfinished.map(ImportDocument.init)
         jobs = JobsDocument(counts)
         outcomes = OutcomeDocument.all(in: counts)
@@ -23,7 +31,7 @@ struct StatusDocument: Encodable {
     }
 
     private enum CodingKeys: String, CodingKey {
-        case batch, name, jobs, outcomes, run, imports
+        case batch, name, jobs, outcomes, run, imports, hosts
         case isRunKnown = "run_known"
     }
 
@@ -38,6 +46,11 @@ struct StatusDocument: Encodable {
         try container.encode(run, forKey: .run)  // null, not absent
         try container.encode(isRunKnown, forKey: .isRunKnown)
         if !imports.isEmpty { try container.encode(imports, forKey: .imports) }
+        if !hosts.isEmpty { try container.encode(hosts, forKey: .hosts) }
+    }
+
+    private var hostLines: [String] {
+        hosts.isEmpty ? [] : ["hosts that push back"] + hosts.map(\.line)
     }
 
     /// The most lists that the text tells of.
@@ -65,7 +78,11 @@ struct StatusDocument: Encodable {
         let title = batch.map { "\($0.title) of \(queue)" } ?? queue
         let first = ["\(title): \(done) done"] + jobs.shownRows.map { row($0.name, $0.count) }
         let advice = size == nil && jobs.failed > 0 && run == nil ? [RetryAdvice.text(queue)] : []
-        let last = importLines + (run?.lines ?? [idle(queue)]) + advice
+        var last = importLines + (run?.lines ?? [idle(queue)]) + advice
+        let details = hostLines + (run?.measureLines ?? [])
+        let lineCount = first.count + last.count + details.count + 1 + outcomes.count
+        // Where not all fits, counts come first.
+        if size.map({ lineCount <= $0.usableRows }) ?? true { last += details }
         guard !outcomes.isEmpty else { return first + last }
         var rows = outcomes.map { row($0.outcome, $0.count, $0.state) }
         if let size {
@@ -142,9 +159,12 @@ struct RunDocument: Encodable {
     let secondsLeft: Double?
     /// The reason no request gets through at present; `nil` while some do.
     let trouble: String?
+    /// The measurements so far; `nil` until the run has reported some.
+    private let measures: RunMeasures?
 
     init(_ run: QueueCounts.LiveRun, left: Int, trouble: String?) {
         self.trouble = trouble
+        measures = run.measures.flatMap(RunMeasures.init(kept:))
         pid = run.pid
         workers = run.workers
         requestsPerSecond = run.requestsPerSecond
@@ -156,7 +176,7 @@ struct RunDocument: Encodable {
     }
 
     private enum CodingKeys: String, CodingKey {
-        case active, pid, workers, trouble
+        case active, pid, workers, trouble, requests, timings
         case requestsPerSecond = "requests_per_s"
         case startedAt = "started_at"
         case secondsLeft = "eta_s"
@@ -171,7 +191,13 @@ struct RunDocument: Encodable {
         try container.encode(startedAt, forKey: .startedAt)
         try container.encode(secondsLeft.map { $0.rounded() }, forKey: .secondsLeft)
         try container.encode(trouble, forKey: .trouble)
+        try container.encode(measures.map { RequestsDocument($0.requests) }, forKey: .requests)
+        try container.encode(
+            measures.map { TimingsDocument($0, hasHosts: false) }, forKey: .timings)
     }
+
+    /// The requests of the run so far, their times and the workers'.
+    var measureLines: [String] { measures?.lines ?? [] }
 
     var lines: [String] {
         let left =

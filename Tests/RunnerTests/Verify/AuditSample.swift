@@ -210,6 +210,9 @@ actor MovingLedger: JobLedger {
     }
 
     func sites() async throws(QueueError) -> [Site] { try await queue.sites() }
+    func hostsHeldBack(limit: Int) async throws(QueueError) -> [HostPace] {
+        try await queue.hostsHeldBack(limit: limit)
+    }
     func setting(_ name: String) async throws(QueueError) -> String? {
         try await queue.setting(name)
     }
