@@ -60,20 +60,4 @@ import Testing
         // All but the first of each loop, which the others wait for; not all on a busy machine.
         #expect(isReused.values.count { !$0 } <= 10, "\(isReused.values.count { !$0 })")
     }
-
-    @Test func anUntrustedCertificate_failsAtOnce_unlessInsecure() async throws {
-        let nginx = try await program.startNginx()
-        defer { nginx.process.kill(SIGKILL) }
-        try await program.runner(
-            "enqueue", "--range", "0..5", "--url", "https://localhost:\(nginx.port)/{id}")
-        #expect(try await program.runner("run").status == 1)
-        #expect(
-            try await program.status().outcomes == [
-                .init(outcome: "tls", state: "failed", count: 5)
-            ])
-        try await program.runner(
-            "enqueue", "--range", "5..10", "--url", "https://localhost:\(nginx.port)/{id}")
-        #expect(try await program.runner("run", "--insecure").status == 1)
-        #expect(try await program.status().jobs.completed == 5)
-    }
 }

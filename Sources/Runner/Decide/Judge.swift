@@ -83,10 +83,14 @@ struct Judge: Sendable {
                 && (!job.chunk.hasOneHost || job.chunk.isOfList || response.redirects > 0)
             let isRetried =
                 chosen.map { $0 == .retry } ?? (!isAnswer && Self.isWorthRetrying(reason))
+            if response.isTakenBack, chosen == nil, let wait = waitTakenBack(job, at: now, &random)
+            {
+                return .outcome(Outcome(.retrying, reason), wait: wait, isExcused: true)
+            }
             switch reason {
-            // Of all jobs in a row: a certificate that has run out, or none here to trust.
-            case .tls where mayGiveBack && chosen != .fail: return .giveBack
-            case .dns where mayGiveBack && isRetried, .connect where mayGiveBack && isRetried:
+            // `tls` of all jobs in a row: a certificate that has run out, or none here to trust.
+            case .dns where mayGiveBack && isRetried, .connect where mayGiveBack && isRetried,
+                .tls where mayGiveBack && isRetried:
                 return .giveBack
             case .tls, .dns, .connect, .timeout, .reset, .tooLarge, .badResponse, .redirects,
                 .forbiddenAddress, .badURL, .robots, .other:
@@ -131,11 +135,26 @@ struct Judge: Sendable {
         return .microseconds(backoff.waitMicros(afterAttempt: 1, using: &random))
     }
 
+    /// The times that a request may be taken back before its attempts count.
+    static let takenBackMax = 10
+
+    /// The wait after a request was taken back, which costs no attempt; `nil` where it costs one.
+    private func waitTakenBack(
+        _ job: Job, at now: Now, _ random: inout some RandomNumberGenerator
+    ) -> Duration? {
+        guard job.past.excused < Self.takenBackMax else { return nil }
+        let wait = backoff.waitMicros(
+            afterAttempt: Int(job.past.excused) + 1, using: &random)
+        let sinceMicros = job.past.sinceMicros ?? now.monotonicMicros
+        guard now.monotonicMicros - sinceMicros + wait <= retryTimeMicrosMax else { return nil }
+        return .microseconds(wait)
+    }
+
     /// Whether an attempt that got no whole answer may end better the next time.
     static func isWorthRetrying(_ reason: Outcome.Reason) -> Bool {
         switch reason {
-        case .tls, .tooLarge, .redirects, .forbiddenAddress, .badURL, .robots: false
-        case .dns, .connect, .timeout, .reset, .badResponse, .other: true
+        case .tooLarge, .redirects, .forbiddenAddress, .badURL, .robots: false
+        case .dns, .connect, .tls, .timeout, .reset, .badResponse, .other: true
         }
     }
 

@@ -27,7 +27,8 @@ struct TurnReport {
         fileprivate(set) var ended = 0
         /// Attempts in which the host had a part, however they ended.
         fileprivate(set) var answered = 0
-        /// Those of `answered` that the host refused for now: 429 and 503.
+        /// Those of `answered` that the host refused for now: 429, 503, and what it took back by
+        /// HTTP/2.
         fileprivate(set) var refused = 0
         /// The longest time in µs for which a refusal asks to wait; 0 for none.
         fileprivate(set) var askedMicros = 0
@@ -118,7 +119,12 @@ struct TurnReport {
             guard !isRedirected else { break }
             hosts[index].answered += 1
             // It has a part in it, and answers nothing.
-            if response.failure == .reason(.reset) { hosts[index].cut += 1 }
+            if response.isTakenBack, chunk.hasOneHost {
+                refusals += 1
+                hosts[index].addTakenBack(job)
+            } else if response.failure == .reason(.reset) {
+                hosts[index].cut += 1
+            }
         case nil:
             guard !isRedirected else { break }
             hosts[index].answered += 1
@@ -145,6 +151,12 @@ struct TurnReport {
 }
 
 extension TurnReport.HostReport {
+    fileprivate mutating func addTakenBack(_ job: Job) {
+        refused += 1
+        if job.attempt == 1 { firstFailures += 1 }
+        message = "it takes no more streams of HTTP/2"
+    }
+
     fileprivate mutating func add(status: Int, _ job: Job, askedMicros asked: Int) {
         if status == 429 || status >= 500, job.attempt == 1 { firstFailures += 1 }
         switch status {

@@ -32,6 +32,9 @@ struct Response: Sendable {
     /// Whether this is the answer to the question for the host's robots.txt, which ends the job
     /// though no request was made for it. The user's rules on answers are not meant for it.
     var isOfRobots = false
+    /// Whether the server took the request back unseen, as HTTP/2 lets it: by GOAWAY, or by
+    /// RST_STREAM with REFUSED_STREAM, on one connection after the other.
+    var isTakenBack = false
     /// The words of libcurl or of the name servers about the failure; empty when there are none.
     var message = ""
     /// The number of body bytes, after decoding unless the output keeps the encoding.

@@ -34,9 +34,9 @@ import Testing
     func verdict_retriesOrFails_byReason(reason: Outcome.Reason) {
         let response = Response(failure: .reason(reason))
         switch reason {
-        case .tls, .tooLarge, .redirects, .forbiddenAddress, .badURL, .robots:
+        case .tooLarge, .redirects, .forbiddenAddress, .badURL, .robots:
             #expect(verdict(response) == .outcome(Outcome(.failed, reason), wait: .zero))
-        case .dns, .connect, .timeout, .reset, .badResponse, .other:
+        case .dns, .connect, .tls, .timeout, .reset, .badResponse, .other:
             #expect(outcome(response, 3) == Outcome(.retrying, reason))
             let last = verdict(response, attempt: 4)
             #expect(last == .outcome(Outcome(.failed, reason), wait: .zero))
@@ -262,6 +262,36 @@ import Testing
         #expect(verdict == (age.isRetried ? retried : ended(.failed, status)))
     }
 
+    // MARK: - Taken back by HTTP/2
+
+    private let takenBack = Response(failure: .reason(.reset), isTakenBack: true)
+
+    @Test func verdict_excusesWhatWasTakenBack_tenTimes() {
+        for excused in 0..<10 as Range<UInt32> {
+            var job = job(Int(excused) + 1)
+            job.past.excused = excused
+            #expect(isExcused(verdict(takenBack, of: job)) == true)
+        }
+        var job = job(11)
+        job.past.excused = 10
+        #expect(isExcused(verdict(takenBack, of: job)) == false)
+        job = self.job(14)
+        job.past.excused = 10
+        #expect(verdict(takenBack, of: job) == .outcome(Outcome(.failed, .reset), wait: .zero))
+    }
+
+    @Test func verdict_excusesWhatWasTakenBack_untilTheTimeIsOver() {
+        var job = job(2)
+        job.past = Job.Past(excused: 1, sinceMicros: now.monotonicMicros - 86_400_000_000)
+        #expect(verdict(takenBack, of: job) == .outcome(Outcome(.failed, .reset), wait: .zero))
+    }
+
+    @Test func verdict_onWhatWasTakenBack_isThatOfTheRules() throws {
+        let fails = Judge(rules: try JudgingRules([.fail: JudgingItem.list("reset")]))
+        #expect(
+            verdict(takenBack, judge: fails) == .outcome(Outcome(.failed, .reset), wait: .zero))
+    }
+
     // MARK: - Of whose doing it is
 
     @Test(arguments: [Outcome.Reason.dns, .connect, .tls])
@@ -283,6 +313,7 @@ import Testing
             (Response.Failure.local(.system(12)), Outcome.Reason.other),
             (.reason(.connect), .connect),
             (.reason(.dns), .dns),
+            (.reason(.tls), .tls),
         ] {
             var job = job(1)
             job.returns.count = UInt32(Job.returnsMax)

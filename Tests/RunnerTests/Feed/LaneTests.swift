@@ -43,6 +43,29 @@ import Testing
         #expect(take(200, of: &feed, atMs: 1010).count == 76)
     }
 
+    /// TLS that fails, in whatever way, is a host out of reach as one that refuses connections is.
+    @Test func aHostWhoseTLSFails_waits_andWhatItTakesBack_isARefusal() {
+        var feed = feed([Self.hosts[0]])
+        let jobs = take(20, of: &feed, atMs: 0)
+        var report = TurnReport()
+        for job in jobs {
+            report.add(Response(failure: .reason(.tls), message: "expired"), of: job)
+            report.finish()
+        }
+        feed.ended(report, at: .at(ms: 0))
+        #expect(feed.tripped == [Self.hosts[0].host.id])
+        #expect(feed.outages.map(\.message) == ["expired"])
+
+        var refused = TurnReport()
+        for job in jobs.prefix(2) {
+            refused.add(Response(failure: .reason(.reset), isTakenBack: true), of: job)
+        }
+        refused.add(Response(failure: .reason(.reset)), of: jobs[2])
+        #expect(refused.refusals == 2 && refused.hosts[0].refused == 2)
+        #expect(refused.hosts[0].cut == 1 && refused.hosts[0].wellAnswered == 0)
+        #expect(refused.hosts[0].firstFailures == 2)
+    }
+
     @Test func need_claimsPastABatchWhoseHostIsOutOfReach() {
         var feed = feed([Self.hosts[0]])
         feed.ended(.unreachable(take(20, of: &feed, atMs: 0)), at: .at(ms: 0))

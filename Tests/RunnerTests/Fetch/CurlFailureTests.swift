@@ -36,12 +36,24 @@ import Testing
             CURLE_RECV_ERROR,
             "OpenSSL SSL_read: error:80000068:system library::Broken pipe, errno 32"
         ),
-        (CURLE_SSL_CONNECT_ERROR, "OpenSSL SSL_connect: Connection reset by peer"),
-        (CURLE_SSL_CONNECT_ERROR, "error:0A000126:SSL routines::unexpected eof while reading"),
+        (CURLE_RECV_ERROR, "Connection died, tried 5 times before giving up"),
     ])
     func meaning_isReset_whenTheConnectionBroke(code: CURLcode, message: String) {
         let report = CurlFailure.Report(result: code, message: message)
         #expect(CurlFailure.meaning(of: report) == .reason(.reset))
+    }
+
+    /// A host whose handshakes break off cannot be reached; its list may be asked for again.
+    @Test(arguments: [
+        "OpenSSL SSL_connect: Connection reset by peer",
+        "error:0A000126:SSL routines::unexpected eof while reading",
+    ])
+    func meaning_isTLS_whenTheHandshakeBroke(message: String) {
+        var report = CurlFailure.Report(result: CURLE_SSL_CONNECT_ERROR, message: message)
+        #expect(CurlFailure.meaning(of: report) == .reason(.tls))
+        #expect(CurlFailure.isHandshakeCut(report))
+        report.message = "error:0A00010B:SSL routines::wrong version number"
+        #expect(!CurlFailure.isHandshakeCut(report))
     }
 
     @Test func meaning_isLocal_whenTheCertificatesToTrustAreMissing() {

@@ -286,13 +286,15 @@ final class BodyStream {
         let proxy = handle.proxy.map { ", by the proxy \($0.text)" } ?? ""
         return Failure(
             problem: "cannot be fetched\(destination)\(proxy): \(words)",
-            isWorthRetrying: Self.isWorthRetrying(CurlFailure.meaning(of: report)))
+            isWorthRetrying: Self.isWorthRetrying(report))
     }
 
-    /// As the judge has it of jobs.
-    private static func isWorthRetrying(_ failure: Response.Failure) -> Bool {
-        switch failure {
+    /// As the judge has it of jobs, but for a certificate that is not trusted: somebody waits here,
+    /// and had better be told.
+    private static func isWorthRetrying(_ report: CurlFailure.Report) -> Bool {
+        switch CurlFailure.meaning(of: report) {
         case .cancelled, .unkept, .local: false
+        case .reason(.tls): CurlFailure.isHandshakeCut(report)
         case .reason(let reason): Judge.isWorthRetrying(reason)
         }
     }

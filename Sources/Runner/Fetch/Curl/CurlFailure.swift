@@ -28,8 +28,6 @@ enum CurlFailure {
         case CURLE_COULDNT_RESOLVE_HOST, CURLE_COULDNT_RESOLVE_PROXY: .reason(.dns)
         case CURLE_COULDNT_CONNECT: .reason(.connect)
         case CURLE_OPERATION_TIMEDOUT: .reason(report.wasSent ? .timeout : .connect)
-        // A handshake that breaks off is the network's doing; one that is refused is not.
-        case CURLE_SSL_CONNECT_ERROR where isBroken(report.message): .reason(.reset)
         case CURLE_SSL_CONNECT_ERROR, CURLE_PEER_FAILED_VERIFICATION, CURLE_SSL_CERTPROBLEM,
             CURLE_SSL_CIPHER, CURLE_SSL_ISSUER_ERROR, CURLE_SSL_INVALIDCERTSTATUS,
             CURLE_SSL_PINNEDPUBKEYNOTMATCH:
@@ -41,7 +39,8 @@ enum CurlFailure {
             CURLE_HTTP2_STREAM:
             .reason(.reset)
         // 7.88 reports a broken connection and broken chunking with one code.
-        case CURLE_RECV_ERROR: .reason(isBroken(report.message) ? .reset : .badResponse)
+        case CURLE_RECV_ERROR:
+            .reason(isBroken(report.message) || hasGivenUp(report) ? .reset : .badResponse)
         case CURLE_WEIRD_SERVER_REPLY, CURLE_BAD_CONTENT_ENCODING, CURLE_WRITE_ERROR:
             .reason(.badResponse)
         // A trailer that is no field.
@@ -58,6 +57,18 @@ enum CurlFailure {
         case CURLE_URL_MALFORMAT: .reason(.badURL)
         default: .reason(.other)
         }
+    }
+
+    /// Whether libcurl made the request again as often as it does, and none of its connections gave
+    /// a byte in answer.
+    static func hasGivenUp(_ report: Report) -> Bool {
+        (report.result == CURLE_RECV_ERROR || report.result == CURLE_SEND_ERROR)
+            && report.message.hasPrefix("Connection died")
+    }
+
+    /// Whether a handshake broke off, which is the network's doing; one that is refused is not.
+    static func isHandshakeCut(_ report: Report) -> Bool {
+        report.result == CURLE_SSL_CONNECT_ERROR && isBroken(report.message)
     }
 
     /// CURLE_TOO_LARGE, since libcurl 8.6.

@@ -28,6 +28,7 @@ extension Transfer {
         if let failure {
             response = failed(failure)
             response.message = words(on: result)
+            response.isTakenBack = isTakenBack(result)
         }
         if incoming.pointee.hasRetryAfter {
             response.retryAfter = handle.retryAfter(atMicros: shard.loop.now.wallMicros)
@@ -68,18 +69,23 @@ extension Transfer {
         if result == CURLE_OK || incoming.pointee.isCut || incoming.pointee.isAbandoned {
             return incoming.pointee.faultAtEnd
         }
+        return CurlFailure.meaning(of: report(of: result))
+    }
+
+    private func report(of result: CURLcode) -> CurlFailure.Report {
         var report = CurlFailure.Report(result: result)
         report.message = String(cString: message)
         report.systemError = systemError(of: result)
         report.isOfSocket = attempt.socketError != 0
         report.wasSent = handle.isSent
-        return CurlFailure.meaning(of: report)
+        return report
     }
 
     /// The words of libcurl on a request that failed; empty where it was not libcurl that refused.
     private func words(on result: CURLcode) -> String {
         // Told by us to stop, libcurl says that it could not write.
         if incoming.pointee.fault != nil || result == CURLE_OK { return "" }
+        if attempt.isCutOff { return "not answered, and not to be sent twice" }
         let words = String(cString: message)
         return words.isEmpty ? String(cString: curl_easy_strerror(result)) : words
     }
@@ -97,6 +103,8 @@ extension Transfer {
             // 7.88 can hand out a pooled connection the server has closed. Nothing came back, but
             // the server may have acted on the request: only what may come twice is sent again.
             (request.isSecondTry, request.speaksHTTP1) = (true, false)
+            // By HTTP/2 the connection is gone with its streams, which share the next one.
+            request.isFresh = !attempt.isHTTP2
             capture?.resetResponse()
         } else if !attempt.lacksAddress || request.starts >= Request.startsMax {
             return false
@@ -106,9 +114,29 @@ extension Transfer {
     }
 
     private func isStaleConnection(_ result: CURLcode) -> Bool {
-        (result == CURLE_GOT_NOTHING || result == CURLE_RECV_ERROR || result == CURLE_SEND_ERROR)
-            && !request.isSecondTry && !shard.loop.isCancelled && content.isIdempotent
-            && handle.reusedConnection && handle.gotNothing
+        guard !request.isSecondTry, !shard.loop.isCancelled, content.isIdempotent else {
+            return false
+        }
+        return switch result {
+        case CURLE_GOT_NOTHING, CURLE_RECV_ERROR, CURLE_SEND_ERROR:
+            handle.gotNothing && handle.reusedConnection || isTakenBack(result)
+        // By HTTP/2, that a connection ended has codes of its own.
+        case CURLE_PARTIAL_FILE, CURLE_HTTP2:
+            attempt.isHTTP2 && handle.gotNothing
+                && (handle.reusedConnection || isTakenBack(result))
+        default: false
+        }
+    }
+
+    /// Whether the server took the request back by HTTP/2, on all connections that libcurl tried.
+    ///
+    /// libcurl makes a request that was refused (REFUSED_STREAM), or that GOAWAY says was not seen,
+    /// again by itself, each sixth time excepted: it counts over the life of the handle. Of a request
+    /// that may not come twice, nobody knows whether it was taken back, or cut off.
+    private func isTakenBack(_ result: CURLcode) -> Bool {
+        guard attempt.isHTTP2, content.isIdempotent, handle.gotNothing else { return false }
+        // The other streams of the connection have ended with this one.
+        return result == CURLE_HTTP2 || CurlFailure.hasGivenUp(report(of: result))
     }
 
     // MARK: - Redirects

@@ -58,14 +58,17 @@ extension Transfer {
     struct Request {
         /// Whether the host was seen to speak HTTP/1.1 by HTTPS.
         var speaksHTTP1 = false
-        /// Whether the request was sent before, on a connection that the server had closed.
+        /// Whether the request was sent before, on a connection that the server had closed, or by
+        /// HTTP/2 on one where the server took it back.
         var isSecondTry = false
+        /// Whether the request wants a connection of its own.
+        var isFresh = false
         /// The number of times that the request was given to libcurl.
         var starts = 0
 
         /// The most times that a request is given to libcurl. Each time but the last, it may lack
-        /// an address.
-        static let startsMax = 3
+        /// an address: also of one that was sent, and taken back when its connection ended.
+        static let startsMax = 8
     }
 
     /// Facts that were found out since the request was last given to libcurl.

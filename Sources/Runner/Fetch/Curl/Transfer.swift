@@ -171,7 +171,7 @@ final class Transfer {
         if settings.usesProxies { chooseProxy() }
         // The zone is the host's, not the proxy's.
         handle.setScope(handle.hasProxy ? 0 : url.scope)
-        handle.setFresh(request.isSecondTry)
+        handle.setFresh(request.isFresh)
         handle.ask(forHTTP2: offersHTTP2 && !request.speaksHTTP1)
         if !content.isIdempotent { makeRoomForAnyHead() }
         handle.set(content) { settings.headers(of: content) }
