@@ -45,7 +45,7 @@ let package = Package(
                 .embedInCode("v7_cancel.sql"), .embedInCode("v8_unique.sql"),
                 .embedInCode("v9_streaming.sql"), .embedInCode("v10_step.sql"),
                 .embedInCode("v11_politeness.sql"), .embedInCode("v12_put_back.sql"),
-                .embedInCode("v14_measures.sql"),
+                .embedInCode("v13_live.sql"), .embedInCode("v14_measures.sql"),
             ],
             swiftSettings: strict),
         .target(

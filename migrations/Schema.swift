@@ -13,7 +13,7 @@ public enum Schema {
             PackageResources.v7_cancel_sql, PackageResources.v8_unique_sql,
             PackageResources.v9_streaming_sql, PackageResources.v10_step_sql,
             PackageResources.v11_politeness_sql, PackageResources.v12_put_back_sql,
-            PackageResources.v14_measures_sql,
+            PackageResources.v13_live_sql, PackageResources.v14_measures_sql,
         ]
     }
 }

@@ -93,6 +93,16 @@ public protocol JobQueue: JobLedger {
     /// - Returns: The number of jobs that were put back.
     func putBack(_ jobs: FailedJobs) async throws(QueueError) -> Int
 
+    /// Asks a live runner to keep to other limits from now on. They replace those of the same names
+    /// that it was asked for before, and end with the runner.
+    ///
+    /// - Parameters:
+    ///   - limits: The limits by name, which the runner understands (`Steering.limits`).
+    ///   - runner: `QueueCounts.LiveRun.id`.
+    /// - Returns: The number of the wish, which the runner has taken in once its
+    ///   `LiveRun.wishTaken` is as high; `nil` when the runner is gone, and nothing is kept.
+    func ask(_ limits: [String: String], of runner: Int) async throws(QueueError) -> Int?
+
     /// Returns the robots.txt of an origin (`HostKey.text`) that is kept and still counts; `nil` when
     /// there is none.
     func robots(of origin: String) async throws(QueueError) -> RobotsRecord?

@@ -17,9 +17,12 @@ public struct QueueCounts: Sendable, Equatable {
 
     /// A live runner.
     public struct LiveRun: Sendable, Equatable {
+        /// The number of the runner, which no other one of the queue has ever had.
+        public let id: Int
         public let pid: Int
         /// The name of the runner's machine.
         public let host: String
+        /// The workers that the runner began with.
         public let workers: Int
         /// The Unix time in µs when the runner attached.
         public let startedAtMicros: Int
@@ -32,12 +35,23 @@ public struct QueueCounts: Sendable, Equatable {
         /// The measurements of the run that its runner reported last; `nil` when it has reported
         /// none.
         public let measures: String?
+        /// The limits that the runner was asked for while it goes on, by name.
+        public let limits: [String: String]
+        /// The number of the last wish for limits that the runner has taken in; 0 for none.
+        public let wishTaken: Int
+        /// The number of the last wish for limits; 0 for none.
+        public let wish: Int
 
         public init(
-            pid: Int, host: String, workers: Int, startedAtMicros: Int, heartbeatAge: Duration,
-            requestsPerSecond: Double, trouble: String? = nil, measures: String? = nil
+            id: Int = 0, pid: Int, host: String, workers: Int, startedAtMicros: Int,
+            heartbeatAge: Duration, requestsPerSecond: Double, trouble: String? = nil,
+            measures: String? = nil, steering: Steering = Steering(), wishTaken: Int = 0
         ) {
             self.measures = measures
+            self.id = id
+            limits = steering.limits
+            wish = steering.wish
+            self.wishTaken = wishTaken
             self.pid = pid
             self.host = host
             self.workers = workers

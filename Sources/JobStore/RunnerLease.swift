@@ -47,6 +47,13 @@ public protocol RunnerLease: Sendable {
     /// Records that the runner is alive.
     func renew(_ heartbeat: Heartbeat) async throws(QueueError)
 
+    /// Returns what people ask of this runner at present. Reads alone, and little, so that a run can
+    /// ask twice a second.
+    func steering() async throws(QueueError) -> Steering
+
+    /// Records that this runner keeps to all wishes for limits up to a number (`Steering.wish`).
+    func took(wish number: Int) async throws(QueueError)
+
     /// Gives back all that this runner holds and removes the runner from the queue. Marked jobs
     /// stay marked; what is given back of batches that were cancelled is cancelled. Whether it throws
     /// or not, the lease has ended.

@@ -96,6 +96,9 @@ final class MemoryStore: Sendable {
         var measures: String?
         /// The connection that the runner attached by.
         let connection: Int
+        var limits: [String: String] = [:]
+        var wish = 0
+        var wishTaken = 0
     }
 
     /// A list that is being added as it comes.
@@ -165,6 +168,17 @@ struct MemoryQueue: JobQueue {
 
     func keep(_ value: String?, as name: String) {
         store.state.withLock { $0.settings[name] = value }
+    }
+
+    func ask(_ limits: [String: String], of runner: Int) -> Int? {
+        store.state.withLock { state in
+            guard let index = state.runners.firstIndex(where: { $0.id == runner }) else {
+                return nil
+            }
+            state.runners[index].limits.merge(limits) { $1 }
+            state.runners[index].wish += 1
+            return state.runners[index].wish
+        }
     }
 
     func robots(of origin: String) -> RobotsRecord? {
@@ -752,6 +766,23 @@ struct MemoryLease: RunnerLease {
         try commit([], [], heartbeat: heartbeat)
     }
 
+    func steering() throws(QueueError) -> Steering {
+        try change { state in
+            let isPaused = state.settings[Steering.pausedChoice] != nil
+            return state.runners.first { $0.id == runner }.map {
+                Steering(isPaused: isPaused, limits: $0.limits, wish: $0.wish)
+            } ?? Steering(isPaused: isPaused)
+        }
+    }
+
+    func took(wish number: Int) throws(QueueError) {
+        try change { state in
+            for index in state.runners.indices where state.runners[index].id == runner {
+                state.runners[index].wishTaken = number
+            }
+        }
+    }
+
     func abandon() {
         store.state.withLock { state in state.runners.removeAll { $0.id == runner } }
     }
@@ -867,12 +898,14 @@ extension MemoryStore.State {
             retriesRunning: retriesRunning, outcomes: [],
             runs: (now == nil ? [] : runners.reversed()).map { runner in
                 .init(
-                    pid: runner.description.pid, host: runner.description.host,
+                    id: runner.id, pid: runner.description.pid, host: runner.description.host,
                     workers: runner.description.workers,
                     startedAtMicros: runner.startedAtMicros,
                     heartbeatAge: .microseconds(max(0, (now ?? 0) - runner.heartbeatMicros)),
                     requestsPerSecond: runner.heartbeat.requestsPerSecond,
-                    trouble: runner.heartbeat.trouble, measures: runner.measures)
+                    trouble: runner.heartbeat.trouble, measures: runner.measures,
+                    steering: Steering(limits: runner.limits, wish: runner.wish),
+                    wishTaken: runner.wishTaken)
             })
         // Like any store, this one tells only so many outcomes apart.
         let kept = groups.sorted { $0.value > $1.value }.prefix(250)

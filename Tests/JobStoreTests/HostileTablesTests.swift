@@ -40,6 +40,8 @@ import Testing
             try await queue.commit(marks, heartbeat: Heartbeat(requestsPerSecond: 1))
         }
         _ = try await queue.claimRetries(dueAt: 1, limit: 5)
+        let runner = try #require(try await queue.counts().runs.first)
+        _ = try await queue.queue.ask(["workers": "1"], of: runner.id)
         #expect(try await queue.verify() == [])
         await queue.close()
         sound = contents(of: path)
@@ -94,11 +96,13 @@ import Testing
         "total.outcome", "total.count", "retry.batch_id", "retry.position", "retry.attempts",
         "retry.not_before_us", "runner.pid", "runner.workers", "runner.started_at_us",
         "runner.heartbeat_us", "outcome.code", "outcome.status",
+        "runner.wishes_taken", "wish.runner_id", "wish.number",
     ]
     /// Numbers that are as good as any other there.
     private static let harmless = [
         "batch.first_id", "retry.attempts", "retry.not_before_us", "runner.pid", "runner.workers",
-        "runner.started_at_us", "runner.heartbeat_us", "outcome.status",
+        "runner.started_at_us", "runner.heartbeat_us", "outcome.status", "runner.wishes_taken",
+        "wish.runner_id", "wish.number",
     ]
 
     @Test(arguments: columns)

@@ -165,6 +165,8 @@ actor SampleLease: RunnerLease {
     }
 
     func renew(_ heartbeat: Heartbeat) {}
+    func steering() -> Steering { Steering() }
+    func took(wish number: Int) {}
     func park(_ starts: [LedgerPlace], for wait: Duration) {}
     func detach() {}
     func abandon() {}

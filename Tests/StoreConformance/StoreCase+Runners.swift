@@ -82,6 +82,47 @@ extension StoreCase {
             #expect(try await next.queue.setting("x") == nil)
             #expect(try await next.queue.setting("y") == "3")
         },
+        StoreCase("pauses_areKept_andSeenByTheRunner") { store in
+            let queue = try await store.attached(1)
+            #expect(try await !queue.queue.isPaused())
+            #expect(try await queue.lease.steering() == Steering())
+            let other = try await store.open()
+            #expect(try await other.queue.setPaused(true))
+            #expect(try await !other.queue.setPaused(true))
+            #expect(try await queue.lease.steering() == Steering(isPaused: true))
+            await other.close()
+            try await queue.detach()
+            _ = try await queue.attach(RunnerDescription(pid: 2, workers: 1))
+            #expect(try await queue.lease.steering().isPaused)
+            #expect(try await queue.queue.setPaused(false))
+            #expect(try await !queue.lease.steering().isPaused)
+            try await store.expectSound(queue)
+        },
+        StoreCase("wishesForLimits_areOfOneRunner_andSayWhenTheyAreTaken") { store in
+            let queue = try await store.attached(1)
+            let other = try await store.open()
+            let run = try #require(try await other.counts().runs.first)
+            #expect(run.limits.isEmpty && run.wish == 0 && run.wishTaken == 0)
+            let first = try await other.queue.ask(["a": "1", "b": "2"], of: run.id)
+            let second = try #require(try await other.queue.ask(["b": "3"], of: run.id))
+            #expect(first == 1 && second == 2)
+            let steering = Steering(limits: ["a": "1", "b": "3"], wish: second)
+            #expect(try await queue.lease.steering() == steering)
+            var seen = try await other.counts().runs.first
+            #expect(seen?.limits == steering.limits && seen?.wish == 2 && seen?.wishTaken == 0)
+            try await queue.lease.took(wish: second)
+            seen = try await other.counts().runs.first
+            #expect(seen?.wishTaken == 2 && seen?.id == run.id)
+            try await queue.detach()
+            // Nobody is there to hear of it, and the next runner does not.
+            #expect(try await other.queue.ask(["a": "4"], of: run.id) == nil)
+            _ = try await queue.attach(RunnerDescription(pid: 2, workers: 1))
+            #expect(try await other.queue.ask(["a": "4"], of: run.id) == nil)
+            #expect(try await queue.lease.steering() == Steering())
+            let next = try await other.counts().runs.first
+            #expect(next?.id != run.id && next?.limits == [:] && next?.wishTaken == 0)
+            try await store.expectSound(queue)
+        },
         StoreCase("robots_areKept_whileTheyCount") { store in
             let queue = try await store.attached(1)
             store.clock.unixMicros = 1_000_000

@@ -20,6 +20,7 @@ extension SQLiteQueue {
                 let mayRepeat = try requestsProbablyUnmarked()
                 let rescued = try giveBack()
                 try connection.run("DELETE FROM runner")
+                try connection.run("DELETE FROM wish")
                 let now = unixMicros()
                 try connection.run(
                     "INSERT INTO runner (pid, workers, started_at_us, heartbeat_us) VALUES (?, ?, ?, ?)",
@@ -52,6 +53,7 @@ extension SQLiteQueue {
         try write {
             _ = try giveBack()
             try connection.run("DELETE FROM runner WHERE id = ?", .int(runner))
+            try connection.run("DELETE FROM wish")
         }
     }
 
@@ -228,6 +230,14 @@ struct SQLiteLease: RunnerLease {
 
     func park(_ starts: [LedgerPlace], for wait: Duration) async throws(QueueError) {
         try await queue.park(starts, for: wait, runnerID)
+    }
+
+    func steering() async throws(QueueError) -> Steering {
+        try await queue.steering(of: runnerID)
+    }
+
+    func took(wish number: Int) async throws(QueueError) {
+        try await queue.took(wish: number, by: runnerID)
     }
 
     func detach() async throws(QueueError) { try await queue.detach(runnerID) }

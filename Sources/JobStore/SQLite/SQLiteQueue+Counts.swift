@@ -50,11 +50,14 @@ extension SQLiteQueue {
     }
 
     private func liveRun() throws -> QueueCounts.LiveRun? {
-        let trouble = try schemaVersion() >= 3 ? "trouble" : "''"
-        let measures = try keepsMeasures() ? "measures" : "''"
+        let version = try schemaVersion()
+        let trouble = version >= 3 ? "trouble" : "''"
+        let measures = version >= 14 ? "measures" : "''"
+        let wishesTaken = version >= 13 ? "wishes_taken" : "0"
         let statement = try connection.prepare(
             """
-            SELECT pid, workers, started_at_us, heartbeat_us, requests_per_s, \(trouble), \(measures)
+            SELECT pid, workers, started_at_us, heartbeat_us, requests_per_s, \(trouble),
+                id, \(wishesTaken), \(measures)
             FROM runner ORDER BY id DESC LIMIT 1
             """)
         try statement.bind([])
@@ -65,18 +68,15 @@ extension SQLiteQueue {
         let isRecent = !isTooMuch && (-10_000_000...10_000_000).contains(ageMicros)
         let rate = statement.real(4)
         return QueueCounts.LiveRun(
-            pid: statement.int(0), host: RunnerDescription.ownHost, workers: statement.int(1),
+            id: statement.int(6), pid: statement.int(0), host: RunnerDescription.ownHost,
+            workers: statement.int(1),
             startedAtMicros: statement.int(2),
             heartbeatAge: .microseconds(isTooMuch ? .max : max(0, ageMicros)),
             requestsPerSecond: isRecent && (0...1e9).contains(rate) ? rate : 0,
             trouble: isRecent && !statement.text(5).isEmpty ? statement.text(5) : nil,
-            measures: statement.text(6).isEmpty ? nil : statement.text(6))
-    }
-
-    /// Whether runners report their measurements: a queue opened for reading may be older.
-    private func keepsMeasures() throws -> Bool {
-        try connection.int(
-            "SELECT 1 FROM pragma_table_info('runner') WHERE name = 'measures'") == 1
+            measures: statement.text(8).isEmpty ? nil : statement.text(8),
+            steering: version >= 13 ? try wishes(of: statement.int(6)) : Steering(),
+            wishTaken: statement.int(7))
     }
 
     /// The name of an outcome, as a column of the table `outcome`.

@@ -222,6 +222,8 @@ private struct KilledLease: RunnerLease {
     func claimRetries(limit: Int) -> RetryClaim { RetryClaim(jobs: [], nextDue: nil) }
     func commit(_ marks: [Mark], _ files: [OutputFile], heartbeat: Heartbeat) {}
     func renew(_ heartbeat: Heartbeat) {}
+    func steering() -> Steering { Steering() }
+    func took(wish number: Int) {}
     func park(_ starts: [LedgerPlace], for wait: Duration) {}
     func detach() {}
     func abandon() {}
