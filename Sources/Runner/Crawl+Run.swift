@@ -10,6 +10,7 @@ extension Crawl {
     /// The parts of a run.
     struct Parts: Sendable {
         let attachment: Attachment
+        let lease: any RunnerLease
         let feed: Feed
         let marker: Marker
         let loops: EventLoops
@@ -63,7 +64,8 @@ extension Crawl {
         }
         bells.connect(loops)
         return Parts(
-            attachment: lease.attachment, feed: feed, marker: marker, loops: loops, disk: disk,
+            attachment: lease.attachment, lease: lease, feed: feed, marker: marker, loops: loops,
+            disk: disk,
             limits: limits, gate: gate, bells: bells)
     }
 
@@ -82,6 +84,11 @@ extension Crawl {
         defer { parts.bells.disconnect() }
         if parts.disk.look(), let folder = parts.disk.shortage {
             return .diskReserve(folder: folder)
+        }
+        // Before the first request.
+        if try await parts.lease.steering().isPaused {
+            parts.feed.setPaused(true)
+            observer?.changed(.paused)
         }
         MachineLimits.forgetStartUpCode()
         defer { observer?.measured(parts.loops.measures()) }  // once they have stopped
@@ -118,27 +125,10 @@ extension Crawl {
                 return nil
             }
             group.addTask { try await feed(parts) }
-            if let observer, let interval = observer.interval {
-                group.addTask {
-                    try await watch(parts, observer, every: interval)
-                    return nil
-                }
-            }
-            if let observer {
-                group.addTask {
-                    await tellOfTrouble(parts, observer)
-                    return nil
-                }
-            }
-            if let limits = parts.limits {
-                group.addTask {
-                    await limits.watchClock()
-                    return nil
-                }
-            }
+            addWatches(of: parts, observer, to: &group)
             do {
                 var ending = Ending.finished
-                for _ in 0..<3 {  // all but the observers and the clock, which end last
+                for _ in 0..<3 {  // all but the watches, which end last
                     if let ended = try await group.next() ?? nil { ending = ended }
                 }
                 group.cancelAll()
@@ -151,6 +141,38 @@ extension Crawl {
                 parts.marker.close()
                 while await group.nextResult() != nil {}
                 throw error
+            }
+        }
+    }
+
+    /// Adds the tasks that look at the run until it is over.
+    private func addWatches(
+        of parts: Parts, _ observer: (any CrawlObserver)?,
+        to group: inout ThrowingTaskGroup<Ending?, any Error>
+    ) {
+        group.addTask {
+            let steering = SteeringWatch(lease: parts.lease, feed: parts.feed) {
+                observer?.changed($0)
+            }
+            try await steering.watch()
+            return nil
+        }
+        if let observer, let interval = observer.interval {
+            group.addTask {
+                try await watch(parts, observer, every: interval)
+                return nil
+            }
+        }
+        if let observer {
+            group.addTask {
+                await tellOfTrouble(parts, observer)
+                return nil
+            }
+        }
+        if let limits = parts.limits {
+            group.addTask {
+                await limits.watchClock()
+                return nil
             }
         }
     }

@@ -158,6 +158,8 @@ public protocol CrawlObserver: Sendable {
     /// Told when a host, or this machine, has been out of reach for some seconds, and when that is
     /// over; of ten such hosts at a time.
     func noticed(_ news: TroubleNews)
+    /// Told that people have changed the run while it goes on, or that it begins paused.
+    func changed(_ change: LiveChange)
 
     /// Told once, when all requests have ended, how many there were and how long they took. Not
     /// told of a run that made none for want of room on disk.
@@ -165,6 +167,7 @@ public protocol CrawlObserver: Sendable {
 }
 
 extension CrawlObserver {
+    public func changed(_ change: LiveChange) {}
     public func measured(_ measures: RunMeasures) {}
     public func noticed(_ news: TroubleNews) {}
 }

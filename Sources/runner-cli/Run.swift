@@ -111,7 +111,8 @@ struct Run: StatusCommand {
         let title = only.map { "\($0.title) of \(queue.path)" } ?? queue.path
         let view = ProgressView(queue: title, isQuiet: quiet)
         let observer = RunObserver(
-            view: view, stop: stop, workers: workers, grace: grace.duration, isQuiet: quiet,
+            view: view, queue: queue.path, stop: stop, workers: workers, grace: grace.duration,
+            isQuiet: quiet,
             sentences: proxies.sentences
                 + [
                     judgingNote, limits.note(at: now),
@@ -199,6 +200,7 @@ struct Run: StatusCommand {
 /// Shows a run, and lets signals stop it once it has begun.
 private struct RunObserver: CrawlObserver {
     let view: ProgressView
+    let queue: String
     let stop: StopSwitch
     let workers: Int
     let grace: Duration
@@ -225,6 +227,15 @@ private struct RunObserver: CrawlObserver {
 
     func noticed(_ news: TroubleNews) {
         if !isQuiet { view.note(Terminal.escaped(news.sentence)) }
+    }
+
+    func changed(_ change: LiveChange) {
+        switch change {
+        // Even if no progress is shown: who started the run may wonder why nothing is sent.
+        case .paused: view.note("paused: nothing is sent until: \(PauseAdvice.resume(queue))")
+        case .resumed: view.note("resumed")
+        case .limits(let change): view.note("set: \(LimitsDocument(change).text)")
+        }
     }
 
     func measured(_ measures: RunMeasures) { self.measures.keep(measures) }

@@ -37,7 +37,8 @@ struct RunnerCommand: AsyncParsableCommand {
         version: versionText,
         subcommands: [
             Enqueue.self, Run.self, Status.self, Batches.self, Failures.self, Retry.self,
-            Cancel.self, Export.self, Verify.self, Robots.self,
+            Cancel.self, Pause.self, Resume.self, SetLimits.self, Export.self, Verify.self,
+            Robots.self,
         ])
 }
 
@@ -60,7 +61,9 @@ enum Main {
     private static func run(_ arguments: [String]) async -> ExitStatus {
         do {
             // The parser would name the first option of a mistyped command instead.
-            let commands = RunnerCommand.configuration.subcommands.map { "\($0)".lowercased() }
+            let commands = RunnerCommand.configuration.subcommands.map {
+                $0.configuration.commandName ?? "\($0)".lowercased()
+            }
             if let name = arguments.first, !name.hasPrefix("-"), name != "help",
                 !commands.contains(name)
             {

@@ -48,7 +48,9 @@ struct Status: StatusCommand {
             }
             let held =
                 only == nil ? try await store.hostsHeldBack(limit: StatusDocument.hostsMax) : []
-            let document = StatusDocument(counts, of: only, unfinished: unfinished, held: held)
+            let document = StatusDocument(
+                counts, of: only, unfinished: unfinished, held: held,
+                isPaused: try await store.isPaused())
             if json {
                 try Terminal.output(try JSON.text(document, onOneLine: watch))
             } else if watch {

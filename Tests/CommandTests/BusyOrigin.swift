@@ -11,6 +11,7 @@ final class BusyOrigin: OriginProcess {
         let early: Int
         /// Paths that were answered twice.
         let twice: Int
+        let inFlight: Int
         let mostInFlight: Int
         /// The most requests in any second.
         let mostInASecond: Int
@@ -20,8 +21,15 @@ final class BusyOrigin: OriginProcess {
         try await super.init(Program().startTool("busy_origin.py", arguments))
     }
 
-    func report() throws -> Report {
-        let text = try #require(httpGet(port: port, "/_/report"))
+    var url: String { "http://127.0.0.1:\(port)" }
+
+    func report() throws -> Report { try ask("/_/report") }
+
+    /// Has `mostInFlight` and `mostInASecond` begin anew.
+    func reset() throws { _ = try ask("/_/reset") }
+
+    private func ask(_ path: String) throws -> Report {
+        let text = try #require(httpGet(port: port, path))
         let decoder = JSONDecoder()
         decoder.keyDecodingStrategy = .convertFromSnakeCase
         return try decoder.decode(Report.self, from: Data(text.utf8))

@@ -51,6 +51,18 @@ import Testing
         try await expect("cancel", "--help", prints: Self.cancel)
     }
 
+    @Test func help_showsPause() async throws {
+        try await expect("pause", "--help", prints: Self.pause)
+    }
+
+    @Test func help_showsResume() async throws {
+        try await expect("resume", "--help", prints: Self.resume)
+    }
+
+    @Test func help_showsSet() async throws {
+        try await expect("set", "--help", prints: Self.setLimits)
+    }
+
     @Test func help_showsExport() async throws {
         try await expect("export", "--help", prints: Self.export)
     }
@@ -66,7 +78,8 @@ import Testing
     @Test func help_fitsTheNarrowestTerminalInUse() {
         let commands = [
             Self.enqueue, Self.run, Self.status, Self.batches, Self.failures, Self.retry,
-            Self.cancel, Self.export, Self.verify, Self.robots,
+            Self.cancel, Self.pause, Self.resume, Self.setLimits, Self.export, Self.verify,
+            Self.robots,
         ]
         for text in [Self.root] + commands {
             for line in text.split(separator: "\n") {
@@ -158,6 +171,11 @@ import Testing
           retry                   Put failed jobs back, to be fetched again; during a
                                   run too.
           cancel                  Take back the jobs of a batch that are not started.
+          pause                   Hold the run back, and any later one; nothing is sent
+                                  until resume.
+          resume                  Let a run that was paused go on.
+          set                     Give the run that is going on other limits, until its
+                                  end.
           export                  Write how each job stands, a row a job; during a run
                                   too.
           verify                  Check the queue and its output, each byte; during a
@@ -596,6 +614,81 @@ import Testing
         OPTIONS:
           --queue <file>          The queue's file (default: $RUNNER_QUEUE, else
                                   ./runner.db).
+          --json                  Print the result as JSON.
+          --version               Show the version.
+          -h, --help              Show help information.
+
+        """
+
+    private static let pause = """
+        OVERVIEW: Hold the run back, and any later one; nothing is sent until resume.
+
+        A run that is going on sees it within a second: the requests in flight end
+        and count, and no more are sent. A run that is started waits. It is kept in
+        the queue until: runner resume
+
+        EXAMPLES
+          runner pause
+          runner pause --queue pages.db
+
+        USAGE: runner pause [--queue <file>] [--json]
+
+        OPTIONS:
+          --queue <file>          The queue's file (default: $RUNNER_QUEUE, else
+                                  ./runner.db).
+          --json                  Print the result as JSON.
+          --version               Show the version.
+          -h, --help              Show help information.
+
+        """
+
+    private static let resume = """
+        OVERVIEW: Let a run that was paused go on.
+
+        A run that is going on sends requests again within a second. To start one
+        that was stopped, give: runner run
+
+        EXAMPLES
+          runner resume
+          runner resume --queue pages.db
+
+        USAGE: runner resume [--queue <file>] [--json]
+
+        OPTIONS:
+          --queue <file>          The queue's file (default: $RUNNER_QUEUE, else
+                                  ./runner.db).
+          --json                  Print the result as JSON.
+          --version               Show the version.
+          -h, --help              Show help information.
+
+        """
+
+    private static let setLimits = """
+        OVERVIEW: Give the run that is going on other limits, until its end.
+
+        The run takes them in within a second. What is in flight beyond them ends by
+        itself. Limits that are not given stay as they are; those of a file given with
+        --limits come first, as in run. A later run knows nothing of it.
+
+        EXAMPLES
+          runner set --workers 50
+          runner set --rate 100/s --per-host 4
+          runner set --rate none
+
+        USAGE: runner set [--queue <file>] [--workers <workers>] [--rate <rate>] [--host-rate <rate>] [--delay <seconds>] [--per-host <n>] [--json]
+
+        OPTIONS:
+          --queue <file>          The queue's file (default: $RUNNER_QUEUE, else
+                                  ./runner.db).
+          -w, --workers <workers> Requests in flight at once, as many as the run began
+                                  with at most.
+          --rate <rate>           The most requests of the run: 500/s, 100/m, 5000/h or
+                                  100000/d; none lifts it.
+          --host-rate <rate>      The most requests to one host, as --rate.
+          --delay <seconds>       The time between two requests to one host, half as
+                                  much more or less by chance; none lifts it.
+          --per-host <n>          Requests in flight at once to one host; 0 for no
+                                  bound.
           --json                  Print the result as JSON.
           --version               Show the version.
           -h, --help              Show help information.

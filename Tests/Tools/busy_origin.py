@@ -13,7 +13,8 @@
 
 Prints the address it listens at. `/_/report` is answered with what was seen: `ok` and `refused`
 answers, `early` requests for paths that had been told to wait for longer, paths that were answered
-`twice`, `most_in_flight` requests and `most_in_a_second` of any second.
+`twice`, requests `in_flight`, `most_in_flight` and `most_in_a_second` of any second. `/_/reset` has
+the latter two begin anew.
 """
 
 import asyncio
@@ -67,6 +68,7 @@ class Origin:
         return {
             "ok": sum(self.ok.values()), "refused": self.refused, "early": self.early,
             "twice": sum(1 for count in self.ok.values() if count > 1),
+            "in_flight": self.in_flight,
             "most_in_flight": self.most_in_flight, "most_in_a_second": most}
 
 
@@ -87,7 +89,9 @@ class Connection(asyncio.Protocol):
     def asked(self, head):
         origin, now = self.origin, time.monotonic()
         path = head.split(b" ", 2)[1].decode()
-        if path == "/_/report":
+        if path == "/_/reset":
+            origin.most_in_flight, origin.times = origin.in_flight, []
+        if path in ("/_/report", "/_/reset"):
             self.send(200, None, json.dumps(origin.report()).encode(), False)
             self.transport.close()
             return

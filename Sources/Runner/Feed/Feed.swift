@@ -3,13 +3,13 @@ internal import Synchronization
 
 /// Drives a `JobFeed`: claims from the queue ahead of need and wakes loops that ran out of jobs.
 final class Feed: Sendable {
-    private let state: Locked<JobFeed>
+    let state: Locked<JobFeed>
     private let chunks = Locked<[Batch.ID: RequestChunk]>([:])
     private let hosts = HostTable()
     private let defaults: RequestDefaults
     private let perHost: PerHost
-    private let bell = Doorbell()
-    private let wakeLoops: @Sendable () -> Void
+    let bell = Doorbell()
+    let wakeLoops: @Sendable () -> Void
     private let lease: any RunnerLease
     private let patience: Patience
 
@@ -132,13 +132,17 @@ final class Feed: Sendable {
 
     /// Appends up to `limit` jobs to `spans`. Never blocks for long; called by loops.
     ///
-    /// - Parameter inFlightMax: The number of requests that there is memory for.
+    /// - Parameters:
+    ///   - inFlightMax: The number of requests that there is memory for.
+    ///   - untold: Attempts of the loop that have ended and are not reported.
     func take(
-        _ limit: Int, into spans: inout SpanQueue, at now: Now, inFlightMax: Int = .max
+        _ limit: Int, into spans: inout SpanQueue, at now: Now, inFlightMax: Int = .max,
+        untold: Int = 0
     ) -> Handout {
         let (handout, isToLook) = state.withLock { state in
             let before = state.open
-            _ = state.take(limit, into: &spans, at: now, inFlightMax: inFlightMax)
+            _ = state.take(
+                limit, into: &spans, at: now, inFlightMax: inFlightMax, untold: untold)
             return (
                 Handout(
                     isClosed: state.isDraining, tripped: state.tripped, isDry: state.isDry,
@@ -173,6 +177,8 @@ final class Feed: Sendable {
                 || before.1 != nil && state.machineTrouble == nil
                 // A host takes more than the workers that it lets go.
                 || state.isStarved && state.startable > turn.ended
+                // A loop counted those that had ended on others.
+                || state.isStarved && state.workersMax != nil && state.startable > 0
                 // Given back for want of memory, which is there now.
                 || state.isStarved && feedState.isIdle && !turn.givenBack.isEmpty
             if mayGoOn { state.areWoken() }

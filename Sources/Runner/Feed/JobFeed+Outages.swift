@@ -23,6 +23,7 @@ extension JobFeed {
 
     /// Whether trouble holds up all that could be done.
     var isStalled: Bool {
+        if pause.isOn { return false }
         if machine.isTripped { return true }
         return !tripped.isEmpty && !lanes.areAsked && !lanes.areOpen
             && retries.inQueue <= lanes.totals.heldInQueue

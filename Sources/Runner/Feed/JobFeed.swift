@@ -7,8 +7,13 @@ internal import JobStore
 /// that has enough requests in flight, wait for that host, and the other jobs go on.
 struct JobFeed {
     let limits: Limits
-    private(set) var lanes: Lanes
-    private var pace: RunPace
+    var lanes: Lanes
+    /// The times at which people held the run back.
+    var pause = PauseClock()
+    /// The most requests in flight where people asked for fewer than the run began with; `nil`
+    /// otherwise.
+    var workersMax: Int?
+    var pace: RunPace
     private(set) var machine = MachineBreaker()
     private var blocks: HeldBlocks
     private var supply = Supply()
@@ -55,7 +60,7 @@ struct JobFeed {
     /// Ready jobs that go out now or soon.
     var open: Int { lanes.totals.open }
     /// Ready jobs that may go out now, as far as their hosts are concerned.
-    var startable: Int { lanes.totals.startable }
+    var startable: Int { pause.isOn ? 0 : min(lanes.totals.startable, workersLeft) }
     /// Jobs that were handed out and whose attempts have not ended.
     var inFlight: Int { lanes.totals.inFlight }
     /// Jobs that wait for a retry which this runner may be handed, those it has leased included.
@@ -83,7 +88,7 @@ struct JobFeed {
             return inFlight == 0 && unmarked == 0 ? .finished : .wait(untilMicros: nil)
         }
         if isIdle && supply.isOver { return .finished }
-        if let denial { return .denied(denial) }
+        if !pause.isOn, let denial { return .denied(denial) }
         if let until = machine.pausedUntilMicros, now.monotonicMicros < until {
             return .wait(untilMicros: until)
         }
@@ -169,6 +174,7 @@ struct JobFeed {
     /// Whether loops with nothing to do are to ask for jobs: a pace lets out something again, or a
     /// host out of reach, or this machine, may be tried.
     func isWakeDue(at now: Now) -> Bool {
+        if pause.isOn { return false }
         if isStarved && isRestOver { return true }
         if let until = machine.pausedUntilMicros { return now.monotonicMicros >= until }
         if machine.isTripped, open > 0 { return inFlight < Breaker.probes }
@@ -201,15 +207,19 @@ struct JobFeed {
 
     /// Moves up to `limit` jobs to `spans`, from one host after the other.
     ///
-    /// - Parameter inFlightMax: The number of requests that there is memory for.
+    /// - Parameters:
+    ///   - inFlightMax: The number of requests that there is memory for.
+    ///   - untold: Attempts that have ended and still count as in flight.
     /// - Returns: The number of jobs moved.
     mutating func take(
-        _ limit: Int, into spans: inout SpanQueue, at now: Now, inFlightMax: Int = .max
+        _ limit: Int, into spans: inout SpanQueue, at now: Now, inFlightMax: Int = .max,
+        untold: Int = 0
     ) -> Int {
-        guard !isDraining else { return 0 }
+        guard !isDraining, !pause.isOn else { return 0 }
         var allowed = machine.allowed(limit, inFlight: inFlight, at: now)
         if unmarked >= limits.unmarked || unmarkedBytes >= limits.unmarkedBytes { allowed = 0 }
         allowed = min(allowed, max(0, inFlightMax - inFlight))
+        if let workersMax { allowed = min(allowed, max(0, workersMax + untold - inFlight)) }
         look(at: now)
         let wanted = allowed
         allowed = pace.allowed(allowed, at: now)

@@ -25,8 +25,10 @@ struct Lane {
     private(set) var inFlight = 0
     /// The most jobs in flight at once; `.max` where there is no such bound.
     private(set) var inFlightMax = Int.max
-    /// The bound that a rule sets for the host; `nil` for none.
-    private let ownInFlightMax: Int?
+    /// The bound that a rule, or a wish while the run goes on, sets for the host; `nil` for none.
+    private var ownInFlightMax: Int?
+    /// Whether the lane is of a single host, so that limits of hosts hold for it.
+    private let hasOneHost: Bool
     private var occupancy = Occupancy()
     /// The pace as of the last change; always quick where jobs in flight have no bound.
     private(set) var pace = Pace.quick
@@ -53,9 +55,10 @@ struct Lane {
     /// - Parameter pace: The pace of the host that the queue knows; `nil` for none.
     init(
         host: Host, _ politeness: PolitenessOptions = PolitenessOptions(), pace: KnownPace? = nil,
-        at now: Now
+        hasOneHost: Bool = true, at now: Now
     ) {
         self.host = host
+        self.hasOneHost = hasOneHost
         adapts = politeness.adapts
         stopsOnDenials = politeness.stopsOnDenials
         let limits = politeness.limits(of: host.key.name)
@@ -262,6 +265,22 @@ struct Lane {
 
     /// Takes in that the pace is being kept in the queue.
     mutating func paceIsKept() { pacing.kept() }
+
+    /// Takes in that nothing goes out, or that it does again.
+    mutating func setPaused(_ isPaused: Bool, at now: Now) { pacing.setPaused(isPaused, at: now) }
+
+    /// Keeps to other limits from now on, as far as they change.
+    mutating func keep(to limits: HostLimits, _ change: LimitChange, at now: Now) {
+        guard hasOneHost else { return }
+        if change.perHost != nil, let bound = limits.inFlightMax {
+            ownInFlightMax = bound
+            inFlightMax = bound
+            if !isBounded { pace = .quick }
+        }
+        pacing.keep(to: limits, change, at: now)
+        rest(at: now)
+        setPace()
+    }
 
     /// Takes in that time has passed.
     mutating func pass(to now: Now) {

@@ -6,18 +6,22 @@ internal import JobStore
 /// known yet, gets a part of the workers while others have jobs ready.
 struct Lanes {
     /// The most requests in flight to hosts out of reach, while other hosts have jobs ready.
-    private let probes: Int
-    private let politeness: PolitenessOptions
+    var probes: Int
+    /// The value of `probes` with all workers.
+    let probesMax: Int
+    /// The most requests in flight.
+    var workers: Int
+    var politeness: PolitenessOptions
     private var paces: LanePaces
     /// The lanes whose host denied access to so many jobs that it is asked no more.
     private(set) var denied: Set<Host.ID> = []
     /// The most requests in flight to slow hosts, while others have jobs ready: half of the workers.
-    private let slowMax: Int
+    private var slowMax: Int { max(1, workers / 2) }
     /// The most requests in flight to slow hosts and to those of which nothing is known, while quick
     /// ones have jobs ready.
-    private let unquickMax: Int
+    private var unquickMax: Int { max(1, workers - workers / 4) }
 
-    private(set) var lanes: [Host.ID: Lane] = [:]
+    var lanes: [Host.ID: Lane] = [:]
     /// The lanes that can hand out, by pace; other lanes may be among them.
     private var orders = LaneOrders()
     /// Whether a new host, and no quick one, gets the odd job.
@@ -40,10 +44,10 @@ struct Lanes {
         knownPaces: KnownPaces = KnownPaces()
     ) {
         self.probes = probes
+        probesMax = probes
+        self.workers = workers
         self.politeness = politeness
         paces = LanePaces(knownPaces)
-        slowMax = max(1, workers / 2)
-        unquickMax = max(1, workers - workers / 4)
     }
 
     /// Whether jobs of hosts in reach wait for a worker.
@@ -93,13 +97,13 @@ struct Lanes {
             // A host that stands for many has no pace, and what one denies says nothing of others.
             lanes[chunk.hostID] = Lane(
                 host: chunk.host, chunk.hasOneHost ? politeness : .ofManyHosts,
-                pace: chunk.hasOneHost ? pace : nil, at: now)
+                pace: chunk.hasOneHost ? pace : nil, hasOneHost: chunk.hasOneHost, at: now)
         }
         withLane(chunk.hostID, change)
     }
 
     /// Changes a lane, keeps the sums in step, and gives the lane its place in an order.
-    private mutating func withLane(_ id: Host.ID, _ change: (inout Lane) -> Void) {
+    mutating func withLane(_ id: Host.ID, _ change: (inout Lane) -> Void) {
         guard let index = lanes.index(forKey: id) else {
             preconditionFailure("a lane stays while jobs of it are in flight")
         }

@@ -41,6 +41,12 @@ struct RunPace {
         return true
     }
 
+    /// Keeps to another rate from now on; `nil` for none.
+    mutating func keep(to rate: Rate?, at now: Now) {
+        bucket.keep(to: rate, at: now)
+        restUntilMicros = nil
+    }
+
     /// The pace as the queue keeps it, so that a run that is begun anew does not have its turn at
     /// once; `nil` where turns come more often than once a second.
     func kept(at now: Now) -> HostPace? {

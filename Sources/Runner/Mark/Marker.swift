@@ -62,7 +62,7 @@ final class Marker: Sendable {
     /// - Throws: The error of the queue or the output for a commit that failed. The commit is not
     ///   blindly tried again: its jobs stay unmarked, and the next run fetches them again.
     func run() async throws {
-        var rate = RateMeter(at: Now.read())
+        var rate = RateMeter(at: feed.pause.unpaused(.read()))
         var nextBeatMicros = 0
         while true {
             let now = Now.read()
@@ -98,7 +98,7 @@ final class Marker: Sendable {
         try await patience.whileBusy { () async throws(QueueError) in
             try await lease.renew(
                 Heartbeat(
-                    requestsPerSecond: rate.perSecond(at: now),
+                    requestsPerSecond: rate.perSecond(at: feed.pause.unpaused(now)),
                     trouble: Trouble(trouble, at: now).sentence, measures: board.take()?.kept))
         }
     }
@@ -110,9 +110,10 @@ final class Marker: Sendable {
     ) async throws {
         let marks = handovers.flatMap(\.marks)
         let files = try await sink?.write(handovers.map(\.deposit)) ?? []
-        rate.add(marks.count, at: now)
+        let unpaused = feed.pause.unpaused(now)
+        rate.add(marks.count, at: unpaused)
         let heartbeat = Heartbeat(
-            requestsPerSecond: rate.perSecond(at: now), hosts: feed.takeChangedPaces(at: now),
+            requestsPerSecond: rate.perSecond(at: unpaused), hosts: feed.takeChangedPaces(at: now),
             measures: board.take()?.kept)
         try await patience.whileBusy { () async throws(QueueError) in
             try await lease.commit(marks, files, heartbeat: heartbeat)

@@ -151,6 +151,16 @@ struct CrowdControl: Sendable {
         }
     }
 
+    /// Leaves out what is in flight, and the trial that goes on: it was not the host that kept
+    /// requests from being answered.
+    mutating func measureAnew() {
+        if case .trying(let trial) = phase {
+            (phase, inFlightMax) = (.steady, trial.inFlightMaxBefore)
+            if trial.isDoubling { steps = Self.fineSteps }
+        }
+        (cohort, unsettled) = (nil, 0)
+    }
+
     // MARK: - Judging
 
     private mutating func beginCohort(at now: Now) {

@@ -14,6 +14,8 @@ struct Pacing: Sendable {
     private var refusals = Refusals()
     /// Whether the pace has changed since it was last kept in the queue.
     private(set) var isChanged = false
+    /// Whether requests are held back for no reason of the host's.
+    private var isPaused = false
 
     init(_ limits: HostLimits = HostLimits(), adapts: Bool = true) {
         rate = limits.rate.map { RateBucket(intervalMicros: $0.intervalMicros) }
@@ -83,7 +85,9 @@ struct Pacing: Sendable {
     mutating func ended(answered: Int, refused: Int, at now: Now) {
         guard adapts else { return }
         refusals.add(answered: answered, refused: refused, at: now)
-        guard control?.add(answered: answered, refused: refused, at: now) == true else { return }
+        guard !isPaused, control?.add(answered: answered, refused: refused, at: now) == true else {
+            return
+        }
         follow(at: now)
     }
 
@@ -93,7 +97,7 @@ struct Pacing: Sendable {
     ///   - cohort: Those of them that belong to the latest cohort among them.
     ///   - inFlight: The host's requests in flight until now.
     mutating func ended(_ count: Int, _ cohort: Cohort.Share, inFlight: Int, at now: Now) {
-        crowd?.ended(count, cohort, inFlight: inFlight, at: now)
+        if !isPaused { crowd?.ended(count, cohort, inFlight: inFlight, at: now) }
     }
 
     /// Takes in that time has passed.
@@ -129,6 +133,31 @@ struct Pacing: Sendable {
         guard Double(micros) > delayMicros else { return }
         delayMicros = Double(micros)
         delay = delay ?? RateBucket(intervalMicros: delayMicros)
+    }
+
+    /// Takes in that requests are held back for no reason of the host's, or go out again. What is
+    /// answered meanwhile says nothing of how much the host takes.
+    mutating func setPaused(_ isPaused: Bool, at now: Now) {
+        self.isPaused = isPaused
+        if !isPaused { measureAnew(at: now) }
+    }
+
+    /// Keeps to other limits of the user's from now on, as far as they change.
+    mutating func keep(to limits: HostLimits, _ change: LimitChange, at now: Now) {
+        if change.hostRate != nil { rate.keep(to: limits.rate, at: now) }
+        if change.delay != nil {
+            delayMicros = Double(limits.delay?.microseconds ?? 0)
+            delay =
+                delayMicros > 0
+                ? RateBucket(intervalMicros: delayMicros, turnMicros: now.monotonicMicros) : nil
+        }
+        measureAnew(at: now)
+    }
+
+    private mutating func measureAnew(at now: Now) {
+        crowd?.measureAnew()
+        control?.measureAnew(at: now)
+        refusals.measureAnew()
     }
 
     /// Takes in that something is to be kept in the queue.
@@ -180,6 +209,9 @@ private struct Refusals: Sendable {
         self.refused *= Self.countMax / answers
         answers = Self.countMax
     }
+
+    /// Counts answers for the rate from the next one on.
+    mutating func measureAnew() { sinceMicros = nil }
 
     /// Whether the host refuses at least half of what it is asked.
     var areMost: Bool { answers >= Self.countMin && 2 * refused >= answers }

@@ -41,3 +41,19 @@ struct RateBucket: Sendable {
         turnMicros = min(turnMicros, Double(now.monotonicMicros) + intervalMicros)
     }
 }
+
+extension RateBucket? {
+    /// Keeps to another rate from now on; `nil` for none.
+    mutating func keep(to rate: Rate?, at now: Now) {
+        guard let rate else {
+            self = nil
+            return
+        }
+        var bucket =
+            self
+            ?? RateBucket(
+                intervalMicros: rate.intervalMicros, turnMicros: now.monotonicMicros)
+        bucket.change(intervalMicros: rate.intervalMicros, at: now)
+        self = bucket
+    }
+}

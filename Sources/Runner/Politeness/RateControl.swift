@@ -124,6 +124,11 @@ struct RateControl: Sendable {
         sinceMicros = restUntilMicros
     }
 
+    /// Leaves out the time until now, in which fewer requests were made than the host takes.
+    mutating func measureAnew(at now: Now) {
+        if now.monotonicMicros > sinceMicros { begin(at: now) }
+    }
+
     private mutating func begin(at now: Now) {
         (answered, refused) = (0, 0)
         sinceMicros = now.monotonicMicros

@@ -7,7 +7,7 @@ public struct Progress: Sendable {
     /// (`JobLedger.countsInterval`), those of the last look and what this run has finished since.
     public let counts: QueueCounts
     /// Jobs finished per second, over the last few seconds (`rateNow`) and since the start
-    /// (`rateAverage`).
+    /// (`rateAverage`), without the time for which the run was paused; `rateNow` is 0 while it is.
     public let rateNow: Double
     public let rateAverage: Double
     /// The time until all jobs left are done at the present rate; `nil` while nothing moves.
@@ -21,6 +21,8 @@ public struct Progress: Sendable {
     /// The Unix time in µs when the next retry is due; `nil` unless the run does nothing but wait
     /// for that retry.
     public let waitingUntilMicros: Int?
+    /// The time for which people have held the run back; `nil` when they do not.
+    public var pausedFor: Duration?
 }
 
 /// Looks at a run now and then.
@@ -28,6 +30,7 @@ struct ProgressWatch {
     private let queue: any JobQueue
     private let batch: Batch.ID?
     private let feed: Feed
+    /// When the run began, by the clock that stands still while it is paused.
     private let startMicros: Int
     private let doneAtStart: Int
     private var lastDone = 0
@@ -46,9 +49,11 @@ struct ProgressWatch {
         lastDone = doneAtStart
         known = (countsAtStart, [:])
         let now = Now.read()
-        startMicros = now.monotonicMicros
+        // The run may begin paused.
+        let unpaused = feed.pause.unpaused(now)
+        startMicros = unpaused.monotonicMicros
         nextAskMicros = now.monotonicMicros + queue.countsInterval.microseconds
-        rate = RateMeter(at: now)
+        rate = RateMeter(at: unpaused)
     }
 
     private mutating func counts() async throws(QueueError) -> QueueCounts {
@@ -67,12 +72,15 @@ struct ProgressWatch {
     mutating func look() async throws(QueueError) -> Progress {
         let counts = try await counts()
         let now = Now.read()
+        // Rates are of the time in which the run may go on.
+        let pause = feed.pause
+        let unpaused = pause.unpaused(now)
         let done = counts.done
         // Fewer are done where failed jobs were put back.
-        rate.add(max(0, done - lastDone), at: now)
+        rate.add(max(0, done - lastDone), at: unpaused)
         lastDone = done
-        let elapsedMicros = max(1, now.monotonicMicros - startMicros)
-        let rateNow = rate.perSecond(at: now)
+        let elapsedMicros = max(1, unpaused.monotonicMicros - startMicros)
+        let rateNow = pause.isOn ? 0 : rate.perSecond(at: unpaused)
         return Progress(
             counts: counts, rateNow: rateNow,
             rateAverage: Double(max(0, done - doneAtStart)) * 1_000_000 / Double(elapsedMicros),
@@ -83,7 +91,8 @@ struct ProgressWatch {
             troubles: feed.outages.map { Trouble($0, at: now) },
             waitingUntilMicros: feed.waitingUntilMicros.map {
                 now.wallMicros + $0 - now.monotonicMicros
-            })
+            },
+            pausedFor: pause.sinceMicros.map { .microseconds(now.monotonicMicros - $0) })
     }
 }
 

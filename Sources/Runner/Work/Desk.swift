@@ -234,7 +234,8 @@ final class Desk: EventLoopClient, @unchecked Sendable {
     private func fill(_ count: Int, at now: Now) {
         let inFlightMax = min(memory.inFlightMax(at: now), .max - untold) + untold
         let wanted = books.ready.count + count
-        books.handout = feed.take(count, into: &books.ready, at: now, inFlightMax: inFlightMax)
+        books.handout = feed.take(
+            count, into: &books.ready, at: now, inFlightMax: inFlightMax, untold: untold)
         books.isShort = books.ready.count < wanted
     }
 }

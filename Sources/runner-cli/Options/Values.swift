@@ -26,7 +26,7 @@ extension JobRange {
 }
 
 /// A time in seconds; decimals are allowed, as in curl, and s, m, h or d may follow.
-struct Seconds: ExpressibleByArgument, CustomStringConvertible {
+struct Seconds: ExpressibleByArgument, CustomStringConvertible, Equatable {
     let duration: Duration
 
     init(_ duration: Duration) { self.duration = duration }

@@ -174,7 +174,7 @@ enum RetryAdvice {
     }
 
     /// The option that names the queue; empty where a command without it takes the same.
-    private static func option(_ queue: String) -> String {
+    static func option(_ queue: String) -> String {
         queue == QueueOptions.standardFile && !QueueOptions.isNamedByEnvironment
             ? "" : " --queue \(Terminal.escaped(ShellWord.quoted(queue)))"
     }

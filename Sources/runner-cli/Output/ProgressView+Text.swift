@@ -51,7 +51,11 @@ extension ProgressView {
 
     /// The reasons that a run does not move on as usual, one line each.
     private static func notices(_ progress: Progress) -> [String] {
-        var notices = progress.troubles.prefix(3).map { trouble in
+        var notices =
+            progress.pausedFor.map {
+                ["paused, \(Format.duration($0)): nothing is sent until: runner resume"]
+            } ?? []
+        notices += progress.troubles.prefix(3).map { trouble in
             let since = Format.duration(trouble.duration)
             return Terminal.escaped("\(trouble.name), \(since): \(trouble.advice)")
         }
@@ -59,7 +63,9 @@ extension ProgressView {
             notices.append("and for \(Format.count(progress.troubles.count - 3)) more hosts")
         }
         // Not for the short waits there are between any two attempts.
-        if let until = progress.waitingUntilMicros, until / 1_000_000 - time(nil) >= 5 {
+        if let until = progress.waitingUntilMicros, progress.pausedFor == nil,
+            until / 1_000_000 - time(nil) >= 5
+        {
             notices.append("waiting until \(Timestamp.timeOfDay(until)) for the next retry")
         }
         return notices

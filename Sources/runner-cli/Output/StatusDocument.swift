@@ -9,6 +9,8 @@ struct StatusDocument: Encodable {
     let outcomes: [OutcomeDocument]
     let run: RunDocument?
     let isRunKnown: Bool
+    /// Whether people have held back this run, and any later one.
+    private let isPaused: Bool
     /// The lists that are not complete.
     private let imports: [ImportDocument]
     /// The hosts that push back at present, the worst first.
@@ -19,20 +21,22 @@ struct StatusDocument: Encodable {
 
     init(
         _ counts: QueueCounts, of batch: BatchSummary? = nil, unfinished: [UnfinishedList] = [],
-        held: [HostPace] = []
+        held: [HostPace] = [], isPaused: Bool = false
     ) {
         self.batch = batch
+        self.isPaused = isPaused
         hosts = held.map(HeldHostDocument.init)
         imports = unfinished.map(ImportDocument.init)
         jobs = JobsDocument(counts)
         outcomes = OutcomeDocument.all(in: counts)
-        run = counts.runs.first.map { RunDocument($0, left: counts.left, trouble: $0.trouble) }
+        run = counts.runs.first.map { RunDocument($0, left: counts.left, isPaused: isPaused) }
         isRunKnown = counts.isRunKnown
     }
 
     private enum CodingKeys: String, CodingKey {
         case batch, name, jobs, outcomes, run, imports, hosts
         case isRunKnown = "run_known"
+        case isPaused = "paused"
     }
 
     func encode(to encoder: any Encoder) throws {
@@ -45,6 +49,7 @@ struct StatusDocument: Encodable {
         try container.encode(outcomes, forKey: .outcomes)
         try container.encode(run, forKey: .run)  // null, not absent
         try container.encode(isRunKnown, forKey: .isRunKnown)
+        try container.encode(isPaused, forKey: .isPaused)
         if !imports.isEmpty { try container.encode(imports, forKey: .imports) }
         if !hosts.isEmpty { try container.encode(hosts, forKey: .hosts) }
     }
@@ -78,7 +83,8 @@ struct StatusDocument: Encodable {
         let title = batch.map { "\($0.title) of \(queue)" } ?? queue
         let first = ["\(title): \(done) done"] + jobs.shownRows.map { row($0.name, $0.count) }
         let advice = size == nil && jobs.failed > 0 && run == nil ? [RetryAdvice.text(queue)] : []
-        var last = importLines + (run?.lines ?? [idle(queue)]) + advice
+        let paused = isPaused ? [PauseAdvice.status(of: queue, hasRun: run != nil)] : []
+        var last = importLines + (run?.lines ?? [idle(queue)]) + paused + advice
         let details = hostLines + (run?.measureLines ?? [])
         let lineCount = first.count + last.count + details.count + 1 + outcomes.count
         // Where not all fits, counts come first.
@@ -161,22 +167,29 @@ struct RunDocument: Encodable {
     let trouble: String?
     /// The measurements so far; `nil` until the run has reported some.
     private let measures: RunMeasures?
+    /// The limits that the run was asked for while it goes on; `nil` where it was not.
+    private let limits: LimitsDocument?
+    private let areLimitsTaken: Bool
 
-    init(_ run: QueueCounts.LiveRun, left: Int, trouble: String?) {
-        self.trouble = trouble
+    /// - Parameter isPaused: Whether people have held the run back.
+    init(_ run: QueueCounts.LiveRun, left: Int, isPaused: Bool = false) {
+        trouble = run.trouble
         measures = run.measures.flatMap(RunMeasures.init(kept:))
+        limits = run.limits.isEmpty ? nil : LimitsDocument(LimitChange(kept: run.limits))
+        areLimitsTaken = run.wishTaken >= run.wish
         pid = run.pid
         workers = run.workers
-        requestsPerSecond = run.requestsPerSecond
+        // What was kept last says nothing of a run that is held back.
+        requestsPerSecond = isPaused ? 0 : run.requestsPerSecond
         startedAt = Timestamp.text(run.startedAtMicros)
         // The rate is that of attempts: while none gets through, it says nothing of the end.
         secondsLeft =
-            trouble == nil && run.requestsPerSecond > 0
-            ? Double(left) / run.requestsPerSecond : nil
+            trouble == nil && requestsPerSecond > 0 ? Double(left) / requestsPerSecond : nil
     }
 
     private enum CodingKeys: String, CodingKey {
-        case active, pid, workers, trouble, requests, timings
+        case active, pid, workers, trouble, requests, timings, limits
+        case areLimitsTaken = "limits_taken"
         case requestsPerSecond = "requests_per_s"
         case startedAt = "started_at"
         case secondsLeft = "eta_s"
@@ -194,6 +207,9 @@ struct RunDocument: Encodable {
         try container.encode(measures.map { RequestsDocument($0.requests) }, forKey: .requests)
         try container.encode(
             measures.map { TimingsDocument($0, hasHosts: false) }, forKey: .timings)
+        guard let limits else { return }
+        try container.encode(limits, forKey: .limits)
+        try container.encode(areLimitsTaken, forKey: .areLimitsTaken)
     }
 
     /// The requests of the run so far, their times and the workers'.
@@ -206,6 +222,7 @@ struct RunDocument: Encodable {
         let rate = Format.count(Int(requestsPerSecond))
         return [
             "running: process \(pid), \(Format.count(workers)) workers, \(rate)/s, \(left)"
-        ] + (trouble.map { ["paused: \(Terminal.escaped($0))"] } ?? [])
+        ] + (limits.map { ["set: \($0.text)\(areLimitsTaken ? "" : " (not taken in yet)")"] } ?? [])
+            + (trouble.map { ["paused: \(Terminal.escaped($0))"] } ?? [])
     }
 }

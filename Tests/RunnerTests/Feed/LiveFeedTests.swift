@@ -1,0 +1,178 @@
+import JobStore
+import TestSupport
+import Testing
+
+@testable import Runner
+
+/// A run that people pause, and give other limits, while it goes on.
+@Suite struct LiveFeedTests {
+    private func feed(
+        _ politeness: PolitenessOptions = PolitenessOptions(), workers: Int = 100
+    ) -> JobFeed {
+        var limits = JobFeed.Limits()
+        limits.workers = workers
+        var feed = JobFeed(limits: limits, politeness, retrying: 0)
+        feed.claimed(0..<4096, at: .at(ms: 0))
+        return feed
+    }
+
+    // MARK: - Pauses
+
+    @Test func nothingGoesOut_whilePaused_andTheRunGoesOnThen() {
+        var feed = feed()
+        let jobs = feed.take(10, at: .at(ms: 0))
+        feed.setPaused(true, at: .at(ms: 100))
+        #expect(feed.take(10, at: .at(ms: 200)).isEmpty && feed.startable == 0)
+        #expect(feed.shortage(inFlightMax: .max) == .held)
+        feed.finished(jobs, .ok, at: .at(ms: 300))
+        feed.claimedNothing(at: .at(ms: 400))
+        // Jobs are left.
+        #expect(feed.need(at: .at(ms: 3_600_000)) != .finished)
+        feed.setPaused(false, at: .at(ms: 3_600_000))
+        #expect(feed.take(10, at: .at(ms: 3_600_000)).count == 10)
+        #expect(feed.sumsHold)
+    }
+
+    @Test func aPausedRun_thatHasNothingLeft_ends() {
+        var feed = JobFeed(retrying: 0)
+        feed.setPaused(true, at: .at(ms: 0))
+        #expect(feed.need(at: .at(ms: 0)) != .finished)
+        feed.claimedNothing(at: .at(ms: 1))
+        #expect(feed.need(at: .at(ms: 1)) == .finished)
+    }
+
+    @Test func aPausedRun_ends_whenItIsDrained() {
+        var feed = feed()
+        feed.setPaused(true, at: .at(ms: 0))
+        feed.drain()
+        #expect(feed.need(at: .at(ms: 1)) == .finished)
+    }
+
+    @Test func aPause_isNoStall() {
+        var feed = feed()
+        let jobs = feed.take(1, at: .at(ms: 0))
+        feed.ended(.givenBack(jobs, because: .local(.system(24))), at: .at(ms: 1))
+        _ = feed.need(at: .at(ms: 2))
+        #expect(feed.stalledSinceMicros != nil)
+        feed.setPaused(true, at: .at(ms: 3))
+        _ = feed.need(at: .at(ms: 1_000_000))
+        #expect(feed.stalledSinceMicros == nil && !feed.isWakeDue(at: .at(ms: 1_000_000)))
+        feed.setPaused(false, at: .at(ms: 1_000_000))
+        _ = feed.need(at: .at(ms: 1_000_001))
+        #expect(feed.stalledSinceMicros == Now.at(ms: 1_000_001).monotonicMicros)
+    }
+
+    @Test func aPause_savesUpNoRate() {
+        var politeness = PolitenessOptions()
+        politeness.rate = Rate(100, per: .seconds(1))
+        var feed = feed(politeness)
+        _ = feed.take(100, at: .at(ms: 0))
+        feed.setPaused(true, at: .at(ms: 10))
+        feed.setPaused(false, at: .at(ms: 60_000))
+        // What may be caught up at any time: 45 ms.
+        #expect(feed.take(100, at: .at(ms: 60_000)).count <= 5)
+    }
+
+    @Test func aPause_isLeftOutOfTheClockOfRates() {
+        var clock = PauseClock()
+        #expect(clock.unpaused(.at(ms: 5)) == .at(ms: 5))
+        clock.begin(at: .at(ms: 10))
+        clock.begin(at: .at(ms: 15))
+        #expect(clock.unpaused(.at(ms: 90)).monotonicMicros == 10_000)
+        clock.end(at: .at(ms: 110))
+        clock.end(at: .at(ms: 120))
+        #expect(clock.unpaused(.at(ms: 130)).monotonicMicros == 30_000)
+    }
+
+    /// A host that answers evenly, with 50 in flight, is paused for ten minutes: it is neither
+    /// crowded nor slow, and its rate stays.
+    @Test func aPause_misleadsNoControl() {
+        var pacing = Pacing()
+        pacing.resume(perSecond: 1000, at: .at(ms: 0))
+        func answer(fromMs start: Int, toMs end: Int) {
+            for ms in stride(from: start, to: end, by: 50) {
+                pacing.ended(answered: 25, refused: 0, inFlight: 50, at: .at(ms: ms))
+            }
+        }
+        answer(fromMs: 0, toMs: 10_025)
+        let before = pacing.perSecond
+        pacing.setPaused(true, at: .at(ms: 10_025))
+        // The last ones come back slowly.
+        for ms in stride(from: 10_050, to: 15_000, by: 500) {
+            pacing.ended(answered: 1, refused: 0, inFlight: 50, at: .at(ms: ms))
+        }
+        #expect(pacing.perSecond == before)
+        pacing.setPaused(false, at: .at(ms: 610_000))
+        for _ in 0..<2 { answer(fromMs: 610_050, toMs: 625_000) }
+        #expect(pacing.inFlightMax == .max)
+        #expect((pacing.perSecond ?? .infinity) >= before ?? 0)
+    }
+
+    // MARK: - Limits
+
+    @Test func fewerWorkers_takeJobsOnlyAsFarAsAskedFor_andAllAgain() {
+        var feed = feed(workers: 20)
+        var jobs = feed.take(20, at: .at(ms: 0))
+        feed.keep(to: change { $0.workers = 5 }, at: .at(ms: 1))
+        #expect(feed.take(5, at: .at(ms: 2)).isEmpty && feed.workersLeft == 0)
+        #expect(feed.shortage(inFlightMax: .max) == .held)
+        feed.finished(Array(jobs.prefix(17)), .ok, at: .at(ms: 3))
+        jobs.removeFirst(17)
+        #expect(feed.take(20, at: .at(ms: 4)).count == 2)
+        // Two have ended on the loop that asks, and are not reported.
+        var spans = SpanQueue()
+        #expect(feed.take(4, into: &spans, at: .at(ms: 5), untold: 2) == 2)
+        feed.keep(to: change { $0.workers = 1000 }, at: .at(ms: 6))
+        #expect(feed.workersMax == nil && feed.take(13, at: .at(ms: 7)).count == 13)
+        #expect(feed.sumsHold)
+    }
+
+    @Test func aRate_isSet_andLifted() {
+        var feed = feed()
+        #expect(feed.take(50, at: .at(ms: 0)).count == 50)
+        feed.keep(to: change { $0.rate = .most(Rate(10, per: .seconds(1))) }, at: .at(ms: 1))
+        #expect(feed.take(50, at: .at(ms: 1)).count == 1)
+        #expect(feed.take(50, at: .at(ms: 50)).isEmpty)
+        #expect(feed.take(50, at: .at(ms: 102)).count == 1)
+        feed.keep(to: change { $0.rate = .most(Rate(1000, per: .seconds(1))) }, at: .at(ms: 103))
+        #expect(feed.take(50, at: .at(ms: 113)).count >= 9)
+        feed.keep(to: change { $0.rate = .lifted }, at: .at(ms: 114))
+        #expect(feed.take(50, at: .at(ms: 114)).count == 50)
+    }
+
+    @Test func limitsOfHosts_areSet_andLifted() {
+        var feed = feed()
+        let jobs = feed.take(3, at: .at(ms: 0))
+        feed.answered(jobs, at: .at(ms: 1))
+        feed.keep(to: change { $0.perHost = .most(4) }, at: .at(ms: 2))
+        #expect(feed.take(50, at: .at(ms: 2)).count == 4 && feed.sumsHold)
+        feed.keep(to: change { $0.perHost = .lifted }, at: .at(ms: 3))
+        #expect(feed.take(50, at: .at(ms: 3)).count == 50 && feed.sumsHold)
+        feed.keep(to: change { $0.delay = .most(.seconds(10)) }, at: .at(ms: 4))
+        #expect(feed.take(5, at: .at(ms: 4)).count == 1)
+        #expect(feed.take(5, at: .at(ms: 4000)).isEmpty && feed.sumsHold)
+        feed.keep(to: change { $0.delay = .lifted }, at: .at(ms: 4001))
+        #expect(feed.take(5, at: .at(ms: 4001)).count == 5)
+        feed.keep(to: change { $0.hostRate = .most(Rate(1, per: .seconds(1))) }, at: .at(ms: 4002))
+        #expect(feed.take(5, at: .at(ms: 4002)).count == 1)
+        feed.keep(to: change { $0.hostRate = .lifted }, at: .at(ms: 4003))
+        #expect(feed.take(5, at: .at(ms: 4003)).count == 5 && feed.sumsHold)
+    }
+
+    /// A rule is more special than what is asked for all hosts.
+    @Test func aRule_comesFirst() {
+        var politeness = PolitenessOptions()
+        politeness.rules = [HostLimitsRule(pattern: "*", limits: HostLimits(inFlightMax: 2))]
+        var feed = feed(politeness)
+        let first = feed.take(50, at: .at(ms: 0))
+        feed.answered(first, at: .at(ms: 1))
+        feed.keep(to: change { $0.perHost = .most(4) }, at: .at(ms: 2))
+        #expect(feed.take(50, at: .at(ms: 2)).count == 2 && feed.sumsHold)
+    }
+
+    private func change(_ set: (inout LimitChange) -> Void) -> LimitChange {
+        var change = LimitChange()
+        set(&change)
+        return change
+    }
+}
