@@ -201,7 +201,9 @@ extension Crawl {
             try? await Task.sleep(for: Self.troubleInterval)
             let now = Now.read()
             let troubles = parts.feed.outages.map { Trouble($0, at: now) }
-            for news in watch.news(of: troubles) where !Task.isCancelled { observer.noticed(news) }
+            for news in watch.news(of: troubles, at: now) where !Task.isCancelled {
+                observer.noticed(news)
+            }
         }
     }
 

@@ -156,7 +156,7 @@ public protocol CrawlObserver: Sendable {
     func progressed(_ progress: Progress) async
 
     /// Told when a host, or this machine, has been out of reach for some seconds, and when that is
-    /// over; of ten such hosts at a time.
+    /// over; of ten such hosts, and one more a minute.
     func noticed(_ news: TroubleNews)
     /// Told that people have changed the run while it goes on, or that it begins paused.
     func changed(_ change: LiveChange)

@@ -25,7 +25,9 @@ extension TroubleNews {
     var sentence: String {
         guard isOver else { return "\(trouble.name): \(trouble.advice)" }
         let time = Format.duration(trouble.duration)
+        // The host may answer again, or the last job that waited for it may have ended otherwise.
         return trouble.host.isEmpty
-            ? "going on after \(time)" : "\(trouble.host) answers again, after \(time)"
+            ? "the run goes on, after \(time)"
+            : "no longer waiting for \(trouble.host), after \(time)"
     }
 }

@@ -74,18 +74,18 @@ import Testing
         let first = ask(min(1000, jobs))
         left -= first.answered
         trial.refused = 0
-        pacing.ended(answered: first.answered, refused: first.refused, inFlight: 1000, at: at(1))
+        pacing.ended(answered: first.answered, refused: first.refused, at: at(1))
         time = 1_000_000
         if pacing.isPushingBack { pacing.tripped(untilMicros: time, at: at(1)) }
         while left > 0, time < 1_000_000_000 {
             time += Int.random(in: 1000...6000, using: &random)
             let count = min(left, pacing.allowed(100, at: at(time)))
             guard count > 0 else { continue }
-            pacing.sent(count, at: at(time))
+            pacing.sent(count, inFlight: 0, at: at(time))
             let result = ask(count)
             left -= result.answered
             pacing.ended(
-                answered: result.answered, refused: result.refused, inFlight: count, at: at(time))
+                answered: result.answered, refused: result.refused, at: at(time))
             if pacing.isPushingBack {
                 time += 1_000_000
                 pacing.tripped(untilMicros: time, at: at(time - 1_000_000))
