@@ -1,0 +1,41 @@
+import JobStore
+import Testing
+
+@testable import Runner
+
+@Suite struct SupplyTests {
+    private let limits = JobFeed.Limits()
+
+    private func answer(_ next: Claim.Next, jobs: Int = 0) -> Claim {
+        Claim(
+            segments: jobs == 0 ? [] : [Segment(batch: .sample(), todo: [0..<jobs])], next: next)
+    }
+
+    @Test func anEmptyQueue_isAskedAgainAfterAWhile_orWithNothingElseToDo() {
+        var supply = Supply()
+        supply.add(answer(.finished), isIdle: false, limits, at: .at(ms: 0))
+        #expect(supply.wasDry && !supply.isOver)
+        #expect(supply.askMicros(isIdle: false) == 1_000_000 && supply.askMicros(isIdle: true) == 0)
+        supply.add(answer(.now, jobs: 3), isIdle: false, limits, at: .at(ms: 1000))
+        #expect(!supply.wasDry && supply.askMicros(isIdle: false) == 0)
+    }
+
+    @Test func theSupply_isOver_onlyWhenNothingWasLeftOut() {
+        var supply = Supply()
+        supply.isAsked(ClaimRequest(jobs: 1, skippedBatches: [7]))
+        supply.add(answer(.finished), isIdle: true, limits, at: .at(ms: 0))
+        #expect(!supply.isOver && supply.askMicros(isIdle: false) == 50_000)
+        supply.isAsked(ClaimRequest(jobs: 1))
+        supply.add(answer(.finished), isIdle: true, limits, at: .at(ms: 0))
+        #expect(supply.isOver)
+        supply.askAgain()
+        #expect(!supply.isOver)
+    }
+
+    @Test func whatIsLeftAlone_isWaitedFor_evenWithNothingElseToDo() {
+        var supply = Supply()
+        supply.add(answer(.after(.milliseconds(700))), isIdle: true, limits, at: .at(ms: 0))
+        #expect(supply.mayComeBack && !supply.isOver)
+        #expect(supply.askMicros(isIdle: true) == 700_000)
+    }
+}
