@@ -1,6 +1,10 @@
 internal import JobStore
 
 /// The blocks of lists that a run holds, and how many of their jobs have no mark yet. Pure.
+///
+/// There is one entry a block, however often the run has claimed it: jobs that were put back while
+/// the run held their block are claimed as soon as the others' marks are in the queue, and these
+/// marks may be told later.
 struct OpenBlocks {
     /// A block that a run holds.
     struct ID: Hashable, Comparable {
@@ -14,7 +18,8 @@ struct OpenBlocks {
     private struct Block {
         let positions: Range<Int>
         let lane: Int
-        let byteCount: Int
+        /// The bytes of all claims' lines.
+        var byteCount: Int
         /// Jobs whose first attempt of this run is not marked, but for those that were let go of.
         var left: Int
         /// Whether the block goes back to the queue once nothing of it is left.
@@ -36,8 +41,21 @@ struct OpenBlocks {
             left: segment.count)
         byteCount += new.byteCount
         stayingByteCount += new.byteCount
+        if let index = blockIndex(of: block.first, segment.batch.id) {
+            join(new, atBlock: index, of: segment.batch.id)
+            return
+        }
         let index = index(of: block.first, in: segment.batch.id)
         blocks[segment.batch.id, default: []].insert(new, at: index)
+    }
+
+    /// Adds a further claim to a block. Should the block have been leaving, it stays.
+    private mutating func join(_ new: Block, atBlock index: Int, of batch: Batch.ID) {
+        let known = blocks[batch]![index]
+        if known.isLeaving { stayingByteCount += known.byteCount }
+        blocks[batch]![index].byteCount += new.byteCount
+        blocks[batch]![index].left += new.left
+        blocks[batch]![index].isLeaving = false
     }
 
     /// Takes in that a job's first attempt has its mark, or will not be made by this run.

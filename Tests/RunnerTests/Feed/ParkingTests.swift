@@ -149,6 +149,32 @@ import Testing
         }
     }
 
+    /// Jobs that were put back while the run held their block may be claimed before it hears that the
+    /// marks of the others are in the queue.
+    @Test func aBlockThatIsClaimedAgain_isOne_andGoesBackAsOne() throws {
+        var blocks = OpenBlocks()
+        let id = OpenBlocks.ID(batch: 1, first: 0)
+        let whole = segment(0..<10, ["h"])
+        let again = Segment(batch: batch, todo: [0..<5], block: whole.block)
+        blocks.add(whole)
+        for position in 0..<7 { #expect(blocks.leave(position, of: 1) == nil) }
+        let byteCount = blocks.byteCount
+        blocks.add(again)
+        #expect(blocks.byteCount == 2 * byteCount && blocks.stayingByteCount == 2 * byteCount)
+        #expect(blocks.letGo(of: id, jobs: 5) == nil, "three of the first claim are in flight")
+        for position in 7..<9 { #expect(blocks.leave(position, of: 1) == nil) }
+        #expect(blocks.leave(9, of: 1) == id)
+        #expect(blocks.block(of: 0, 1) == nil)
+        #expect(blocks.byteCount == 0 && blocks.stayingByteCount == 0)
+        // One that was leaving stays, with what came.
+        blocks.add(whole)
+        #expect(blocks.letGo(of: id, jobs: 9) == nil && blocks.stayingByteCount == 0)
+        blocks.add(again)
+        #expect(!blocks.isLeaving(0, of: 1) && blocks.stayingByteCount == 2 * byteCount)
+        for position in [9, 0, 1, 2, 3, 4] { #expect(blocks.leave(position, of: 1) == nil) }
+        #expect(blocks.byteCount == 0 && blocks.stayingByteCount == 0)
+    }
+
     @Test func openBlocks_countWhatIsLeft() {
         var blocks = OpenBlocks()
         for first in [200, 0, 100] { blocks.add(segment(first..<first + 10, ["h"])) }
