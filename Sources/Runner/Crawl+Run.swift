@@ -229,39 +229,3 @@ private final class LoopBells: Sendable {
     func disconnect() { loops.withLock { $0 = nil } }
     func ring() { loops.withLock(\.self)?.wake() }
 }
-
-/// The time that requests in flight get to end once a drain was asked for.
-private final class GracePeriod: Sendable {
-    private let length: Duration
-    private let isOver: @Sendable () -> Void
-    private struct State {
-        var task: Task<Void, any Error>?
-        var hasEnded = false
-    }
-    private let state = Locked(State())
-
-    /// - Parameter isOver: Called when the period has passed.
-    init(_ length: Duration, isOver: @escaping @Sendable () -> Void) {
-        self.length = length
-        self.isOver = isOver
-    }
-
-    /// Begins the period, unless the run has ended meanwhile.
-    func begin() {
-        state.withLock { state in
-            guard !state.hasEnded else { return }
-            // Not a child: the run must not wait for it.
-            state.task = Task { [length, isOver] in
-                try await Task.sleep(for: length)
-                isOver()
-            }
-        }
-    }
-
-    func end() {
-        state.withLock { state in
-            state.hasEnded = true
-            state.task?.cancel()
-        }
-    }
-}
