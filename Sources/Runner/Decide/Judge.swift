@@ -122,9 +122,9 @@ struct Judge: Sendable {
     ) -> Duration? {
         guard response.status == 429 || response.status == 503 else { return nil }
         let askedMicros = response.retryAfter?.microseconds ?? 0
+        // A job that is refused again and again is not asked for each second for a day.
+        let again = Int(job.past.excused) - 2
         if askedMicros > 0 {
-            // A job that is refused again and again is not asked for each second for a day.
-            let again = Int(job.past.excused) - 2
             let backoffMicros =
                 again > 0 ? backoff.waitMicros(afterAttempt: again, using: &random) : 0
             return .microseconds(max(min(askedMicros, retryAfterMicrosMax), backoffMicros))
@@ -132,7 +132,7 @@ struct Judge: Sendable {
         guard job.chunk.hasOneHost, response.redirects == 0,
             job.chunk.host.behaviour.contains(.pushesBack)
         else { return nil }
-        return .microseconds(backoff.waitMicros(afterAttempt: 1, using: &random))
+        return .microseconds(backoff.waitMicros(afterAttempt: max(1, again), using: &random))
     }
 
     /// The times that a request may be taken back before its attempts count.

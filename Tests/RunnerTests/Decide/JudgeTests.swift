@@ -109,6 +109,29 @@ import Testing
         #expect(longest > 20_000_000)
     }
 
+    /// The same where the host does not say how long, and refuses most of what it is asked.
+    @Test(arguments: [(0, 1_000_000), (3, 1_000_000), (8, 32_000_000), (100, 60_000_000)])
+    func verdict_waitsLonger_whereAJobIsRefusedAgain_withoutAWord(
+        excused: Int, microsMax: Int
+    ) {
+        var job = Job(
+            chunk: RequestChunk(.sample(), HostTable()), position: 0, attempt: excused + 1)
+        job.past = Job.Past(excused: UInt32(excused), sinceMicros: now.monotonicMicros)
+        job.chunk.host.behaviour = .pushesBack
+        var longest = 0
+        for seed in 0..<100 as Range<UInt64> {
+            var random = SeededGenerator(seed: seed)
+            let verdict = Judge().verdict(
+                on: Response(status: 429), of: job, isTripped: false, at: now, using: &random)
+            guard case .outcome(_, let wait, true) = verdict else {
+                Issue.record("\(verdict)")
+                continue
+            }
+            longest = max(longest, wait.microseconds)
+        }
+        #expect(longest <= microsMax && longest > microsMax / 2)
+    }
+
     @Test func verdict_excusesARefusal_onlyWhereTheHostRefusesMost() {
         let table = HostTable()
         let job = Job(chunk: RequestChunk(.sample(), table), position: 0, attempt: 1)
