@@ -18,6 +18,8 @@ struct Lane {
     private let stopsOnDenials: Bool
     /// Jobs that wait in the queue for what is the host's doing.
     private(set) var heldInQueue = 0
+    /// Jobs that wait in the queue for their retry, for whatever reason, as far as is known.
+    private var retriesInQueue = 0
     /// The time in µs on the monotonic clock before which the host's pace lets nothing out; `nil`
     /// when it lets something out.
     private(set) var restUntilMicros: Int?
@@ -88,10 +90,11 @@ struct Lane {
     var isDenied: Bool { stopsOnDenials && denials.isLong }
     /// The status by which the host denies access.
     var denialStatus: UInt16 { denials.status }
-    /// Whether nothing would be lost if the lane were dropped, but the pace.
+    /// Whether nothing would be lost if the lane were dropped, but the pace. A few failures say
+    /// nothing once their jobs are done with.
     var isAtRest: Bool {
-        ready == 0 && inFlight == 0 && breaker.isAtRest && heldInQueue == 0
-            && restUntilMicros == nil
+        ready == 0 && inFlight == 0 && !isTripped && heldInQueue == 0 && restUntilMicros == nil
+            && (breaker.isAtRest || retriesInQueue == 0)
     }
     private var isBounded: Bool { inFlightMax != .max }
     /// The time in µs on the monotonic clock when the lane may hand out more without a word from its
@@ -145,6 +148,7 @@ struct Lane {
 
     mutating func add(due span: JobSpan) {
         jobs.add(due: span)
+        retriesInQueue = max(0, retriesInQueue - span.count)
         if span.past.excused > 0 { heldInQueue = max(0, heldInQueue - span.count) }
         inFlightMax = ownInFlightMax ?? min(inFlightMax, span.chunk.inFlightMax)
         setPace()
@@ -227,6 +231,7 @@ struct Lane {
     /// Takes in the pace of the answers, and denials.
     private mutating func keepPace(_ report: TurnReport.HostReport, at now: Now) {
         heldInQueue += report.held
+        retriesInQueue += report.retrying
         failedJobs += report.firstFailures
         hasAnsweredWell = hasAnsweredWell || report.wellAnswered > 0
         if report.crawlDelayMicros > 0 { pacing.slowDown(toDelayMicros: report.crawlDelayMicros) }

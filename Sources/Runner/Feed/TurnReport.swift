@@ -48,6 +48,8 @@ struct TurnReport {
         fileprivate(set) var unreachable = 0
         /// The message of the last attempt that could not reach the host.
         fileprivate(set) var message = ""
+        /// Jobs that wait in the queue for their retry, those in `held` included.
+        fileprivate(set) var retrying = 0
         /// Attempts that this machine could not make.
         fileprivate(set) var local = 0
         /// The time in µs between two requests that the host's robots.txt asks for, as far as it is
@@ -139,8 +141,16 @@ struct TurnReport {
     }
 
     mutating func finish() { finished += 1 }
-    /// Takes in that a job waits in the queue for what is its host's doing (`Mark.isExcused`).
-    mutating func hold(_ job: Job) { hosts[index(of: job.chunk)].held += 1 }
+
+    /// Takes in that a job waits in the queue for its retry.
+    ///
+    /// - Parameter isHeld: Whether that is its host's doing (`Mark.isExcused`).
+    mutating func awaitRetry(of job: Job, isHeld: Bool) {
+        let index = index(of: job.chunk)
+        hosts[index].retrying += 1
+        if isHeld { hosts[index].held += 1 }
+    }
+
     mutating func giveBack(_ job: Job) { givenBack.append(job) }
 
     private mutating func index(of chunk: RequestChunk) -> Int {

@@ -53,7 +53,7 @@ final class Desk: EventLoopClient, @unchecked Sendable {
             switch verdict {
             case .outcome(let outcome, let wait, let isExcused):
                 turn.finish()
-                if isExcused { turn.hold(job) }
+                if outcome.state == .retrying { turn.awaitRetry(of: job, isHeld: isExcused) }
                 marks.append(
                     Mark(
                         batchID: job.batchID, position: job.position, attempt: job.attempt,

@@ -305,6 +305,7 @@ struct LivenessModel {
             {
             case .outcome(let outcome, let wait, let isExcused):
                 turn.finish()
+                if outcome.state == .retrying { turn.awaitRetry(of: job, isHeld: isExcused) }
                 if isExcused { jobs[job.id].excused += 1 } else { jobs[job.id].charged += 1 }
                 jobs[job.id].sinceMicros = jobs[job.id].sinceMicros ?? now.monotonicMicros
                 jobs[job.id].returns = 0
