@@ -9,6 +9,8 @@ final class RobotsOrigin: OriginProcess {
         let host: String
         let path: String
         let userAgent: String
+        /// The time of the request, on a clock of the origin's.
+        let seconds: Double
     }
 
     init() async throws {
@@ -19,7 +21,7 @@ final class RobotsOrigin: OriginProcess {
     func log() throws -> [Asked] {
         let text = try #require(httpGet(port: port, "/_/log"))
         return try JSONDecoder().decode([[String]].self, from: Data(text.utf8)).map {
-            Asked(host: $0[0], path: $0[1], userAgent: $0[2])
+            Asked(host: $0[0], path: $0[1], userAgent: $0[2], seconds: Double($0[3]) ?? .nan)
         }
     }
 

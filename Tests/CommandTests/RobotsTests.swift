@@ -112,6 +112,36 @@ import Testing
         #expect(try origin.log().count == 4)
     }
 
+    /// They send nothing.
+    @Test(arguments: [["--rate", "2/s"], ["--delay", "1s"], ["--host-rate", "2/s"]])
+    func disallowedJobs_takeNoTurn(limit: [String]) async throws {
+        let origin = try await RobotsOrigin()
+        let count = 100
+        try await enqueue((0..<count).map { "http://rules.test/private/\($0)" })
+        let clock = ContinuousClock()
+        let begin = clock.now
+        let run = ["run", "-x", origin.url, "--robots"] + limit
+        #expect(try await program.start("runner", run).wait().status == 1)
+        #expect(clock.now - begin < .seconds(25), "a turn each takes fifty")
+        #expect(try await program.jobs()["failed"] == count)
+    }
+
+    /// All of them, where nothing bounds the requests to one host.
+    @Test func jobsThatWaitedForRobots_goOutADelayApart() async throws {
+        let origin = try await RobotsOrigin()
+        let count = 20
+        try await program.runner(
+            "enqueue", "--range", "0..\(count)", "--url", "http://slow.test/{id}"
+        ).expectSuccess()
+        #expect(try await run(origin, "--robots", "--workers", "50").status == 0)
+        let times = try origin.log().filter { $0.path != "/robots.txt" }.map(\.seconds).sorted()
+        #expect(times.count == count)
+        // Each delay is from half as long to one and a half times as long.
+        let least = 0.1 * Double(count - 1)
+        #expect(times[count - 1] - times[0] > least - 0.3, "\(times)")
+        #expect(try origin.asked() == ["slow.test": 1])
+    }
+
     // MARK: - Which hosts
 
     @Test func aRangeOfOneHost_isNotAskedFor_unlessRobotsSays() async throws {

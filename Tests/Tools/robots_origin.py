@@ -8,6 +8,7 @@ first label of the host's name says, words joined by -:
     rules          disallows /private, with a sitemap
     delay          the same, with Crawl-delay: 0.2
     own            disallows all, but for runner, whom it disallows /runner
+    slow           as delay, after 300 ms
     none           404
     auth           401
     away-COUNT     503 for the first COUNT requests, then as rules
@@ -19,7 +20,7 @@ first label of the host's name says, words joined by -:
     late           as rules, after 300 ms
     short          as rules, to be kept for no time at all
 
-    /_/log         [[host, path, User-Agent], ...] of all other requests, in order
+    /_/log         [[host, path, User-Agent, seconds], ...] of all other requests, in order
 """
 
 import collections
@@ -49,7 +50,7 @@ class Hosts(http.server.BaseHTTPRequestHandler):
             with Hosts.lock:
                 return self.reply(200, json.dumps(Hosts.log).encode(), ("Connection", "close"))
         with Hosts.lock:
-            Hosts.log.append([host, path, self.headers.get("User-Agent", "")])
+            Hosts.log.append([host, path, self.headers.get("User-Agent", ""), str(time.monotonic())])
             Hosts.hits[host, path] += 1
             hit = Hosts.hits[host, path]
         if path == "/elsewhere/robots.txt" and host == "elsewhere.test":
@@ -81,7 +82,9 @@ class Hosts(http.server.BaseHTTPRequestHandler):
             self.reply(200, gzip.compress(RULES), ("Content-Encoding", "gzip"))
         elif word == "huge":
             self.reply(200, RULES + b"#" * 512000 + b"\nDisallow: /behind\n" + b"#" * 90000)
-        elif word == "delay":
+        elif word in ("delay", "slow"):
+            if word == "slow":
+                time.sleep(0.3)
             self.reply(200, RULES + b"Crawl-delay: 0.2\n")
         elif word == "short":
             self.reply(200, RULES, ("Cache-Control", "max-age=0"))

@@ -179,10 +179,13 @@ final class Feed: Sendable {
                 || state.isStarved && state.startable > turn.ended
                 // A loop counted those that had ended on others.
                 || state.isStarved && state.workersMax != nil && state.startable > 0
+                // Those that sent nothing leave their turn, or their host, to others.
+                || state.isStarved && turn.isOfRobots && state.startable > 0
                 // Given back for want of memory, which is there now.
                 || state.isStarved && feedState.isIdle && !turn.givenBack.isEmpty
             if mayGoOn { state.areWoken() }
-            let ring = feedState.isIdle || !turn.givenBack.isEmpty || isChanged
+            let ring =
+                feedState.isIdle || !turn.givenBack.isEmpty || turn.isOfRobots || isChanged
             return (feedState, ring || state.isLookSooner, mayGoOn)
         }
         if ring { bell.ring() }

@@ -241,7 +241,12 @@ struct JobFeed {
     mutating func ended(_ turn: TurnReport, at now: Now) {
         unmarked += turn.finished
         unmarkedBytes += turn.outputBytes
+        // Before a lane that has nothing else to do is forgotten.
+        for job in turn.putBack where !isDraining {
+            if !blocks.giveBack(job) { lanes.putBack(job, at: now) }
+        }
         for report in turn.hosts { lanes.ended(report, at: now) }
+        if turn.unsent > 0 { pace.giveBack(turn.unsent) }
         for report in turn.hosts { answers &+= UInt32(truncatingIfNeeded: report.answered) }
         for job in turn.givenBack where !isDraining {
             if blocks.giveBack(job) { continue }

@@ -37,7 +37,7 @@ struct Lane {
     /// The message of the last attempt that could not reach the host.
     private(set) var message = ""
     /// The number of attempts in which the host had a part, however they ended.
-    private var answers: UInt32 = 0
+    private(set) var answers: UInt32 = 0
     /// Whether the host had a part in any attempt.
     private var isProven = false
     /// Whether the lane has its place in an order of the feed.
@@ -67,6 +67,8 @@ struct Lane {
         pacing = Pacing(limits, adapts: politeness.adapts)
         ownInFlightMax = limits.inFlightMax
         inFlightMax = ownInFlightMax ?? .max
+        // A lane before this one may have left more than this one knows.
+        tellBehaviour()
         guard adapts, let pace else { return }
         if let perSecond = pace.perSecond { pacing.resume(perSecond: perSecond, at: now) }
         if pace.untilMicros > now.monotonicMicros {
@@ -234,13 +236,24 @@ struct Lane {
         retriesInQueue += report.retrying
         failedJobs += report.firstFailures
         hasAnsweredWell = hasAnsweredWell || report.wellAnswered > 0
-        if report.crawlDelayMicros > 0 { pacing.slowDown(toDelayMicros: report.crawlDelayMicros) }
+        takeIn(robotsOf: report, at: now)
         pacing.ended(answered: report.wellAnswered, refused: report.refused, at: now)
         // Of a refusal it is not known how it would have been answered.
         denials.add(
             denials: report.denials.count, report.denials.status,
             others: report.wellAnswered - report.denials.count)
         tellBehaviour()
+    }
+
+    /// Takes in the delay that robots.txt asks for, and jobs that were no requests.
+    private mutating func takeIn(robotsOf report: TurnReport.HostReport, at now: Now) {
+        let micros = report.crawlDelayMicros
+        guard micros > 0 || report.unsent > 0 || report.putBack > 0 else { return }
+        if micros > 0 { pacing.slowDown(toDelayMicros: micros, at: now) }
+        if report.unsent > 0 { pacing.giveBack(report.unsent) }
+        // The job for which the file was asked goes out now.
+        if report.putBack > 0 { pacing.waitADelay(at: now) }
+        rest(at: now)
     }
 
     /// Takes in answers none of which is a good one, or most of which are refusals.
@@ -255,17 +268,6 @@ struct Lane {
         if report.askedMicros > 0 { pacing.changed() }
         guard report.refused > 0, breaker.isTripped, !wasTripped else { return }
         pacing.tripped(untilMicros: breaker.pausedUntilMicros ?? now.monotonicMicros, at: now)
-    }
-
-    /// The pace as the queue keeps it.
-    ///
-    /// - Parameter now: `nil` when the host is not left alone.
-    func hostPace(at now: Now?) -> HostPace {
-        let untilMicros = breaker.isAsked ? breaker.pausedUntilMicros : nil
-        let waitMicros = now.flatMap { now in untilMicros.map { $0 - now.monotonicMicros } } ?? 0
-        return HostPace(
-            host: host.key.text, wait: .microseconds(max(0, waitMicros)),
-            requestsPerSecond: pacing.perSecond)
     }
 
     /// Takes in that the pace is being kept in the queue.
@@ -303,6 +305,7 @@ struct Lane {
         {
             behaviour.insert(.pushesBack)
         }
+        if pacing.keepsCrawlDelay { behaviour.insert(.keepsCrawlDelay) }
         if denials.isMixed { behaviour.insert(.isMixed) }
         if jobs.freshCount > 0 { behaviour.insert(.hasFresh) }
         if host.behaviour != behaviour { host.behaviour = behaviour }
@@ -311,22 +314,5 @@ struct Lane {
     private mutating func setPace() {
         guard isBounded else { return }
         pace = occupancy.isSlow(inFlight: inFlight) ? .slow : isProven ? .quick : .untried
-    }
-
-    /// Queues a job again that was given back: behind the others, even if it is a retry, so that
-    /// jobs for which nothing can be done hold up no others.
-    ///
-    /// - Parameter answersOfAll: The number of attempts in which any host had a part, where these
-    ///   tell of the job's trouble; `nil` where only attempts at the job's own host do.
-    mutating func giveBack(_ job: Job, answersOfAll: UInt32? = nil) {
-        let answers = answersOfAll ?? answers
-        var returns = job.returns
-        // Its own trouble, perhaps: other jobs were answered since it came back before.
-        if returns.count == 0 || answers != returns.answersBefore { returns.count += 1 }
-        returns.answersBefore = answers
-        add(
-            fresh: JobSpan(
-                chunk: job.chunk, first: job.position, count: 1, attempt: job.attempt,
-                returns: returns, past: job.past))
     }
 }

@@ -81,6 +81,11 @@ struct Lanes {
         withLane(of: report.chunk, at: now) { $0.ended(report, at: now) }
     }
 
+    /// Queues a job again that has waited for its robots.txt.
+    mutating func putBack(_ job: Job, at now: Now) {
+        withLane(of: job.chunk, at: now) { $0.putBack(job) }
+    }
+
     /// Queues a job again that was given back.
     ///
     /// - Parameter answersOfAll: As in `Lane.giveBack`.

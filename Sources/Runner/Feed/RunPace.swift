@@ -32,6 +32,9 @@ struct RunPace {
         if isShort { restUntilMicros = max(bucket?.nextMicros ?? 0, least) }
     }
 
+    /// Takes in that some of those that went out a moment ago were no requests after all.
+    mutating func giveBack(_ count: Int) { bucket?.giveBack(count) }
+
     /// Takes in the time.
     ///
     /// - Returns: Whether a rest has ended since the last call.

@@ -8,6 +8,11 @@ struct TurnReport {
     var outputBytes = 0
     /// Jobs that count as never tried.
     private(set) var givenBack: [Job] = []
+    /// Jobs that waited while their origin was asked for its robots.txt, and are to be handed out
+    /// again, at their host's pace.
+    private(set) var putBack: [Job] = []
+    /// Attempts that ended without a request, as robots.txt disallows it.
+    private(set) var unsent = 0
     /// The trouble of the last attempt that this machine could not make; `nil` when there was none.
     private(set) var machineTrouble: MachineTrouble?
     /// The message of the attempt with `machineTrouble`; empty when there is none.
@@ -48,6 +53,10 @@ struct TurnReport {
         fileprivate(set) var unreachable = 0
         /// The message of the last attempt that could not reach the host.
         fileprivate(set) var message = ""
+        /// Attempts that ended without a request, as robots.txt disallows it.
+        fileprivate(set) var unsent = 0
+        /// Jobs in `putBack`.
+        fileprivate(set) var putBack = 0
         /// Jobs that wait in the queue for their retry, those in `held` included.
         fileprivate(set) var retrying = 0
         /// Attempts that this machine could not make.
@@ -57,9 +66,11 @@ struct TurnReport {
         fileprivate(set) var crawlDelayMicros = 0
     }
 
-    var isEmpty: Bool { finished == 0 && givenBack.isEmpty }
+    var isEmpty: Bool { finished == 0 && givenBack.isEmpty && putBack.isEmpty }
     /// Attempts that ended, whatever became of them.
     var ended: Int { hosts.reduce(0) { $0 + $1.ended } }
+    /// Whether some jobs ended, or are to be handed out again, without a request of their own.
+    var isOfRobots: Bool { unsent > 0 || !putBack.isEmpty }
     /// Whether anything at all got through.
     var isAnswered: Bool { hosts.contains { $0.answered > 0 } }
 
@@ -92,10 +103,7 @@ struct TurnReport {
     ) {
         let chunk = job.chunk
         hosts[index].ended += 1
-        if chunk.hasOneHost {
-            hosts[index].crawlDelayMicros = max(
-                hosts[index].crawlDelayMicros, response.crawlDelayMicros)
-        }
+        hosts[index].note(crawlDelayMicros: response.crawlDelayMicros)
         // The job's own host has answered, whatever became of the host it led to.
         let isRedirected =
             response.redirects > 0 && response.failure != .cancelled && response.failure != .unkept
@@ -116,7 +124,10 @@ struct TurnReport {
             .cancelled, .unkept:
             break
         // Nobody was asked.
-        case .reason(.robots): break
+        case .reason(.robots):
+            guard response.isUnsent else { break }
+            unsent += 1
+            hosts[index].unsent += 1
         case .reason:
             guard !isRedirected else { break }
             hosts[index].answered += 1
@@ -151,6 +162,18 @@ struct TurnReport {
         if isHeld { hosts[index].held += 1 }
     }
 
+    /// Takes in that a job has waited for the robots.txt of its origin, and is to be handed out
+    /// again.
+    ///
+    /// - Parameter crawlDelayMicros: As in `Response`.
+    mutating func putBack(_ job: Job, crawlDelayMicros: Int) {
+        putBack.append(job)
+        let index = index(of: job.chunk)
+        hosts[index].ended += 1
+        hosts[index].putBack += 1
+        hosts[index].note(crawlDelayMicros: crawlDelayMicros)
+    }
+
     mutating func giveBack(_ job: Job) { givenBack.append(job) }
 
     private mutating func index(of chunk: RequestChunk) -> Int {
@@ -165,6 +188,11 @@ extension TurnReport.HostReport {
         refused += 1
         if job.attempt == 1 { firstFailures += 1 }
         message = "it takes no more streams of HTTP/2"
+    }
+
+    fileprivate mutating func note(crawlDelayMicros micros: Int) {
+        // Of many hosts that stand for each other, one does not speak for the others.
+        if micros > crawlDelayMicros, chunk.hasOneHost { crawlDelayMicros = micros }
     }
 
     fileprivate mutating func add(status: Int, _ job: Job, askedMicros asked: Int) {

@@ -29,6 +29,8 @@ struct Response: Sendable {
     /// The time in µs between two requests that the host's robots.txt asks for; 0 when it asks for
     /// none, or is not honoured.
     var crawlDelayMicros = 0
+    /// Whether robots.txt, which was known, disallows the request, so that none was sent for the job.
+    var isUnsent = false
     /// Whether this is the answer to the question for the host's robots.txt, which ends the job
     /// though no request was made for it. The user's rules on answers are not meant for it.
     var isOfRobots = false

@@ -20,6 +20,8 @@ final class Host: Sendable {
         static let isMixed = Behaviour(rawValue: 2)
         /// Jobs of the host wait for their first attempt.
         static let hasFresh = Behaviour(rawValue: 4)
+        /// The delay that the host's robots.txt asks for is kept.
+        static let keepsCrawlDelay = Behaviour(rawValue: 8)
     }
 
     /// The behaviour of late; the feed sets it.

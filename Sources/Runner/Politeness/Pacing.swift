@@ -5,7 +5,11 @@ struct Pacing: Sendable {
     /// The rate and delay that the user allows; `nil` where there is no such limit.
     private var rate: RateBucket?
     private var delay: RateBucket?
+    /// The value of `delay` before the last request.
+    private var delayBefore: RateBucket?
     private var delayMicros: Double
+    /// Whether the delay that robots.txt asks for is known, and kept.
+    private(set) var keepsCrawlDelay = false
     /// The rate that the host takes; `nil` where it has shown no bound.
     private var control: RateControl?
     private var controlled: RateBucket?
@@ -70,11 +74,25 @@ struct Pacing: Sendable {
         guard isBound, count > 0 else { return }
         rate?.sent(count, at: now)
         controlled?.sent(count, at: now)
-        if delay != nil {
-            delay = RateBucket(
-                intervalMicros: delayMicros,
-                turnMicros: now.monotonicMicros + Int(delayMicros * .random(in: 0.5...1.5)))
-        }
+        delayBefore = delay
+        waitADelay(at: now)
+    }
+
+    /// Takes in that a request goes out now, or just did.
+    mutating func waitADelay(at now: Now) {
+        guard delay != nil else { return }
+        delay = RateBucket(
+            intervalMicros: delayMicros,
+            turnMicros: now.monotonicMicros + Int(delayMicros * .random(in: 0.5...1.5)))
+    }
+
+    /// Takes in that some of those that went out a moment ago were no requests after all.
+    mutating func giveBack(_ count: Int) {
+        rate?.giveBack(count)
+        controlled?.giveBack(count)
+        // Of those that keep a delay there was one.
+        if let delayBefore { delay = delayBefore }
+        delayBefore = nil
     }
 
     /// Takes in that requests ended.
@@ -129,10 +147,14 @@ struct Pacing: Sendable {
     }
 
     /// Takes in that the host wants at least so much time between two requests, as robots.txt says.
-    mutating func slowDown(toDelayMicros micros: Int) {
+    /// The host has just been asked: for that file, or for what the file allows.
+    mutating func slowDown(toDelayMicros micros: Int, at now: Now) {
+        keepsCrawlDelay = true
         guard Double(micros) > delayMicros else { return }
         delayMicros = Double(micros)
-        delay = delay ?? RateBucket(intervalMicros: delayMicros)
+        delay = RateBucket(intervalMicros: delayMicros)
+        delayBefore = nil
+        waitADelay(at: now)
     }
 
     /// Takes in that requests are held back for no reason of the host's, or go out again. What is

@@ -32,6 +32,9 @@ struct RateBucket: Sendable {
         turnMicros = turn + Double(count) * intervalMicros
     }
 
+    /// Takes in that some of those that went out a moment ago were no requests after all.
+    mutating func giveBack(_ count: Int) { turnMicros -= Double(count) * intervalMicros }
+
     /// The time in µs on the monotonic clock when the next request may go out, perhaps in the past.
     var nextMicros: Int { Int(min(turnMicros.rounded(.up), Double(Int.max / 2))) }
 

@@ -4,13 +4,17 @@ internal import Synchronization
 /// Lets a job pass if the robots.txt of its origin allows its URL, for all workers of a run.
 ///
 /// The first worker with a job of an origin asks for the file, by its own transfer; others with a job
-/// of that origin wait for the answer, as they would for one to their own request.
+/// of that origin wait for the answer, as they would for one to their own request. Then their jobs
+/// are handed out again, at the pace of their host: of all at once, the host would have too many.
 final class RobotsGate: Sendable {
     /// The decision about a job.
     enum Passage {
         /// The job may be asked for. The origin wants so many µs between two requests; 0 when it
         /// does not say.
         case open(crawlDelayMicros: Int)
+        /// The job is to be handed out again, at the pace of its host, which wants so many µs
+        /// between two requests; 0 when it does not say.
+        case again(crawlDelayMicros: Int)
         /// The job ends with this response, and no request for it is made.
         case closed(Response)
     }
@@ -18,7 +22,7 @@ final class RobotsGate: Sendable {
     private struct State {
         var book = RobotsBook()
         /// The workers that wait for an origin's answer, by the origins that somebody asks.
-        var waiting: [HostKey: [UnsafeContinuation<RobotsFinding?, Never>]] = [:]
+        var waiting: [HostKey: [UnsafeContinuation<Place, Never>]] = [:]
     }
 
     private let options: RobotsOptions
@@ -45,20 +49,36 @@ final class RobotsGate: Sendable {
         }
         if isKeepDue { await keep(at: transfer.now) }
         if let known { return passage(of: job, by: known, transfer) }
-        switch await find(origin, job, transfer) {
-        case .rules(let rules): return passage(of: job, by: rules, transfer)
-        case .trouble(let response): return .closed(response)
+        switch await place(of: origin, at: transfer.now) {
+        case .first:
+            switch await find(origin, job, transfer) {
+            case .rules(let rules): return passage(of: job, by: rules, asked: true, transfer)
+            case .trouble(let response): return .closed(response)
+            }
+        case .behind(.rules(let rules)): return .again(crawlDelayMicros: rules.crawlDelayMicros)
+        case .behind(.trouble(let response)): return .closed(response)
+        case .late(let rules): return passage(of: job, by: rules, transfer)
         }
     }
 
-    private func passage(of job: Job, by rules: RobotsRules, _ transfer: Transfer) -> Passage {
+    /// - Parameter asked: Whether the origin was asked for the rules on behalf of the job.
+    private func passage(
+        of job: Job, by rules: RobotsRules, asked: Bool = false, _ transfer: Transfer
+    ) -> Passage {
         // What is no URL is refused as such, when it is asked for.
         guard !rules.allowsAll, let target = transfer.target(of: job), !rules.allows(target) else {
-            return .open(crawlDelayMicros: rules.crawlDelayMicros)
+            let delayMicros = rules.crawlDelayMicros
+            // It was handed out before the feed knew of the delay.
+            let isTooSoon =
+                !asked && delayMicros > 0 && job.chunk.hasOneHost
+                && !job.chunk.host.behaviour.contains(.keepsCrawlDelay)
+            return isTooSoon
+                ? .again(crawlDelayMicros: delayMicros) : .open(crawlDelayMicros: delayMicros)
         }
         return .closed(
             Response(
                 failure: .reason(.robots), crawlDelayMicros: rules.crawlDelayMicros,
+                isUnsent: !asked,
                 message: "disallowed by \(job.request.host.text)/robots.txt"))
     }
 
@@ -67,7 +87,6 @@ final class RobotsGate: Sendable {
     private func find(
         _ origin: HostKey, _ job: Job, _ transfer: Transfer
     ) async -> RobotsFinding {
-        if let found = await waitForOthers(origin, at: transfer.now) { return found }
         if !coversAll, LocalNames.contain(origin.name) {
             return end(origin, .rules(.allowingAll), at: transfer.now)
         }
@@ -80,32 +99,27 @@ final class RobotsGate: Sendable {
 
     /// The place of a worker among those that have jobs of an origin of which nothing was known.
     private enum Place {
+        /// The worker is to ask.
         case first
-        /// Another worker asks.
-        case behind
+        /// Another worker has asked, and this one has waited.
+        case behind(RobotsFinding)
         /// Another worker has asked meanwhile.
         case late(RobotsRules)
     }
 
-    /// Waits while another worker asks the origin.
-    ///
-    /// - Returns: The finding of the other worker; `nil` when it is the caller's turn to ask.
-    private func waitForOthers(_ origin: HostKey, at now: Now) async -> RobotsFinding? {
+    /// Returns a worker's place. While another worker asks the origin, waits for its finding.
+    private func place(of origin: HostKey, at now: Now) async -> Place {
         await withUnsafeContinuation { worker in
-            let place: Place = state.withLock { state in
+            let place: Place? = state.withLock { state in
                 if let rules = state.book.rules(of: origin, at: now) { return .late(rules) }
                 guard state.waiting[origin] != nil else {
                     state.waiting[origin] = []
                     return .first
                 }
                 state.waiting[origin]?.append(worker)
-                return .behind
+                return nil
             }
-            switch place {
-            case .first: worker.resume(returning: nil)
-            case .behind: break
-            case .late(let rules): worker.resume(returning: .rules(rules))
-            }
+            if let place { worker.resume(returning: place) }
         }
     }
 
@@ -181,7 +195,7 @@ final class RobotsGate: Sendable {
             if let record { state.book.add(record) }
             return state.waiting.removeValue(forKey: origin) ?? []
         }
-        for worker in workers { worker.resume(returning: finding) }
+        for worker in workers { worker.resume(returning: .behind(finding)) }
         return finding
     }
 

@@ -137,6 +137,13 @@ final class Desk: EventLoopClient, @unchecked Sendable {
                 isOfRobots: response.isOfRobots))
     }
 
+    /// Has a job handed out again that has waited for its robots.txt.
+    ///
+    /// - Parameter crawlDelayMicros: As in `Response`.
+    func putBack(_ job: Job, crawlDelayMicros: Int) {
+        books.turn.putBack(job, crawlDelayMicros: crawlDelayMicros)
+    }
+
     private func count(_ outcome: Outcome?, _ response: Response) {
         let isDone = outcome.map { $0.state != .retrying } ?? false
         books.ended += StopLimits.Ended(

@@ -12,12 +12,13 @@ struct Worker {
     func work() async {
         let transfer = loop.makeTransfer(inShard: shard)
         while let job = await desk.nextJob() {
-            let response =
-                if let gate, gate.covers(job.chunk) {
-                    await fetch(job, through: gate, transfer)
-                } else {
-                    await transfer.fetch(job)
-                }
+            let response: Response
+            if let gate, gate.covers(job.chunk) {
+                guard let fetched = await fetch(job, through: gate, transfer) else { continue }
+                response = fetched
+            } else {
+                response = await transfer.fetch(job)
+            }
             let spare = desk.finish(job, with: response, transfer.takeCapture(), at: loop.now)
             transfer.reuse(spare)
         }
@@ -27,13 +28,21 @@ struct Worker {
         desk.turnEnds()
     }
 
-    private func fetch(_ job: Job, through gate: RobotsGate, _ transfer: Transfer) async -> Response
-    {
+    /// - Returns: The response; `nil` when the job is to be handed out again.
+    private func fetch(
+        _ job: Job, through gate: RobotsGate, _ transfer: Transfer
+    ) async -> Response? {
         switch await gate.passage(of: job, by: transfer) {
         case .open(let crawlDelayMicros):
             var response = await transfer.fetch(job)
             response.crawlDelayMicros = crawlDelayMicros
             return response
+        case .again(let crawlDelayMicros):
+            transfer.emptyCapture()
+            desk.putBack(job, crawlDelayMicros: crawlDelayMicros)
+            // The feed hears of it before the worker asks for the next.
+            await loop.nextTurn()
+            return nil
         case .closed(let response):
             transfer.emptyCapture()
             // Many in a row are not to keep the loop from its sockets, nor from telling the feed.
