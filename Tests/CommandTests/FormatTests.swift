@@ -260,18 +260,22 @@ import Testing
     }
 
     @Test func run_saysWhyItIsPaused() throws {
-        let live = QueueCounts.LiveRun(
-            pid: 7, host: "here", workers: 5, startedAtMicros: 0, heartbeatAge: .zero,
-            requestsPerSecond: 4)
-        let paused = RunDocument(live, left: 10, trouble: "\u{1B}[2Jno name server answers")
+        func live(_ trouble: String?) -> QueueCounts.LiveRun {
+            QueueCounts.LiveRun(
+                pid: 7, host: "here", workers: 5, startedAtMicros: 0, heartbeatAge: .zero,
+                requestsPerSecond: 4, trouble: trouble)
+        }
+        let paused = RunDocument(live("\u{1B}[2Jno name server answers"), left: 10)
         #expect(
             paused.lines == [
                 "running: process 7, 5 workers, 4/s, no estimate yet",
                 "paused: \\u{1b}[2Jno name server answers",
             ])
         #expect(try JSON.text(paused).contains(#""trouble":"\u001b[2Jno name server answers""#))
-        let well = RunDocument(live, left: 10, trouble: nil)
+        let well = RunDocument(live(nil), left: 10)
         #expect(well.lines.count == 1)
+        let held = RunDocument(live(nil), left: 10, isPaused: true)
+        #expect(held.lines == ["running: process 7, 5 workers, 0/s, no estimate yet"])
         #expect(try JSON.text(well).contains(#""trouble":null"#))
     }
 
