@@ -21,8 +21,6 @@ final class BusyOrigin: OriginProcess {
         try await super.init(Program().startTool("busy_origin.py", arguments))
     }
 
-    var url: String { "http://127.0.0.1:\(port)" }
-
     func report() throws -> Report { try ask("/_/report") }
 
     /// Has `mostInFlight` and `mostInASecond` begin anew.

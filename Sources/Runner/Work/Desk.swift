@@ -203,7 +203,8 @@ final class Desk: EventLoopClient, @unchecked Sendable {
         collector?.turnEnds()
         if books.post?.isDue(at: now) ?? false {
             noteIdle(at: now)
-            books.post?.post(books.idleTime, at: now)
+            let idleTime = books.idleTime
+            books.post?.post(idleTime, at: now)
         }
         let feedState = feed.ended(books.turn, at: now)
         if let limits {

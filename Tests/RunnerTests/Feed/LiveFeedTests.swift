@@ -89,22 +89,40 @@ import Testing
     @Test func aPause_misleadsNoControl() {
         var pacing = Pacing()
         pacing.resume(perSecond: 1000, at: .at(ms: 0))
-        func answer(fromMs start: Int, toMs end: Int) {
+        /// The cohorts of the 50 in flight, the oldest first.
+        var sent: [(number: Cohort.Number, count: Int)] = []
+        func send(_ count: Int, ms: Int) {
+            let number = pacing.cohortNumber
+            pacing.sent(count, inFlight: 50 - count, at: .at(ms: ms))
+            sent.append((number, count))
+        }
+        func answer(ms: Int) {
+            let (number, count) = sent.removeFirst()
+            pacing.ended(
+                count, Cohort.Share(number: number, count: count, answered: count), inFlight: 50,
+                at: .at(ms: ms))
+            pacing.ended(answered: count, refused: 0, at: .at(ms: ms))
+        }
+        func run(fromMs start: Int, toMs end: Int) {
             for ms in stride(from: start, to: end, by: 50) {
-                pacing.ended(answered: 25, refused: 0, inFlight: 50, at: .at(ms: ms))
+                answer(ms: ms)
+                send(25, ms: ms)
             }
         }
-        answer(fromMs: 0, toMs: 10_025)
-        let before = pacing.perSecond
+        send(25, ms: 0)
+        send(25, ms: 25)
+        run(fromMs: 50, toMs: 10_025)
+        let (before, bound) = (pacing.perSecond, pacing.inFlightMax)
         pacing.setPaused(true, at: .at(ms: 10_025))
         // The last ones come back slowly.
-        for ms in stride(from: 10_050, to: 15_000, by: 500) {
-            pacing.ended(answered: 1, refused: 0, inFlight: 50, at: .at(ms: ms))
-        }
+        answer(ms: 12_000)
+        answer(ms: 15_000)
         #expect(pacing.perSecond == before)
         pacing.setPaused(false, at: .at(ms: 610_000))
-        for _ in 0..<2 { answer(fromMs: 610_050, toMs: 625_000) }
-        #expect(pacing.inFlightMax == .max)
+        send(25, ms: 610_000)
+        send(25, ms: 610_025)
+        run(fromMs: 610_050, toMs: 625_000)
+        #expect(pacing.inFlightMax >= min(bound, 50))
         #expect((pacing.perSecond ?? .infinity) >= before ?? 0)
     }
 
