@@ -30,7 +30,8 @@ extension Crawl {
             state: JobFeed(
                 limits: .init(
                     workers: options.workers, probes: max(1, options.workers / 8),
-                    talliesCommits: queue.countsInterval > .zero), options.politeness,
+                    talliesCommits: queue.countsInterval > .zero),
+                options.politeness.withFewAtFirst,
                 knownPaces: KnownPaces(lease.attachment.hosts, at: Now.read()),
                 retrying: lease.attachment.retrying),
             patience: patience, defaults: try defaults(for: sink), perHost: options.perHost,

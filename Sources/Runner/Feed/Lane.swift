@@ -64,7 +64,8 @@ struct Lane {
         adapts = politeness.adapts
         stopsOnDenials = politeness.stopsOnDenials
         let limits = politeness.limits(of: host.key.name)
-        pacing = Pacing(limits, adapts: politeness.adapts)
+        pacing = Pacing(
+            limits, adapts: politeness.adapts, inFlightMaxFirst: politeness.inFlightMaxFirst)
         ownInFlightMax = limits.inFlightMax
         inFlightMax = ownInFlightMax ?? .max
         // A lane before this one may have left more than this one knows.

@@ -10,8 +10,10 @@
 /// gives hosts that are slow and not crowded too few requests (`docs/decisions/0014`).
 struct CrowdControl: Sendable {
     /// The most requests in flight; `.max` where the host has shown no bound.
-    private(set) var inFlightMax = Self.inFlightMaxFirst
-    private var phase = Phase.beginning(untilMicros: nil)
+    private(set) var inFlightMax: Int
+    /// The requests in flight that the host begins with.
+    private let inFlightMaxFirst: Int
+    private var phase = CrowdPhase.beginning(untilMicros: nil)
     private var levels = CrowdLevels()
     private var cohort: Cohort?
     /// The number of the latest cohort; the first is sent with the first request.
@@ -28,64 +30,13 @@ struct CrowdControl: Sendable {
     private var nextBlindMicros: Int?
     private var blindPauseMicros = 0
 
-    private enum Phase {
-        /// The first cohort is under way. All workers are let in at a time, `nil` before the first
-        /// request.
-        case beginning(untilMicros: Int?)
-        /// The bound holds, or there is none.
-        case steady
-        case trying(Trial)
+    /// - Parameter inFlightMaxFirst: The requests in flight that the host begins with; `.max` for all
+    ///   at once.
+    init(inFlightMaxFirst: Int = Self.inFlightMaxFirst) {
+        self.inFlightMaxFirst = inFlightMaxFirst
+        inFlightMax = inFlightMaxFirst
+        if inFlightMax == .max { phase = .steady }
     }
-
-    /// A bound that is tried.
-    private struct Trial {
-        /// The bound before.
-        var inFlightMaxBefore = Int.max
-        /// The level before.
-        var before: CrowdLevels.Level
-        /// The step from the level before to this one.
-        var step: Double
-        /// The least that it has to bring, by the answers a second before.
-        var gainMin = CrowdControl.gainMin
-        /// Whether it belongs to the beginning: more are kept unless they harm.
-        var isDoubling = false
-        /// The answers a second that it had brought earlier; `nil` when it was not tried before.
-        var claimed: Double?
-    }
-
-    /// The requests in flight that a host begins with; the time in µs after which there are four
-    /// times as many, and after which all, when the first do not come back.
-    static let inFlightMaxFirst = 64
-    private static let beginningMicros = 125_000
-    private static let beginningStep = 4
-    /// The shortest times in µs for which the requests of a cohort are sent.
-    private static let doublingMicros = 20_000
-    private static let cohortMicros = 100_000
-    private static let countMin = 2048
-    /// The requests of a cohort from which on it may be judged before it is back, and how much
-    /// worse than needed it has to be then.
-    private static let glanceMin = 32
-    private static let glancePart = 0.8
-    private static let glanceGainMin = 0.7
-    /// The part of a bound from which on it bounds.
-    private static let boundPart = 0.8
-    /// The same for a bound that has been raised: all workers are in below it.
-    private static let fullPart = 0.93
-    private static let settledPart = 0.9
-    /// The fewest requests in flight at which a host can be crowded.
-    private static let crowdMin = 16.0
-    /// The mean time in µs of an answer up to which a host is not crowded.
-    private static let latencyMicrosMin = 25_000.0
-    /// The answers a second, by those of another level, that make the other one worth a trial.
-    private static let lossMin = 0.9
-    private static let gainMin = 1.03
-    private static let fineSteps = [0.9, 1.1]
-    private static let trialPauseMicrosMin = 5_000_000
-    private static let trialPauseMicrosMax = 60_000_000
-    /// The time before a trial without a reason, by the time of an answer: it costs a thousandth.
-    private static let blindPauseLatencies = 300.0
-    private static let blindPauseMicrosMin = 60_000_000
-    private static let blindPauseMicrosMax = 600_000_000
 
     /// The number that requests carry that are sent now; 0 for none.
     var cohortNumber: Cohort.Number {
@@ -109,7 +60,7 @@ struct CrowdControl: Sendable {
         if case .beginning(nil) = phase {
             phase = .beginning(untilMicros: now.monotonicMicros + Self.beginningMicros)
             cohort = Cohort(
-                number: number, countMin: Self.inFlightMaxFirst,
+                number: number, countMin: inFlightMaxFirst,
                 micros: Self.doublingMicros, at: now)
         }
         guard cohort?.isOpen == true else { return }
@@ -143,7 +94,7 @@ struct CrowdControl: Sendable {
         cohort?.pass(to: now, inFlight: inFlight)
         cohort?.close()
         unsettled = inFlight
-        if inFlightMax < Self.inFlightMaxFirst * Self.beginningStep {
+        if inFlightMax < inFlightMaxFirst * Self.beginningStep {
             inFlightMax *= Self.beginningStep
             phase = .beginning(untilMicros: now.monotonicMicros + Self.beginningMicros)
         } else {
@@ -211,10 +162,10 @@ struct CrowdControl: Sendable {
         let isBound = level.inFlight >= Self.boundPart * Double(inFlightMax)
         switch phase {
         case .beginning:
-            if level.inFlight < Self.boundPart * Double(Self.inFlightMaxFirst) {
+            if level.inFlight < Self.boundPart * Double(inFlightMaxFirst) {
                 settle(.max, inFlight)
             } else {
-                let step = max(2, inFlightMax / Self.inFlightMaxFirst)
+                let step = max(2, inFlightMax / inFlightMaxFirst)
                 beginDoubling(from: level, by: Double(step), inFlight, at: now)
             }
         case .steady:
@@ -257,7 +208,7 @@ struct CrowdControl: Sendable {
             let better = levels.better(than: level, part: part)
         else { return false }
         begin(
-            Trial(
+            CrowdTrial(
                 before: level, step: better.inFlight / level.inFlight,
                 gainMin: gainMin, claimed: better.perSecond),
             inFlight, at: now)
@@ -283,7 +234,8 @@ struct CrowdControl: Sendable {
     }
 
     private mutating func keep(
-        _ trial: Trial, _ level: CrowdLevels.Level, _ isSlow: Bool, _ inFlight: Int, at now: Now
+        _ trial: CrowdTrial, _ level: CrowdLevels.Level, _ isSlow: Bool, _ inFlight: Int,
+        at now: Now
     ) {
         trialPauseMicros = Self.trialPauseMicrosMin
         phase = .steady
@@ -299,12 +251,12 @@ struct CrowdControl: Sendable {
             let isFine = Self.fineSteps.contains(trial.step)
             steps = isFine ? [trial.step] : Self.fineSteps
             let step = min(max(trial.step * trial.step, 0.5), 2)
-            begin(Trial(before: level, step: step), inFlight, at: now)
+            begin(CrowdTrial(before: level, step: step), inFlight, at: now)
         }
     }
 
     private mutating func giveUp(
-        _ trial: Trial, _ level: CrowdLevels.Level, inFlight: Int, at now: Now
+        _ trial: CrowdTrial, _ level: CrowdLevels.Level, inFlight: Int, at now: Now
     ) {
         levels.note(level)
         if let claimed = trial.claimed, claimed > level.perSecond {
@@ -324,7 +276,8 @@ struct CrowdControl: Sendable {
         from level: CrowdLevels.Level, by step: Double, _ inFlight: Int, at now: Now
     ) {
         begin(
-            Trial(before: level, step: step, gainMin: Self.lossMin, isDoubling: true), inFlight,
+            CrowdTrial(before: level, step: step, gainMin: Self.lossMin, isDoubling: true),
+            inFlight,
             at: now)
         if case .trying(var trial) = phase {
             trial.inFlightMaxBefore = Int(level.inFlight.rounded())
@@ -337,10 +290,10 @@ struct CrowdControl: Sendable {
     ) {
         guard !steps.isEmpty else { return }
         let step = steps.removeFirst()
-        begin(Trial(before: level, step: step), inFlight, at: now)
+        begin(CrowdTrial(before: level, step: step), inFlight, at: now)
     }
 
-    private mutating func begin(_ trial: Trial, _ inFlight: Int, at now: Now) {
+    private mutating func begin(_ trial: CrowdTrial, _ inFlight: Int, at now: Now) {
         var trial = trial
         trial.inFlightMaxBefore = inFlightMax
         let next = (trial.before.inFlight * trial.step).rounded(trial.step > 1 ? .up : .down)

@@ -21,12 +21,15 @@ struct Pacing: Sendable {
     /// Whether requests are held back for no reason of the host's.
     private var isPaused = false
 
-    init(_ limits: HostLimits = HostLimits(), adapts: Bool = true) {
+    /// - Parameter inFlightMaxFirst: As in `CrowdControl`.
+    init(
+        _ limits: HostLimits = HostLimits(), adapts: Bool = true, inFlightMaxFirst: Int = .max
+    ) {
         rate = limits.rate.map { RateBucket(intervalMicros: $0.intervalMicros) }
         delayMicros = Double(limits.delay?.microseconds ?? 0)
         delay = delayMicros > 0 ? RateBucket(intervalMicros: delayMicros) : nil
         self.adapts = adapts
-        crowd = adapts ? CrowdControl() : nil
+        crowd = adapts ? CrowdControl(inFlightMaxFirst: inFlightMaxFirst) : nil
     }
 
     /// Whether the pace of the host has a bound now.

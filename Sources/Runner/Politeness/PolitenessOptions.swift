@@ -13,7 +13,17 @@ public struct PolitenessOptions: Sendable {
     /// Limits by host. Of those that match, the first with a limit counts.
     public var rules: [HostLimitsRule] = []
 
+    /// The requests in flight that a host begins with; `.max` for all at once.
+    var inFlightMaxFirst = Int.max
+
     public init() {}
+
+    /// These options, with few requests in flight to a host at first: so it is seen without a crowd.
+    var withFewAtFirst: PolitenessOptions {
+        var options = self
+        options.inFlightMaxFirst = CrowdControl.inFlightMaxFirst
+        return options
+    }
 
     /// The politeness towards hosts that one lane stands for: none, since what one of them says is
     /// not said for the others.

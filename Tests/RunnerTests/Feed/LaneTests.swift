@@ -66,6 +66,42 @@ import Testing
         #expect(refused.hosts[0].firstFailures == 2)
     }
 
+    /// Loops that got fewer than they asked for are woken, though the host says nothing.
+    @Test func aHostThatIsNew_getsFewAtFirst_andMoreInTime() {
+        var politeness = PolitenessOptions()
+        politeness.inFlightMaxFirst = 4
+        var feed = JobFeed(politeness, retrying: 0)
+        feed.claimed(
+            [Segment(batch: .sample(id: 1, count: 100), todo: [0..<100])], of: Self.hosts[0],
+            at: .at(ms: 0))
+        let first = take(50, of: &feed, atMs: 0)
+        #expect(first.map(\.cohort) == [1, 1, 1, 1] && take(1, of: &feed, atMs: 100).isEmpty)
+        #expect(feed.isLookSooner)
+        feed.claimedNothing(.after(.seconds(60)), at: .at(ms: 100))
+        #expect(feed.need(at: .at(ms: 100)) == .wait(untilMicros: Now.at(ms: 125).monotonicMicros))
+        #expect(!feed.isWakeDue(at: .at(ms: 100)))
+        _ = feed.need(at: .at(ms: 125))
+        #expect(feed.isWakeDue(at: .at(ms: 125)))
+        #expect(take(50, of: &feed, atMs: 125).count == 12)
+        _ = feed.need(at: .at(ms: 250))
+        #expect(feed.isWakeDue(at: .at(ms: 250)) && feed.sumsHold)
+        #expect(take(50, of: &feed, atMs: 250).count == 50)
+    }
+
+    /// Those of an earlier cohort were judged.
+    @Test func turn_countsTheLatestCohort() {
+        var turn = TurnReport()
+        for (cohort, status) in [(1, 200), (2, 200), (2, 503), (1, 200), (0, 200)]
+            as [(UInt32, Int)]
+        {
+            var job = Job(chunk: Self.hosts[0], position: 0, attempt: 1)
+            job.cohort = cohort
+            turn.add(Response(status: status), of: job)
+        }
+        let share = turn.hosts[0].cohort
+        #expect(share.number == 2 && share.count == 2 && share.answered == 1)
+    }
+
     @Test func need_claimsPastABatchWhoseHostIsOutOfReach() {
         var feed = feed([Self.hosts[0]])
         feed.ended(.unreachable(take(20, of: &feed, atMs: 0)), at: .at(ms: 0))

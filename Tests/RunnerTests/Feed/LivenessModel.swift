@@ -66,7 +66,9 @@ struct LivenessModel {
     init(seed: UInt64) {
         random = SeededGenerator(seed: seed)
         mix = LivenessMix(using: &random)
-        feed = JobFeed(limits: mix.limits, retrying: 0)
+        var politeness = PolitenessOptions()
+        politeness.inFlightMaxFirst = seed.isMultiple(of: 2) ? 4 : .max
+        feed = JobFeed(limits: mix.limits, politeness, retrying: 0)
         judge = Judge(retries: mix.retries)
         jobs = Array(repeating: JobRecord(), count: mix.jobCount)
         nextPositions = Array(repeating: 0, count: mix.batches.count)
