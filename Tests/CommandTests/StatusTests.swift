@@ -153,7 +153,7 @@ import Testing
         let status = try await program.runner("status", "--json")
         status.expectSuccess()
         let document = try status.json
-        #expect(document.keys.sorted() == ["jobs", "outcomes", "run", "run_known"])
+        #expect(document.keys.sorted() == ["jobs", "outcomes", "paused", "run", "run_known"])
         #expect(document["run_known"] as? Bool == true)
         #expect(
             document["jobs"] as? [String: Int] == [
