@@ -84,11 +84,32 @@ import Testing
         #expect(clock.unpaused(.at(ms: 130)).monotonicMicros == 30_000)
     }
 
-    /// A host that answers evenly, with 50 in flight, is paused for ten minutes: it is neither
-    /// crowded nor slow, and its rate stays.
-    @Test func aPause_misleadsNoControl() {
+    /// Answers a thousand requests a second, with 50 in flight.
+    private func answer(_ pacing: inout Pacing, fromMs start: Int, toMs end: Int) {
+        for ms in stride(from: start, through: end, by: 50) {
+            pacing.ended(answered: 50, refused: 0, at: .at(ms: ms))
+        }
+    }
+
+    /// The rate that a host takes is judged by the second after the pause, not by the pause.
+    @Test func aPause_isNoTimeOfFewAnswers() {
         var pacing = Pacing()
         pacing.resume(perSecond: 1000, at: .at(ms: 0))
+        answer(&pacing, fromMs: 50, toMs: 500)
+        pacing.setPaused(true, at: .at(ms: 500))
+        // The last ones come back one by one.
+        for ms in stride(from: 1000, through: 9000, by: 1000) {
+            pacing.ended(answered: 1, refused: 0, at: .at(ms: ms))
+        }
+        pacing.setPaused(false, at: .at(ms: 610_000))
+        #expect(pacing.perSecond == 1000)
+        answer(&pacing, fromMs: 610_050, toMs: 611_000)
+        #expect(pacing.perSecond ?? 0 > 1000)
+    }
+
+    /// Nor is it a time in which answers took long: that would be a crowd.
+    @Test func aPause_isNoCrowd() {
+        var pacing = Pacing()
         /// The cohorts of the 50 in flight, the oldest first.
         var sent: [(number: Cohort.Number, count: Int)] = []
         func send(_ count: Int, ms: Int) {
@@ -101,29 +122,26 @@ import Testing
             pacing.ended(
                 count, Cohort.Share(number: number, count: count, answered: count), inFlight: 50,
                 at: .at(ms: ms))
-            pacing.ended(answered: count, refused: 0, at: .at(ms: ms))
         }
-        func run(fromMs start: Int, toMs end: Int) {
-            for ms in stride(from: start, to: end, by: 50) {
+        func run(fromMs start: Int) {
+            send(25, ms: start)
+            send(25, ms: start + 25)
+            for ms in stride(from: start + 50, to: start + 15_000, by: 50) {
                 answer(ms: ms)
                 send(25, ms: ms)
             }
         }
-        send(25, ms: 0)
-        send(25, ms: 25)
-        run(fromMs: 50, toMs: 10_025)
-        let (before, bound) = (pacing.perSecond, pacing.inFlightMax)
-        pacing.setPaused(true, at: .at(ms: 10_025))
-        // The last ones come back slowly.
-        answer(ms: 12_000)
-        answer(ms: 15_000)
-        #expect(pacing.perSecond == before)
-        pacing.setPaused(false, at: .at(ms: 610_000))
-        send(25, ms: 610_000)
-        send(25, ms: 610_025)
-        run(fromMs: 610_050, toMs: 625_000)
-        #expect(pacing.inFlightMax >= min(bound, 50))
-        #expect((pacing.perSecond ?? .infinity) >= before ?? 0)
+        run(fromMs: 0)
+        #expect(pacing.inFlightMax == .max)
+        for start in [20_000, 700_000] {
+            pacing.setPaused(true, at: .at(ms: start))
+            // The last ones come back slowly.
+            answer(ms: start + 2000)
+            answer(ms: start + 5000)
+            pacing.setPaused(false, at: .at(ms: start + 600_000))
+            run(fromMs: start + 600_000)
+            #expect(pacing.inFlightMax == .max)
+        }
     }
 
     // MARK: - Limits
