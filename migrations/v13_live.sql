@@ -11,7 +11,7 @@ CREATE TABLE wish (
     value     TEXT    NOT NULL,
     number    INTEGER NOT NULL,                     -- rises each time that the runner is asked
     PRIMARY KEY (runner_id, name)
-) STRICT;
+) STRICT, WITHOUT ROWID;
 
 -- The number of the last wish that the runner has taken in.
 ALTER TABLE runner ADD COLUMN wishes_taken INTEGER NOT NULL DEFAULT 0;

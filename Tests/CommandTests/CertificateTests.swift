@@ -16,7 +16,7 @@ import Testing
     private func news(_ text: String) -> [Substring] {
         text.split(separator: "\n").filter {
             $0.hasPrefix("runner: waiting for https://localhost:")
-                || $0.hasPrefix("runner: https://localhost:")
+                || $0.hasPrefix("runner: no longer waiting for https://localhost:")
         }
     }
 
@@ -43,7 +43,7 @@ import Testing
         let lines = news(result.err)
         #expect(lines.count == 2, "\(result.err)")
         #expect(lines.first?.contains("certificate") == true, "\(lines)")
-        #expect(lines.last?.contains(" answers again, after ") == true, "\(lines)")
+        #expect(lines.last?.contains("no longer waiting for ") == true, "\(lines)")
     }
 
     /// As of a host that refuses connections: the run waits, says why, and stops with 12.
