@@ -31,7 +31,7 @@ extension Crawl {
                 limits: .init(
                     workers: options.workers, probes: max(1, options.workers / 8),
                     talliesCommits: queue.countsInterval > .zero),
-                options.politeness.withFewAtFirst,
+                options.politeness.of(workers: options.workers),
                 knownPaces: KnownPaces(lease.attachment.hosts, at: Now.read()),
                 retrying: lease.attachment.retrying),
             patience: patience, defaults: try defaults(for: sink), perHost: options.perHost,

@@ -49,7 +49,9 @@ struct EnqueueStream {
             return .taken(result, isResumed: isResumed)
         } catch let error as QueueError where error.code == .keyTaken {
             // Another process has queued it since we looked.
-            guard let known = try await self.batch.known(in: queue) else { throw error }
+            guard let known = try await self.batch.known(in: queue, mayGrow: true) else {
+                throw error
+            }
             return .known(known)
         }
     }

@@ -64,8 +64,7 @@ struct Lane {
         adapts = politeness.adapts
         stopsOnDenials = politeness.stopsOnDenials
         let limits = politeness.limits(of: host.key.name)
-        pacing = Pacing(
-            limits, adapts: politeness.adapts, inFlightMaxFirst: politeness.inFlightMaxFirst)
+        pacing = Pacing(limits, adapts: politeness.adapts, crowd: politeness.crowd)
         ownInFlightMax = limits.inFlightMax
         inFlightMax = ownInFlightMax ?? .max
         // A lane before this one may have left more than this one knows.

@@ -7,7 +7,7 @@ extension CrowdControl {
     static let beginningStep = 4
     /// The shortest times in µs for which the requests of a cohort are sent.
     static let doublingMicros = 20_000
-    static let cohortMicros = 100_000
+    static let cohortMicros = 2_000_000
     static let countMin = 2048
     /// The requests of a cohort from which on it may be judged before it is back, and how much
     /// worse than needed it has to be then.
@@ -16,8 +16,6 @@ extension CrowdControl {
     static let glanceGainMin = 0.7
     /// The part of a bound from which on it bounds.
     static let boundPart = 0.8
-    /// The same for a bound that has been raised: all workers are in below it.
-    static let fullPart = 0.93
     static let settledPart = 0.9
     /// The fewest requests in flight at which a host can be crowded.
     static let crowdMin = 16.0
@@ -26,7 +24,7 @@ extension CrowdControl {
     /// The answers a second, by those of another level, that make the other one worth a trial.
     static let lossMin = 0.9
     static let gainMin = 1.03
-    static let fineSteps = [0.9, 1.1]
+    static let fineSteps = [1.1, 0.9]
     static let trialPauseMicrosMin = 5_000_000
     static let trialPauseMicrosMax = 60_000_000
     /// The time before a trial without a reason, by the time of an answer: it costs a thousandth.

@@ -13,6 +13,8 @@ struct CrowdControl: Sendable {
     private(set) var inFlightMax: Int
     /// The requests in flight that the host begins with.
     private let inFlightMaxFirst: Int
+    /// The most requests in flight of the run.
+    private let workers: Int
     private var phase = CrowdPhase.beginning(untilMicros: nil)
     private var levels = CrowdLevels()
     private var cohort: Cohort?
@@ -30,12 +32,14 @@ struct CrowdControl: Sendable {
     private var nextBlindMicros: Int?
     private var blindPauseMicros = 0
 
-    /// - Parameter inFlightMaxFirst: The requests in flight that the host begins with; `.max` for all
-    ///   at once.
-    init(inFlightMaxFirst: Int = Self.inFlightMaxFirst) {
+    /// - Parameters:
+    ///   - inFlightMaxFirst: The requests in flight that the host begins with.
+    ///   - workers: The most requests in flight of the run.
+    init(inFlightMaxFirst: Int = Self.inFlightMaxFirst, workers: Int) {
         self.inFlightMaxFirst = inFlightMaxFirst
+        self.workers = workers
         inFlightMax = inFlightMaxFirst
-        if inFlightMax == .max { phase = .steady }
+        if inFlightMax >= workers { (phase, inFlightMax) = (.steady, .max) }
     }
 
     /// The number that requests carry that are sent now; 0 for none.
@@ -158,24 +162,15 @@ struct CrowdControl: Sendable {
         _ level: CrowdLevels.Level, isSlow: Bool, latency: Double, inFlight: Int, at now: Now
     ) {
         levels.note(level)
-        // Fewer were asked for than the bound allows.
-        let isBound = level.inFlight >= Self.boundPart * Double(inFlightMax)
         switch phase {
         case .beginning:
-            if level.inFlight < Self.boundPart * Double(inFlightMaxFirst) {
-                settle(.max, inFlight)
-            } else {
-                let step = max(2, inFlightMax / inFlightMaxFirst)
-                beginDoubling(from: level, by: Double(step), inFlight, at: now)
-            }
+            // Doubled as often as the time that has passed would have it.
+            beginDoubling(from: level, inFlight, at: now)
         case .steady:
-            judgeSteady(level, isSlow, isBound, latency, inFlight, at: now)
+            judgeSteady(level, isSlow, latency, inFlight, at: now)
         case .trying(let trial):
-            if trial.step > 1, level.inFlight < Self.fullPart * Double(inFlightMax) {
-                return settle(.max, inFlight)
-            }
             let least = trial.gainMin * trial.before.perSecond
-            if isBound, level.perSecond >= least || trial.isDoubling && !isSlow {
+            if level.perSecond >= least || trial.isDoubling && !isSlow {
                 keep(trial, level, isSlow, inFlight, at: now)
             } else {
                 giveUp(trial, level, inFlight: inFlight, at: now)
@@ -184,15 +179,15 @@ struct CrowdControl: Sendable {
     }
 
     private mutating func judgeSteady(
-        _ level: CrowdLevels.Level, _ isSlow: Bool, _ isBound: Bool, _ latency: Double,
-        _ inFlight: Int, at now: Now
+        _ level: CrowdLevels.Level, _ isSlow: Bool, _ latency: Double, _ inFlight: Int, at now: Now
     ) {
         if isSlow, jump(from: level, Self.lossMin, inFlight, at: now) { return }
         if inFlightMax == .max {
             tryBlindly(from: level, latency, inFlight, at: now)
-        } else if !isBound {
-            if level.inFlight < 0.5 * Double(inFlightMax) { settle(.max, inFlight) }
-        } else if now.monotonicMicros >= nextTrialMicros {
+        } else if level.inFlight >= Self.boundPart * Double(inFlightMax),
+            now.monotonicMicros >= nextTrialMicros
+        {
+            // Fewer than that are not for want of the host.
             steps = Self.fineSteps
             tryNext(from: level, inFlight, at: now)
         }
@@ -229,7 +224,7 @@ struct CrowdControl: Sendable {
         guard now.monotonicMicros >= next, level.inFlight >= Self.crowdMin else { return }
         blindPauseMicros *= 2
         nextBlindMicros = now.monotonicMicros + blindPauseMicros
-        steps = [Self.fineSteps[0]]
+        steps = [Self.fineSteps[1]]
         tryNext(from: level, inFlight, at: now)
     }
 
@@ -242,7 +237,7 @@ struct CrowdControl: Sendable {
         nextTrialMicros = 0
         if isSlow, jump(from: level, Self.lossMin, inFlight, at: now) { return }
         if trial.isDoubling {
-            beginDoubling(from: level, by: 2, inFlight, at: now)
+            beginDoubling(from: level, inFlight, at: now)
         } else if trial.claimed != nil {
             steps = Self.fineSteps
             tryNext(from: level, inFlight, at: now)
@@ -273,16 +268,15 @@ struct CrowdControl: Sendable {
     }
 
     private mutating func beginDoubling(
-        from level: CrowdLevels.Level, by step: Double, _ inFlight: Int, at now: Now
+        from level: CrowdLevels.Level, _ inFlight: Int, at now: Now
     ) {
-        begin(
-            CrowdTrial(before: level, step: step, gainMin: Self.lossMin, isDoubling: true),
-            inFlight,
-            at: now)
-        if case .trying(var trial) = phase {
-            trial.inFlightMaxBefore = Int(level.inFlight.rounded())
-            phase = .trying(trial)
-        }
+        // The level may be from before the bound was raised, or below one that was not reached.
+        let back = max(inFlightMaxFirst, Int(level.inFlight.rounded()))
+        let next = max(2 * back, inFlightMax)
+        let trial = CrowdTrial(
+            before: level, step: Double(next) / level.inFlight, gainMin: Self.lossMin,
+            isDoubling: true)
+        begin(trial, back: back, inFlight, at: now)
     }
 
     private mutating func tryNext(
@@ -293,17 +287,22 @@ struct CrowdControl: Sendable {
         begin(CrowdTrial(before: level, step: step), inFlight, at: now)
     }
 
-    private mutating func begin(_ trial: CrowdTrial, _ inFlight: Int, at now: Now) {
+    /// - Parameter back: The bound to go back to; `nil` for the one that holds.
+    private mutating func begin(
+        _ trial: CrowdTrial, back: Int? = nil, _ inFlight: Int, at now: Now
+    ) {
         var trial = trial
-        trial.inFlightMaxBefore = inFlightMax
+        trial.inFlightMaxBefore = back ?? inFlightMax
         let next = (trial.before.inFlight * trial.step).rounded(trial.step > 1 ? .up : .down)
         settle(max(1, Int(next)), inFlight)
-        phase = .trying(trial)
+        // With all workers in there is nothing to compare: fewer are tried again when they brought
+        // more.
+        if inFlightMax != .max { phase = .trying(trial) }
     }
 
     /// Sets the bound; what was sent under the old one is not judged.
     private mutating func settle(_ bound: Int, _ inFlight: Int) {
-        (phase, inFlightMax, cohort) = (.steady, bound, nil)
+        (phase, inFlightMax, cohort) = (.steady, bound < workers ? bound : .max, nil)
         unsettled = Int(Self.settledPart * Double(inFlight))
     }
 }

@@ -21,15 +21,15 @@ struct Pacing: Sendable {
     /// Whether requests are held back for no reason of the host's.
     private var isPaused = false
 
-    /// - Parameter inFlightMaxFirst: As in `CrowdControl`.
+    /// - Parameter crowd: Bounds the requests in flight; `nil` for as many as the user allows.
     init(
-        _ limits: HostLimits = HostLimits(), adapts: Bool = true, inFlightMaxFirst: Int = .max
+        _ limits: HostLimits = HostLimits(), adapts: Bool = true, crowd: CrowdControl? = nil
     ) {
         rate = limits.rate.map { RateBucket(intervalMicros: $0.intervalMicros) }
         delayMicros = Double(limits.delay?.microseconds ?? 0)
         delay = delayMicros > 0 ? RateBucket(intervalMicros: delayMicros) : nil
         self.adapts = adapts
-        crowd = adapts ? CrowdControl(inFlightMaxFirst: inFlightMaxFirst) : nil
+        self.crowd = adapts ? crowd : nil
     }
 
     /// Whether the pace of the host has a bound now.

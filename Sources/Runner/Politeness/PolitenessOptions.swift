@@ -13,15 +13,15 @@ public struct PolitenessOptions: Sendable {
     /// Limits by host. Of those that match, the first with a limit counts.
     public var rules: [HostLimitsRule] = []
 
-    /// The requests in flight that a host begins with; `.max` for all at once.
-    var inFlightMaxFirst = Int.max
+    /// The search for the requests in flight that a host takes, as it begins; `nil` for none.
+    var crowd: CrowdControl?
 
     public init() {}
 
-    /// These options, with few requests in flight to a host at first: so it is seen without a crowd.
-    var withFewAtFirst: PolitenessOptions {
+    /// Returns these options for a run with so many workers.
+    func of(workers: Int) -> PolitenessOptions {
         var options = self
-        options.inFlightMaxFirst = CrowdControl.inFlightMaxFirst
+        options.crowd = CrowdControl(workers: workers)
         return options
     }
 

@@ -58,14 +58,17 @@ struct BatchFlags: ParsableArguments {
     /// Returns the batch that has the name already, where that is as good as a new one; `nil` when
     /// there is none.
     ///
+    /// - Parameter mayGrow: Whether a list that is not complete is as good, too: somebody else has
+    ///   begun it just now.
     /// - Throws: `ValidationError` when another batch has the name that a new one is to have, or the
     ///   batch is a list that is not complete.
-    func known(in queue: any JobQueue) async throws -> Batch? {
+    func known(in queue: any JobQueue, mayGrow: Bool = false) async throws -> Batch? {
         guard let known = try await namesake(in: queue) else { return nil }
         guard ifAbsent != nil else {
             throw ValidationError(
                 "the name '\(name ?? "")' belongs to batch \(known.id); give another with --name")
         }
+        if mayGrow { return known }
         // Half a list is not what a script that says "unless it is there" waits for.
         guard try await !queue.unfinishedLists().contains(where: { $0.batch.id == known.id }) else {
             throw ValidationError(

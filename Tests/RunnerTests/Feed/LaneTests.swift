@@ -69,7 +69,7 @@ import Testing
     /// Loops that got fewer than they asked for are woken, though the host says nothing.
     @Test func aHostThatIsNew_getsFewAtFirst_andMoreInTime() {
         var politeness = PolitenessOptions()
-        politeness.inFlightMaxFirst = 4
+        politeness.crowd = CrowdControl(inFlightMaxFirst: 4, workers: 100)
         var feed = JobFeed(politeness, retrying: 0)
         feed.claimed(
             [Segment(batch: .sample(id: 1, count: 100), todo: [0..<100])], of: Self.hosts[0],

@@ -67,7 +67,8 @@ struct LivenessModel {
         random = SeededGenerator(seed: seed)
         mix = LivenessMix(using: &random)
         var politeness = PolitenessOptions()
-        politeness.inFlightMaxFirst = seed.isMultiple(of: 2) ? 4 : .max
+        politeness.crowd = CrowdControl(
+            inFlightMaxFirst: seed.isMultiple(of: 2) ? 4 : 64, workers: mix.workers)
         feed = JobFeed(limits: mix.limits, politeness, retrying: 0)
         judge = Judge(retries: mix.retries)
         jobs = Array(repeating: JobRecord(), count: mix.jobCount)

@@ -85,7 +85,7 @@ import Testing
     /// For half a minute all answers take 25 times as long.
     @Test func aHostThatIsSlowForAWhile_losesAMomentOnly() {
         let seed = testSeed(for: "aHostThatIsSlowForAWhile_losesAMomentOnly")
-        expectNothingLost(seconds: 100, part: 0.98, seed: seed) { _, ms, random in
+        expectNothingLost(seconds: 100, part: 0.97, seed: seed) { _, ms, random in
             let mean = (40_000..<70_000).contains(ms) ? 1500.0 : 60
             return mean * .random(in: 0.5...1.5, using: &random)
         }
@@ -103,7 +103,7 @@ import Testing
 
     /// The first cohort does not come back: that is for no longer than a quarter of a second.
     @Test func aHostThatTakesItsTime_getsAllWorkersSoon() {
-        var crowd = CrowdControl()
+        var crowd = CrowdControl(workers: 1000)
         #expect(crowd.inFlightMax == 64 && crowd.nextMicros == nil)
         crowd.sent(64, inFlight: 0, at: .at(ms: 0))
         #expect(crowd.nextMicros == Now.at(ms: 125).monotonicMicros)

@@ -24,7 +24,7 @@ struct SimulatedHost {
     init(workers: Int = 1000, adapts: Bool = true, seed: UInt64, law: @escaping Law) {
         self.workers = workers
         self.law = law
-        crowd = adapts ? CrowdControl() : nil
+        crowd = adapts ? CrowdControl(workers: workers) : nil
         random = SeededGenerator(seed: seed)
     }
 
