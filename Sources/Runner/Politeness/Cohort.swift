@@ -74,6 +74,9 @@ struct Cohort: Sendable {
 
     /// Whether nearly all of its requests have ended.
     var isBack: Bool { !isOpen && Double(ended) >= Self.endedPart * Double(sent) }
+    var isHalfBack: Bool { 2 * ended >= sent }
+    /// Returns the time in µs since the cohort began.
+    func micros(at now: Now) -> Int { now.monotonicMicros - sinceMicros }
     /// The mean time in µs that its requests have taken, those included that are under way.
     var latencyMicros: Double { sent == 0 ? 0 : ageMicros / Double(sent) }
     /// The host's requests in flight, on average, while the cohort was sent.

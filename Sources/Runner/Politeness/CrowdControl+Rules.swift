@@ -1,10 +1,10 @@
 /// The numbers that the search goes by.
 extension CrowdControl {
-    /// The requests in flight that a host begins with; the time in µs after which there are four
-    /// times as many, and after which all, when the first do not come back.
+    /// The requests in flight that a host begins with; the time in µs after which all workers are let
+    /// in when the first requests do not come back; the same when half of them are back.
     static let inFlightMaxFirst = 64
-    static let beginningMicros = 125_000
-    static let beginningStep = 4
+    static let beginningMicros = 250_000
+    static let beginningMicrosMax = 1_000_000
     /// The shortest times in µs for which the requests of a cohort are sent.
     static let doublingMicros = 20_000
     static let cohortMicros = 2_000_000

@@ -1,6 +1,6 @@
 /// Finds the number of requests in flight at which a host answers most. Pure.
 ///
-/// A host begins with few. If these are not back soon, it is asked by all workers: it takes its time.
+/// A host begins with few. If these are not back soon, all workers are let in: it takes its time.
 /// If they are, the number is doubled as long as the host does not answer fewer a second. From then
 /// on, fewer are tried when fewer brought more answers a second before; what brings more is kept, in
 /// small steps in the end. A host that merely takes its time, as long for one request as for a
@@ -25,6 +25,8 @@ struct CrowdControl: Sendable {
     private var unsettled = 0
     /// The steps to be tried from where it is.
     private var steps: [Double] = []
+    /// The steps of the next round.
+    private var nextSteps = Self.fineSteps
     /// The time in µs on the monotonic clock before which nothing is tried.
     private var nextTrialMicros = 0
     private var trialPauseMicros = Self.trialPauseMicrosMin
@@ -94,16 +96,15 @@ struct CrowdControl: Sendable {
     /// - Parameter inFlight: The requests in flight until now.
     mutating func pass(to now: Now, inFlight: Int) {
         guard case .beginning(let until?) = phase, now.monotonicMicros >= until else { return }
+        // A busy machine, ours or the host's, takes a moment for the first connections.
+        if let cohort, cohort.isHalfBack, cohort.micros(at: now) < Self.beginningMicrosMax {
+            phase = .beginning(untilMicros: until + Self.beginningMicros)
+            return
+        }
         // The first cohort stays: once it is back, it is known how long an answer takes.
         cohort?.pass(to: now, inFlight: inFlight)
         cohort?.close()
-        unsettled = inFlight
-        if inFlightMax < inFlightMaxFirst * Self.beginningStep {
-            inFlightMax *= Self.beginningStep
-            phase = .beginning(untilMicros: now.monotonicMicros + Self.beginningMicros)
-        } else {
-            (phase, inFlightMax) = (.steady, .max)
-        }
+        (phase, inFlightMax, unsettled) = (.steady, .max, inFlight)
     }
 
     /// Leaves out what is in flight, and the trial that goes on: it was not the host that kept
@@ -164,7 +165,6 @@ struct CrowdControl: Sendable {
         levels.note(level)
         switch phase {
         case .beginning:
-            // Doubled as often as the time that has passed would have it.
             beginDoubling(from: level, inFlight, at: now)
         case .steady:
             judgeSteady(level, isSlow, latency, inFlight, at: now)
@@ -188,7 +188,7 @@ struct CrowdControl: Sendable {
             now.monotonicMicros >= nextTrialMicros
         {
             // Fewer than that are not for want of the host.
-            steps = Self.fineSteps
+            (steps, nextSteps) = (nextSteps, Self.fineSteps)
             tryNext(from: level, inFlight, at: now)
         }
     }
@@ -258,8 +258,10 @@ struct CrowdControl: Sendable {
             levels.lower(by: level.perSecond / claimed, below: trial.before.inFlight)
         }
         settle(trial.inFlightMaxBefore, inFlight)
-        if trial.isDoubling { steps = Self.fineSteps }
-        if steps.isEmpty {
+        if trial.isDoubling {
+            // That was judged by few requests: once more by many.
+            nextSteps = [2] + Self.fineSteps
+        } else if steps.isEmpty {
             nextTrialMicros = now.monotonicMicros + trialPauseMicros
             trialPauseMicros = min(2 * trialPauseMicros, Self.trialPauseMicrosMax)
         } else {
@@ -270,13 +272,11 @@ struct CrowdControl: Sendable {
     private mutating func beginDoubling(
         from level: CrowdLevels.Level, _ inFlight: Int, at now: Now
     ) {
-        // The level may be from before the bound was raised, or below one that was not reached.
-        let back = max(inFlightMaxFirst, Int(level.inFlight.rounded()))
-        let next = max(2 * back, inFlightMax)
-        let trial = CrowdTrial(
-            before: level, step: Double(next) / level.inFlight, gainMin: Self.lossMin,
-            isDoubling: true)
-        begin(trial, back: back, inFlight, at: now)
+        // The level may be below a bound that was not reached.
+        let step = 2 * Double(inFlightMax) / level.inFlight
+        begin(
+            CrowdTrial(before: level, step: step, gainMin: Self.lossMin, isDoubling: true),
+            inFlight, at: now)
     }
 
     private mutating func tryNext(
@@ -287,12 +287,9 @@ struct CrowdControl: Sendable {
         begin(CrowdTrial(before: level, step: step), inFlight, at: now)
     }
 
-    /// - Parameter back: The bound to go back to; `nil` for the one that holds.
-    private mutating func begin(
-        _ trial: CrowdTrial, back: Int? = nil, _ inFlight: Int, at now: Now
-    ) {
+    private mutating func begin(_ trial: CrowdTrial, _ inFlight: Int, at now: Now) {
         var trial = trial
-        trial.inFlightMaxBefore = back ?? inFlightMax
+        trial.inFlightMaxBefore = inFlightMax
         let next = (trial.before.inFlight * trial.step).rounded(trial.step > 1 ? .up : .down)
         settle(max(1, Int(next)), inFlight)
         // With all workers in there is nothing to compare: fewer are tried again when they brought

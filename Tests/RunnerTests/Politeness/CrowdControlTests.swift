@@ -106,13 +106,25 @@ import Testing
         var crowd = CrowdControl(workers: 1000)
         #expect(crowd.inFlightMax == 64 && crowd.nextMicros == nil)
         crowd.sent(64, inFlight: 0, at: .at(ms: 0))
-        #expect(crowd.nextMicros == Now.at(ms: 125).monotonicMicros)
-        crowd.pass(to: .at(ms: 124), inFlight: 64)
+        #expect(crowd.nextMicros == Now.at(ms: 250).monotonicMicros)
+        crowd.pass(to: .at(ms: 249), inFlight: 64)
         #expect(crowd.inFlightMax == 64)
-        crowd.pass(to: .at(ms: 125), inFlight: 64)
-        #expect(crowd.inFlightMax == 256 && crowd.cohortNumber == 0)
-        crowd.pass(to: .at(ms: 250), inFlight: 256)
-        #expect(crowd.inFlightMax == .max && crowd.nextMicros == nil)
+        crowd.pass(to: .at(ms: 250), inFlight: 64)
+        #expect(crowd.inFlightMax == .max && crowd.cohortNumber == 0 && crowd.nextMicros == nil)
+    }
+
+    /// Then the rest may only have waited for a busy machine.
+    @Test func aHostThatHasAnsweredHalf_isWaitedFor_forASecond() {
+        var crowd = CrowdControl(workers: 1000)
+        crowd.sent(64, inFlight: 0, at: .at(ms: 0))
+        crowd.ended(
+            32, Cohort.Share(number: 1, count: 32, answered: 32), inFlight: 64, at: .at(ms: 200))
+        crowd.pass(to: .at(ms: 250), inFlight: 32)
+        #expect(crowd.inFlightMax == 64 && crowd.nextMicros == Now.at(ms: 500).monotonicMicros)
+        for ms in [500, 750] { crowd.pass(to: .at(ms: ms), inFlight: 32) }
+        #expect(crowd.inFlightMax == 64)
+        crowd.pass(to: .at(ms: 1000), inFlight: 32)
+        #expect(crowd.inFlightMax == .max)
     }
 
     /// As many workers as a host begins with: nothing is ever tried.
