@@ -162,6 +162,9 @@ struct CrowdControl: Sendable {
     private mutating func judge(
         _ level: CrowdLevels.Level, isSlow: Bool, latency: Double, inFlight: Int, at now: Now
     ) {
+        guard level.inFlight >= min(Self.crowdMin, Self.boundPart * Double(inFlightMax)),
+            level.perSecond.isFinite
+        else { return leaveOut(inFlight) }
         levels.note(level)
         switch phase {
         case .beginning:
@@ -175,6 +178,16 @@ struct CrowdControl: Sendable {
             } else {
                 giveUp(trial, level, inFlight: inFlight, at: now)
             }
+        }
+    }
+
+    /// Learns nothing from a level: so few in flight, for want of jobs, crowd no host.
+    private mutating func leaveOut(_ inFlight: Int) {
+        switch phase {
+        case .beginning: settle(.max, inFlight)
+        case .steady: break
+        case .trying(let trial):
+            settle(trial.isDoubling ? .max : trial.inFlightMaxBefore, inFlight)
         }
     }
 

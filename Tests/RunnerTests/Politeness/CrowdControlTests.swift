@@ -113,6 +113,19 @@ import Testing
         #expect(crowd.inFlightMax == .max && crowd.cohortNumber == 0 && crowd.nextMicros == nil)
     }
 
+    /// One job after the other, each of which ends at once: never is one seen in flight.
+    @Test func aHostWithoutACrowd_hasNoBound() {
+        var crowd = CrowdControl(workers: 1000)
+        for ms in 0..<100 {
+            let number = crowd.cohortNumber
+            crowd.sent(1, inFlight: 0, at: .at(ms: ms))
+            crowd.ended(
+                1, Cohort.Share(number: number, count: 1, answered: 1), inFlight: 1, at: .at(ms: ms)
+            )
+        }
+        #expect(crowd.inFlightMax == .max && crowd.nextMicros == nil)
+    }
+
     /// Then the rest may only have waited for a busy machine.
     @Test func aHostThatHasAnsweredHalf_isWaitedFor_forASecond() {
         var crowd = CrowdControl(workers: 1000)
