@@ -131,6 +131,8 @@ import Testing
             "(batch_id, first) = (SELECT batch_id, first FROM span ORDER BY 1 DESC, 2 DESC)"
         case "tally":
             "(batch_id, outcome) = (SELECT batch_id, outcome FROM tally ORDER BY 1 DESC, 2 DESC)"
+        case "wish":
+            "(runner_id, name) = (SELECT runner_id, name FROM wish ORDER BY 1 DESC, 2 DESC)"
         default:
             "(batch_id, position) = (SELECT batch_id, position FROM retry ORDER BY 1 DESC, 2 DESC)"
         }
