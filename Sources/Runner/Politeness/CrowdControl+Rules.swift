@@ -6,7 +6,7 @@ extension CrowdControl {
     static let beginningMicros = 250_000
     static let beginningMicrosMax = 1_000_000
     /// The shortest times in µs for which the requests of a cohort are sent.
-    static let doublingMicros = 20_000
+    static let doublingMicros = 50_000
     static let cohortMicros = 2_000_000
     static let countMin = 2048
     /// The requests of a cohort from which on it may be judged before it is back, and how much
@@ -20,11 +20,15 @@ extension CrowdControl {
     /// The fewest requests in flight at which a host can be crowded.
     static let crowdMin = 16.0
     /// The mean time in µs of an answer up to which a host is not crowded.
-    static let latencyMicrosMin = 25_000.0
+    static let latencyMicrosMin = 100_000.0
     /// The answers a second, by those of another level, that make the other one worth a trial.
     static let lossMin = 0.9
     static let gainMin = 1.03
+    /// The steps of a round, and those of every other one, since chance hides small gains; and those
+    /// after the beginning.
     static let fineSteps = [1.1, 0.9]
+    static let coarseSteps = [1.4, 0.7]
+    static let coarsestSteps = [2, 0.5, 1.1, 0.9]
     static let trialPauseMicrosMin = 5_000_000
     static let trialPauseMicrosMax = 60_000_000
     /// The time before a trial without a reason, by the time of an answer: it costs a thousandth.

@@ -120,8 +120,7 @@ struct CrowdControl: Sendable {
     // MARK: - Judging
 
     private mutating func beginCohort(at now: Now) {
-        number &+= 1
-        if number == 0 { number = 1 }
+        number += 1
         let isDoubling = if case .trying(let trial) = phase { trial.isDoubling } else { false }
         cohort = Cohort(
             number: number, countMin: isDoubling ? inFlightMax : Self.countMin,
@@ -132,13 +131,17 @@ struct CrowdControl: Sendable {
         guard let cohort else { return }
         let level = CrowdLevels.Level(inFlight: cohort.inFlight, perSecond: cohort.perSecond)
         let isSlow = cohort.latencyMicros >= Self.latencyMicrosMin
+        // Where hardly anything was sent, nothing is learnt.
+        let isKnown = level.inFlight >= 1 && level.perSecond.isFinite
         if cohort.isBack {
             self.cohort = nil
-            judge(level, isSlow: isSlow, latency: cohort.latencyMicros, inFlight: inFlight, at: now)
-            if self.cohort == nil, unsettled == 0, inFlight <= inFlightMax {
-                beginCohort(at: now)
+            if isKnown {
+                judge(
+                    level, isSlow: isSlow, latency: cohort.latencyMicros, inFlight: inFlight,
+                    at: now)
             }
-        } else if cohort.sent >= Self.glanceMin, isSlow {
+            if unsettled == 0, inFlight <= inFlightMax { beginCohort(at: now) }
+        } else if cohort.sent >= Self.glanceMin, isSlow, isKnown {
             // It takes so long already that the rest makes no difference.
             glance(at: level, inFlight: inFlight, at: now)
         }
@@ -201,7 +204,8 @@ struct CrowdControl: Sendable {
             now.monotonicMicros >= nextTrialMicros
         {
             // Fewer than that are not for want of the host.
-            (steps, nextSteps) = (nextSteps, Self.fineSteps)
+            steps = nextSteps
+            nextSteps = steps == Self.fineSteps ? Self.coarseSteps : Self.fineSteps
             tryNext(from: level, inFlight, at: now)
         }
     }
@@ -273,7 +277,7 @@ struct CrowdControl: Sendable {
         settle(trial.inFlightMaxBefore, inFlight)
         if trial.isDoubling {
             // That was judged by few requests: once more by many.
-            nextSteps = [2] + Self.fineSteps
+            nextSteps = Self.coarsestSteps
         } else if steps.isEmpty {
             nextTrialMicros = now.monotonicMicros + trialPauseMicros
             trialPauseMicros = min(2 * trialPauseMicros, Self.trialPauseMicrosMax)

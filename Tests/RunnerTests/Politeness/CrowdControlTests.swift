@@ -140,6 +140,19 @@ import Testing
         #expect(crowd.inFlightMax == .max)
     }
 
+    /// For longer than a cohort is sent no job is there: that is nothing to learn from.
+    @Test func aPauseOfTheRun_isNoAnswer() {
+        var crowd = CrowdControl(workers: 1000)
+        crowd.sent(64, inFlight: 0, at: .at(ms: 0))
+        let first = Cohort.Share(number: 1, count: 64, answered: 64)
+        crowd.ended(64, first, inFlight: 64, at: .at(ms: 100))
+        #expect(crowd.inFlightMax == 128)
+        for seconds in 1...5 {
+            crowd.ended(0, Cohort.Share(), inFlight: 0, at: .at(ms: 20_000 * seconds))
+        }
+        #expect(crowd.inFlightMax == 128)
+    }
+
     /// As many workers as a host begins with: nothing is ever tried.
     @Test func fewWorkers_haveNoBound() {
         var host = SimulatedHost(workers: 16, seed: 1) { _, _, _ in 20 }
