@@ -169,6 +169,8 @@ import Testing
         run.kill(SIGKILL)
         _ = await run.wait()
         #expect(run.err.contains("runner: set: --workers 5\n"))
+        // Or those of the killed run would be taken for the later one's.
+        while try origin.report().inFlight > 0 { try await Task.sleep(for: .milliseconds(20)) }
         let later = try program.start("runner", ["run", "-w", "40", "-q"])
         try await later.wait { try origin.report().inFlight > 30 }
         later.kill(SIGINT)

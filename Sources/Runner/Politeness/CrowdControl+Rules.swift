@@ -21,9 +21,15 @@ extension CrowdControl {
     static let crowdMin = 16.0
     /// The mean time in µs of an answer up to which a host is not crowded.
     static let latencyMicrosMin = 100_000.0
-    /// The answers a second, by those of another level, that make the other one worth a trial.
-    static let lossMin = 0.9
+    /// The answers a second, by those of another level, that make the other one worth a trial: on a
+    /// busy machine they vary by a quarter without a crowd.
+    static let lossMin = 0.7
+    /// The answers a second that a trial has to bring, by those before: of a few more or fewer, of
+    /// many more, of a level that is known to be better, and of more in the beginning.
     static let gainMin = 1.03
+    static let coarseGainMin = 0.98
+    static let jumpGainMin = 1.2
+    static let doublingGainMin = 0.8
     /// The steps of a round, and those of every other one, since chance hides small gains; and those
     /// after the beginning.
     static let fineSteps = [1.1, 0.9]
@@ -32,6 +38,7 @@ extension CrowdControl {
     static let trialPauseMicrosMin = 5_000_000
     static let trialPauseMicrosMax = 60_000_000
     /// The time before a trial without a reason, by the time of an answer: it costs a thousandth.
+    static let blindLatencyMicrosMin = 1_000_000.0
     static let blindPauseLatencies = 300.0
     static let blindPauseMicrosMin = 60_000_000
     static let blindPauseMicrosMax = 600_000_000

@@ -213,7 +213,7 @@ struct CrowdControl: Sendable {
     /// Goes to a level with fewer in flight at which the host answered more.
     @discardableResult
     private mutating func jump(
-        from level: CrowdLevels.Level, _ part: Double, gainMin: Double = Self.gainMin,
+        from level: CrowdLevels.Level, _ part: Double, gainMin: Double = Self.jumpGainMin,
         _ inFlight: Int, at now: Now
     ) -> Bool {
         guard now.monotonicMicros >= nextTrialMicros, level.inFlight >= Self.crowdMin,
@@ -238,7 +238,9 @@ struct CrowdControl: Sendable {
             nextBlindMicros = now.monotonicMicros + blindPauseMicros
             return
         }
-        guard now.monotonicMicros >= next, level.inFlight >= Self.crowdMin else { return }
+        guard now.monotonicMicros >= next, level.inFlight >= Self.crowdMin,
+            latency >= Self.blindLatencyMicrosMin
+        else { return }
         blindPauseMicros *= 2
         nextBlindMicros = now.monotonicMicros + blindPauseMicros
         steps = [Self.fineSteps[1]]
@@ -292,7 +294,7 @@ struct CrowdControl: Sendable {
         // The level may be below a bound that was not reached.
         let step = 2 * Double(inFlightMax) / level.inFlight
         begin(
-            CrowdTrial(before: level, step: step, gainMin: Self.lossMin, isDoubling: true),
+            CrowdTrial(before: level, step: step, gainMin: Self.doublingGainMin, isDoubling: true),
             inFlight, at: now)
     }
 
@@ -301,7 +303,9 @@ struct CrowdControl: Sendable {
     ) {
         guard !steps.isEmpty else { return }
         let step = steps.removeFirst()
-        begin(CrowdTrial(before: level, step: step), inFlight, at: now)
+        // A bound that brings nothing costs us more than it helps the host.
+        let gainMin = step == Self.coarseSteps[0] ? Self.coarseGainMin : Self.gainMin
+        begin(CrowdTrial(before: level, step: step, gainMin: gainMin), inFlight, at: now)
     }
 
     private mutating func begin(_ trial: CrowdTrial, _ inFlight: Int, at now: Now) {
