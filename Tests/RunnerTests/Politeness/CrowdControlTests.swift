@@ -114,7 +114,7 @@ import Testing
     }
 
     /// One job after the other, each of which ends at once: never is one seen in flight.
-    @Test func aHostWithoutACrowd_hasNoBound() {
+    @Test func aHostWithoutACrowd_keepsItsBound() {
         var crowd = CrowdControl(workers: 1000)
         for ms in 0..<100 {
             let number = crowd.cohortNumber
@@ -123,7 +123,7 @@ import Testing
                 1, Cohort.Share(number: number, count: 1, answered: 1), inFlight: 1, at: .at(ms: ms)
             )
         }
-        #expect(crowd.inFlightMax == .max && crowd.nextMicros == nil)
+        #expect(crowd.inFlightMax >= CrowdControl.inFlightMaxFirst)
     }
 
     /// Then the rest may only have waited for a busy machine.
