@@ -18,19 +18,23 @@ extension Crawl {
         let limits: LimitWatch?
         /// `nil` where no robots.txt is honoured.
         let gate: RobotsGate?
+        let board: MeasureBoard
+        /// `nil` where nobody looks at failures.
+        let failures: FailureLog?
         fileprivate let bells: LoopBells
     }
 
     /// Makes the parts of a run and connects them.
-    func wire(_ lease: any RunnerLease, _ sink: (any Sink)?) throws -> Parts {
+    func wire(
+        _ lease: any RunnerLease, _ sink: (any Sink)?, seesFailures: Bool
+    ) throws -> Parts {
         let patience = Patience(limit: options.stallMax, stop: stop)
         let bells = LoopBells()
         let feed = Feed(
             lease: lease,
             state: JobFeed(
                 limits: .init(
-                    workers: options.workers, probes: max(1, options.workers / 8),
-                    talliesCommits: queue.countsInterval > .zero),
+                    workers: options.workers, probes: max(1, options.workers / 8)),
                 options.politeness.of(workers: options.workers),
                 knownPaces: KnownPaces(lease.attachment.hosts, at: Now.read()),
                 retrying: lease.attachment.retrying),
@@ -39,6 +43,7 @@ extension Crawl {
         let disk = DiskWatch(options.diskReserve)
         let limits = LimitWatch(options.limits)
         let board = MeasureBoard()
+        let failures = seesFailures ? FailureLog() : nil
         let marker = Marker(
             lease: lease, feed: feed, patience: patience, sink: sink, board: board
         ) {
@@ -61,13 +66,13 @@ extension Crawl {
                 feed: feed, marker: marker, judge: judge, conditions: makeConditions(keeping),
                 collector: sink?.makeCollector(),
                 keepsFailures: sink?.needs.contains(.failures) ?? false,
-                limits: limits, memory: MemoryWatch(budget, .ofProcess))
+                limits: limits, failures: failures, memory: MemoryWatch(budget, .ofProcess))
         }
         bells.connect(loops)
         return Parts(
             attachment: lease.attachment, lease: lease, feed: feed, marker: marker, loops: loops,
-            disk: disk,
-            limits: limits, gate: gate, bells: bells)
+            disk: disk, limits: limits, gate: gate, board: board, failures: failures,
+            bells: bells)
     }
 
     private func defaults(for sink: (any Sink)?) throws(RequestError) -> RequestDefaults {
@@ -158,9 +163,9 @@ extension Crawl {
             try await steering.watch()
             return nil
         }
-        if let observer, let interval = observer.interval {
+        if let observer {
             group.addTask {
-                try await watch(parts, observer, every: interval)
+                try await sample(parts, observer)
                 return nil
             }
         }
@@ -208,15 +213,14 @@ extension Crawl {
         }
     }
 
-    private func watch(
-        _ parts: Parts, _ observer: any CrawlObserver, every interval: Duration
-    ) async throws {
-        var watch = ProgressWatch(
-            queue: queue, batch: options.batch, feed: parts.feed,
-            countsAtStart: parts.attachment.counts)
+    private func sample(_ parts: Parts, _ observer: any CrawlObserver) async throws {
+        var sampler = Sampler(
+            queue: queue, batch: options.batch, feed: parts.feed, marker: parts.marker,
+            board: parts.board, failures: parts.failures, countsAtStart: parts.attachment.counts)
         while !Task.isCancelled {
-            try? await Task.sleep(for: interval)
-            if !Task.isCancelled { await observer.progressed(try await watch.look()) }
+            try? await Task.sleep(for: observer.interval)
+            guard !Task.isCancelled else { return }
+            if let text = observer.sampled(try await sampler.sample()) { parts.board.keep(text) }
         }
     }
 }

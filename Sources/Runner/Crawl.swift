@@ -97,11 +97,13 @@ public struct Crawl: Sendable {
             let files = try await OutputFiles.open(output, for: lease, options)
             defer { files?.close() }
             observer?.began(lease.attachment, notes: files?.notes ?? [])
-            return try await supervise(try wire(lease, files), observer)
+            return try await supervise(
+                try wire(lease, files, seesFailures: observer?.seesFailures ?? false), observer)
         case .sink(let sink):
             try checkIsOnly(lease.attachment.output)
             observer?.began(lease.attachment, notes: [])
-            return try await supervise(try wire(lease, sink), observer)
+            return try await supervise(
+                try wire(lease, sink, seesFailures: observer?.seesFailures ?? false), observer)
         }
     }
 
@@ -141,8 +143,11 @@ public struct Crawl: Sendable {
 
 /// Sees a run from outside.
 public protocol CrawlObserver: Sendable {
-    /// The time between two calls of `progressed`; `nil` when it is not to be called.
-    var interval: Duration? { get }
+    /// The time between two samples; a second as a rule.
+    var interval: Duration { get }
+
+    /// Whether samples are to tell of failed attempts.
+    var seesFailures: Bool { get }
 
     /// Told once that the run begins.
     ///
@@ -152,8 +157,11 @@ public protocol CrawlObserver: Sendable {
     ///     each.
     func began(_ attachment: Attachment, notes: [String])
 
-    /// Told of the progress, about once each `interval`.
-    func progressed(_ progress: Progress) async
+    /// Told of the state of the run, about once each `interval`.
+    ///
+    /// - Returns: The figures as text, which the queue keeps for other processes to read
+    ///   (`QueueCounts.LiveRun.measures`); `nil` to leave the last.
+    func sampled(_ sample: RunSample) -> String?
 
     /// Told when a host, or this machine, has been out of reach for some seconds, and when that is
     /// over; of ten such hosts, and one more a minute.
@@ -167,6 +175,9 @@ public protocol CrawlObserver: Sendable {
 }
 
 extension CrawlObserver {
+    public var interval: Duration { .seconds(1) }
+    public var seesFailures: Bool { false }
+    public func sampled(_ sample: RunSample) -> String? { nil }
     public func changed(_ change: LiveChange) {}
     public func measured(_ measures: RunMeasures) {}
     public func noticed(_ news: TroubleNews) {}

@@ -209,8 +209,6 @@ private struct RunObserver: CrawlObserver {
     /// The sentences on how requests go out.
     let sentences: [String]
 
-    var interval: Duration? { isQuiet ? nil : view.interval }
-
     func began(_ attachment: Attachment, notes: [String]) {
         view.start(attachment)
         if !isQuiet { for sentence in sentences { view.note(Terminal.escaped(sentence)) } }
@@ -223,7 +221,10 @@ private struct RunObserver: CrawlObserver {
         }
     }
 
-    func progressed(_ progress: Progress) { view.show(progress) }
+    func sampled(_ sample: RunSample) -> String? {
+        view.show(sample)
+        return sample.figures.kept
+    }
 
     func noticed(_ news: TroubleNews) {
         if !isQuiet { view.note(Terminal.escaped(news.sentence)) }

@@ -123,28 +123,33 @@ import Testing
 }
 
 @Suite struct ProgressViewTests {
-    private func progress(
+    private func sample(
         outcomes: [QueueCounts.Group] = [
             .init(label: "200", state: .completed, count: 4000),
             .init(label: "503", state: .retrying, count: 12),
             .init(label: "404", state: .failed, count: 310),
-        ], total: Int = 10_000, rate: Double = 1234.5, timeLeft: Duration? = .seconds(128),
-        trouble: String? = nil
-    ) -> Progress {
-        Progress(
+        ], total: Int = 10_000, rate: Double = 1234.5, trouble: String? = nil
+    ) -> RunSample {
+        var figures = RunFigures()
+        (figures.rateNow, figures.rateAverage) = (rate, 987.6)
+        (figures.inFlight, figures.residentBytes) = (1000, 31_457_280)
+        if let trouble {
+            figures.troubles = [
+                Trouble(kind: .host, host: "", message: trouble, duration: .seconds(3))
+            ]
+            figures.troubleCount = 1
+        }
+        return RunSample(
+            takenAtMicros: 0,
             counts: QueueCounts(
                 total: total, running: 100, retriesRunning: 0, outcomes: outcomes, runs: []),
-            rateNow: rate, rateAverage: 987.6, timeLeft: timeLeft, elapsed: .seconds(4),
-            inFlight: 1000, residentBytes: 31_457_280,
-            troubles: trouble.map {
-                [Trouble(kind: .host, host: "", message: $0, duration: .seconds(3))]
-            } ?? [], waitingUntilMicros: nil)
+            figures: figures)
     }
 
     @Test func line_tellsTheWholeState() {
         #expect(
-            ProgressView.line(progress())
-                == "4,310/10,000 (43.1 %), 1,234/s, average 987/s, 2m 08s left, 310 failed, "
+            ProgressView.line(sample())
+                == "4,310/10,000 (43.1 %), 1,234/s, average 987/s, 4.6 s left, 310 failed, "
                 + "12 retrying, 1,000 in flight, 30 MB")
     }
 
@@ -154,36 +159,36 @@ import Testing
             .init(label: "200", state: .completed, count: 4000),
             .init(label: "cancelled", state: .cancelled, count: 6000),
         ]
-        let done = progress(outcomes: counts)
+        let done = sample(outcomes: counts)
         #expect(ProgressView.line(done).hasPrefix("4,000/4,000 (100 %), "))
         #expect(ProgressView.line(done).hasSuffix(", 30 MB, 6,000 cancelled"))
         let block = lines(done)
         #expect(block[0].hasSuffix("━ 100 %  4,000 / 4,000"))
         #expect(block.last == "cancelled  6,000")
-        let none = progress(outcomes: [counts[1]], total: 6000)
+        let none = sample(outcomes: [counts[1]], total: 6000)
         #expect(ProgressView.line(none).hasPrefix("0/0 (100 %), "))
     }
 
     @Test func line_saysWhyNothingMoves() {
         #expect(
-            ProgressView.line(progress(rate: 0, timeLeft: nil, trouble: "the network is down"))
+            ProgressView.line(sample(rate: 0, trouble: "the network is down"))
                 == "4,310/10,000 (43.1 %), 0/s, average 987/s, no estimate, 310 failed, "
                 + "12 retrying, 1,000 in flight, 30 MB, paused, 3 s: the network is down")
     }
 
     private func lines(
-        _ progress: Progress?, _ stopping: ProgressView.Stopping? = nil, columns: Int = 79,
+        _ sample: RunSample?, _ stopping: ProgressView.Stopping? = nil, columns: Int = 79,
         colour: Bool = false, now: ContinuousClock.Instant = .now
     ) -> [String] {
-        ProgressView.lines(progress, stopping, columns: columns, colour: colour, now: now)
+        ProgressView.lines(sample, stopping, columns: columns, colour: colour, now: now)
     }
 
     @Test func lines_tellTheWholeState() {
         let bar = String(repeating: "━", count: 24) + String(repeating: "─", count: 33)
         #expect(
-            lines(progress(), columns: 80) == [
+            lines(sample(), columns: 80) == [
                 "\(bar) 43.1 %  4,310 / 10,000",
-                "1,234/s now   987/s average   2m 08s left",
+                "1,234/s now   987/s average   4.6 s left",
                 "1,000 in flight   30 MB of memory",
                 "completed  4,000   200: 4,000",
                 "failed       310   404: 310",
@@ -193,9 +198,9 @@ import Testing
 
     @Test func lines_areBrokenBetweenTheirPieces() {
         #expect(
-            lines(progress(), columns: 30) == [
+            lines(sample(), columns: 30) == [
                 "43.1 %   4,310 / 10,000",
-                "1,234/s now   987/s average", "2m 08s left",
+                "1,234/s now   987/s average", "4.6 s left",
                 "1,000 in flight", "30 MB of memory",
                 "completed  4,000   200: 4,000",
                 "failed       310   404: 310",
@@ -204,7 +209,7 @@ import Testing
     }
 
     @Test func lines_colourTheBarAlone() {
-        let lines = lines(progress(), columns: 80, colour: true)
+        let lines = lines(sample(), columns: 80, colour: true)
         let done = String(repeating: "━", count: 24)
         let rest = String(repeating: "─", count: 33)
         #expect(
@@ -214,7 +219,7 @@ import Testing
 
     @Test func lines_drawAFullBar_whenNothingIsLeft() {
         let all = [QueueCounts.Group(label: "200", state: .completed, count: 5)]
-        for progress in [progress(outcomes: all, total: 5), progress(outcomes: [], total: 0)] {
+        for progress in [sample(outcomes: all, total: 5), sample(outcomes: [], total: 0)] {
             let bar = lines(progress)[0]
             #expect(!bar.contains("─"))
             #expect(bar.contains("━ 100 %"))
@@ -228,20 +233,20 @@ import Testing
         let failed = (400..<404).map {
             QueueCounts.Group(label: "\($0)", state: .failed, count: 500 - $0)
         }
-        let some = lines(progress(outcomes: completed + failed), columns: 40)
+        let some = lines(sample(outcomes: completed + failed), columns: 40)
         #expect(
             some.suffix(3) == [
                 "completed  10,000   200: 1,000   +9 more",
                 "failed        394   400: 100   +3 more",
                 "retrying        0",
             ])
-        let all = lines(progress(outcomes: completed + failed), columns: 200)
+        let all = lines(sample(outcomes: completed + failed), columns: 200)
         #expect(!all.joined().contains("more"))
     }
 
     @Test func lines_sayWhyNothingMoves_andThatTheRunIsAskedToStop() {
         let now = ContinuousClock.now
-        let stuck = progress(rate: 0, timeLeft: nil, trouble: "the network is \u{9B}31m down")
+        let stuck = sample(rate: 0, trouble: "the network is \u{9B}31m down")
         let shown = lines(stuck, .finishing(until: now + .seconds(12.2)), now: now)
         #expect(
             shown[1] == "finishing the requests in flight, for 13 s at most; once more to stop now")

@@ -176,8 +176,11 @@ import Testing
 
     private final class Observer: CrawlObserver {
         let seen = Mutex<[QueueCounts]>([])
-        let interval: Duration? = .milliseconds(5)
+        let interval = Duration.milliseconds(5)
         func began(_ attachment: JobStore.Attachment, notes: [String]) {}
-        func progressed(_ progress: Progress) { seen.withLock { $0.append(progress.counts) } }
+        func sampled(_ sample: RunSample) -> String? {
+            seen.withLock { $0.append(sample.counts) }
+            return nil
+        }
     }
 }

@@ -6,6 +6,8 @@ final class Feed: Sendable {
     let state: Locked<JobFeed>
     private let chunks = Locked<[Batch.ID: RequestChunk]>([:])
     private let hosts = HostTable()
+    /// The attempts that this run has committed.
+    let attempts = Locked(OutcomeTally())
     private let defaults: RequestDefaults
     private let perHost: PerHost
     let bell = Doorbell()
@@ -196,6 +198,7 @@ final class Feed: Sendable {
     /// Takes in marks that were committed just now.
     func marked(_ marks: [Mark], bytes: Int = 0) {
         let now = Now.read()
+        attempts.withLock { $0.add(marks) }
         let isStarved = state.withLock { state in
             state.marked(marks, bytes: bytes, at: now)
             defer { state.areWoken() }
@@ -215,8 +218,8 @@ final class Feed: Sendable {
     /// Bytes of output that wait for their commit.
     var unmarkedBytes: Int { state.withLock { $0.unmarkedBytes } }
 
-    /// The final outcomes that this run has committed, if they are tallied.
-    var committed: [Outcome: Int] { state.withLock(\.committed).totals }
+    /// The final outcomes that this run has committed.
+    var committed: [Outcome: Int] { attempts.withLock(\.ofJobs) }
     /// Requests in flight, for display.
     var inFlight: Int { state.withLock { $0.inFlight } }
     /// Outages at present, the longest-lasting first.
@@ -226,9 +229,6 @@ final class Feed: Sendable {
     var stall: JobFeed.Outage? {
         state.withLock { $0.stalledSinceMicros == nil ? nil : $0.outages.first }
     }
-    /// The time in µs on the monotonic clock when the next retry is due; `nil` unless the run does
-    /// nothing but wait for that retry.
-    var waitingUntilMicros: Int? { state.withLock { $0.waitingUntilMicros } }
 
     // MARK: - Requests
 

@@ -38,9 +38,6 @@ extension JobFeed {
         /// The longest time in µs for which the queue is not asked for retries while one waits: the
         /// queue's clock may be set.
         var retryLookMicros = 60_000_000
-        /// Whether final outcomes are counted as they are committed, for a store that had better not
-        /// be asked often (`JobLedger.countsInterval`).
-        var talliesCommits = false
         /// The shortest time in µs after which a queue that said to ask again is asked.
         var askAgainMicrosMin = 10_000
     }

@@ -29,8 +29,6 @@ struct JobFeed {
     private(set) var unmarked = 0
     /// Bytes of output that belong to the attempts in `unmarked`.
     private(set) var unmarkedBytes = 0
-    /// The final outcomes that this run has committed, if they are tallied.
-    private(set) var committed = OutcomeTally()
     /// Whether some request for jobs got fewer than it asked for since loops were woken last.
     private(set) var isStarved = false
     private(set) var isDraining = false
@@ -264,7 +262,6 @@ struct JobFeed {
     ///
     /// - Parameter bytes: Bytes of output that belong to the marks.
     mutating func marked(_ marks: [Mark], bytes: Int = 0, at now: Now) {
-        if limits.talliesCommits { committed.add(marks) }
         unmarked -= marks.count
         unmarkedBytes -= bytes
         for mark in marks {

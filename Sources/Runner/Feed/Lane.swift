@@ -40,6 +40,8 @@ struct Lane {
     private(set) var answers: UInt32 = 0
     /// Whether the host had a part in any attempt.
     private var isProven = false
+    /// The attempts of the lane, for people to see.
+    private(set) var tally = HostTally()
     /// Whether the lane has its place in an order of the feed.
     var isQueued = false
     /// The time in µs on the monotonic clock when the feed looks at the lane next; `.max` for never.
@@ -232,6 +234,7 @@ struct Lane {
 
     /// Takes in the pace of the answers, and denials.
     private mutating func keepPace(_ report: TurnReport.HostReport, at now: Now) {
+        tally.add(report)
         heldInQueue += report.held
         retriesInQueue += report.retrying
         failedJobs += report.firstFailures

@@ -17,6 +17,9 @@ struct RunPace {
         }
     }
 
+    /// The requests a second that the pace lets out; `nil` for any number.
+    var perSecondMax: Double? { bucket.map { 1_000_000 / $0.intervalMicros } }
+
     /// Returns the number of requests, `limit` at most, that may go out now.
     func allowed(_ limit: Int, at now: Now) -> Int {
         bucket?.allowed(limit, at: now) ?? limit

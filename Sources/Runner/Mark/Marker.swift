@@ -7,6 +7,9 @@ final class Marker: Sendable {
         var buffer = MarkBuffer()
         /// The reason that no more can be committed.
         var failure: SinkError?
+        /// The times that commits took, and their sum in µs.
+        var commits = Histogram(.fine)
+        var commitMicros = 0
     }
 
     private let state = Locked(State())
@@ -23,7 +26,7 @@ final class Marker: Sendable {
 
     /// - Parameters:
     ///   - sink: The sink that keeps records; `nil` when nothing is kept.
-    ///   - board: The measurements of the run so far, which go with the heartbeat.
+    ///   - board: Where the text is that goes with the heartbeat.
     ///   - afterCommit: Called after each commit.
     init(
         lease: any RunnerLease, feed: Feed, patience: Patience, sink: (any Sink)? = nil,
@@ -43,6 +46,11 @@ final class Marker: Sendable {
     /// - Parameter isLast: Whether nothing else is on its way at present.
     func add(_ handover: Handover, at now: Now, isLast: Bool = false) {
         if state.withLock({ $0.buffer.add(handover, at: now, isLast: isLast) }) { bell.ring() }
+    }
+
+    /// The times that commits took so far, and their sum in µs.
+    var commits: (times: Histogram, micros: Int) {
+        state.withLock { ($0.commits, $0.commitMicros) }
     }
 
     /// Tells the marker that no more handovers will come.
@@ -75,7 +83,11 @@ final class Marker: Sendable {
                 let bytes = handovers.reduce(0) { $0 + $1.deposit.size }
                 try await commit(handovers, bytes, at: now, &rate)
                 let tookMicros = Now.read().monotonicMicros - now.monotonicMicros
-                state.withLock { $0.buffer.committed(bytes, inMicros: tookMicros) }
+                state.withLock { state in
+                    state.buffer.committed(bytes, inMicros: tookMicros)
+                    state.commits.add(tookMicros)
+                    state.commitMicros += max(0, tookMicros)
+                }
                 afterCommit()
             case .wait(let untilMicros):
                 let beatMicros = now.monotonicMicros + Self.beatMicros
@@ -99,7 +111,7 @@ final class Marker: Sendable {
             try await lease.renew(
                 Heartbeat(
                     requestsPerSecond: rate.perSecond(at: feed.pause.unpaused(now)),
-                    trouble: Trouble(trouble, at: now).sentence, measures: board.take()?.kept))
+                    trouble: Trouble(trouble, at: now).sentence, measures: board.takeText()))
         }
     }
 
@@ -114,7 +126,7 @@ final class Marker: Sendable {
         rate.add(marks.count, at: unpaused)
         let heartbeat = Heartbeat(
             requestsPerSecond: rate.perSecond(at: unpaused), hosts: feed.takeChangedPaces(at: now),
-            measures: board.take()?.kept)
+            measures: board.takeText())
         try await patience.whileBusy { () async throws(QueueError) in
             try await lease.commit(marks, files, heartbeat: heartbeat)
         }

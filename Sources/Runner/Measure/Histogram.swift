@@ -80,8 +80,8 @@ struct Tally {
 
 /// Durations counted by their size, of which percentiles are read.
 struct Histogram: Sendable {
-    private let scale: LogScale
-    private var counts: [Int]
+    let scale: LogScale
+    private(set) var counts: [Int]
     /// The longest duration, in µs; 0 when there is none.
     private(set) var maxMicros = 0
 
@@ -97,6 +97,25 @@ struct Histogram: Sendable {
 
     /// The number of durations.
     var count: Int { counts.reduce(0, +) }
+
+    /// Counts a duration in µs. One below 0 counts as 0.
+    mutating func add(_ micros: Int) {
+        let micros = max(0, min(micros, LogScale.microsMax))
+        counts[scale.index(of: micros)] += 1
+        maxMicros = max(maxMicros, micros)
+    }
+
+    /// The durations that came since an earlier state of this histogram. The longest is within half
+    /// a part, unless it is the longest of all.
+    func since(_ earlier: Histogram) -> Histogram {
+        precondition(scale == earlier.scale, "parts of other sizes cannot be compared")
+        var new = Histogram(scale)
+        for index in counts.indices { new.counts[index] = counts[index] - earlier.counts[index] }
+        guard let last = new.counts.lastIndex(where: { $0 > 0 }) else { return new }
+        new.maxMicros =
+            maxMicros > earlier.maxMicros ? maxMicros : min(scale.middle(of: last), maxMicros)
+        return new
+    }
 
     /// Adds what was counted on the same scale.
     mutating func add(_ tally: Tally) {

@@ -1,16 +1,19 @@
 internal import JobStore
 internal import Synchronization
 
-/// The measurements of one event loop at one moment, but for those of hosts.
+/// The measurements of one event loop at one moment. Of hosts, those that were asked for.
 struct LoopFigures: Sendable {
     let sums: LoopMeasures.Sums
     let firstByte: Histogram
     let connect: Histogram
     let tls: Histogram
     let whole: Histogram
+    /// The times of attempts by host.
+    let hosts: [Host.ID: Histogram]
 
-    /// Copies some 15 KB. On the loop's thread, or once that has ended.
-    init(_ loop: LoopMeasures) {
+    /// Copies some 15 KB, and 2 KB a host. On the loop's thread, or once that has ended.
+    init(_ loop: LoopMeasures, hosts: [Host.ID] = []) {
+        self.hosts = loop.hosts.times(of: hosts)
         sums = loop.sums.pointee
         firstByte = Histogram(loop.firstByte)
         connect = Histogram(loop.connect)
@@ -19,34 +22,46 @@ struct LoopFigures: Sendable {
     }
 }
 
-/// The measurements of a run while it goes on: each loop posts its own now and then, and whoever
-/// commits takes the sum.
+/// The measurements of a run while it goes on: each loop posts its own now and then, and the sampler
+/// takes the sum. In return, what the run says of itself waits here for the next commit.
 final class MeasureBoard: Sendable {
     private struct State {
         var loops: [Int: (figures: LoopFigures, idle: IdleTime)] = [:]
-        var isNew = false
+        /// The hosts whose times loops are to post.
+        var hosts: [Host.ID] = []
+        var text: String?
     }
 
     private let state = Locked(State())
-    /// The least time in µs between two posts of a loop.
-    static let intervalMicros = 1_000_000
+    /// The least time in µs between two posts of a loop: several for each sample, so that each has
+    /// the attempts of its own second.
+    static let intervalMicros = 250_000
 
     /// - Parameter loop: The number of the loop, which replaces its figures from before.
     func post(_ figures: LoopFigures, _ idle: IdleTime, of loop: Int) {
-        state.withLock {
-            $0.loops[loop] = (figures, idle)
-            $0.isNew = true
-        }
+        state.withLock { $0.loops[loop] = (figures, idle) }
     }
 
-    /// Returns the sum of what the loops posted last; `nil` when nothing was since the last call.
-    /// The hosts are not among it.
-    func take() -> RunMeasures? {
-        let loops = state.withLock { state in
-            defer { state.isNew = false }
-            return state.isNew ? Array(state.loops.values) : []
+    /// The figures that the loops posted last.
+    var loops: [(figures: LoopFigures, idle: IdleTime)] {
+        state.withLock { Array($0.loops.values) }
+    }
+
+    /// The hosts whose times loops post.
+    var hosts: [Host.ID] {
+        get { state.withLock(\.hosts) }
+        set { state.withLock { $0.hosts = newValue } }
+    }
+
+    /// Has a text kept in the queue with the next commit.
+    func keep(_ text: String) { state.withLock { $0.text = text } }
+
+    /// Takes the text that is to be kept; `nil` when there is none since the last call.
+    func takeText() -> String? {
+        state.withLock { state in
+            defer { state.text = nil }
+            return state.text
         }
-        return loops.isEmpty ? nil : RunMeasures(loops.map(\.figures), loops.map(\.idle), [])
     }
 }
 
@@ -68,6 +83,6 @@ struct MeasurePost {
 
     mutating func post(_ idle: IdleTime, at now: Now) {
         nextMicros = now.monotonicMicros + MeasureBoard.intervalMicros
-        board.post(LoopFigures(measures), idle, of: loop)
+        board.post(LoopFigures(measures, hosts: board.hosts), idle, of: loop)
     }
 }

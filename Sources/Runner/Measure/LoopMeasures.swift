@@ -96,6 +96,14 @@ final class HostMeasures {
         return true
     }
 
+    /// The times of attempts by host, of those hosts that have a place.
+    func times(of hosts: [Host.ID]) -> [Host.ID: Histogram] {
+        hosts.reduce(into: [:]) { times, id in
+            let place = id & (Self.countMax - 1)
+            if ids[place] == id { times[id] = Histogram(whole(place)) }
+        }
+    }
+
     /// The hosts with their tallies, of attempts and of first bytes.
     var all: [(key: HostKey, whole: Tally, firstByte: Tally)] {
         keys.map { ($0.value, whole($0.key), firstByte($0.key)) }

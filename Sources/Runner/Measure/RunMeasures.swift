@@ -2,9 +2,9 @@ internal import JobStore
 
 /// The answer to why a run was as slow as it was: how many requests it made, how long they took, and
 /// what its workers spent their time on.
-public struct RunMeasures: Sendable {
+public struct RunMeasures: Codable, Sendable {
     /// The requests of a run.
-    public struct Requests: Sendable, Equatable {
+    public struct Requests: Codable, Sendable, Equatable {
         /// Requests that were sent, redirects and second sendings included.
         public internal(set) var made = 0
         /// Attempts at jobs that had been tried before.
@@ -19,49 +19,56 @@ public struct RunMeasures: Sendable {
 
     /// The durations of something, of which there was at least one. Percentiles are within 3.2 % of
     /// the true ones, those of hosts within 6.3 %; `max` is exact. None is longer than 71 minutes.
-    public struct Times: Sendable {
+    public struct Times: Codable, Sendable {
         public let count: Int
-        public let p50: Duration
-        public let p90: Duration
-        public let p99: Duration
-        public let max: Duration
+        private let p50Micros: Int
+        private let p90Micros: Int
+        private let p99Micros: Int
+        private let maxMicros: Int
+
+        public var p50: Duration { .microseconds(p50Micros) }
+        public var p90: Duration { .microseconds(p90Micros) }
+        public var p99: Duration { .microseconds(p99Micros) }
+        public var max: Duration { .microseconds(maxMicros) }
 
         init?(_ histogram: Histogram) {
-            let count = histogram.count
+            count = histogram.count
             guard count > 0 else { return nil }
-            self.init(
-                count: count,
-                micros: [0.5, 0.9, 0.99].map(histogram.percentile) + [histogram.maxMicros])
-        }
-
-        /// - Parameter micros: The four durations in order.
-        init(count: Int, micros: [Int]) {
-            self.count = count
-            (p50, p90) = (.microseconds(micros[0]), .microseconds(micros[1]))
-            (p99, max) = (.microseconds(micros[2]), .microseconds(micros[3]))
+            p50Micros = histogram.percentile(0.5)
+            p90Micros = histogram.percentile(0.9)
+            p99Micros = histogram.percentile(0.99)
+            maxMicros = histogram.maxMicros
         }
     }
 
     /// The time that all workers together spent.
-    public struct WorkerTime: Sendable {
+    public struct WorkerTime: Codable, Sendable {
+        fileprivate(set) var serverMicros = 0
+        fileprivate(set) var connectingMicros = 0
+        fileprivate(set) var resolvingMicros = 0
+        fileprivate(set) var heldMicros = 0
+        fileprivate(set) var queueMicros = 0
+        fileprivate(set) var diskMicros = 0
+        fileprivate(set) var idleMicros = 0
+
         /// Waiting for responses, and reading them.
-        public let server: Duration
+        public var server: Duration { .microseconds(serverMicros) }
         /// Connecting, TLS included, and waiting for others that connect to the same host.
-        public let connecting: Duration
+        public var connecting: Duration { .microseconds(connectingMicros) }
         /// Looking names up.
-        public let resolving: Duration
+        public var resolving: Duration { .microseconds(resolvingMicros) }
         /// Without a job, as jobs waited for their host or their next attempt.
-        public let held: Duration
+        public var held: Duration { .microseconds(heldMicros) }
         /// Without a job, as the queue was asked for some.
-        public let queue: Duration
+        public var queue: Duration { .microseconds(queueMicros) }
         /// Without a job, as what had ended waited to be written, or as memory was short.
-        public let disk: Duration
+        public var disk: Duration { .microseconds(diskMicros) }
         /// Without a job, as there was none left.
-        public let idle: Duration
+        public var idle: Duration { .microseconds(idleMicros) }
     }
 
     /// A host and its times.
-    public struct Host: Sendable {
+    public struct Host: Codable, Sendable {
         /// Scheme, name and port as in a URL.
         public let name: String
         /// Of attempts without redirects.
@@ -89,7 +96,7 @@ public struct RunMeasures: Sendable {
 extension RunMeasures {
     /// Sums up loops that have stopped.
     init(_ loops: [LoopMeasures], _ idle: [IdleTime]) {
-        self.init(loops.map(LoopFigures.init), idle, Self.slowest(of: loops))
+        self.init(loops.map { LoopFigures($0) }, idle, Self.slowest(of: loops))
     }
 
     init(_ loops: [LoopFigures], _ idle: [IdleTime], _ slowestHosts: [Host]) {
@@ -111,17 +118,20 @@ extension RunMeasures {
         connect = times(\.connect)
         tls = times(\.tls)
         whole = times(\.whole)
-        func total<Part>(_ parts: [Part], _ micros: (Part) -> Int) -> Duration {
-            .microseconds(parts.reduce(0) { $0 + micros($1) })
+        var time = WorkerTime()
+        for sums in loops.map(\.sums) {
+            time.serverMicros += sums.wholeMicros - sums.connectingMicros - sums.resolvingMicros
+            time.connectingMicros += sums.connectingMicros
+            time.resolvingMicros += sums.resolvingMicros
         }
-        let connecting = total(loops) { $0.sums.connectingMicros }
-        let resolving = total(loops) { $0.sums.resolvingMicros }
-        let inAll = total(loops) { $0.sums.wholeMicros }
-        workerTime = WorkerTime(
-            server: max(.zero, inAll - connecting - resolving),
-            connecting: connecting, resolving: resolving, held: total(idle) { $0.heldMicros },
-            queue: total(idle) { $0.queueMicros }, disk: total(idle) { $0.diskMicros },
-            idle: total(idle) { $0.noJobMicros })
+        time.serverMicros = max(0, time.serverMicros)
+        for idle in idle {
+            time.heldMicros += idle.heldMicros
+            time.queueMicros += idle.queueMicros
+            time.diskMicros += idle.diskMicros
+            time.idleMicros += idle.noJobMicros
+        }
+        workerTime = time
         self.slowestHosts = slowestHosts
     }
 

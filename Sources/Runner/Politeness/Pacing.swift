@@ -46,6 +46,11 @@ struct Pacing: Sendable {
     /// The requests a second that the host takes; `nil` where it has shown no bound.
     var perSecond: Double? { control?.perSecond }
 
+    /// The requests a second that the host takes, or that the user allows it; `nil` for any number.
+    var perSecondMax: Double? {
+        [rate, delay, controlled].compactMap { $0.map { 1_000_000 / $0.intervalMicros } }.min()
+    }
+
     /// Returns the number of requests, `limit` at most, that may go out now.
     func allowed(_ limit: Int, at now: Now) -> Int {
         guard isBound else { return limit }

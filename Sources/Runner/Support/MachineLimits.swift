@@ -53,6 +53,13 @@ public enum MachineLimits {
     /// The resident memory of this process in bytes.
     static var residentBytes: Int { pages?.resident ?? 0 }
 
+    /// The CPU time in µs that this process has taken, of user and system.
+    static var cpuMicros: Int {
+        var time = timespec()
+        guard clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time) == 0 else { return 0 }
+        return time.tv_sec * 1_000_000 + time.tv_nsec / 1000
+    }
+
     /// The virtual and the resident memory of this process in bytes.
     static var pages: (virtual: Int, resident: Int)? {
         let counts = contents(of: "/proc/self/statm")?.split(separator: " ").prefix(2)

@@ -77,6 +77,8 @@ final class Desk: EventLoopClient, @unchecked Sendable {
     /// The refusals at which the feed is told amid a turn.
     private static let refusalsMax = 10
     private let limits: LimitWatch?
+    /// Takes in failed attempts; `nil` when nobody looks at them.
+    private let failures: FailureLog?
     private var memory: MemoryWatch
     /// Requests that ended and that the feed still counts as in flight.
     private var untold = 0
@@ -84,7 +86,7 @@ final class Desk: EventLoopClient, @unchecked Sendable {
     init(
         feed: Feed, marker: Marker, judge: Judge, conditions: AnswerConditions? = nil,
         collector: (any Collector)? = nil, keepsFailures: Bool = false,
-        limits: LimitWatch? = nil,
+        limits: LimitWatch? = nil, failures: FailureLog? = nil,
         memory: MemoryWatch = MemoryWatch(MemoryBudget(bytesMax: .max), MemoryCeiling())
     ) {
         self.feed = feed
@@ -94,6 +96,7 @@ final class Desk: EventLoopClient, @unchecked Sendable {
         self.collector = collector
         self.keepsFailures = keepsFailures
         self.limits = limits
+        self.failures = failures
         self.memory = memory
     }
 
@@ -128,6 +131,9 @@ final class Desk: EventLoopClient, @unchecked Sendable {
         let matched = ask(&response, capture)
         let outcome = books.finish(job, with: response, matched, at: now, judge)
         if limits != nil { count(outcome, response) }
+        if let failures, let outcome, outcome.state != .completed {
+            failures.add(job, outcome, response.message, at: now)
+        }
         guard let collector, let outcome, takes(outcome), let capture else { return capture }
         defer { if collector.size >= Self.partBytes { endPart() } }
         return collector.collect(

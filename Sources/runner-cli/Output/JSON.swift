@@ -9,6 +9,23 @@ enum JSON {
         return String(decoding: try encoder.encode(document), as: UTF8.self)
     }
 
+    /// The text of a value whose keys are its properties, in snake case.
+    static func text(ofProperties value: some Encodable) throws -> String {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+        encoder.keyEncodingStrategy = .convertToSnakeCase
+        return String(decoding: try encoder.encode(value), as: UTF8.self)
+    }
+
+    /// Reads what `text(ofProperties:)` wrote.
+    ///
+    /// - Throws: An error when the text is no such value.
+    static func value<Value: Decodable>(in text: String) throws -> Value {
+        let decoder = JSONDecoder()
+        decoder.keyDecodingStrategy = .convertFromSnakeCase
+        return try decoder.decode(Value.self, from: Data(text.utf8))
+    }
+
     /// - Throws: An error when the text is no such document.
     static func document<Document: Decodable>(in text: String) throws -> Document {
         try JSONDecoder().decode(Document.self, from: Data(text.utf8))

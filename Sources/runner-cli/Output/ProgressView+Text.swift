@@ -4,66 +4,68 @@ import Runner
 
 extension ProgressView {
     /// Formats progress as one line, for logs.
-    static func line(_ progress: Progress) -> String {
-        let counts = progress.counts
+    static func line(_ sample: RunSample) -> String {
+        let (counts, run) = (sample.counts, sample.figures)
         let (done, wanted) = (counts.done, counts.wanted)
         var parts = [
             "\(Format.count(done))/\(Format.count(wanted)) (\(Format.percent(done, of: wanted)))",
-            "\(Format.count(Int(progress.rateNow)))/s",
-            "average \(Format.count(Int(progress.rateAverage)))/s",
-            progress.timeLeft.map { "\(Format.duration($0)) left" } ?? "no estimate",
+            "\(Format.count(Int(run.rateNow)))/s",
+            "average \(Format.count(Int(run.rateAverage)))/s",
+            sample.timeLeft.map { "\(Format.duration($0)) left" } ?? "no estimate",
             "\(Format.count(counts.failed)) failed",
             "\(Format.count(counts.retrying)) retrying",
-            "\(Format.count(progress.inFlight)) in flight",
-            Format.megabytes(progress.residentBytes),
+            "\(Format.count(run.inFlight)) in flight",
+            Format.megabytes(run.residentBytes),
         ]
         if counts.cancelled > 0 { parts.append("\(Format.count(counts.cancelled)) cancelled") }
-        parts += notices(progress)
+        parts += notices(run)
         return parts.joined(separator: ", ")
     }
 
     /// Formats progress as a few lines for a terminal. Numbers are laid out to fit `columns`;
     /// sentences may be longer.
     ///
-    /// - Parameter progress: The last progress; `nil` before the first is known.
+    /// - Parameter sample: The last sample; `nil` before the first.
     static func lines(
-        _ progress: Progress?, _ stopping: Stopping? = nil, columns: Int,
+        _ sample: RunSample?, _ stopping: Stopping? = nil, columns: Int,
         colour: Bool = Terminal.allowsColour, now: ContinuousClock.Instant = .now
     ) -> [String] {
-        guard let progress else { return stopping.map { [text(of: $0, now: now)] } ?? [] }
-        let counts = progress.counts
+        guard let sample else { return stopping.map { [text(of: $0, now: now)] } ?? [] }
+        let (counts, run) = (sample.counts, sample.figures)
         let speed = [
-            "\(Format.count(Int(progress.rateNow)))/s now",
-            "\(Format.count(Int(progress.rateAverage)))/s average",
-            progress.timeLeft.map { "\(Format.duration($0)) left" } ?? "no estimate yet",
+            "\(Format.count(Int(run.rateNow)))/s now",
+            "\(Format.count(Int(run.rateAverage)))/s average",
+            sample.timeLeft.map { "\(Format.duration($0)) left" } ?? "no estimate yet",
         ]
         let load = [
-            "\(Format.count(progress.inFlight)) in flight",
-            "\(Format.megabytes(progress.residentBytes)) of memory",
+            "\(Format.count(run.inFlight)) in flight",
+            "\(Format.megabytes(run.residentBytes)) of memory",
         ]
         var lines = bar(counts, columns: columns, colour: colour)
         if let stopping { lines.append(text(of: stopping, now: now)) }
-        lines += notices(progress)
+        lines += notices(run)
         lines += Layout.flowed(speed, columns: columns)
         lines += Layout.flowed(load, columns: columns)
         return lines + outcomes(counts, columns: columns)
     }
 
     /// The reasons that a run does not move on as usual, one line each.
-    private static func notices(_ progress: Progress) -> [String] {
+    private static func notices(_ run: RunFigures) -> [String] {
         var notices =
-            progress.pausedFor.map {
-                ["paused, \(Format.duration($0)): nothing is sent until: runner resume"]
+            run.pausedMicros.map {
+                [
+                    "paused, \(Format.duration(.microseconds($0))): nothing is sent until: runner resume"
+                ]
             } ?? []
-        notices += progress.troubles.prefix(3).map { trouble in
+        notices += run.troubles.prefix(3).map { trouble in
             let since = Format.duration(trouble.duration)
             return Terminal.escaped("\(trouble.name), \(since): \(trouble.advice)")
         }
-        if progress.troubles.count > 3 {
-            notices.append("and for \(Format.count(progress.troubles.count - 3)) more hosts")
+        if run.troubleCount > 3 {
+            notices.append("and for \(Format.count(run.troubleCount - 3)) more hosts")
         }
         // Not for the short waits there are between any two attempts.
-        if let until = progress.waitingUntilMicros, progress.pausedFor == nil,
+        if let until = run.waitingUntilMicros, run.pausedMicros == nil,
             until / 1_000_000 - time(nil) >= 5
         {
             notices.append("waiting until \(Timestamp.timeOfDay(until)) for the next retry")

@@ -14,12 +14,14 @@ final class ProgressView: Sendable {
 
     private struct State {
         var screen = RedrawnText(to: STDERR_FILENO)
-        var progress: Progress?
+        var sample: RunSample?
+        var nextLine = ContinuousClock.now + ProgressView.lineInterval
         var stopping: Stopping?
         var isOver = false
     }
 
-    let interval: Duration
+    /// The time between two lines where there is no live view.
+    private static let lineInterval = Duration.seconds(10)
     private let queue: String
     /// Whether a live view is drawn again and again.
     private let isLive: Bool
@@ -30,7 +32,6 @@ final class ProgressView: Sendable {
         self.queue = queue
         self.isQuiet = isQuiet
         isLive = !isQuiet && Terminal.isInteractive(STDERR_FILENO)
-        interval = isLive ? .milliseconds(500) : .seconds(10)
     }
 
     /// Prints the resume line: the numbers of jobs that are done, that are left, and that may be
@@ -55,13 +56,15 @@ final class ProgressView: Sendable {
         }
     }
 
-    func show(_ progress: Progress) {
-        guard isLive else {
-            if !isQuiet { Terminal.say(Self.line(progress)) }
-            return
-        }
+    func show(_ sample: RunSample) {
+        guard !isQuiet else { return }
         state.withLock { state in
-            state.progress = progress
+            guard isLive else {
+                guard .now >= state.nextLine else { return }
+                state.nextLine += Self.lineInterval
+                return Terminal.say(Self.line(sample))
+            }
+            state.sample = sample
             draw(&state)
         }
     }
@@ -91,12 +94,12 @@ final class ProgressView: Sendable {
     }
 
     private func draw(_ state: inout State) {
-        guard isLive, !state.isOver, state.progress != nil || state.stopping != nil,
+        guard isLive, !state.isOver, state.sample != nil || state.stopping != nil,
             Terminal.isReady(STDERR_FILENO)
         else { return }
-        let (progress, stopping) = (state.progress, state.stopping)
+        let (sample, stopping) = (state.sample, state.stopping)
         try? state.screen.draw { size in
-            Self.lines(progress, stopping, columns: size?.usableColumns ?? 79)
+            Self.lines(sample, stopping, columns: size?.usableColumns ?? 79)
         }
     }
 }

@@ -174,7 +174,7 @@ struct RunDocument: Encodable {
     /// - Parameter isPaused: Whether people have held the run back.
     init(_ run: QueueCounts.LiveRun, left: Int, isPaused: Bool = false) {
         trouble = run.trouble
-        measures = run.measures.flatMap(RunMeasures.init(kept:))
+        measures = run.measures.flatMap(RunFigures.read)?.measures
         limits = run.limits.isEmpty ? nil : LimitsDocument(LimitChange(kept: run.limits))
         areLimitsTaken = run.wishTaken >= run.wish
         pid = run.pid

@@ -64,72 +64,47 @@ import Testing
 
     // MARK: - While the run goes on
 
-    @Test func aBoard_sumsUpWhatItsLoopsPostedLast() throws {
+    @Test func aBoard_hasWhatItsLoopsPostedLast() throws {
         let board = MeasureBoard()
-        #expect(board.take() == nil)
+        #expect(board.loops.isEmpty)
         let loops = [LoopMeasures(), LoopMeasures()]
         var posts = (0..<2).map { MeasurePost(loops[$0], to: board, loop: $0) }
         for (number, loop) in loops.enumerated() {
             #expect(posts[number].isDue(at: .at(ms: 1)))
             loop.ended(chunks(1)[0], wholeMicros: 1000, firstByteMicros: -1)
             posts[number].post(IdleTime(), at: .at(ms: 1))
-            #expect(!posts[number].isDue(at: .at(ms: 1000)))
-            #expect(posts[number].isDue(at: .at(ms: 1001)))
+            #expect(!posts[number].isDue(at: .at(ms: 250)))
+            #expect(posts[number].isDue(at: .at(ms: 251)))
         }
-        #expect(try #require(board.take()).whole?.count == 2)
-        #expect(board.take() == nil)
+        func sum() -> RunMeasures {
+            RunMeasures(board.loops.map(\.figures), board.loops.map(\.idle), [])
+        }
+        #expect(sum().whole?.count == 2)
         // A loop's new figures take the place of its old ones.
         loops[1].ended(chunks(1)[0], wholeMicros: 9000, firstByteMicros: -1)
         loops[1].sums.pointee.requests.made = 3
         posts[1].post(IdleTime(), at: .at(ms: 2000))
-        let sum = try #require(board.take())
-        #expect(sum.whole?.count == 3 && sum.whole?.max == .milliseconds(9))
-        #expect(sum.requests.made == 3 && sum.slowestHosts.isEmpty)
+        #expect(sum().whole?.count == 3 && sum().whole?.max == .milliseconds(9))
+        #expect(sum().requests.made == 3 && sum().slowestHosts.isEmpty)
     }
 
-    @Test func measuresInTheQueue_areReadAsTheyWere() throws {
+    @Test func aBoard_hasTheTimesOfHostsThatAreAskedFor() throws {
+        let board = MeasureBoard()
         let loop = LoopMeasures()
-        for micros in 1...1000 {
-            loop.ended(chunks(1)[0], wholeMicros: micros * 100, firstByteMicros: -1)
-            loop.firstByte.add(micros)
-        }
-        loop.tls.add(70_000)
-        loop.sums.pointee.requests = .init(
-            made: 1, retried: 2, refused: 3, redirects: 4, receivedBytes: 5)
-        (loop.sums.pointee.connectingMicros, loop.sums.pointee.resolvingMicros) = (11, 12)
-        var idle = IdleTime()
-        for (ms, reason) in [(0, Shortage.held), (1, .queue), (3, .disk), (6, .noJob), (10, .held)]
-        {
-            idle.note(waiting: ms == 10 ? 0 : 1, because: reason, at: .at(ms: ms))
-        }
-        let measures = RunMeasures([loop], [idle])
-        let kept = measures.kept
-        #expect(kept.utf8.count < 1000, "\(kept)")
-        let read = try #require(RunMeasures(kept: kept))
-        #expect(read.kept == kept)
-        #expect(read.requests == measures.requests)
-        #expect(read.connect == nil && read.tls?.count == 1)
-        for (one, other) in [
-            (read.firstByte, measures.firstByte), (read.tls, measures.tls),
-            (read.whole, measures.whole),
-        ] {
-            #expect(one?.count == other?.count && one?.p50 == other?.p50)
-            #expect(one?.p90 == other?.p90 && one?.p99 == other?.p99 && one?.max == other?.max)
-        }
-        let (time, before) = (read.workerTime, measures.workerTime)
-        #expect(time.server == before.server && time.connecting == .microseconds(11))
-        #expect(time.resolving == .microseconds(12) && time.held == .milliseconds(1))
-        #expect(time.queue == .milliseconds(2) && time.disk == .milliseconds(3))
-        #expect(time.idle == .milliseconds(4))
-        #expect(read.slowestHosts.isEmpty)
+        let chunks = chunks(3)
+        for chunk in chunks { loop.ended(chunk, wholeMicros: 1000, firstByteMicros: -1) }
+        var post = MeasurePost(loop, to: board, loop: 0)
+        board.hosts = [chunks[1].hostID, 999]
+        post.post(IdleTime(), at: .at(ms: 1))
+        let hosts = try #require(board.loops.first).figures.hosts
+        #expect(Array(hosts.keys) == [chunks[1].hostID] && hosts.values.first?.count == 1)
     }
 
-    /// The text is in a file that anybody may have changed.
-    @Test(arguments: [
-        "", "{}", "{", "}", "{\"made\"}", "{\"made\":-1}", "{\"made\":1.5}", "{made:1}",
-        "{\"made\":9223372036854775807}", "{\"made\":1:2}", "[\"made\":1]", "{\":1}",
-    ])
-    func otherText_isNoMeasures(text: String) {
-        #expect(RunMeasures(kept: text) == nil)
+    @Test func aTextIsTakenFromTheBoardOnce() {
+        let board = MeasureBoard()
+        #expect(board.takeText() == nil)
+        board.keep("old")
+        board.keep("new")
+        #expect(board.takeText() == "new" && board.takeText() == nil)
     }
 }

@@ -75,7 +75,7 @@ import Testing
         let stop = StopSwitch()
         let crawl = try Crawl(queue: queue, options: options, stop: stop)
         let lease = try await queue.attach(RunnerDescription(pid: 1, workers: workers))
-        let parts = try crawl.wire(lease, nil)
+        let parts = try crawl.wire(lease, nil, seesFailures: false)
         let watchdog = Watchdog(parts.loops.loops)
         let end = Task {
             try? await Task.sleep(for: .seconds(seconds))

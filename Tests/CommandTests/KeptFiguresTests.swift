@@ -1,0 +1,66 @@
+import JobStore
+import Testing
+
+@testable import Runner
+@testable import runner_cli
+
+/// The figures of a run are in the queue as text, which anybody may have written.
+@Suite struct KeptFiguresTests {
+    private var figures: RunFigures {
+        var figures = RunFigures()
+        figures.phase = .stalled
+        figures.rateNow = 12.5
+        figures.attempts = [RunFigures.Attempts(Outcome(.failed, .tooLarge), 7)]
+        figures.durations = Histogram(.fine).sizes(sumMicros: 9)
+        figures.troubles = [
+            Trouble(
+                kind: .openFiles, host: "http://a", message: "out of open files",
+                duration: .seconds(3))
+        ]
+        figures.hosts = [
+            HostFigures(
+                name: "http://a", state: .resting, message: "it asked \"to wait\"",
+                untilMicros: 5, perSecondMax: 2.5, inFlight: 1, waiting: 2, attempts: 3,
+                failures: 1, rate: 0.25, whole: nil)
+        ]
+        return figures
+    }
+
+    @Test func figures_areReadAsTheyWere() throws {
+        let kept = try #require(figures.kept)
+        let read = try #require(RunFigures.read(kept))
+        #expect(read.kept == kept)
+        #expect(read.phase == .stalled && read.attempts == figures.attempts)
+        #expect(read.troubles == figures.troubles)
+        #expect(read.hosts[0].message == "it asked \"to wait\"" && read.hosts[0].state == .resting)
+        // Its place in the row of the runner is written with each commit.
+        #expect(kept.utf8.count < 2500, "\(kept.utf8.count)")
+    }
+
+    @Test func onlySomeHostsAndOutcomes_areKept() throws {
+        var figures = figures
+        figures.hosts = Array(repeating: figures.hosts[0], count: 50)
+        figures.attempts = (0..<200).map { RunFigures.Attempts(Outcome(.failed, status: $0), 1) }
+        let kept = try #require(figures.kept)
+        #expect(kept.utf8.count < 6000, "\(kept.utf8.count)")
+        #expect(RunFigures.read(kept)?.hosts.count == 10)
+    }
+
+    @Test(arguments: [
+        ("\"rate_now\":12.5", "\"rate_now\":-1"), ("\"rate_now\":12.5", "\"rate_now\":1e300"),
+        ("\"count\":7", "\"count\":-7"), ("\"count\":7", "\"count\":9223372036854775807"),
+        ("\"count\":7", "\"count\":7.5"), ("\"phase\":\"stalled\"", "\"phase\":\"asleep\""),
+        ("\"sum_micros\":9", "\"sum_micros\":72057594037927937"),
+        ("\"waiting\":2", "\"waiting\":-2"), ("\"workers\":0", "\"workers\":null"),
+    ])
+    func otherNumbers_areNoFigures(_ old: String, _ new: String) throws {
+        let text = try #require(figures.kept).replacing(old, with: new)
+        #expect(text != figures.kept, "\(old) is not in the text")
+        #expect(RunFigures.read(text) == nil)
+    }
+
+    @Test(arguments: ["", "{}", "{", "null", "[]", "{\"made\":1,\"ttfb_count\":2}"])
+    func otherText_isNoFigures(_ text: String) {
+        #expect(RunFigures.read(text) == nil)
+    }
+}
