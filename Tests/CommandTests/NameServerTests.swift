@@ -82,7 +82,10 @@ import Testing
                 $0.outcome != kind.outcome || !kind.attempts.contains($0.attempts)
             }
             if kind.labels == "silent" {
-                #expect(its.allSatisfy { $0.durationMs > 7900 }, "a wait is part of a duration")
+                let shortest = its.map(\.durationMs).min() ?? 0
+                // To the end of --connect-timeout; c-ares of 1.32 and later gives up sooner, by how
+                // long servers took before.
+                #expect(shortest > 3900, "a wait is part of a duration")
             }
             #expect(its.count == each && others.isEmpty, "\(kind): \(others.prefix(3))")
         }
