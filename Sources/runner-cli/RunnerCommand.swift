@@ -1,16 +1,20 @@
 import ArgumentParser
+import JobStore
 import Runner
 
 /// The command `runner`, root of the other commands.
 struct RunnerCommand: AsyncParsableCommand {
     static let version = "0.1.0"
 
-    /// The text of `--version`: the program's version in the first line, then libcurl's and its
-    /// known faults.
+    /// The text of `--version`: the program's version in the first line, then those of the
+    /// libraries, what libcurl lacks, and known faults.
     private static var versionText: String {
-        let curl = CurlVersion.loaded
-        let faults = curl.knownFaults.map { "known fault of this libcurl: \($0)" }
-        return ([version, curl.description] + faults).joined(separator: "\n")
+        let (curl, store) = (CurlVersion.loaded, SQLiteVersion.loaded)
+        let remarks =
+            curl.lacks.map { "this libcurl lacks \($0)" }
+            + curl.knownFaults.map { "known fault of this libcurl: \($0)" }
+            + store.knownFaults.map { "known fault of this SQLite: \($0)" }
+        return ([version, curl.description, store.description] + remarks).joined(separator: "\n")
     }
 
     static let configuration = CommandConfiguration(

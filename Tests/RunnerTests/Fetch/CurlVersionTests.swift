@@ -1,3 +1,4 @@
+import CCurl
 import Testing
 
 @testable import Runner
@@ -26,6 +27,18 @@ import Testing
         #expect(faults.contains { $0.hasPrefix("what stands behind") } == answersWithExcess)
         #expect(faults.contains { $0.hasPrefix("by HTTPS") } != answersWithExcess)
         #expect(faults.contains { $0.contains("lies about") } == sharesConnections)
+    }
+
+    @Test func lacks_areTheFeaturesThatAreMissing() {
+        func lacks(_ features: Int32) -> [String] {
+            let version = CurlVersion(number: 0, text: "", tlsLibrary: nil, features: features)
+            return version.lacks.map { String($0.prefix { $0 != ":" }) }
+        }
+        #expect(lacks(.max) == [])
+        #expect(lacks(.max & ~CURL_VERSION_HTTP2) == ["HTTP/2"])
+        #expect(
+            lacks(CURL_VERSION_LIBZ | CURL_VERSION_IPV6)
+                == ["TLS", "HTTP/2", "HTTPS proxies", "international host names"])
     }
 
     @Test func loaded_isTheOneInUse() {

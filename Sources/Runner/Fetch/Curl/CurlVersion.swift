@@ -7,11 +7,14 @@ public struct CurlVersion: Sendable, CustomStringConvertible {
     let text: String
     /// The TLS library with its version; `nil` when there is none, and https cannot be fetched.
     let tlsLibrary: String?
+    /// The features it was built with, as bits `CURL_VERSION_…`.
+    let features: Int32
 
-    init(number: UInt32, text: String, tlsLibrary: String?) {
+    init(number: UInt32, text: String, tlsLibrary: String?, features: Int32 = .max) {
         self.number = number
         self.text = text
         self.tlsLibrary = tlsLibrary
+        self.features = features
     }
 
     /// The version of libcurl that this process has loaded.
@@ -21,11 +24,26 @@ public struct CurlVersion: Sendable, CustomStringConvertible {
         }
         return CurlVersion(
             number: version.version_num, text: String(cString: version.version),
-            tlsLibrary: version.ssl_version.map { String(cString: $0) })
+            tlsLibrary: version.ssl_version.map { String(cString: $0) },
+            features: version.features)
     }
 
     /// Text such as `libcurl 7.88.1 (OpenSSL/3.0.19)`.
     public var description: String { "libcurl \(text) (\(tlsLibrary ?? "without TLS"))" }
+
+    /// Features that this libcurl was built without, each with its consequence, a line each. Codings
+    /// of bodies are not among them: they are decoded by other libraries.
+    public var lacks: [String] {
+        Self.wanted.filter { features & $0.bit == 0 }.map(\.without)
+    }
+
+    private static let wanted: [(bit: Int32, without: String)] = [
+        (CURL_VERSION_SSL, "TLS: no https:// URL can be fetched"),
+        (CURL_VERSION_HTTP2, "HTTP/2: all requests go by HTTP/1.1"),
+        (CURL_VERSION_IPV6, "IPv6: hosts with such addresses alone are out of reach"),
+        (CURL_VERSION_HTTPS_PROXY, "HTTPS proxies: proxies go by HTTP and SOCKS alone"),
+        (CURL_VERSION_IDN, "international host names: give those in ASCII (xn--...)"),
+    ]
 
     /// Whether a header line that begins with a blank, but has no line to continue, can corrupt
     /// memory (`ResponseHead.Refusal`). This is so from 7.83.0, which brought the headers API,
