@@ -31,7 +31,7 @@ enum OutputFormat: String, CaseIterable, Sendable, CustomTestStringConvertible {
 
 /// The Python that reads output without any code of the project; `Tests/Tools/prepare` makes it.
 enum Tools {
-    private static let repository = URL(fileURLWithPath: #filePath)
+    static let repository = URL(fileURLWithPath: #filePath)
         .deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent().path
 
     static let python = repository + "/.build/test-tools/venv/bin/python"
