@@ -35,6 +35,7 @@ let package = Package(
             name: "CExpat", pkgConfig: "expat", providers: [.apt(["libexpat1-dev"])]),
         .systemLibrary(name: "CLzma", pkgConfig: "liblzma", providers: [.apt(["liblzma-dev"])]),
         .systemLibrary(name: "CGlibc"),
+        .target(name: "CShell"),
         .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
         .target(
             name: "Migrations", path: "migrations",
@@ -46,6 +47,7 @@ let package = Package(
                 .embedInCode("v9_streaming.sql"), .embedInCode("v10_step.sql"),
                 .embedInCode("v11_politeness.sql"), .embedInCode("v12_put_back.sql"),
                 .embedInCode("v13_live.sql"), .embedInCode("v14_measures.sql"),
+                .embedInCode("v15_handed_over.sql"),
             ],
             swiftSettings: strict),
         .target(
@@ -54,8 +56,8 @@ let package = Package(
         .target(
             name: "Runner",
             dependencies: [
-                "CAres", "CBrotli", "CCrypto", "CCurl", "CGlibc", "CZlib", "CZstd", "JobStore",
-                "Lists",
+                "CAres", "CBrotli", "CCrypto", "CCurl", "CGlibc", "CShell", "CZlib", "CZstd",
+                "JobStore", "Lists",
             ],
             swiftSettings: strict),
         .target(

@@ -56,10 +56,12 @@ public struct OutputFile: Equatable, Sendable {
     public var records: Int
     /// Whether the file is never written to again.
     public var isSealed: Bool
+    /// Whether the file was handed over once it was sealed (`RunnerLease.handedOver`).
+    public var isHandedOver: Bool
 
     public init(
         id: Int, name: String, format: String, bytes: Int = 0, crc32: UInt32 = 0, records: Int = 0,
-        isSealed: Bool = false
+        isSealed: Bool = false, isHandedOver: Bool = false
     ) {
         self.id = id
         self.name = name
@@ -68,6 +70,7 @@ public struct OutputFile: Equatable, Sendable {
         self.crc32 = crc32
         self.records = records
         self.isSealed = isSealed
+        self.isHandedOver = isHandedOver
     }
 }
 

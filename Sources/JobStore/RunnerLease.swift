@@ -31,6 +31,12 @@ public protocol RunnerLease: Sendable {
         _ settings: OutputSettings, _ files: [OutputFile]
     ) async throws(QueueError)
 
+    /// Records that a sealed file of the runner's site was handed over (`OutputFile.isHandedOver`),
+    /// for good. A file that is not sealed stays as it is.
+    ///
+    /// - Parameter file: The number of the file.
+    func handedOver(_ file: Int) async throws(QueueError)
+
     /// Records how attempts ended, how much of the site's output counts, and that the runner is
     /// alive. A job to be tried again is cancelled instead where its batch was.
     ///

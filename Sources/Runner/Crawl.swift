@@ -24,6 +24,9 @@ public struct Crawl: Sendable {
         case denied(host: String, status: Int)
         /// A limit of `CrawlOptions.limits` is reached.
         case limit(StopLimits.Limit)
+        /// All is fetched, but so many sealed files are not handed over: the run was asked to stop, or
+        /// no command for them has ended well for `CrawlOptions.stallMax`.
+        case unhanded(files: Int, isStopped: Bool)
         /// The disk of this folder has less room than `CrawlOptions.diskReserve`.
         case diskReserve(folder: String)
     }
@@ -97,6 +100,9 @@ public struct Crawl: Sendable {
             let files = try await OutputFiles.open(output, for: lease, options)
             defer { files?.close() }
             observer?.began(lease.attachment, notes: files?.notes ?? [])
+            if let files, let command = output.sealedFileCommand {
+                return try await run(lease, handing: files, to: command, observer)
+            }
             return try await supervise(
                 try wire(lease, files, seesFailures: observer?.seesFailures ?? false), observer)
         case .sink(let sink):
@@ -172,6 +178,9 @@ public protocol CrawlObserver: Sendable {
     /// Told once, when all requests have ended, how many there were and how long they took. Not
     /// told of a run that made none for want of room on disk.
     func measured(_ measures: RunMeasures)
+
+    /// Told of the command that sealed files are handed to.
+    func handing(_ news: HandOverNews)
 }
 
 extension CrawlObserver {
@@ -181,4 +190,5 @@ extension CrawlObserver {
     public func changed(_ change: LiveChange) {}
     public func measured(_ measures: RunMeasures) {}
     public func noticed(_ news: TroubleNews) {}
+    public func handing(_ news: HandOverNews) {}
 }

@@ -239,6 +239,10 @@ private struct RunObserver: CrawlObserver {
         }
     }
 
+    func handing(_ news: HandOverNews) {
+        if !isQuiet || news.isTrouble { view.note(Terminal.escaped("on-seal: \(news.sentence)")) }
+    }
+
     func measured(_ measures: RunMeasures) { self.measures.keep(measures) }
 }
 

@@ -351,6 +351,8 @@ import Testing
           --output-failures/--no-output-failures
                                   Write a record of failed jobs, too (default:
                                   --no-output-failures).
+          --on-seal <command>     Run this by sh for each sealed file, $1, until it
+                                  succeeds; not kept for later runs.
           --max-memory <bytes>    Bodies in memory at once; what goes beyond waits in a
                                   temporary file. (default: 256M)
           --min-free-disk <bytes> Stop when queue or output have less room than this

@@ -717,6 +717,18 @@ struct MemoryLease: RunnerLease {
         }
     }
 
+    func handedOver(_ file: Int) throws(QueueError) {
+        try change { state in
+            for site in state.sites.indices where state.sites[site].site == attachment.site {
+                for index in state.sites[site].files.indices
+                where state.sites[site].files[index].id == file {
+                    state.sites[site].files[index].isHandedOver =
+                        state.sites[site].files[index].isSealed
+                }
+            }
+        }
+    }
+
     func keepOutput(_ settings: OutputSettings, _ files: [OutputFile]) throws(QueueError) {
         try change { state in
             state.keep(files, at: attachment.site)

@@ -171,6 +171,7 @@ actor SampleLease: RunnerLease {
     func detach() {}
     func abandon() {}
     func keepOutput(_ settings: OutputSettings, _ files: [OutputFile]) {}
+    func handedOver(_ file: Int) {}
 }
 
 extension Patience {

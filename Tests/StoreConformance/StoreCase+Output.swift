@@ -36,6 +36,23 @@ extension StoreCase {
             #expect(attachment.output == expected)
             await next.close()
         },
+        StoreCase("handedOver_isRememberedOfSealedFiles_alone") { store in
+            let queue = try await store.attached(10)
+            var sealed = file(1, bytes: 1000, records: 10)
+            sealed.isSealed = true
+            try await queue.keepOutput(settings, [sealed, file(2, bytes: 20, records: 1)])
+            for number in 1...3 { try await queue.lease.handedOver(number) }
+            var expected = sealed
+            expected.isHandedOver = true
+            #expect(try await queue.output().files == [expected, file(2, bytes: 20, records: 1)])
+            try await queue.detach()
+            await queue.close()
+
+            let next = try await store.open()
+            let attachment = try await next.attach(RunnerDescription(pid: 2, workers: 1))
+            #expect(attachment.output.files[0].isHandedOver)
+            await next.close()
+        },
         StoreCase("keepOutput_countsWhatWasCompletedBefore_once") { store in
             let queue = try await store.attached(100)
             let segment = try await queue.claim(jobs: 1)[0]

@@ -218,6 +218,10 @@ struct SQLiteLease: RunnerLease {
         try await queue.keepOutput(settings, files, for: runnerID)
     }
 
+    func handedOver(_ file: Int) async throws(QueueError) {
+        try await queue.handedOver(file, by: runnerID)
+    }
+
     func commit(
         _ marks: [Mark], _ files: [OutputFile], heartbeat: Heartbeat
     ) async throws(QueueError) {

@@ -30,15 +30,19 @@ extension SQLiteQueue {
             completedBefore = sink.int(6)
         }
         var files: [OutputFile] = []
+        let handedOver = try schemaVersion() >= 15 ? "handed_over" : "0"
         let rows = try connection.prepare(
-            "SELECT id, name, format, bytes, crc32, records, sealed FROM output ORDER BY id")
+            """
+            SELECT id, name, format, bytes, crc32, records, sealed, \(handedOver)
+            FROM output ORDER BY id
+            """)
         try rows.bind([])
         while try rows.step() {
             files.append(
                 OutputFile(
                     id: rows.int(0), name: rows.text(1), format: rows.text(2), bytes: rows.int(3),
                     crc32: UInt32(truncatingIfNeeded: rows.int(4)), records: rows.int(5),
-                    isSealed: rows.int(6) == 1))
+                    isSealed: rows.int(6) == 1, isHandedOver: rows.int(7) == 1))
         }
         return QueueOutput(settings: settings, files: files, completedBefore: completedBefore)
     }
@@ -67,6 +71,14 @@ extension SQLiteQueue {
                 .int(settings.keepsBodies ? 1 : 0), .int(settings.keepsFailures ? 1 : 0),
                 .text(settings.identityBefore))
             try save(files)
+        }
+    }
+
+    func handedOver(_ file: Int, by runner: Int) throws(QueueError) {
+        try check(runner)
+        try write {
+            _ = try connection.run(
+                "UPDATE output SET handed_over = 1 WHERE id = ? AND sealed = 1", .int(file))
         }
     }
 

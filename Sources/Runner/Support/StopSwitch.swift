@@ -25,6 +25,9 @@ public final class StopSwitch: Sendable {
 
     public var isRequested: Bool { state.withLock { $0.requests > 0 } }
 
+    /// Whether a second call has asked for the end of what is going on.
+    var isCancelRequested: Bool { state.withLock { $0.requests > 1 } }
+
     func connect(drain: @escaping @Sendable () -> Void, cancel: @escaping @Sendable () -> Void) {
         let requests = state.withLock { state in
             state.drain = drain

@@ -34,6 +34,13 @@ struct OutputFlags: ParsableArguments {
     var outputFailures: Bool?
 
     @Option(
+        name: .customLong("on-seal"),
+        help: ArgumentHelp(
+            "Run this by sh for each sealed file, $1, until it succeeds; not kept for later runs.",
+            valueName: "command"))
+    var onSeal: String?
+
+    @Option(
         name: .customLong("max-memory"),
         help: ArgumentHelp(
             "Bodies in memory at once; what goes beyond waits in a temporary file.",
@@ -56,6 +63,9 @@ struct OutputFlags: ParsableArguments {
     }
 
     func validate() throws {
+        if onSeal?.allSatisfy(\.isWhitespace) == true {
+            throw ValidationError("--on-seal names no command; leave it out to run none")
+        }
         if let output, output.isEmpty || Terminal.escaped(output) != output {
             throw ValidationError(
                 "the output folder's name is empty or holds a control character; name another with --output"
@@ -71,6 +81,7 @@ struct OutputFlags: ParsableArguments {
         options.keepsBodies = body
         options.keepsFailures = outputFailures
         options.memoryBytesMax = maxMemory.bytes
+        options.sealedFileCommand = onSeal
         return options
     }
 

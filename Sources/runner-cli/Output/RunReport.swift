@@ -10,6 +10,7 @@ struct RunReport: Encodable {
         case bodyBytes = "max_bytes"
         case diskReserve = "disk_reserve"
         case diskFull = "disk_full"
+        case unhanded
     }
 
     let status: ExitStatus
@@ -42,6 +43,8 @@ struct RunReport: Encodable {
         let end: (Ending, ExitStatus, String) =
             switch ending {
             case nil: (.diskFull, .limit, "make room and run again")
+            case .unhanded(_, let isStopped):
+                isStopped ? (.stopped, .stopped, "") : (.unhanded, .limit, "")
             case _ where counts.left == 0: (.finished, counts.failed > 0 ? .someFailed : .done, "")
             case .finished, .stopped: (.stopped, .stopped, resume)
             case .limit(.failures):

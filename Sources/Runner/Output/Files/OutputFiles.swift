@@ -8,6 +8,10 @@ public struct OutputFiles: Sink {
     /// The settings that the queue remembers from now on.
     public let settings: OutputSettings
     public let storage: CaptureStorage
+    /// The sealed files of earlier runs, and those that were sealed as the output was opened.
+    let sealed: [OutputFile]
+    /// The path of the folder.
+    var path: String { writer.folder.path }
     private let format: any OutputFormat
     private let rendering: RenderingOptions
     private let writer: OutputWriter
@@ -30,6 +34,16 @@ public struct OutputFiles: Sink {
 
     public func write(_ deposits: [Deposit]) async throws(SinkError) -> [OutputFile] {
         try await writer.write(deposits)
+    }
+
+    /// Seals the last file: all is fetched, and what comes later goes to another one.
+    ///
+    /// - Returns: The file; `nil` when nothing was written to it.
+    func sealLast(for lease: any RunnerLease) async throws -> OutputFile? {
+        guard let file = try await writer.sealLast() else { return nil }
+        try await lease.keepOutput(settings, [file])
+        try await writer.committed()
+        return file
     }
 
     /// Lets other runs write to the folder. Nothing may be written any more.
@@ -101,11 +115,21 @@ public struct OutputFiles: Sink {
                 "\(lease.attachment.counts.completed) jobs were completed before there was an output, and are not in it"
             )
         }
+        let new = Set(changed.map(\.id))
+        let sealed =
+            lease.attachment.output.files.filter { $0.isSealed && !new.contains($0.id) }
+            + changed.filter(\.isSealed)
+        let left = sealed.count { !$0.isHandedOver && $0.bytes > 0 }
+        if options.sealedFileCommand == nil, left > 0, sealed.contains(where: \.isHandedOver) {
+            notes.append(
+                "\(left) sealed output files were not handed over, unlike others before them, and no command is given now"
+            )
+        }
         return OutputFiles(
             notes: notes, settings: plan.settings,
             storage: CaptureStorage(
                 budget: budget, spool: Spool { folder.descriptor }, folder: folder.path),
-            format: plan.format, rendering: rendering,
+            sealed: sealed, format: plan.format, rendering: rendering,
             writer: writer)
     }
 }

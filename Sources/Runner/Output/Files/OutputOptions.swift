@@ -11,6 +11,9 @@ public struct OutputOptions: Sendable {
     /// The most bytes of bodies and records in memory; what goes beyond is kept in a temporary
     /// file.
     public var memoryBytesMax = CaptureStorage.defaultMemoryBytes
+    /// A command of the shell that is run for each sealed file until it ends well; `nil` for none. It
+    /// gets the file's path as `$1` and in `RUNNER_FILE`. Never kept.
+    public var sealedFileCommand: String?
     /// The folder that the queue is in, links resolved, so that the output is found again when both
     /// were moved; `nil` when the queue is in none.
     public var queueFolder: String?
@@ -24,6 +27,6 @@ public struct OutputOptions: Sendable {
     /// Whether any option is set that needs an output.
     public var asksForOutput: Bool {
         folder != nil || format != nil || rotateBytes != nil || keepsBodies != nil
-            || keepsFailures != nil
+            || keepsFailures != nil || sealedFileCommand != nil
     }
 }

@@ -105,6 +105,13 @@ actor OutputWriter {
         return try next()
     }
 
+    /// Seals the file that is written to, unless it is empty, after the last `write`.
+    ///
+    /// - Returns: The file as it is to be recorded before `committed`; `nil` when it is empty.
+    func sealLast() throws(SinkError) -> OutputFile? {
+        file.bytes > 0 ? try sealFile() : nil
+    }
+
     /// Told that the queue has recorded the files that `write` or `seal` returned.
     func committed() throws(SinkError) { try sealer.settle() }
 
@@ -133,12 +140,17 @@ actor OutputWriter {
     /// Returns the file as it is now. A full file is sealed, and the next one is returned after it.
     private func next() throws(SinkError) -> [OutputFile] {
         guard file.bytes >= settings.rotateBytes else { return [file] }
+        return [try sealFile(), file]
+    }
+
+    /// Seals the file that is written to, and begins the next one.
+    private func sealFile() throws(SinkError) -> OutputFile {
         appender = nil
         let sealed = try sealer.seal(file, format.sealing, by: encoder)
         file = OutputFile(
             id: sealed.id + 1,
             name: format.fileNames.name(of: sealed.id + 1, isFirst: false), format: format.name)
-        return [sealed, file]
+        return sealed
     }
 
     // MARK: - Records

@@ -221,6 +221,7 @@ private struct KilledLease: RunnerLease {
     }
     func claimRetries(limit: Int) -> RetryClaim { RetryClaim(jobs: [], nextDue: nil) }
     func commit(_ marks: [Mark], _ files: [OutputFile], heartbeat: Heartbeat) {}
+    func handedOver(_ file: Int) {}
     func renew(_ heartbeat: Heartbeat) {}
     func steering() -> Steering { Steering() }
     func took(wish number: Int) {}
