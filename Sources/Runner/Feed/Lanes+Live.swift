@@ -4,7 +4,7 @@ internal import JobStore
 extension Lanes {
     /// Takes in that nothing goes out, or that it does again.
     mutating func setPaused(_ isPaused: Bool, at now: Now) {
-        for id in Array(lanes.keys) { lanes[id]?.setPaused(isPaused, at: now) }
+        for id in Array(lanes.keys) { withLane(id) { $0.setPaused(isPaused, at: now) } }
     }
 
     /// Divides fewer workers among hosts, or more again.

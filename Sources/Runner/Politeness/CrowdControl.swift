@@ -107,9 +107,19 @@ struct CrowdControl: Sendable {
         (phase, inFlightMax, unsettled) = (.steady, .max, inFlight)
     }
 
+    /// Takes in that nothing is sent for now, for no reason of the host's: the beginning, where it is
+    /// not over, begins with the next request.
+    mutating func pause() {
+        guard case .beginning(_?) = phase else { return }
+        (phase, cohort) = (.beginning(untilMicros: nil), nil)
+        number += 1
+    }
+
     /// Leaves out what is in flight, and the trial that goes on: it was not the host that kept
     /// requests from being answered.
     mutating func measureAnew() {
+        // Nothing is left out of the beginning, which is over in a moment.
+        if case .beginning = phase { return }
         if case .trying(let trial) = phase {
             (phase, inFlightMax) = (.steady, trial.inFlightMaxBefore)
             if trial.isDoubling { steps = Self.fineSteps }

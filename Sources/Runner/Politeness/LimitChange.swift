@@ -81,6 +81,10 @@ extension LimitChange {
         return text == Name.lifted ? .lifted : value(text).map { .most($0) }
     }
 
+    private static let countRange = 1e-9...1e9
+    /// In µs; the longest is a year.
+    private static let intervalRange = 1e-6...31_536_000e6
+
     private static func count(_ text: String) -> Int? { Int(text).flatMap { $0 >= 1 ? $0 : nil } }
 
     /// A rate is its requests and its time in µs, so that it comes back as it was.
@@ -88,8 +92,9 @@ extension LimitChange {
 
     private static func rate(_ text: String) -> Rate? {
         let parts = text.split(separator: "/")
-        guard parts.count == 2, let count = Double(parts[0]), count > 0, count.isFinite,
-            let micros = self.count(String(parts[1]))
+        // Rates beyond any use are none: at their ends, sums of turns are no times any more.
+        guard parts.count == 2, let count = Double(parts[0]), countRange ~= count,
+            let micros = self.count(String(parts[1])), intervalRange ~= Double(micros) / count
         else { return nil }
         return Rate(count, per: .microseconds(micros))
     }

@@ -8,6 +8,8 @@ struct Pacing: Sendable {
     /// The value of `delay` before the last request.
     private var delayBefore: RateBucket?
     private var delayMicros: Double
+    /// The delay in µs that the host's robots.txt asks for, as far as it is known; 0 for none.
+    private var crawlDelayMicros = 0.0
     /// Whether the delay that robots.txt asks for is known, and kept.
     private(set) var keepsCrawlDelay = false
     /// The rate that the host takes; `nil` where it has shown no bound.
@@ -158,6 +160,7 @@ struct Pacing: Sendable {
     /// The host has just been asked: for that file, or for what the file allows.
     mutating func slowDown(toDelayMicros micros: Int, at now: Now) {
         keepsCrawlDelay = true
+        crawlDelayMicros = max(crawlDelayMicros, Double(micros))
         guard Double(micros) > delayMicros else { return }
         delayMicros = Double(micros)
         delay = RateBucket(intervalMicros: delayMicros)
@@ -169,19 +172,30 @@ struct Pacing: Sendable {
     /// answered meanwhile says nothing of how much the host takes.
     mutating func setPaused(_ isPaused: Bool, at now: Now) {
         self.isPaused = isPaused
-        if !isPaused { measureAnew(at: now) }
+        if isPaused { crowd?.pause() } else { measureAnew(at: now) }
     }
 
     /// Keeps to other limits of the user's from now on, as far as they change.
     mutating func keep(to limits: HostLimits, _ change: LimitChange, at now: Now) {
         if change.hostRate != nil { rate.keep(to: limits.rate, at: now) }
-        if change.delay != nil {
-            delayMicros = Double(limits.delay?.microseconds ?? 0)
-            delay =
-                delayMicros > 0
-                ? RateBucket(intervalMicros: delayMicros, turnMicros: now.monotonicMicros) : nil
-        }
+        if change.delay != nil { keep(toDelay: limits.delay, at: now) }
         measureAnew(at: now)
+    }
+
+    /// Keeps to another delay of the user's, but for that which robots.txt asks for. The next request
+    /// has its turn still, unless the new delay is over sooner.
+    private mutating func keep(toDelay wanted: Duration?, at now: Now) {
+        delayMicros = max(Double(wanted?.microseconds ?? 0), crawlDelayMicros)
+        delayBefore = nil
+        guard delayMicros > 0 else {
+            delay = nil
+            return
+        }
+        if delay == nil {
+            delay = RateBucket(intervalMicros: delayMicros, turnMicros: now.monotonicMicros)
+        } else {
+            delay?.change(intervalMicros: delayMicros, at: now)
+        }
     }
 
     private mutating func measureAnew(at now: Now) {

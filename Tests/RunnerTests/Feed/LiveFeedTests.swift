@@ -144,6 +144,43 @@ import Testing
         }
     }
 
+    /// A number of requests in flight that is tried is given up when people hold the run back.
+    @Test func aPause_inATrial_keepsTheSums() {
+        var feed = feed(PolitenessOptions().of(workers: 1000), workers: 1000)
+        var jobs = feed.take(1000, at: .at(ms: 0))
+        #expect(jobs.count == CrowdControl.inFlightMaxFirst)
+        var ms = 0
+        while jobs.count <= CrowdControl.inFlightMaxFirst, ms < 200 {
+            ms += 10
+            feed.finished(jobs, .ok, at: .at(ms: ms))
+            jobs = feed.take(1000, at: .at(ms: ms))
+        }
+        #expect(jobs.count > CrowdControl.inFlightMaxFirst && feed.sumsHold)
+        feed.setPaused(true, at: .at(ms: ms + 1))
+        #expect(feed.sumsHold)
+        feed.setPaused(false, at: .at(ms: ms + 2))
+        #expect(feed.sumsHold)
+        feed.finished(jobs, .ok, at: .at(ms: ms + 3))
+        #expect(feed.take(1000, at: .at(ms: ms + 3)).count > 0 && feed.sumsHold)
+    }
+
+    /// The beginning is not over because nothing was sent in its time.
+    @Test func aPause_inTheBeginning_letsNotAllWorkersIn() {
+        let first = CrowdControl.inFlightMaxFirst
+        var feed = feed(PolitenessOptions().of(workers: 1000), workers: 1000)
+        let jobs = feed.take(1000, at: .at(ms: 0))
+        feed.setPaused(true, at: .at(ms: 10))
+        feed.finished(jobs, .ok, at: .at(ms: 20))
+        _ = feed.need(at: .at(ms: 2000))
+        feed.setPaused(false, at: .at(ms: 5000))
+        #expect(feed.take(1000, at: .at(ms: 5000)).count == first)
+        // Those are not back soon.
+        _ = feed.need(at: .at(ms: 5100))
+        #expect(feed.take(1000, at: .at(ms: 5100)).isEmpty)
+        _ = feed.need(at: .at(ms: 5400))
+        #expect(feed.take(1000, at: .at(ms: 5400)).count == 1000 && feed.sumsHold)
+    }
+
     // MARK: - Limits
 
     @Test func fewerWorkers_takeJobsOnlyAsFarAsAskedFor_andAllAgain() {
@@ -204,6 +241,44 @@ import Testing
         feed.answered(first, at: .at(ms: 1))
         feed.keep(to: change { $0.perHost = .most(4) }, at: .at(ms: 2))
         #expect(feed.take(50, at: .at(ms: 2)).count == 2 && feed.sumsHold)
+    }
+
+    /// All that people asked for so far comes again with each further wish.
+    @Test func aFurtherWish_leavesADelayItsTurn() {
+        var feed = feed()
+        feed.keep(to: change { $0.delay = .most(.seconds(10)) }, at: .at(ms: 0))
+        #expect(feed.take(5, at: .at(ms: 0)).count == 1)
+        let both = change {
+            $0.delay = .most(.seconds(10))
+            $0.workers = 5
+        }
+        feed.keep(to: both, at: .at(ms: 1))
+        #expect(feed.take(5, at: .at(ms: 1)).isEmpty)
+        #expect(feed.take(5, at: .at(ms: 15_001)).count == 1)
+        // A shorter one does not wait for the end of a longer one.
+        feed.keep(to: change { $0.delay = .most(.seconds(1)) }, at: .at(ms: 15_002))
+        #expect(feed.take(5, at: .at(ms: 16_510)).count == 1 && feed.sumsHold)
+    }
+
+    /// What people ask of the run is no leave to ask a host more often than its robots.txt says.
+    @Test(arguments: [LimitChange.Bound<Duration>.lifted, .most(.milliseconds(100))])
+    func theDelayOfRobots_isKept_whateverIsAskedFor(delay: LimitChange.Bound<Duration>) {
+        var feed = feed()
+        let jobs = feed.take(5, at: .at(ms: 0))
+        var turn = TurnReport()
+        for job in jobs { turn.putBack(job, crawlDelayMicros: 10_000_000) }
+        feed.ended(turn, at: .at(ms: 1))
+        #expect(feed.take(5, at: .at(ms: 2)).isEmpty)
+        feed.keep(to: change { $0.delay = delay }, at: .at(ms: 3))
+        #expect(feed.take(5, at: .at(ms: 4)).isEmpty && feed.sumsHold)
+        #expect(feed.take(5, at: .at(ms: 15_100)).count == 1)
+        #expect(feed.take(5, at: .at(ms: 20_050)).isEmpty)
+        // A longer one of the user's holds, and that of robots.txt once it is lifted.
+        feed.keep(to: change { $0.delay = .most(.seconds(100)) }, at: .at(ms: 20_060))
+        #expect(feed.take(5, at: .at(ms: 60_000)).count <= 1)
+        #expect(feed.take(5, at: .at(ms: 75_000)).isEmpty)
+        feed.keep(to: change { $0.delay = .lifted }, at: .at(ms: 75_001))
+        #expect(feed.take(5, at: .at(ms: 90_100)).count == 1)
     }
 
     private func change(_ set: (inout LimitChange) -> Void) -> LimitChange {

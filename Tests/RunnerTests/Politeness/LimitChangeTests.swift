@@ -20,7 +20,7 @@ import Testing
 
     @Test(arguments: [
         "", "0", "-1", "x", "1e9", "9223372036854775808", "/", "1/", "/1", "0/1", "-1/1", "1/0",
-        "nan/1", "inf/1", "1/1/1", "1/x",
+        "nan/1", "inf/1", "1/1/1", "1/x", "5e-324/1000000", "1e308/1", "1e-9/9223372036854775807",
     ])
     func kept_thatIsNoLimit_isLeftOut(text: String) {
         let names = ["workers", "rate", "host_rate", "delay_us", "per_host", "other"]
