@@ -95,7 +95,11 @@ struct TurnReport {
         let answered = hosts[index].wellAnswered
         add(response, of: job, to: index, isChosen: isChosen, askedMicrosMax: askedMicrosMax)
         guard job.cohort != 0 else { return }
-        hosts[index].add(job.cohort, answered: hosts[index].wellAnswered - answered)
+        if response.isUnsent {
+            hosts[index].addUnsent(job.cohort)
+        } else {
+            hosts[index].add(job.cohort, answered: hosts[index].wellAnswered - answered)
+        }
     }
 
     private mutating func add(
@@ -171,6 +175,7 @@ struct TurnReport {
         let index = index(of: job.chunk)
         hosts[index].ended += 1
         hosts[index].putBack += 1
+        if job.cohort != 0 { hosts[index].addUnsent(job.cohort) }
         hosts[index].note(crawlDelayMicros: crawlDelayMicros)
     }
 
@@ -214,13 +219,20 @@ extension TurnReport.HostReport {
     }
 
     fileprivate mutating func add(_ number: Cohort.Number, answered: Int) {
-        if number != cohort.number {
-            // Of an earlier one, which has been judged.
-            guard number > cohort.number else { return }
-            cohort = Cohort.Share(number: number)
-        }
+        guard isLatest(number) else { return }
         cohort.count += 1
         cohort.answered += answered
+    }
+
+    /// Takes in that a job of a cohort was no request.
+    fileprivate mutating func addUnsent(_ number: Cohort.Number) {
+        if isLatest(number) { cohort.unsent += 1 }
+    }
+
+    /// Whether a cohort is the latest so far. Earlier ones have been judged.
+    private mutating func isLatest(_ number: Cohort.Number) -> Bool {
+        if number > cohort.number { cohort = Cohort.Share(number: number) }
+        return number == cohort.number
     }
 
     /// Those of `answered` that were answered well enough to show that the host works.

@@ -12,6 +12,8 @@ struct Cohort: Sendable {
         var count = 0
         /// Those that were answered well.
         var answered = 0
+        /// Jobs that were handed out and turned out to be no requests; not in `count`.
+        var unsent = 0
     }
 
     let number: Number
@@ -67,6 +69,7 @@ struct Cohort: Sendable {
     mutating func add(_ share: Share) {
         ended += share.count
         answered += share.answered
+        sent = max(ended, sent - share.unsent)
     }
 
     /// Takes in no more requests.

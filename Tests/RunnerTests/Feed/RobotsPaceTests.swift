@@ -113,4 +113,38 @@ import Testing
         #expect(feed.take(10, at: .at(ms: 490)).isEmpty && feed.sumsHold)
         #expect(feed.take(10, at: .at(ms: 1510)).count == 1)
     }
+
+    /// Jobs that waited for the file were no requests: of these, the first ones tell how many the
+    /// host takes.
+    @Test func jobsThatWaitedForTheFile_areNoRequestsThatAreNotAnswered() {
+        var feed = JobFeed(PolitenessOptions().of(workers: 1000), retrying: 0)
+        feed.claimed([Segment(batch: .sample(), todo: [0..<4096])], of: chunk, at: .at(ms: 0))
+        let jobs = feed.take(1000, at: .at(ms: 0))
+        #expect(jobs.count == CrowdControl.inFlightMaxFirst)
+        var turn = TurnReport()
+        for job in jobs[1...] { turn.putBack(job, crawlDelayMicros: 0) }
+        feed.ended(turn, at: .at(ms: 5))
+        feed.answered([jobs[0]], at: .at(ms: 6))
+        var ms = 6
+        var most = 0
+        while ms < 240, most <= CrowdControl.inFlightMaxFirst {
+            let next = feed.take(1000, at: .at(ms: ms))
+            most = max(most, next.count)
+            ms += 10
+            feed.answered(next, at: .at(ms: ms))
+        }
+        #expect(most == 2 * CrowdControl.inFlightMaxFirst, "after \(ms) ms")
+    }
+
+    /// Nor are those that it disallows: they say nothing of how long an answer takes.
+    @Test func jobsThatAreDisallowed_areOfNoCohort() {
+        var cohort = Cohort(number: 1, countMin: 4, micros: 1000, at: .at(ms: 0))
+        cohort.add(sent: 8)
+        cohort.pass(to: .at(ms: 2), inFlight: 8)
+        cohort.add(Cohort.Share(number: 1, count: 0, answered: 0, unsent: 4))
+        cohort.pass(to: .at(ms: 100), inFlight: 4)
+        #expect(!cohort.isOpen && !cohort.isBack)
+        cohort.add(Cohort.Share(number: 1, count: 4, answered: 4))
+        #expect(cohort.isBack && cohort.latencyMicros >= 98_000)
+    }
 }
