@@ -134,6 +134,22 @@ import Testing
         #expect(try origin.report().mostInASecond <= 220)
     }
 
+    /// Its next request is not to wait until the last answer is on disk.
+    @Test func aHostWithOneRequestAtATime_isAskedAsFastAsItAnswers() async throws {
+        let slow = try await TestOrigin()
+        let quick = try await TestOrigin()
+        let list = ["\(slow.url)/delay/3000/0"] + (0..<300).map { "\(quick.url)/\($0)" }
+        write(Array(list.joined(separator: "\n").utf8), to: program.folder.file("list"))
+        try await program.runner("enqueue", "list").expectSuccess()
+        let begin = ContinuousClock.now
+        let run = try await run(["run", "-q", "-w", "10", "--per-host", "1", "--no-robots"])
+        #expect(run.status == 0, "\(run.err)")
+        // A commit every 80 ms would make 24 s of it.
+        let time = ContinuousClock.now - begin
+        #expect(time < .seconds(12), "\(time)")
+        #expect(try quick.hits().distinct == 300 && quick.hits().repeated == 0)
+    }
+
     @Test(arguments: [["--per-host", "5"], ["--limits", "limits.toml"]])
     func requestsInFlight_areBounded(arguments: [String]) async throws {
         let limits =

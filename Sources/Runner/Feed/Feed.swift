@@ -164,25 +164,31 @@ final class Feed: Sendable {
         /// Whether no request is in flight. Then ended jobs need not wait for others before they
         /// are committed.
         var isIdle = false
+        /// Whether there are jobs for workers that asked for one and got none.
+        var isOpen = false
     }
 
     /// Takes in the report of what ended on a loop in a turn.
+    ///
+    /// - Parameter asking: The workers of the loop that are about to ask for jobs.
     @discardableResult
-    func ended(_ turn: TurnReport, at now: Now) -> FeedState {
+    func ended(_ turn: TurnReport, asking: Int = 0, at now: Now) -> FeedState {
         let (feedState, ring, mayGoOn) = state.withLock { state in
             let before = (state.tripped, state.machineTrouble)
             state.ended(turn, at: now)
-            let feedState = FeedState(tripped: state.tripped, isIdle: state.inFlight == 0)
+            let feedState = FeedState(
+                tripped: state.tripped, isIdle: state.inFlight == 0,
+                isOpen: state.isStarved && state.startable > 0)
             let isChanged = feedState.tripped != before.0 || state.machineTrouble != before.1
             let mayGoOn =
                 !before.0.isSubset(of: feedState.tripped)
                 || before.1 != nil && state.machineTrouble == nil
-                // A host takes more than the workers that it lets go.
-                || state.isStarved && state.startable > turn.ended
+                // More than the workers of the loop take.
+                || state.isStarved && state.startable > asking
                 // A loop counted those that had ended on others.
-                || state.isStarved && state.workersMax != nil && state.startable > 0
+                || feedState.isOpen && state.workersMax != nil
                 // Those that sent nothing leave their turn, or their host, to others.
-                || state.isStarved && turn.isOfRobots && state.startable > 0
+                || feedState.isOpen && turn.isOfRobots
                 // Given back for want of memory, which is there now.
                 || state.isStarved && feedState.isIdle && !turn.givenBack.isEmpty
             if mayGoOn { state.areWoken() }

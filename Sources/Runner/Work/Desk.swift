@@ -195,12 +195,17 @@ final class Desk: EventLoopClient, @unchecked Sendable {
     /// them.
     func willResume(_ workers: Int, at now: Now) {
         // Not at the end of the turn: by then as many more would have been refused.
-        if books.turn.refusals >= Self.refusalsMax { turnEnds() }
+        if books.turn.refusals >= Self.refusalsMax { report(asking: workers) }
         untold += workers
         if books.ready.count < workers { fill(workers - books.ready.count, at: now) }
     }
 
-    func turnEnds() {
+    func turnEnds() { report(asking: 0) }
+
+    /// Tells the feed, and the marker, what has ended.
+    ///
+    /// - Parameter asking: The workers that are about to ask for jobs, beside those that wait.
+    private func report(asking: Int) {
         untold = 0
         books.isShort = false
         guard !books.turn.isEmpty else { return }
@@ -212,7 +217,7 @@ final class Desk: EventLoopClient, @unchecked Sendable {
             let idleTime = books.idleTime
             books.post?.post(idleTime, at: now)
         }
-        let feedState = feed.ended(books.turn, at: now)
+        let feedState = feed.ended(books.turn, asking: asking + idle.count, at: now)
         if let limits {
             limits.add(books.ended)
             books.ended = StopLimits.Ended()
@@ -224,6 +229,8 @@ final class Desk: EventLoopClient, @unchecked Sendable {
             marker.add(parts[index], at: now, isLast: isLast)
         }
         parts.removeAll(keepingCapacity: true)
+        // They were refused before the feed heard of what has ended.
+        if feedState.isOpen { woken() }
     }
 
     func woken() {

@@ -20,8 +20,13 @@ import Testing
 
     private let loops = Loops()
 
-    private func feed(_ lease: SampleLease = SampleLease()) -> Feed {
-        Feed(lease: lease, state: JobFeed(retrying: 0), patience: .none, defaults: .sample) {
+    private func feed(
+        _ lease: SampleLease = SampleLease(), _ politeness: PolitenessOptions = PolitenessOptions()
+    ) -> Feed {
+        Feed(
+            lease: lease, state: JobFeed(politeness, retrying: 0), patience: .none,
+            defaults: .sample
+        ) {
             [loops] in loops.wake()
         }
     }
@@ -94,6 +99,33 @@ import Testing
         #expect(feed.outages.isEmpty && loops.wakeCount > before)
         feed.drain()
         feed.marked([jobs[1].mark(.ok), probe[0].mark(.ok)])
+        #expect(try await ending == .finished)
+    }
+
+    /// A worker asks for its next job before the feed is told how its last one ended, so that a host
+    /// with a bound has no room then.
+    @Test func ended_tellsOfRoom_forWorkersThatWereRefused() async throws {
+        var politeness = PolitenessOptions()
+        politeness.limits.inFlightMax = 2
+        let feed = feed(SampleLease(jobs: 100), politeness)
+        async let ending = feed.run(stallMicrosMax: 900_000_000)
+        await loops.bell.wait(untilMicros: nil)
+        let first = take(1, of: feed)
+        #expect(first.count == 1 && !feed.ended(.answered(first), at: Now.read()).isOpen)
+        let jobs = take(3, of: feed)
+        #expect(jobs.count == 2 && take(1, of: feed).isEmpty)
+        // The loop's own worker takes what there is, or another loop's.
+        var before = loops.wakeCount
+        #expect(feed.ended(.answered([jobs[0]]), asking: 1, at: Now.read()).isOpen)
+        #expect(loops.wakeCount == before)
+        let next = take(2, of: feed)
+        #expect(next.count == 1)
+        before = loops.wakeCount
+        #expect(feed.ended(.answered([jobs[1]]), at: Now.read()).isOpen)
+        #expect(loops.wakeCount > before)
+        feed.drain()
+        end(next, of: feed)
+        feed.marked((first + jobs + next).map { $0.mark(.ok) })
         #expect(try await ending == .finished)
     }
 
