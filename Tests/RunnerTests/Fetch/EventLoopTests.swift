@@ -97,6 +97,28 @@ import Testing
         loop.stop()
     }
 
+    /// What the first of them are told is to be known before the last of them go on.
+    @Test func workers_goOnADozenAtATime_howeverManyEndAtOnce() async throws {
+        let client = Client()
+        let loop = try startedLoop(client)
+        // Nobody listens there.
+        let chunk = RequestChunk(.sample(url: "http://127.0.0.1:1/{id}"), HostTable())
+        await withDiscardingTaskGroup { group in
+            for position in 0..<100 {
+                group.addTask(executorPreference: loop) {
+                    let transfer = loop.makeTransfer(inShard: 0)
+                    let response = await transfer.fetch(
+                        Job(chunk: chunk, position: position, attempt: 1))
+                    #expect(response.failure == .reason(.connect))
+                    transfer.close()
+                }
+            }
+        }
+        #expect(client.resumed.reduce(0, +) == 100)
+        #expect(client.resumed.allSatisfy { $0 <= 12 }, "\(client.resumed)")
+        loop.stop()
+    }
+
     @Test func stop_endsTheThread_andFreesTheLoop() async throws {
         let (ended, loop) = try await stoppedLoop()
         for await _ in ended {}
@@ -124,10 +146,13 @@ import Testing
     }
 
     private final class Client: EventLoopClient {
-        private let state = Locked<(threads: Set<pthread_t>, turns: Int)>(([], 0))
+        private let state = Locked<(threads: Set<pthread_t>, turns: Int, resumed: [Int])>(
+            ([], 0, []))
         let isWoken = Doorbell()
 
-        func willResume(_ workers: Int, at now: Now) {}
+        func willResume(_ workers: Int, at now: Now) {
+            state.withLock { $0.resumed.append(workers) }
+        }
         func turnEnds() { state.withLock { $0.turns += 1 } }
         func woken() {
             let thread = pthread_self()
@@ -137,6 +162,8 @@ import Testing
 
         var threads: Set<pthread_t> { state.withLock { $0.threads } }
         var turns: Int { state.withLock { $0.turns } }
+        /// The numbers of workers that were to go on at a time.
+        var resumed: [Int] { state.withLock { $0.resumed } }
     }
 
     /// Finishes a stream when the thread that asked for it ends.

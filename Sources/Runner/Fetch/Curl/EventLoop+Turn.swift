@@ -36,8 +36,8 @@ extension EventLoop {
             sessions.handOn(at: now)
             if !openHeads.isEmpty { lookAtOpenHeads() }
             if now.monotonicMicros >= nextLookMicros { endOverdue() }
-            resume(&answered)
-            resume(&ended)
+            resume(&answered, upTo: .max)
+            resumeEnded()
             if isStopped { break }
         }
         resolver.close()
@@ -101,21 +101,35 @@ extension EventLoop {
         guard ended.count > before else { return }
         answered.append(contentsOf: ended[before...])
         ended.removeSubrange(before...)
-        if answered.count >= Self.answeredMax { goOn() }
+        // By HTTP/2, one read may end a hundred.
+        while answered.count >= Self.answeredMax { goOn() }
     }
 
-    /// The number of transfers that end before their workers go on. It is small enough that all the
-    /// memory a request needs is still in the processor's cache when the next request starts, and
-    /// large enough that the origin gets its requests in batches.
+    /// The number of transfers that end before their workers go on, and whose workers go on at a
+    /// time. It is small enough that all the memory a request needs is still in the processor's
+    /// cache when the next request starts, and that not many more are sent to a host before the feed
+    /// hears of its refusals; and large enough that the origin gets its requests in batches.
     private static let answeredMax = 12
 
     /// Lets the workers of answered transfers send their next requests, in the middle of a turn. A
     /// request that fails when it is sent waits for the end of the turn, when the breaker has heard
     /// of the failure.
     private func goOn() {
-        resume(&answered)
+        resume(&answered, upTo: Self.answeredMax)
         runReadyTasks()
         sendRequests()
+    }
+
+    /// Resumes the workers of transfers that ended otherwise than by an event of their socket, at the
+    /// end of a turn. What ends meanwhile waits for the next turn.
+    private func resumeEnded() {
+        var left = ended.count
+        while left > Self.answeredMax {
+            resume(&ended, upTo: Self.answeredMax)
+            left -= Self.answeredMax
+            runReadyTasks()
+        }
+        resume(&ended, upTo: left)
     }
 
     /// Makes libcurl start the transfers that it was given: libcurl asks to be called at once for
@@ -136,14 +150,15 @@ extension EventLoop {
 
     func noteEnded(_ transfer: Transfer) { ended.append(transfer) }
 
-    private func resume(_ transfers: inout [Transfer]) {
+    /// Resumes the workers of the first transfers, and takes these out.
+    private func resume(_ transfers: inout [Transfer], upTo limit: Int) {
         guard !transfers.isEmpty else { return }
+        let count = min(limit, transfers.count)
         // A worker that made a request beside its job has that job still.
-        client?.willResume(transfers.count { $0.aside == nil }, at: now)
-        for transfer in transfers { transfer.resumeWorker() }
-        transfers.removeAll(keepingCapacity: true)
+        client?.willResume(transfers[..<count].count { $0.aside == nil }, at: now)
+        for index in 0..<count { transfers[index].resumeWorker() }
+        transfers.removeFirst(count)
     }
-
 }
 
 /// LC_GLOBAL_LOCALE, a macro Swift does not import.
