@@ -213,10 +213,16 @@ struct Lanes {
             // One of which something is known is judged by what ends.
             isUntried = lane.pace == .untried
         }
-        if isUntried, taken > 0, let index = lanes.index(forKey: id) {
-            look(at: index, id, atMicros: now.monotonicMicros + Self.watchMicros)
-        }
+        if isUntried, taken > 0, let index = lanes.index(forKey: id) { watch(index, id, at: now) }
         return taken
+    }
+
+    /// Has a lane looked at that becomes slow unless its host says something.
+    private mutating func watch(
+        _ index: Dictionary<Host.ID, Lane>.Index, _ id: Host.ID, at now: Now
+    ) {
+        guard lanes.values[index].pace == .untried, lanes.values[index].inFlight > 0 else { return }
+        look(at: index, id, atMicros: now.monotonicMicros + Self.watchMicros)
     }
 
     /// Whether some lane of a pace can hand out. The first in the order is such a lane then.
@@ -256,7 +262,9 @@ struct Lanes {
             lanes.values[index].lookMicros = .max
             let couldTake = lanes.values[index].canTake
             withLane(id) { $0.pass(to: now) }
-            if !couldTake, lanes[id]?.canTake == true { isRestOver = true }
+            guard let index = lanes.index(forKey: id) else { continue }
+            if !couldTake, lanes.values[index].canTake { isRestOver = true }
+            watch(index, id, at: now)
         }
         return isRestOver
     }

@@ -17,11 +17,12 @@ import Testing
     ///
     /// - Parameter counts: The number of jobs of each host.
     private func feed(
-        _ counts: KeyValuePairs<String, Int>, workers: Int = 1000, limits: JobFeed.Limits = .init()
+        _ counts: KeyValuePairs<String, Int>, workers: Int = 1000, limits: JobFeed.Limits = .init(),
+        _ politeness: PolitenessOptions = PolitenessOptions()
     ) throws -> JobFeed {
         var limits = limits
         limits.workers = workers
-        var feed = JobFeed(limits: limits, retrying: 0)
+        var feed = JobFeed(limits: limits, politeness, retrying: 0)
         var first = 0
         for (lane, (host, count)) in counts.enumerated() {
             try claim(first..<first + count, of: host, lane: ListLane.sharedMax + lane, by: &feed)
@@ -101,6 +102,18 @@ import Testing
             answer(of: "q", &jobs, by: &feed, atMs: 3002)
         }
         #expect(jobs["s1"]!.count + jobs["s2"]!.count > 6)
+    }
+
+    /// A delay that is over sooner is not the last look at the host.
+    @Test(arguments: [0.1, 10])
+    func aHostThatSaysNothing_isSlow_whateverItsDelay(seconds: Double) throws {
+        var politeness = PolitenessOptions()
+        politeness.limits.delay = .seconds(seconds)
+        var feed = try feed(["a": 20], politeness)
+        var jobs: [String: [Job]] = [:]
+        #expect(take(of: &feed, into: &jobs) == ["a": 1])
+        for ms in stride(from: 50, to: 3000, by: 50) { _ = feed.need(at: .at(ms: ms)) }
+        #expect(feed.lanes.totals.slowInFlight == 1 && feed.open == 0 && feed.sumsHold)
     }
 
     @Test func hostsThatSayNothing_leaveAPartOfTheWorkersToTheQuick() throws {
