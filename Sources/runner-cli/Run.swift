@@ -120,9 +120,11 @@ struct Run: StatusCommand {
                 ].compactMap(\.self))
         let begin = ContinuousClock.now
         func report(_ ending: Crawl.Ending?) async throws -> RunReport {
-            RunReport(
+            let end = ContinuousClock.now
+            return RunReport(
                 ending: ending, counts: try await store.counts(of: only?.batch.id), before: before,
-                elapsed: .now - begin, queue: queue.path, measures: observer.measures.last)
+                elapsed: end - begin, paused: observer.pausedTime.length(at: end),
+                queue: queue.path, measures: observer.measures.last)
         }
         do {
             let ending = try await crawl.run(to: .files(outputOptions), observer: observer)
@@ -206,6 +208,7 @@ private struct RunObserver: CrawlObserver {
     let grace: Duration
     let isQuiet: Bool
     let measures = KeptMeasures()
+    let pausedTime = PausedTime()
     /// The sentences on how requests go out.
     let sentences: [String]
 
@@ -231,6 +234,9 @@ private struct RunObserver: CrawlObserver {
     }
 
     func changed(_ change: LiveChange) {
+        if change == .paused || change == .resumed {
+            pausedTime.note(isPaused: change == .paused)
+        }
         switch change {
         // Even if no progress is shown: who started the run may wonder why nothing is sent.
         case .paused: view.note("paused: nothing is sent until: \(PauseAdvice.resume(queue))")

@@ -58,6 +58,7 @@ import Testing
         #expect(result.status == 0, "\(result.err)")
         #expect(result.err.contains("runner: paused: nothing is sent until: runner resume\n"))
         #expect(result.err.contains("runner: resumed\n"))
+        #expect(result.out.contains("/s, paused for "), "\(result.out)")
         let hits = try origin.hits()
         #expect(hits.distinct == 1500 && hits.repeated == 0)
         #expect(try await program.runner("resume").out.contains("was not paused"))

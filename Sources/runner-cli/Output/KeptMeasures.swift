@@ -11,3 +11,26 @@ final class KeptMeasures: Sendable {
 
     func keep(_ new: RunMeasures) { measures.withLock { $0 = new } }
 }
+
+/// The time for which a run was paused, kept for its report.
+final class PausedTime: Sendable {
+    private struct State {
+        var since: ContinuousClock.Instant?
+        var length = Duration.zero
+    }
+
+    private let state = Locked(State())
+
+    func note(isPaused: Bool, at now: ContinuousClock.Instant = .now) {
+        state.withLock { state in
+            guard isPaused != (state.since != nil) else { return }
+            if let since = state.since { state.length += now - since }
+            state.since = isPaused ? now : nil
+        }
+    }
+
+    /// The time up to a moment.
+    func length(at now: ContinuousClock.Instant) -> Duration {
+        state.withLock { state in state.length + (state.since.map { now - $0 } ?? .zero) }
+    }
+}

@@ -16,6 +16,8 @@ struct RunReport: Encodable {
     let status: ExitStatus
     private let ending: Ending
     private let elapsed: Duration
+    /// The part of `elapsed` for which people held the run back.
+    private let paused: Duration
     private let finished: Int
     private let counts: QueueCounts
     private let measures: RunMeasures?
@@ -31,12 +33,13 @@ struct RunReport: Encodable {
     ///   - measures: `nil` when the run did not come to its requests.
     init(
         ending: Crawl.Ending?, counts: QueueCounts, before: QueueCounts, elapsed: Duration,
-        queue: String, measures: RunMeasures? = nil
+        paused: Duration = .zero, queue: String, measures: RunMeasures? = nil
     ) {
         self.queue = queue
         self.counts = counts
         self.measures = measures?.whole == nil ? nil : measures
         self.elapsed = elapsed
+        self.paused = paused
         // Less than none where failed jobs were put back meanwhile.
         finished = max(0, counts.done - before.done)
         let resume = "run again to resume"
@@ -77,6 +80,7 @@ struct RunReport: Encodable {
         case ending, jobs, outcomes, requests, timings
         case finished
         case elapsedSeconds = "elapsed_s"
+        case pausedSeconds = "paused_s"
     }
 
     func encode(to encoder: any Encoder) throws {
@@ -84,6 +88,7 @@ struct RunReport: Encodable {
         try container.encode(ending, forKey: .ending)
         try container.encode(finished, forKey: .finished)
         try container.encode(elapsed.seconds, forKey: .elapsedSeconds)
+        try container.encode(paused.seconds, forKey: .pausedSeconds)
         try container.encode(JobsDocument(counts), forKey: .jobs)
         try container.encode(OutcomeDocument.all(in: counts), forKey: .outcomes)
         try container.encode(measures.map { RequestsDocument($0.requests) }, forKey: .requests)
@@ -91,9 +96,12 @@ struct RunReport: Encodable {
     }
 
     var text: String {
-        let rate = Format.count(Int(Double(finished) / max(elapsed.seconds, 0.001)))
+        // Of the time in which the run went on.
+        let seconds = max(elapsed.seconds - paused.seconds, 0.001)
+        let rate = Format.count(Int(Double(finished) / seconds))
+        let pause = paused > .zero ? ", paused for \(Format.duration(paused))" : ""
         let done =
-            "\(ending.rawValue): \(Format.count(finished)) jobs in \(Format.duration(elapsed)) (\(rate)/s)"
+            "\(ending.rawValue): \(Format.count(finished)) jobs in \(Format.duration(elapsed)) (\(rate)/s\(pause))"
         let cancelled =
             counts.cancelled > 0 ? ", \(Format.count(counts.cancelled)) cancelled" : ""
         let all =
