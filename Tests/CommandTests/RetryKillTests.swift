@@ -108,4 +108,36 @@ import Testing
         try await program.expectSoundQueue()
         #expect(try await program.status().jobs.failed == left)
     }
+
+    /// What a full disk has left is done by the next retry that has room.
+    @Test(.enabled(if: Mounts.areAllowed, Mounts.need))
+    func aDiskThatFillsHalfWay_leavesEachJobInOneState() async throws {
+        let program = try await makeProgram()
+        // Room for the queue, and for a part of what the transactions write.
+        let script = """
+            set -eu; mkdir disk; mount -t tmpfs -o size=9m tmpfs disk; cp runner.db disk; cd disk
+            PATH=\(Program.products):$PATH
+            retry() { set +e; runner retry --outcome timeout; echo "exit $?"; set -e; }
+            left() { runner verify; runner status | grep available; }
+            retry; left; retry; left
+            mount -o remount,size=64m .
+            retry; left
+            """
+        write(Array(script.utf8), to: program.folder.file("script"))
+        let result = try await program.start(
+            "/usr/bin/unshare", Mounts.arguments + ["sh", "script"]
+        ).wait()
+        #expect(result.status == 0, "\(result.out)\(result.err)")
+        let lines = result.out.split(separator: "\n")
+        #expect(lines.filter { $0.hasPrefix("exit") } == ["exit 12", "exit 12", "exit 0"])
+        #expect(lines.count { $0.hasPrefix("sound: runner.db") } == 3, "\(result.out)")
+        let available = lines.filter { $0.contains("available") }.compactMap {
+            Int($0.filter(\.isNumber))
+        }
+        let all = Self.timeouts * Self.segments
+        #expect(available.count == 3 && 1..<all ~= available[0], "\(available)")
+        #expect(available.last == all)
+        #expect(
+            result.err.contains("no space left for the queue runner.db; make room and try again"))
+    }
 }
