@@ -157,10 +157,12 @@ import Testing
         }
         #expect(jobs.count > CrowdControl.inFlightMaxFirst && feed.sumsHold)
         feed.setPaused(true, at: .at(ms: ms + 1))
+        // There is room then, as much as the bound leaves.
+        feed.finished(Array(jobs.prefix(100)), .ok, at: .at(ms: ms + 2))
         #expect(feed.sumsHold)
-        feed.setPaused(false, at: .at(ms: ms + 2))
+        feed.setPaused(false, at: .at(ms: ms + 3))
         #expect(feed.sumsHold)
-        feed.finished(jobs, .ok, at: .at(ms: ms + 3))
+        feed.finished(Array(jobs.dropFirst(100)), .ok, at: .at(ms: ms + 3))
         #expect(feed.take(1000, at: .at(ms: ms + 3)).count > 0 && feed.sumsHold)
     }
 
