@@ -34,8 +34,7 @@ struct Lanes {
     /// perhaps in the past; `.max` when no such host can be tried.
     private(set) var probeMicros = Int.max
     /// The times when lanes are to be looked at: they may have become slow, or their rest is over.
-    private var looks = LookQueue()
-    private static let watchMicros = 1_000_000
+    var looks = LookQueue()
     private(set) var totals = Totals()
 
     /// - Parameter workers: The most requests in flight.
@@ -217,14 +216,6 @@ struct Lanes {
         return taken
     }
 
-    /// Has a lane looked at that becomes slow unless its host says something.
-    private mutating func watch(
-        _ index: Dictionary<Host.ID, Lane>.Index, _ id: Host.ID, at now: Now
-    ) {
-        guard lanes.values[index].pace == .untried, lanes.values[index].inFlight > 0 else { return }
-        look(at: index, id, atMicros: now.monotonicMicros + Self.watchMicros)
-    }
-
     /// Whether some lane of a pace can hand out. The first in the order is such a lane then.
     private mutating func isReady(_ pace: Lane.Pace) -> Bool {
         while let id = orders[pace].first {
@@ -247,49 +238,27 @@ struct Lanes {
         withLane(id) { _ in }
     }
 
-    /// The time in µs on the monotonic clock of the next look; `nil` when none is due.
-    var nextLookMicros: Int? { looks.firstMicros }
-
-    /// Finds out which lanes have become slow without a word, or may hand out again after a rest.
-    ///
-    /// - Returns: Whether some lane may hand out again.
-    mutating func look(at now: Now) -> Bool {
-        var isRestOver = false
-        while let id = looks.takeFirst(upTo: now.monotonicMicros) {
-            guard let index = lanes.index(forKey: id) else { continue }
-            // Others are of no use: an earlier one was set since.
-            guard lanes.values[index].lookMicros <= now.monotonicMicros else { continue }
-            lanes.values[index].lookMicros = .max
-            let couldTake = lanes.values[index].canTake
-            withLane(id) { $0.pass(to: now) }
-            guard let index = lanes.index(forKey: id) else { continue }
-            if !couldTake, lanes.values[index].canTake { isRestOver = true }
-            watch(index, id, at: now)
-        }
-        return isRestOver
-    }
-
-    /// Has a lane looked at, unless it is sooner.
-    private mutating func look(
-        at index: Dictionary<Host.ID, Lane>.Index, _ id: Host.ID, atMicros micros: Int
-    ) {
-        guard micros < lanes.values[index].lookMicros else { return }
-        lanes.values[index].lookMicros = micros
-        looks.add(id, atMicros: micros)
-    }
-
     /// Hands out jobs of hosts that are out of reach, where it is time to try these hosts again.
     mutating func probe(_ limit: Int, into spans: inout SpanQueue, at now: Now) -> Int {
-        guard now.monotonicMicros >= probeMicros, limit > 0 else { return 0 }
+        // Not each lane, to find that none may be tried: there may be thousands.
+        guard now.monotonicMicros >= probeMicros, limit > 0, probeRoom > 0 else { return 0 }
         probeMicros = .max
         var taken = 0
         for id in tripped {
-            // While others can go on, they are not to be held up by what is not likely to answer.
-            let room = areOpen ? max(0, probes - totals.heldInFlight) : .max
-            taken += takeOfLane(id, min(limit - taken, room), into: &spans, at: now)
+            let room = min(limit - taken, probeRoom)
+            guard room > 0 else {
+                // It may be time for those that are left, too.
+                probeMicros = min(probeMicros, now.monotonicMicros)
+                break
+            }
+            taken += takeOfLane(id, room, into: &spans, at: now)
         }
         return taken
     }
+
+    /// The number of jobs of hosts out of reach that may go out. While others can go on, they are not
+    /// to be held up by what is not likely to answer.
+    private var probeRoom: Int { areOpen ? max(0, probes - totals.heldInFlight) : .max }
 
     /// Puts the first lanes last, where they have one of some jobs.
     mutating func passOver(_ jobs: [Job]) {

@@ -216,4 +216,45 @@ import Testing
         #expect(parked.lanes(at: .at(ms: 1999)) == [lane])
         #expect(parked.lanes(at: .at(ms: 2000)) == [])
     }
+
+    /// As many hosts out of reach are tried as may be: the others' jobs go out as fast as ever.
+    @Test func thousandsOfHostsOutOfReach_takeNoTimeOfTheOthers() throws {
+        let hosts = 1000
+        var feed = try feed(["q": 4096], workers: 1000)
+        for number in 1...hosts {
+            let first = number * 10_000
+            try claim(first..<first + 30, of: "s\(number)", lane: number, by: &feed)
+        }
+        var ms = 0
+        while feed.tripped.count < hosts, ms < 200 {
+            ms += 1
+            let jobs = feed.take(1000, at: .at(ms: ms))
+            let dead = jobs.filter { $0.chunk.host.key.name != "q" }
+            let well = jobs.filter { $0.chunk.host.key.name == "q" }
+            feed.ended(.unreachable(dead), at: .at(ms: ms))
+            feed.finished(well, .ok, at: .at(ms: ms))
+            feed.marked(dead, .ok)
+        }
+        #expect(feed.tripped.count == hosts)
+        ms += 2000
+        // None of them says a word.
+        let first = feed.take(1000, at: .at(ms: ms))
+        let probes = first.filter { $0.chunk.host.key.name != "q" }
+        #expect(probes.count == feed.limits.probes)
+        feed.finished(first.filter { $0.chunk.host.key.name == "q" }, .ok, at: .at(ms: ms))
+        let time = ContinuousClock().measure {
+            for _ in 0..<1000 {
+                ms += 1
+                let jobs = feed.take(1, at: .at(ms: ms))
+                #expect(jobs.first?.chunk.host.key.name == "q")
+                feed.finished(jobs, .ok, at: .at(ms: ms))
+            }
+        }
+        // To look at all of them each time would take several times as long, on any machine.
+        #expect(time < .seconds(2), "\(time)")
+        // One has failed, and the next one is tried.
+        feed.ended(.givenBack([probes[0]], because: .reason(.connect)), at: .at(ms: ms))
+        let next = feed.take(1000, at: .at(ms: ms)).filter { $0.chunk.host.key.name != "q" }
+        #expect(next.count == 1 && feed.sumsHold)
+    }
 }
