@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <stddef.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 // Locks by open file description, of <fcntl.h>; the numbers are the kernel's interface.
@@ -26,6 +27,35 @@ int sync_file_system(int) __asm__("syncfs");
 // pthread_setattr_default_np of <pthread.h>.
 int set_default_thread_attributes(const pthread_attr_t *) __asm__("pthread_setattr_default_np");
 
+// tcsetattr of <termios.h>, whose structure other modules have, too.
+int set_terminal_attributes(int, int, const void *) __asm__("tcsetattr");
+
+// The settings of the terminal at standard input to put back after a fault; of size 0 when there are
+// none. What uses them is called from one Swift file: another one would have its own.
+struct kept_settings {
+    volatile sig_atomic_t size;
+    _Alignas(16) char bytes[256];
+};
+static inline struct kept_settings *terminal_before_fault(void) {
+    static struct kept_settings settings;
+    return &settings;
+}
+
+// Notes the settings to put back after a fault, or with NULL that there are none.
+static inline void note_terminal(const void *settings, size_t size) {
+    struct kept_settings *kept = terminal_before_fault();
+    kept->size = 0;
+    if (settings == NULL || size > sizeof kept->bytes) return;
+    memcpy(kept->bytes, settings, size);
+    kept->size = (sig_atomic_t)size;
+}
+
+// pidfd_open(2) and pidfd_send_signal(2), which glibc has had since 2.36 only.
+static inline int open_process(pid_t number) { return (int)syscall(SYS_pidfd_open, number, 0); }
+static inline int signal_process(int process, int signal) {
+    return (int)syscall(SYS_pidfd_send_signal, process, signal, NULL, 0);
+}
+
 // A fault is told of by what is safe in a signal handler: no lock, no allocation, which Swift does
 // not promise. See signal-safety(7).
 static inline void tell_of_fault(int number) {
@@ -43,6 +73,9 @@ static inline void tell_of_fault(int number) {
         memcpy(line + length, end, sizeof end - 1);
         length += sizeof end - 1;
         if (write(STDERR_FILENO, line, length) < 0) {}  // nobody reads it
+        if (terminal_before_fault()->size > 0) {
+            set_terminal_attributes(STDIN_FILENO, 0, terminal_before_fault()->bytes);
+        }
     }
     // Its action is the default again: it ends the process as if nobody had looked.
     raise(number);

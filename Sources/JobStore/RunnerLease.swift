@@ -168,7 +168,7 @@ public struct RunnerDescription: Sendable {
     }
 
     /// The name that this machine gives itself.
-    static var ownHost: String {
+    public static var ownHost: String {
         var name = [CChar](repeating: 0, count: 256)
         guard gethostname(&name, name.count - 1) == 0 else { return "localhost" }
         return String(decoding: name.prefix { $0 != 0 }.map(UInt8.init), as: UTF8.self)

@@ -69,6 +69,7 @@ enum ExitStatus: Int32, Error {
     }
 
     static func exit(with status: ExitStatus) -> Never {
+        Keyboard.end()
         Glibc.exit(status.rawValue)
     }
 }

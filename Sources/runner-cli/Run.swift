@@ -74,6 +74,13 @@ struct Run: StatusCommand {
     @Flag(name: .shortAndLong, help: "Show no progress.")
     var quiet = false
 
+    @Option(
+        name: .customLong("log-format"),
+        help: ArgumentHelp(
+            "Lines of a log instead of a live view: text, or json with an object a line.",
+            valueName: "format"))
+    var logFormat: LogFormat?
+
     func validate() throws {
         guard workers >= 1 else {
             throw ValidationError(
@@ -85,6 +92,7 @@ struct Run: StatusCommand {
     }
 
     func execute() async throws -> ExitStatus {
+        RunLog.use(logFormat ?? .text)
         let store = try openQueue(at: queue.path)
         do {
             let status = try await run(store)
@@ -109,9 +117,12 @@ struct Run: StatusCommand {
         let crawl = try Crawl(queue: store, options: options, stop: stop)
         let before = try await store.counts(of: options.batch)
         let title = only.map { "\($0.title) of \(queue.path)" } ?? queue.path
-        let view = ProgressView(queue: title, isQuiet: quiet)
+        let monitor = RunMonitor()
+        let view = ProgressView(
+            queue: title, isQuiet: quiet, mayDraw: logFormat == nil, monitor: monitor)
         let observer = RunObserver(
-            view: view, queue: queue.path, stop: stop, workers: workers, grace: grace.duration,
+            view: view, monitor: monitor, store: store, queue: queue.path, stop: stop,
+            workers: workers, grace: grace.duration,
             isQuiet: quiet,
             sentences: proxies.sentences
                 + [
@@ -124,12 +135,15 @@ struct Run: StatusCommand {
             return RunReport(
                 ending: ending, counts: try await store.counts(of: only?.batch.id), before: before,
                 elapsed: end - begin, paused: observer.pausedTime.length(at: end),
-                queue: queue.path, measures: observer.measures.last)
+                queue: queue.path, measures: observer.measures.last,
+                output: OutputTotals(try await store.output(of: .only), from: queue.realFolder))
         }
         do {
             let ending = try await crawl.run(to: .files(outputOptions), observer: observer)
             view.end()
-            return try print(await report(ending))
+            let report = try await report(ending)
+            view.ended(report)
+            return try print(report)
         } catch {
             view.end()
             // The disk may be that of standard output, too: the error that follows says enough.
@@ -199,9 +213,11 @@ struct Run: StatusCommand {
     }
 }
 
-/// Shows a run, and lets signals stop it once it has begun.
+/// Shows a run, and lets signals and keys steer it once it has begun.
 private struct RunObserver: CrawlObserver {
     let view: ProgressView
+    let monitor: RunMonitor
+    let store: any JobQueue
     let queue: String
     let stop: StopSwitch
     let workers: Int
@@ -211,6 +227,8 @@ private struct RunObserver: CrawlObserver {
     let pausedTime = PausedTime()
     /// The sentences on how requests go out.
     let sentences: [String]
+
+    var seesFailures: Bool { true }
 
     func began(_ attachment: Attachment, notes: [String]) {
         view.start(attachment)
@@ -222,15 +240,36 @@ private struct RunObserver: CrawlObserver {
             stop.request()  // before a word: nobody may be reading what we say
             view.stop(within: isSecond ? nil : grace)
         }
+        if let screen = view.screen { screen.takeKeys(keys(screen)) }
+    }
+
+    private func keys(_ screen: LiveScreen) -> LiveKeys {
+        LiveKeys(
+            screen: screen, withQueue: { [store] in try await $0(store) },
+            drain: {
+                // Once: a second request would cut requests short.
+                guard !stop.isRequested else {
+                    return "the run is about to end; Ctrl-C stops it now"
+                }
+                stop.request()
+                view.event(.stopping, "asked to drain")
+                view.stop(within: grace)
+                return "draining: run again to resume"
+            })
     }
 
     func sampled(_ sample: RunSample) -> String? {
+        monitor.add(sample)
         view.show(sample)
-        return sample.figures.kept
+        return sample.figures.kept(with: monitor.read { KeptNews($0) })
     }
 
     func noticed(_ news: TroubleNews) {
-        if !isQuiet { view.note(Terminal.escaped(news.sentence)) }
+        let text = Terminal.escaped(news.sentence)
+        guard !isQuiet else { return monitor.note(text, .warning) }
+        view.event(
+            news.isOver ? .troubleOver : .trouble, text, news.isOver ? .info : .warning,
+            ["host": .text(news.trouble.host), "reason": .text(news.trouble.message)])
     }
 
     func changed(_ change: LiveChange) {
@@ -239,25 +278,22 @@ private struct RunObserver: CrawlObserver {
         }
         switch change {
         // Even if no progress is shown: who started the run may wonder why nothing is sent.
-        case .paused: view.note("paused: nothing is sent until: \(PauseAdvice.resume(queue))")
-        case .resumed: view.note("resumed")
-        case .limits(let change): view.note("set: \(LimitsDocument(change).text)")
+        case .paused:
+            view.event(.paused, "paused: nothing is sent until: \(PauseAdvice.resume(queue))")
+        case .resumed: view.event(.resumed, "resumed")
+        case .limits(let change):
+            let limits = LimitsDocument(change)
+            view.event(.limits, "set: \(limits.text)", .info, ["limits": .document(limits)])
         }
     }
 
     func handing(_ news: HandOverNews) {
-        if !isQuiet || news.isTrouble { view.note(Terminal.escaped("on-seal: \(news.sentence)")) }
+        if !isQuiet || news.isTrouble {
+            view.event(
+                .note, Terminal.escaped("on-seal: \(news.sentence)"),
+                news.isTrouble ? .warning : .info)
+        }
     }
 
     func measured(_ measures: RunMeasures) { self.measures.keep(measures) }
-}
-
-extension Error {
-    fileprivate var isFullDisk: Bool {
-        switch self {
-        case let error as QueueError: error.code == .full
-        case let error as SinkError: error.code == .full
-        default: false
-        }
-    }
 }

@@ -39,28 +39,49 @@ struct Status: StatusCommand {
     }
 
     private func show(_ store: any JobLedger) async throws {
-        var screen = RedrawnText(to: STDOUT_FILENO)
-        let only = try await batch?.summary(in: store)
+        if watch, !json, Terminal.isInteractive(STDOUT_FILENO) {
+            return try await WatchView(queue: queue, store: store, only: try await summary(store))
+                .show()
+        }
+        let only = try await summary(store)
         while true {
-            let counts = try await store.counts(of: only?.batch.id)
-            let unfinished = try await store.unfinishedLists().filter { list in
-                only.map { $0.batch.id == list.batch.id } ?? true
-            }
-            let held =
-                only == nil ? try await store.hostsHeldBack(limit: StatusDocument.hostsMax) : []
-            let document = StatusDocument(
-                counts, of: only, unfinished: unfinished, held: held,
-                isPaused: try await store.isPaused())
+            let look = try await StatusLook(store, only)
             if json {
-                try Terminal.output(try JSON.text(document, onOneLine: watch))
-            } else if watch {
-                try screen.draw { document.lines(of: queue.path, in: $0) }
+                try Terminal.output(try JSON.text(look.document, onOneLine: watch))
             } else {
-                try Terminal.output(document.lines(of: queue.path).joined(separator: "\n"))
+                try Terminal.output(look.document.lines(of: queue.path).joined(separator: "\n"))
             }
-            let mayGrow = unfinished.contains { $0.isBeingAdded == true }
-            guard watch, counts.left > 0 || !counts.runs.isEmpty || mayGrow else { return }
+            guard watch, look.mayChange else { return }
             try await Task.sleep(for: .seconds(1))
         }
+    }
+
+    private func summary(_ store: any JobLedger) async throws -> BatchSummary? {
+        try await batch?.summary(in: store)
+    }
+}
+
+/// A look at a queue, as `status` shows it.
+struct StatusLook: Sendable {
+    let counts: QueueCounts
+    let document: StatusDocument
+    let isPaused: Bool
+    /// Whether anything is left that another look may find changed.
+    let mayChange: Bool
+
+    /// - Parameter only: The batch that alone is looked at; `nil` for all.
+    init(_ store: any JobLedger, _ only: BatchSummary?) async throws {
+        counts = try await store.counts(of: only?.batch.id)
+        let unfinished = try await store.unfinishedLists().filter { list in
+            only.map { $0.batch.id == list.batch.id } ?? true
+        }
+        let held =
+            only == nil ? try await store.hostsHeldBack(limit: StatusDocument.hostsMax) : []
+        isPaused = try await store.isPaused()
+        document = StatusDocument(
+            counts, of: only, unfinished: unfinished, held: held, isPaused: isPaused)
+        mayChange =
+            counts.left > 0 || !counts.runs.isEmpty
+            || unfinished.contains { $0.isBeingAdded == true }
     }
 }

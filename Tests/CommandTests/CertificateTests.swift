@@ -15,8 +15,8 @@ import Testing
     /// What the run said of hosts, without its lines of progress.
     private func news(_ text: String) -> [Substring] {
         text.split(separator: "\n").filter {
-            $0.hasPrefix("runner: waiting for https://localhost:")
-                || $0.hasPrefix("runner: no longer waiting for https://localhost:")
+            $0.contains(" warning waiting for https://localhost:")
+                || $0.contains(" info no longer waiting for https://localhost:")
         }
     }
 

@@ -213,7 +213,7 @@ import Testing
         let done = String(repeating: "━", count: 24)
         let rest = String(repeating: "─", count: 33)
         #expect(
-            lines[0] == "\u{1B}[32m\(done)\u{1B}[90m\(rest)\u{1B}[0m 43.1 %  4,310 / 10,000")
+            lines[0] == "\u{1B}[32m\(done)\u{1B}[0;2m\(rest)\u{1B}[0m 43.1 %  4,310 / 10,000")
         #expect(!lines[1...].joined().contains("\u{1B}"))
     }
 

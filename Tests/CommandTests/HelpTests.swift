@@ -485,6 +485,8 @@ import Testing
                                   may follow.
           --json                  Print the result as JSON.
           -q, --quiet             Show no progress.
+          --log-format <format>   Lines of a log instead of a live view: text, or json
+                                  with an object a line. (values: text, json)
           --version               Show the version.
           -h, --help              Show help information.
 

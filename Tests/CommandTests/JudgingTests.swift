@@ -138,7 +138,7 @@ import Testing
         let result = try await program.runner("run")
         #expect(result.status == 0, "\(result.err)")
         #expect(
-            result.err.contains("runner: judging as before: --complete-on 404 --retries 7\n"),
+            result.err.contains("info judging as before: --complete-on 404 --retries 7\n"),
             "\(result.err)")
         try await program.expectPerfect(
             .jsonl, jobs: 4000, more: ["--body", "any", "--status", "404"])
@@ -149,23 +149,25 @@ import Testing
         func note(_ id: Int, _ arguments: String...) async throws -> String? {
             try await program.enqueue(1, origin, "status/404/\(id){id}")
             let result = try await program.start("runner", ["run"] + arguments).wait()
-            return result.err.split(separator: "\n").first { $0.contains("judging") }.map(
-                String.init)
+            return result.err.split(separator: "\n").first { $0.contains("judging") }.map {
+                // Behind the time.
+                String($0.drop { $0 != " " }.dropFirst())
+            }
         }
         #expect(try await note(1, "--complete-on", "404,410", "--complete-on", "451") == nil)
         #expect(
             try await note(2, "--retry-max-time", "2h")
-                == "runner: judging as before: --complete-on 404,410 --complete-on 451")
+                == "info judging as before: --complete-on 404,410 --complete-on 451")
         #expect(
             try await note(3, "--complete-on", "4xx")
-                == "runner: judging as before: --retry-max-time 7200")
+                == "info judging as before: --retry-max-time 7200")
         #expect(
             try await note(4)
-                == "runner: judging as before: --complete-on 4xx --retry-max-time 7200")
+                == "info judging as before: --complete-on 4xx --retry-max-time 7200")
         #expect(try await program.status().jobs.failed == 0)
         #expect(
             try await note(5, "--complete-on", "")
-                == "runner: judging as before: --retry-max-time 7200")
+                == "info judging as before: --retry-max-time 7200")
         #expect(try await program.status().jobs.failed == 1)
         let quiet = try await program.runner("run", "-q")
         #expect(quiet.err.isEmpty)

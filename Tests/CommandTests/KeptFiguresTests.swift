@@ -64,3 +64,33 @@ import Testing
         #expect(RunFigures.read(text) == nil)
     }
 }
+
+/// Events and failures that the queue keeps beside the figures.
+@Suite struct KeptNewsTests {
+    @Test func news_areFewAndShort_andReadAsTheyWere() throws {
+        let monitor = RunMonitor()
+        for number in 0..<50 {
+            monitor.note("event \(number)\u{1B}[31m" + String(repeating: "x", count: 500), .warning)
+        }
+        let news = try #require(monitor.read { KeptNews($0) })
+        let text = try #require(RunFigures().kept(with: news))
+        #expect(text.utf8.count < 6000 && RunFigures.read(text) != nil)
+        let read = try #require(KeptNews.read(text))
+        #expect(read == news && read.events.count == 4)
+        #expect(read.events.last?.text.hasPrefix("event 49\\u{1b}[31mxxx") == true)
+        #expect(RunMonitor().read { KeptNews($0) } == nil)
+    }
+
+    @Test(arguments: [
+        "", "{}", "{\"news\":null}", "{\"news\":{}}",
+        "{\"news\":{\"events\":[{}],\"failures\":[]}}",
+        "{\"news\":{\"events\":[{\"at_micros\":-1,\"is_warning\":true,\"text\":\"x\"}],\"failures\":[]}}",
+    ])
+    func otherText_isNoNews(_ text: String) { #expect(KeptNews.read(text) == nil) }
+
+    @Test func news_ofOthers_driveNoTerminal() throws {
+        let text =
+            #"{"news":{"events":[{"at_micros":1,"is_warning":false,"text":"\u001b[2J\u202e"}],"failures":[]}}"#
+        #expect(KeptNews.read(text)?.events[0].text == "\\u{1b}[2J\u{FFFD}")
+    }
+}

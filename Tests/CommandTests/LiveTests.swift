@@ -56,8 +56,8 @@ import Testing
         #expect(try resumed.json["pid"] as? Int == Int(run.pid))
         let result = await run.wait(seconds: 60)
         #expect(result.status == 0, "\(result.err)")
-        #expect(result.err.contains("runner: paused: nothing is sent until: runner resume\n"))
-        #expect(result.err.contains("runner: resumed\n"))
+        #expect(result.err.contains("Z info paused: nothing is sent until: runner resume\n"))
+        #expect(result.err.contains("Z info resumed\n"))
         #expect(result.out.contains("/s, paused for "), "\(result.out)")
         let hits = try origin.hits()
         #expect(hits.distinct == 1500 && hits.repeated == 0)
@@ -169,7 +169,7 @@ import Testing
         try await set("--workers", "2")
         run.kill(SIGKILL)
         _ = await run.wait()
-        #expect(run.err.contains("runner: set: --workers 5\n"))
+        #expect(run.err.contains("Z info set: --workers 5\n"))
         // Or those of the killed run would be taken for the later one's.
         while try origin.report().inFlight > 0 { try await Task.sleep(for: .milliseconds(20)) }
         let later = try program.start("runner", ["run", "-w", "40", "-q"])

@@ -54,8 +54,8 @@ import Testing
         let result = try await program.runner("run", "--workers", "300")
         #expect(result.status == 0, "\(result.err)")
         #expect(
-            result.err.hasPrefix(
-                "starting runner.db: 0 done, 20,000 left, 0 may be fetched again\n"))
+            result.err.contains(
+                "Z info starting runner.db: 0 done, 20,000 left, 0 may be fetched again\n"))
         #expect(result.out.hasPrefix("finished: 20,000 jobs in "))
         let hits = try origin.hits()
         #expect(hits.requests == 20_000 && hits.distinct == 20_000)

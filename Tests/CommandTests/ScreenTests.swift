@@ -56,12 +56,12 @@ import Testing
         let origin = try await TestOrigin()
         try await enqueue(origin)
         let screen = try await Screen(
-            columns: 80, in: program, "run -w 20 --max-time 600 --grace 3")
+            columns: 80, rows: 20, in: program, "run -w 20 --max-time 600 --grace 3")
         try await screen.wait(for: "0/s now")
         try await expect(screen, shows: firstLines + view(bar: (36, 24)))
 
         for (columns, bar) in [(40, (13, 10)), (120, (36, 24)), (25, (0, 0)), (80, (36, 24))] {
-            try await screen.resize(columns: columns)
+            try await screen.resize(columns: columns, rows: 20)
             guard columns > 25 else {
                 // Too narrow for a bar.
                 try await screen.wait(for: "60.0 %   15 / 25")
@@ -84,7 +84,7 @@ import Testing
         let origin = try await TestOrigin()
         try await enqueue(origin)
         let screen = try await Screen(
-            columns: columns, in: program, "run -w 20 --max-time 600 --grace 4")
+            columns: columns, rows: 20, in: program, "run -w 20 --max-time 600 --grace 4")
         try await screen.wait(for: "15 / 25")
         try await screen.interrupt()
         for seconds in [3, 2, 1] {
@@ -107,7 +107,7 @@ import Testing
         let origin = try await TestOrigin()
         try await enqueue(origin)
         let screen = try await Screen(
-            columns: 40, in: program, "run -w 20 --max-time 600 --grace 600")
+            columns: 40, rows: 20, in: program, "run -w 20 --max-time 600 --grace 600")
         try await screen.wait(for: "15 / 25")
         try await screen.interrupt()
         try await screen.wait(for: "finishing")
@@ -127,7 +127,7 @@ import Testing
     @Test func statusWatch_followsTheWindow_andStaysWhenItIsInterrupted() async throws {
         let origin = try await TestOrigin()
         try await enqueue(origin)
-        let screen = try await Screen(columns: 120, in: program, "status --watch")
+        let screen = try await Screen(columns: 120, rows: 20, in: program, "status --watch")
         func view(_ total: Int, width: Int = 28) -> [String] {
             func row(_ name: String, _ count: Int) -> String {
                 let number = Format.count(count)
@@ -142,7 +142,7 @@ import Testing
         try await screen.wait(for: "no run")
         try await screen.expect(view(25))
         for (index, (columns, width)) in [(40, 26), (24, 14), (80, 28)].enumerated() {
-            try await screen.resize(columns: columns)
+            try await screen.resize(columns: columns, rows: 20)
             // Drawn again for the new size, it shows these, too.
             try await program.runner("enqueue", "--range", "0..1000").expectSuccess()
             let lines = view(1025 + 1000 * index, width: width)

@@ -88,30 +88,33 @@ final class Marker: Sendable {
                     state.commits.add(tookMicros)
                     state.commitMicros += max(0, tookMicros)
                 }
+                nextBeatMicros = now.monotonicMicros + Self.beatMicros
                 afterCommit()
             case .wait(let untilMicros):
                 let beatMicros = now.monotonicMicros + Self.beatMicros
                 await bell.wait(untilMicros: min(untilMicros ?? .max, beatMicros))
-                try await tellOfTrouble(rate, &nextBeatMicros)
+                try await beat(rate, &nextBeatMicros)
             case .ended:
                 return
             }
         }
     }
 
-    /// Tells in the queue why nothing gets through, for people who look at the queue from outside:
-    /// at such times no other commit tells them.
-    private func tellOfTrouble(
+    /// Tells in the queue how the run is doing, and why nothing gets through, for people who look
+    /// at the queue from outside: at such times no commit tells them.
+    private func beat(
         _ rate: RateMeter, _ nextBeatMicros: inout Int
     ) async throws(QueueError) {
         let now = Now.read()
-        guard let trouble = feed.stall, now.monotonicMicros >= nextBeatMicros else { return }
+        guard now.monotonicMicros >= nextBeatMicros else { return }
+        let (trouble, text) = (feed.stall, board.takeText())
+        guard trouble != nil || text != nil else { return }
         nextBeatMicros = now.monotonicMicros + Self.beatMicros
         try await patience.whileBusy { () async throws(QueueError) in
             try await lease.renew(
                 Heartbeat(
                     requestsPerSecond: rate.perSecond(at: feed.pause.unpaused(now)),
-                    trouble: Trouble(trouble, at: now).sentence, measures: board.takeText()))
+                    trouble: trouble.map { Trouble($0, at: now).sentence }, measures: text))
         }
     }
 

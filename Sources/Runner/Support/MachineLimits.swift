@@ -91,6 +91,15 @@ public enum MachineLimits {
         signal(SIGXFSZ, SIG_IGN)
     }
 
+    /// Has the terminal at standard input get settings back should a fault end the process.
+    ///
+    /// - Parameters:
+    ///   - settings: A `termios`; `nil` when there is nothing to put back any more.
+    ///   - byteCount: Its size.
+    public static func restoresTerminal(to settings: UnsafeRawPointer?, byteCount: Int = 0) {
+        note_terminal(settings, byteCount)
+    }
+
     /// Gives blocks of 64 KB and more pages of their own from now on, which go back to the kernel
     /// with the block. By itself glibc raises this limit with each such block that is freed, up to
     /// 32 MB: then buffers come from the heap, and leave holes there that small blocks break up.

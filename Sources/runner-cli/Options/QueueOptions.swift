@@ -24,6 +24,13 @@ struct QueueOptions: ParsableArguments {
         path.lastIndex(of: "/").map { String(path[...$0]) } ?? "."
     }
 
+    /// The queue's file with links resolved; the same as `path` while the file is missing.
+    var realPath: String {
+        guard let real = realpath(path, nil) else { return path }
+        defer { free(real) }
+        return String(cString: real)
+    }
+
     /// The folder of the queue's file with links resolved; the same as `folder` while the file is
     /// missing.
     var realFolder: String {

@@ -36,6 +36,41 @@ enum Format {
 
     static func megabytes(_ bytes: Int) -> String { "\((bytes + (1 << 19)) >> 20) MB" }
 
+    /// Formats a number of bytes with three digits or so: `650 KB`, `12.1 MB`, `7.1 GB`, in powers
+    /// of 1024.
+    static func bytes(_ count: Int) -> String {
+        guard count >= 10 << 20 else { return "\(Self.count((count + 1023) >> 10)) KB" }
+        var number = Double(count) / 1_048_576
+        var units = ["MB", "GB", "TB", "PB", "EB"][...]
+        while number >= 999.5, units.count > 1 {
+            number /= 1024
+            units.removeFirst()
+        }
+        return
+            "\(number >= 99.5 ? "\(Int(number.rounded()))" : decimal(number)) \(units[units.startIndex])"
+    }
+
+    /// Formats a duration with three digits or so: `2.31 s`, `45.2 ms`, `0.12 ms`.
+    static func precise(_ duration: Duration) -> String {
+        let millis = duration.seconds * 1000
+        if millis >= 59_950 { return Self.duration(duration) }
+        let (number, unit) = millis >= 1000 ? (millis / 1000, "s") : (millis, "ms")
+        return "\(digits(number)) \(unit)"
+    }
+
+    /// Formats a number of things a second: `610`, `9.5`, `0.1`.
+    static func rate(_ perSecond: Double) -> String {
+        perSecond >= 9.95 || perSecond == 0 ? count(Int(perSecond)) : decimal(max(0.1, perSecond))
+    }
+
+    private static func digits(_ number: Double) -> String {
+        if number >= 99.5 { return "\(Int(number.rounded()))" }
+        if number >= 9.95 { return decimal(number) }
+        let hundredths = Int((number * 100).rounded())
+        let rest = hundredths % 100
+        return "\(hundredths / 100).\(padded(rest))"
+    }
+
     private static func padded(_ number: Int) -> String { number < 10 ? "0\(number)" : "\(number)" }
 }
 

@@ -22,6 +22,22 @@ extension ProgressView {
         return parts.joined(separator: ", ")
     }
 
+    /// The fields of progress in a log of JSON.
+    static func fields(_ sample: RunSample) -> [String: RunLog.Value] {
+        let (counts, run) = (sample.counts, sample.figures)
+        func rounded(_ number: Double) -> RunLog.Value { .double((number * 10).rounded() / 10) }
+        return [
+            "phase": .text(run.phase.rawValue), "done": .int(counts.done),
+            "wanted": .int(counts.wanted), "completed": .int(counts.completed),
+            "failed": .int(counts.failed), "retrying": .int(counts.retrying),
+            "rate": rounded(run.rateNow), "rate_average": rounded(run.rateAverage),
+            "eta_s": sample.timeLeft.map { rounded($0.seconds) } ?? .null,
+            "in_flight": .int(run.inFlight), "workers": .int(run.workers),
+            "bytes": .int(run.measures.requests.receivedBytes),
+            "rss_bytes": .int(run.residentBytes),
+        ]
+    }
+
     /// Formats progress as a few lines for a terminal. Numbers are laid out to fit `columns`;
     /// sentences may be longer.
     ///
@@ -50,9 +66,9 @@ extension ProgressView {
     }
 
     /// The reasons that a run does not move on as usual, one line each.
-    private static func notices(_ run: RunFigures) -> [String] {
+    static func notices(_ run: RunFigures, isPaused: Bool = true) -> [String] {
         var notices =
-            run.pausedMicros.map {
+            (isPaused ? run.pausedMicros : nil).map {
                 [
                     "paused, \(Format.duration(.microseconds($0))): nothing is sent until: runner resume"
                 ]
@@ -73,7 +89,7 @@ extension ProgressView {
         return notices
     }
 
-    private static func text(of stopping: Stopping, now: ContinuousClock.Instant) -> String {
+    static func text(of stopping: Stopping, now: ContinuousClock.Instant) -> String {
         switch stopping {
         case .finishing(let until):
             let left = Format.decimal(max(0, (until - now).seconds.rounded(.up)))
@@ -97,7 +113,7 @@ extension ProgressView {
         let filled = min(width, Int(Double(width) * share))
         let bar = String(repeating: "━", count: filled)
         let rest = String(repeating: "─", count: width - filled)
-        return [(colour ? "\u{1B}[32m\(bar)\u{1B}[90m\(rest)\u{1B}[0m" : bar + rest) + text]
+        return [(colour ? "\u{1B}[32m\(bar)\u{1B}[0;2m\(rest)\u{1B}[0m" : bar + rest) + text]
     }
 
     /// One line for each state: the number of its jobs, and their outcomes, most frequent first.

@@ -25,6 +25,10 @@ struct RunReport: Encodable {
     private let cure: String
     /// The queue, for advice on the jobs that failed.
     private let queue: String
+    /// `nil` when responses are not kept.
+    private let output: OutputTotals?
+    /// The most outcomes that the text names.
+    private static let outcomesMax = 8
 
     /// - Parameters:
     ///   - ending: The ending of the run; `nil` when a full disk ended it, which a separate error
@@ -33,9 +37,11 @@ struct RunReport: Encodable {
     ///   - measures: `nil` when the run did not come to its requests.
     init(
         ending: Crawl.Ending?, counts: QueueCounts, before: QueueCounts, elapsed: Duration,
-        paused: Duration = .zero, queue: String, measures: RunMeasures? = nil
+        paused: Duration = .zero, queue: String, measures: RunMeasures? = nil,
+        output: OutputTotals? = nil
     ) {
         self.queue = queue
+        self.output = output
         self.counts = counts
         self.measures = measures?.whole == nil ? nil : measures
         self.elapsed = elapsed
@@ -77,7 +83,7 @@ struct RunReport: Encodable {
     }
 
     private enum CodingKeys: String, CodingKey {
-        case ending, jobs, outcomes, requests, timings
+        case ending, jobs, outcomes, requests, timings, output
         case finished
         case elapsedSeconds = "elapsed_s"
         case pausedSeconds = "paused_s"
@@ -93,9 +99,14 @@ struct RunReport: Encodable {
         try container.encode(OutcomeDocument.all(in: counts), forKey: .outcomes)
         try container.encode(measures.map { RequestsDocument($0.requests) }, forKey: .requests)
         try container.encode(measures.map { TimingsDocument($0) }, forKey: .timings)
+        try container.encode(output, forKey: .output)  // null, not absent
     }
 
-    var text: String {
+    /// The word for how the run ended.
+    var endingName: String { ending.rawValue }
+
+    /// The result in one line.
+    var sentence: String {
         // Of the time in which the run went on.
         let seconds = max(elapsed.seconds - paused.seconds, 0.001)
         let rate = Format.count(Int(Double(finished) / seconds))
@@ -109,7 +120,27 @@ struct RunReport: Encodable {
         let left = counts.left > 0 ? "; \(Format.count(counts.left)) left: \(cure)" : ""
         let advice =
             counts.failed > 0 && counts.left == 0 ? "; \(RetryAdvice.text(queue))" : ""
-        return (["\(done); \(all)\(left)\(advice)"] + (measures?.lines ?? []))
+        return "\(done); \(all)\(left)\(advice)"
+    }
+
+    var text: String {
+        let advice = counts.failed > 0 && counts.left > 0 ? [RetryAdvice.text(queue)] : []
+        let details = measures.map { [$0.requestsLine] + outcomeLines + $0.timeLines } ?? []
+        return ([sentence] + details + (output.map { [$0.line] } ?? []) + advice)
             .joined(separator: "\n")
+    }
+
+    /// The outcomes of all jobs, unless they are all alike.
+    private var outcomeLines: [String] {
+        let groups = counts.outcomes.filter { $0.state != .cancelled }
+        guard groups.count > 1 else { return [] }
+        let texts = groups.prefix(Self.outcomesMax).map { group in
+            let state = group.state == .completed ? "" : " \(group.state.rawValue)"
+            return "\(group.label)\(state) \(Format.count(group.count))"
+        }
+        let more = groups.count - texts.count
+        return [
+            "outcomes: " + (texts + (more > 0 ? ["\(more) more"] : [])).joined(separator: ", ")
+        ]
     }
 }

@@ -57,8 +57,8 @@ enum Terminal {
         }
     }
 
-    /// Writes an error to stderr, in one line.
-    static func complain(_ text: String) { say("runner: \(escaped(text))") }
+    /// Writes an error to stderr, in one line, as the log of the run has it.
+    static func complain(_ text: String) { RunLog.current.complain(escaped(text)) }
 
     /// Whether `descriptor` is a terminal that can move its cursor.
     static func isInteractive(_ descriptor: Int32) -> Bool {

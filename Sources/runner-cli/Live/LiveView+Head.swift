@@ -1,0 +1,128 @@
+import JobStore
+import Runner
+
+/// The parts of the live view that are always there.
+extension LiveView {
+    /// Title, bar, counts and what is the matter.
+    var head: [String] {
+        [title, bar] + counts
+            + content.notices.prefix(4).flatMap {
+                Layout.wrapped(" " + $0, columns: columns).prefix(2)
+            }.map { ink(.odd, $0) }
+    }
+
+    private var title: String {
+        let (state, colour) = state
+        let pieces = [
+            "● \(state)", Format.duration(.microseconds(content.figures.elapsedMicros)),
+            "pid \(content.pid)",
+        ]
+        let name = Layout.plain("runner \(content.title)")
+        // At least a dozen columns are the name's; what people know anyway is left out first.
+        let room = columns - 3 - min(12, Layout.width(name))
+        var shown = pieces[...]
+        while shown.count > 1, Layout.width(shown.joined(separator: "   ")) > room {
+            shown.removeLast()
+        }
+        let right = shown.joined(separator: "   ")
+        let left = Layout.cut(name, columns: columns - 3 - Layout.width(right))
+        let gap = max(2, columns - 1 - Layout.width(left) - Layout.width(right))
+        return " \(ink(.strong, left))\(String(repeating: " ", count: gap))\(ink(colour, shown[0]))"
+            + shown.dropFirst().map { "   " + $0 }.joined()
+    }
+
+    private var state: (text: String, Ink.Colour) {
+        switch content.phase {
+        case .running: ("running", .good)
+        case .paused: ("paused", .odd)
+        case .stalled: ("out of reach", .bad)
+        case .waiting: ("waiting", .odd)
+        case .stopping: ("stopping", .odd)
+        }
+    }
+
+    private var bar: String {
+        let counts = content.counts
+        let percent = Format.percent(counts.done, of: counts.wanted)
+        let width = max(0, columns - 3 - 7)
+        let cells = Self.cells(
+            completed: counts.completed, failed: counts.failed, of: counts.wanted, width: width)
+        return " " + ink(.good, String(repeating: "━", count: cells.completed))
+            + ink(.bad, String(repeating: "╍", count: cells.failed))
+            + ink(.faint, String(repeating: "─", count: width - cells.completed - cells.failed))
+            + "  " + Layout.padded(percent, columns: 7, isRight: true)
+    }
+
+    /// The columns of a bar that stand for completed and for failed jobs: of each kind that there
+    /// is, one at least.
+    static func cells(
+        completed: Int, failed: Int, of wanted: Int, width: Int
+    ) -> (completed: Int, failed: Int) {
+        guard wanted > 0, width > 1 else { return (wanted > 0 ? 0 : max(0, width), 0) }
+        func share(_ count: Int) -> Int { Int(Double(width) * Double(count) / Double(wanted)) }
+        let bad = failed > 0 ? max(1, share(failed)) : 0
+        let all = min(width, completed + failed >= wanted ? width : share(completed + failed))
+        let good = max(completed > 0 ? 1 : 0, all - bad)
+        return (min(good, width - min(bad, width - 1)), min(bad, width - 1))
+    }
+
+    private var counts: [String] {
+        let (counts, figures) = (content.counts, content.figures)
+        var pieces = ["\(Format.count(counts.done)) of \(Format.count(counts.wanted))"]
+        if counts.left > 0 { pieces.append(timeLeft(counts, figures)) }
+        if counts.retrying > 0 {
+            pieces.append(ink(.odd, "\(Format.count(counts.retrying)) retrying"))
+        }
+        pieces.append(ink(counts.failed > 0 ? .bad : nil, "\(Format.count(counts.failed)) failed"))
+        if counts.cancelled > 0 { pieces.append("\(Format.count(counts.cancelled)) cancelled") }
+        return Layout.flowed(pieces, columns: columns - 1).prefix(3).map { " " + $0 }
+    }
+
+    private func timeLeft(_ counts: QueueCounts, _ figures: RunFigures) -> String {
+        guard figures.rateNow > 0 else { return "no estimate yet" }
+        let seconds = min(Double(counts.left) / figures.rateNow, 1e15)
+        let left = "\(Format.duration(.seconds(seconds))) left"
+        guard seconds >= 60, seconds < 86_400 else { return left }
+        let end = content.nowMicros + Int(seconds * 1_000_000)
+        return "\(left) (\(Timestamp.timeOfDay(end).dropLast(3)))"
+    }
+
+    /// The rate and its course, and what the run takes of the machine.
+    var speed: [String] {
+        let figures = content.figures
+        let now = "\(Format.rate(figures.rateNow))/s now"
+        let average = "average \(Format.rate(figures.rateAverage))/s"
+        let first = Layout.padded(" " + now, columns: min(14, columns))
+        let last = "  " + average
+        let room = columns - Layout.width(first) - Layout.width(last) - 2
+        let rates = content.points.map { Double($0.completed + $0.failed) / max($0.seconds, 0.001) }
+        let rate =
+            room >= 8
+            ? [first + " " + ink(.good, Sparkline.text(rates, columns: room)) + last]
+            : Layout.flowed([now, average], columns: columns - 1).map { " " + $0 }
+        let requests = figures.measures.requests
+        var load = [
+            "\(Format.count(figures.inFlight)) of \(Format.count(figures.workers)) in flight"
+        ]
+        if let bytes = content.recent.bytesPerSecond {
+            load.append("\(Format.bytes(Int(bytes)))/s, \(Format.bytes(requests.receivedBytes))")
+        }
+        load.append("\(Format.megabytes(figures.residentBytes)) memory")
+        if requests.made > 0 {
+            load.append("\(Format.count(figures.cpuMicros / requests.made)) µs CPU each")
+        }
+        return rate + Layout.flowed(load, columns: columns - 1).prefix(3).map { " " + $0 }
+    }
+
+    /// The keys, or what the last one did.
+    var foot: [String] {
+        if let message = content.message { return [" " + ink(.strong, message)] }
+        guard let role = content.keys else { return [] }
+        return [
+            " "
+                + LiveHelp.keys(
+                    role, isPaused: content.phase == .paused, columns: columns - 1, ink: ink
+                )
+        ]
+    }
+}
