@@ -16,7 +16,7 @@ let package = Package(
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
-        .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),  // test origin only
+        .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
     ],
     targets: [
         .systemLibrary(
@@ -63,10 +63,28 @@ let package = Package(
         .target(
             name: "Lists", dependencies: ["CBzip2", "CExpat", "CLzma", "CZlib", "CZstd"],
             swiftSettings: strict),
+        .target(
+            name: "PageFiles",
+            resources: [
+                .embedInCode("files/index.html"), .embedInCode("files/list.html"),
+                .embedInCode("files/app.js"), .embedInCode("files/charts.js"),
+                .embedInCode("files/tables.js"), .embedInCode("files/list.js"),
+                .embedInCode("files/style.css"), .embedInCode("files/icon.svg"),
+            ],
+            swiftSettings: strict),
+        .target(
+            name: "WebView",
+            dependencies: [
+                "JobStore", "PageFiles", "Runner",
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOHTTP1", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+            ],
+            swiftSettings: strict),
         .executableTarget(
             name: "runner-cli",
             dependencies: [
-                "JobStore", "Lists", "Runner",
+                "JobStore", "Lists", "Runner", "WebView",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: strict),
@@ -112,6 +130,9 @@ let package = Package(
                 "CCurl", "Lists", "Runner", "JobStore", "StoreConformance", "TestServer",
                 "TestSupport",
             ],
+            swiftSettings: strict),
+        .testTarget(
+            name: "WebViewTests", dependencies: ["JobStore", "Runner", "TestSupport", "WebView"],
             swiftSettings: strict),
         .testTarget(
             name: "ListsTests",

@@ -29,6 +29,16 @@ public protocol JobLedger: Sendable {
     /// - Complexity: O(hosts that pushed back within `HostPace.ageMax`).
     func hostsHeldBack(limit: Int) async throws(QueueError) -> [HostPace]
 
+    /// Returns the number of retries that are due in each of some periods from now on: those that
+    /// are due already in the first. Retries that a runner is trying are left out.
+    ///
+    /// - Parameters:
+    ///   - periods: The number of periods, 1 or more.
+    ///   - length: The length of each, more than 0.
+    /// - Returns: The numbers, one a period; empty where a store does not tell.
+    /// - Complexity: O(retries due within the periods).
+    func retriesDue(in periods: Int, of length: Duration) async throws(QueueError) -> [Int]
+
     /// Returns the header fields outside the queue that requests of unfinished batches refer to
     /// (variables and files), so that a run can see at its start whether they are there.
     ///
@@ -91,6 +101,10 @@ public protocol JobLedger: Sendable {
 extension JobLedger {
     /// Returns the number of all jobs by state and outcome.
     public func counts() async throws(QueueError) -> QueueCounts { try await counts(of: nil) }
+
+    public func retriesDue(in periods: Int, of length: Duration) async throws(QueueError) -> [Int] {
+        []
+    }
 
     /// Returns a page of batches.
     public func batches(from id: Batch.ID) async throws(QueueError) -> BatchPage {

@@ -2,6 +2,7 @@ import ArgumentParser
 import Glibc
 import JobStore
 import Runner
+import WebView
 
 /// The exit status of the program; the numbers are a contract (docs/CLI.md).
 enum ExitStatus: Int32, Error {
@@ -45,6 +46,9 @@ enum ExitStatus: Int32, Error {
         case let error as OutputError:
             Terminal.complain(error.description)
             return .queue
+        case let error as WebError:
+            Terminal.complain(error.sentence)
+            return .usage
         case let error as LimitError:
             Terminal.complain(error.sentence)
             return .usage

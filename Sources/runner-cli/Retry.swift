@@ -58,18 +58,24 @@ struct Retry: StatusCommand {
     private func putBack() async throws -> RetryReport {
         let store = try openQueue(at: queue.path)
         do {
-            let jobs = try await selection(in: store)
-            let count = try await store.putBack(jobs)
-            // What else is left has failed again.
-            let left = try await FailedCount(of: jobs, in: store, onlyCancelled: true)
-            let isRunLive = !(try await store.counts().runs.isEmpty)
+            let report = try await putBack(in: store)
             await store.close()
-            return RetryReport(
-                jobs: count, ofCancelled: left.ofCancelled, isDry: false, isRunLive: isRunLive)
+            return report
         } catch {
             await store.close()
             throw error
         }
+    }
+
+    /// Puts back the jobs that are selected.
+    func putBack(in store: any JobQueue) async throws -> RetryReport {
+        let jobs = try await selection(in: store)
+        let count = try await store.putBack(jobs)
+        // What else is left has failed again.
+        let left = try await FailedCount(of: jobs, in: store, onlyCancelled: true)
+        let isRunLive = !(try await store.counts().runs.isEmpty)
+        return RetryReport(
+            jobs: count, ofCancelled: left.ofCancelled, isDry: false, isRunLive: isRunLive)
     }
 
     private func selection(in store: any JobLedger) async throws -> FailedJobs {

@@ -39,6 +39,14 @@ struct Run: StatusCommand {
     @OptionGroup(title: "Network") var network: NetworkOptions
     @OptionGroup(title: "Politeness") var politeness: PolitenessFlags
     @OptionGroup(title: "Robots.txt") var robots: RobotsFlags
+    @OptionGroup(title: "Web page and metrics") var web: WebFlags
+
+    @Option(
+        name: .customLong("metrics-file"),
+        help: ArgumentHelp(
+            "Write metrics to this file each 10 s, for node_exporter's textfile collector.",
+            valueName: "file"))
+    var metricsFile: String?
 
     @Option(name: .shortAndLong, parsing: .unconditional, help: "Requests in flight at once.")
     var workers = Self.standard.workers
@@ -93,19 +101,36 @@ struct Run: StatusCommand {
 
     func execute() async throws -> ExitStatus {
         RunLog.use(logFormat ?? .text)
+        let stop = StopSwitch()
+        let views = try await RunViews.start(
+            web, metricsFile: metricsFile, of: queue, stop: stop)
+        do {
+            let status = try await run(stop, views?.page)
+            await views?.end("the run has ended")
+            return status
+        } catch {
+            await views?.end("the run has ended by an error")
+            throw error
+        }
+    }
+
+    private func run(_ stop: StopSwitch, _ page: RunPage?) async throws -> ExitStatus {
         let store = try openQueue(at: queue.path)
         do {
-            let status = try await run(store)
+            let status = try await run(store, stop, page)
+            await page?.disconnect()
             await store.close()
             return status
         } catch {
+            await page?.disconnect()
             await store.close()
             throw error
         }
     }
 
-    private func run(_ store: any JobQueue) async throws -> ExitStatus {
-        let stop = StopSwitch()
+    private func run(
+        _ store: any JobQueue, _ stop: StopSwitch, _ page: RunPage?
+    ) async throws -> ExitStatus {
         let proxies = try network.proxies.choice()
         var options = try options(attached: try await store.output(of: .only))
         options.fetch.proxies = proxies.rules
@@ -117,18 +142,19 @@ struct Run: StatusCommand {
         let crawl = try Crawl(queue: store, options: options, stop: stop)
         let before = try await store.counts(of: options.batch)
         let title = only.map { "\($0.title) of \(queue.path)" } ?? queue.path
-        let monitor = RunMonitor()
+        let monitor = page?.monitor ?? RunMonitor()
         let view = ProgressView(
             queue: title, isQuiet: quiet, mayDraw: logFormat == nil, monitor: monitor)
         let observer = RunObserver(
-            view: view, monitor: monitor, store: store, queue: queue.path, stop: stop,
-            workers: workers, grace: grace.duration,
+            view: view, page: page, monitor: monitor, store: store, queue: queue.path,
+            stop: stop, workers: workers, grace: grace.duration,
             isQuiet: quiet,
             sentences: proxies.sentences
                 + [
                     judgingNote, limits.note(at: now),
                     try await robots.sentence(for: store, only: only),
                 ].compactMap(\.self))
+        page?.connect(store, batch: options.batch) { observer.drain() }
         let begin = ContinuousClock.now
         func report(_ ending: Crawl.Ending?) async throws -> RunReport {
             let end = ContinuousClock.now
@@ -211,89 +237,4 @@ struct Run: StatusCommand {
             in: [queue.folder] + (folder.map { [$0] } ?? []))
         return options
     }
-}
-
-/// Shows a run, and lets signals and keys steer it once it has begun.
-private struct RunObserver: CrawlObserver {
-    let view: ProgressView
-    let monitor: RunMonitor
-    let store: any JobQueue
-    let queue: String
-    let stop: StopSwitch
-    let workers: Int
-    let grace: Duration
-    let isQuiet: Bool
-    let measures = KeptMeasures()
-    let pausedTime = PausedTime()
-    /// The sentences on how requests go out.
-    let sentences: [String]
-
-    var seesFailures: Bool { true }
-
-    func began(_ attachment: Attachment, notes: [String]) {
-        view.start(attachment)
-        if !isQuiet { for sentence in sentences { view.note(Terminal.escaped(sentence)) } }
-        for note in notes { view.note(note) }
-        if let warning = MachineLimits.portWarning(workers: workers) { view.note(warning.sentence) }
-        Signals.onStop {
-            let isSecond = stop.isRequested
-            stop.request()  // before a word: nobody may be reading what we say
-            view.stop(within: isSecond ? nil : grace)
-        }
-        if let screen = view.screen { screen.takeKeys(keys(screen)) }
-    }
-
-    private func keys(_ screen: LiveScreen) -> LiveKeys {
-        LiveKeys(
-            screen: screen, withQueue: { [store] in try await $0(store) },
-            drain: {
-                // Once: a second request would cut requests short.
-                guard !stop.isRequested else {
-                    return "the run is about to end; Ctrl-C stops it now"
-                }
-                stop.request()
-                view.event(.stopping, "asked to drain")
-                view.stop(within: grace)
-                return "draining: run again to resume"
-            })
-    }
-
-    func sampled(_ sample: RunSample) -> String? {
-        monitor.add(sample)
-        view.show(sample)
-        return sample.figures.kept(with: monitor.read { KeptNews($0) })
-    }
-
-    func noticed(_ news: TroubleNews) {
-        let text = Terminal.escaped(news.sentence)
-        guard !isQuiet else { return monitor.note(text, .warning) }
-        view.event(
-            news.isOver ? .troubleOver : .trouble, text, news.isOver ? .info : .warning,
-            ["host": .text(news.trouble.host), "reason": .text(news.trouble.message)])
-    }
-
-    func changed(_ change: LiveChange) {
-        if change == .paused || change == .resumed {
-            pausedTime.note(isPaused: change == .paused)
-        }
-        switch change {
-        // Even if no progress is shown: who started the run may wonder why nothing is sent.
-        case .paused:
-            view.event(.paused, "paused: nothing is sent until: \(PauseAdvice.resume(queue))")
-        case .resumed: view.event(.resumed, "resumed")
-        case .limits(let change):
-            let limits = LimitsDocument(change)
-            view.event(.limits, "set: \(limits.text)", .info, ["limits": .document(limits)])
-        }
-    }
-
-    func handing(_ news: HandOverNews) {
-        if !isQuiet || news.isTrouble {
-            view.event(
-                .note, Terminal.escaped("on-seal: \(news.sentence)"),
-                news.isTrouble ? .warning : .info)
-        }
-    }
-
-    func measured(_ measures: RunMeasures) { self.measures.keep(measures) }
 }

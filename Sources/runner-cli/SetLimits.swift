@@ -89,7 +89,8 @@ struct SetLimits: AsyncParsableCommand {
         try Terminal.output(json ? try JSON.text(report) : report.text(of: queue.path))
     }
 
-    private func ask(_ store: any JobQueue) async throws -> SetReport {
+    /// Asks the run for the limits, and waits until it has taken them in, or for two seconds.
+    func ask(_ store: any JobQueue) async throws -> SetReport {
         guard let run = try await store.counts().runs.first else { throw noRun }
         if let workers, workers > run.workers {
             throw ValidationError(

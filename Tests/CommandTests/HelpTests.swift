@@ -75,11 +75,15 @@ import Testing
         try await expect("robots", "--help", prints: Self.robots)
     }
 
+    @Test func help_showsServe() async throws {
+        try await expect("serve", "--help", prints: Self.serve)
+    }
+
     @Test func help_fitsTheNarrowestTerminalInUse() {
         let commands = [
             Self.enqueue, Self.run, Self.status, Self.batches, Self.failures, Self.retry,
             Self.cancel, Self.pause, Self.resume, Self.setLimits, Self.export, Self.verify,
-            Self.robots,
+            Self.robots, Self.serve,
         ]
         for text in [Self.root] + commands {
             for line in text.split(separator: "\n") {
@@ -196,6 +200,8 @@ import Testing
                                   run too.
           robots                  Show what a host's robots.txt says, and whether a URL
                                   is allowed.
+          serve                   Serve the web page of queues, whoever runs them,
+                                  until Ctrl-C.
 
           See 'runner help <subcommand>' for detailed help.
         """
@@ -470,9 +476,20 @@ import Testing
           --contact <url or email>
                                   Where people reach you, in the header User-Agent.
 
+        WEB PAGE AND METRICS:
+          --http <[addr:]port>    Serve a web page and /metrics; 0 for any free port.
+                                  By loopback, unless an address is given.
+          --http-token-file <file>
+                                  The token that lets people in, instead of a new one
+                                  each time.
+          --http-host <name>      A name by which people reach the page, beside
+                                  localhost; may be given several times.
+
         OPTIONS:
           --queue <file>          The queue's file (default: $RUNNER_QUEUE, else
                                   ./runner.db).
+          --metrics-file <file>   Write metrics to this file each 10 s, for
+                                  node_exporter's textfile collector.
           -w, --workers <workers> Requests in flight at once. (default: 100)
           --grace <seconds>       How long a first Ctrl-C lets requests in flight
                                   finish. (default: 30)
@@ -768,6 +785,40 @@ import Testing
           --output <folder>       The output's folder, if it is not where it was
                                   written.
           --json                  Print the result as JSON.
+          --version               Show the version.
+          -h, --help              Show help information.
+
+        """
+
+    private static let serve = """
+        OVERVIEW: Serve the web page of queues, whoever runs them, until Ctrl-C.
+
+        Shows queues that nobody runs, and those that other processes run: progress,
+        outcomes, hosts and what the run tells of itself. Pauses, resumes, sets limits
+        and puts failed jobs back. With several queues, or a folder of them, a list
+        comes first. A run's own page (runner run --http) tells of its failures, too.
+
+        The link that is printed lets its owner in. Also served are /metrics in the
+        format of Prometheus, /healthz and /readyz.
+
+        EXAMPLES
+          runner serve
+          runner serve --http 8090 --queue pages.db --queue images.db
+          runner serve --queue /srv/queues
+
+        USAGE: runner serve [--queue <file> ...] [--http <[addr:]port>] [--http-token-file <file>] [--http-host <name> ...]
+
+        OPTIONS:
+          --queue <file>          A queue's file, or a folder whose .db files are
+                                  queues; may be given several times (default:
+                                  $RUNNER_QUEUE, else ./runner.db).
+          --http <[addr:]port>    Serve a web page and /metrics; 0 for any free port.
+                                  By loopback, unless an address is given.
+          --http-token-file <file>
+                                  The token that lets people in, instead of a new one
+                                  each time.
+          --http-host <name>      A name by which people reach the page, beside
+                                  localhost; may be given several times.
           --version               Show the version.
           -h, --help              Show help information.
 

@@ -19,12 +19,19 @@ public struct DiskReserve: Sendable {
     /// - Parameter ahead: Bytes that are about to be written.
     func shortage(ahead: Int) -> String? {
         folders.first { folder in
-            var system = statvfs()
-            guard statvfs(folder, &system) == 0 else { return false }
-            let (free, isHuge) = Int(clamping: system.f_bavail)
-                .multipliedReportingOverflow(by: Int(clamping: system.f_frsize))
-            return !isHuge && free - ahead < bytes
+            guard let free = Self.freeBytes(of: folder) else { return false }
+            return free - ahead < bytes
         }
+    }
+
+    /// The free room on the disk of a folder, without that kept for root; `nil` when the disk does
+    /// not tell.
+    public static func freeBytes(of folder: String) -> Int? {
+        var system = statvfs()
+        guard statvfs(folder, &system) == 0 else { return nil }
+        let (free, isHuge) = Int(clamping: system.f_bavail)
+            .multipliedReportingOverflow(by: Int(clamping: system.f_frsize))
+        return isHuge ? nil : free
     }
 }
 

@@ -22,6 +22,11 @@ public struct RunSample: Sendable {
         self.failures = failures
     }
 
+    /// A sample of a queue that nobody runs, or whose run tells nothing.
+    public init(takenAtMicros: Int, counts: QueueCounts) {
+        self.init(takenAtMicros: takenAtMicros, counts: counts, figures: RunFigures())
+    }
+
     /// The time until all jobs left are done at the present rate; `nil` while nothing moves.
     public var timeLeft: Duration? {
         // A Duration holds fewer seconds than a crawl of every ID there is can need.

@@ -2,6 +2,13 @@ import Glibc
 
 /// Formats times as text.
 enum Timestamp {
+    /// The current Unix time in µs.
+    static var now: Int {
+        var time = timespec()
+        clock_gettime(CLOCK_REALTIME, &time)
+        return time.tv_sec * 1_000_000 + time.tv_nsec / 1000
+    }
+
     /// Formats a time as of RFC 3339, in UTC.
     static func text(_ unixTimeMicros: Int) -> String {
         var seconds = time_t(unixTimeMicros / 1_000_000)
