@@ -453,8 +453,11 @@ def main():
                 wide = other.evaluate("document.documentElement.scrollWidth > innerWidth")
                 check(not wide, f"the {name} page is no wider than its window")
             if pictures:
-                time.sleep(60)
-                for name, other in {"light": page, **others}.items():
+                others["light"] = open_page(browser, server, said_aloud)
+                # Charts of a minute, and no limits.
+                runner("set", "--workers", "20", "--rate", "none", "--per-host", "8")
+                time.sleep(30)
+                for name, other in others.items():
                     other.screenshot(path=f"{pictures}/web-{name}.png")
             # Its refusals are console messages: a page of its own, in the same browser.
             attack(page.context.new_page(), server)

@@ -80,7 +80,7 @@ function showTiles(now) {
   tile('now', `${rate(run.rate_now)}/s`, `average ${rate(run.rate_average)}/s`);
   const [from, to] = now.left_s ?? [];
   const isNarrow = from !== undefined && to - from < Math.max(1, from / 10);
-  tile('left', from === undefined ? '–' : isNarrow ? duration(from) : `${duration(from)} to ${duration(to)}`,
+  tile('left', from === undefined ? '–' : isNarrow ? duration(from) : `${duration(from)} – ${duration(to)}`,
     from === undefined ? 'nothing moves' : to < 86400 * 300 ? `ends about ${new Date(now.at_us / 1000 + (from + to) * 500).toLocaleString('en-GB', { weekday: 'short', hour: '2-digit', minute: '2-digit' })}` : '');
   tile('in flight', count(run.in_flight), `of ${count(run.workers)} workers${run.rate_max ? `, ${rate(run.rate_max)}/s at most` : ''}`);
   tile('half take', micros(run.recent?.p50_us), `99 % ${micros(run.recent?.p99_us)}`);

@@ -57,14 +57,3 @@ struct LimitsDocument: Encodable {
         Int(exactly: number).map(String.init) ?? "\(number)"
     }
 }
-
-extension LiveChange {
-    /// The change in some words.
-    var sentence: String {
-        switch self {
-        case .paused: "paused"
-        case .resumed: "resumed"
-        case .limits(let change): "set: \(LimitsDocument(change).text)"
-        }
-    }
-}
