@@ -42,6 +42,29 @@ extension StoreCase {
             try await store.expectSound(queue)
             await queue.close()
         },
+        StoreCase("retriesDue_areCountedByPeriod_thoseDueAlreadyInTheFirst") { store in
+            let queue = try await store.attached(10)
+            let segment = try await queue.claim(jobs: 10)[0]
+            let waits = [0: 5, 1: 9, 2: 10, 3: 25, 4: 3599]
+            store.clock.unixMicros = 1_000_000
+            let marks = segment.todo.flatMap { $0 }.map { position in
+                Mark(
+                    batchID: segment.batch.id, position: position, attempt: 1,
+                    outcome: waits[position] == nil ? ok : Outcome(.retrying, status: 503),
+                    wait: .seconds(waits[position] ?? 0))
+            }
+            try await queue.commit(marks, heartbeat: beat)
+            let due = try await queue.queue.retriesDue(in: 3, of: .seconds(10))
+            // Where a store tells.
+            if due.isEmpty { return await queue.close() }
+            #expect(due == [2, 1, 1])
+            store.clock.unixMicros += 12_000_000
+            #expect(try await queue.queue.retriesDue(in: 2, of: .seconds(10)) == [3, 1])
+            // One that is being tried waits no longer.
+            _ = try await queue.claimRetries(dueAt: 13_000_000, limit: 1)
+            #expect(try await queue.queue.retriesDue(in: 2, of: .seconds(10)) == [2, 1])
+            await queue.close()
+        },
         StoreCase("retry_excusedAttempts_areCountedApart_overARestart") { store in
             let queue = try await store.attached(1)
             _ = try await queue.claim(jobs: 1)
