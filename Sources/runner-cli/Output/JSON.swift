@@ -9,15 +9,7 @@ enum JSON {
         return String(decoding: try encoder.encode(document), as: UTF8.self)
     }
 
-    /// The text of a value whose keys are its properties, in snake case.
-    static func text(ofProperties value: some Encodable) throws -> String {
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-        encoder.keyEncodingStrategy = .convertToSnakeCase
-        return String(decoding: try encoder.encode(value), as: UTF8.self)
-    }
-
-    /// Reads what `text(ofProperties:)` wrote.
+    /// Reads what `PlainEncoder` wrote.
     ///
     /// - Throws: An error when the text is no such value.
     static func value<Value: Decodable>(in text: String) throws -> Value {

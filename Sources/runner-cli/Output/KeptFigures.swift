@@ -14,7 +14,7 @@ extension RunFigures {
         var figures = self
         figures.attempts = Array(attempts.prefix(Self.keptAttemptsMax))
         figures.hosts = Array(hosts.prefix(Self.keptHostsMax))
-        return try? JSON.text(ofProperties: KeptRun(figures: figures, news: news))
+        return try? PlainEncoder.text(KeptRun(figures: figures, news: news))
     }
 
     /// Reads what `kept` gave; `nil` for any other text, such as that of another version.
