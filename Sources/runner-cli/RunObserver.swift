@@ -51,7 +51,11 @@ struct RunObserver: CrawlObserver {
     /// Has requests in flight end, and then the run.
     func drain() {
         stop.request()
-        view.event(.stopping, "asked to drain")
+        if isQuiet {
+            monitor.note("asked to drain")
+        } else {
+            view.event(.stopping, "asked to drain")
+        }
         view.stop(within: grace)
     }
 

@@ -66,6 +66,15 @@ final class Screen {
         _ = try await wait(sourceLocation) { $0.contains { $0.contains(text) } }
     }
 
+    /// Waits until one of the texts is on it.
+    func wait(
+        forOneOf texts: [String], sourceLocation: SourceLocation = #_sourceLocation
+    ) async throws {
+        _ = try await wait(sourceLocation) { lines in
+            texts.contains { text in lines.contains { $0.contains(text) } }
+        }
+    }
+
     /// Waits until these are its lines, `masked` by what replaces what differs from run to run.
     func expect(
         _ expected: [String], masked: ([String]) -> [String] = { $0 },

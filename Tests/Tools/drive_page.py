@@ -470,7 +470,7 @@ def main():
             ended = server.process.wait(timeout=20)
             check(ended == 11, "the run drains", ended)
             until(lambda: page.inner_text("#state") in ("ended", "stopping"), "the end is shown")
-            check("the run was asked to finish" in page.inner_text("#events"), "an event of the end")
+            check("asked to drain" in page.inner_text("#events"), "an event of the end")
             check(not said_aloud, "nothing is on the console at the end", said_aloud)
             page.context.close()
             try_serving_idle(browser, said_aloud)
