@@ -185,7 +185,9 @@ final class Desk: EventLoopClient, @unchecked Sendable {
     private func endPart() {
         let deposit = collector?.take() ?? Deposit()
         books.turn.outputBytes += deposit.size
-        parts.append(Handover(marks: books.marks, deposit: deposit))
+        // A copy of their own size: the marker holds hundreds until a commit, and each would have the
+        // room of the largest.
+        parts.append(Handover(marks: books.marks.map(\.self), deposit: deposit))
         books.marks.removeAll(keepingCapacity: true)
     }
 
