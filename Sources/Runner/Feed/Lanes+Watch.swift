@@ -16,12 +16,14 @@ extension Lanes {
         while let id = looks.takeFirst(upTo: now.monotonicMicros) {
             guard let index = lanes.index(forKey: id) else { continue }
             // Others are of no use: an earlier one was set since.
-            guard lanes.values[index].lookMicros <= now.monotonicMicros else { continue }
-            lanes.values[index].lookMicros = .max
-            let couldTake = lanes.values[index].canTake
+            guard inPlace(index, { $0.lookMicros <= now.monotonicMicros }) else { continue }
+            let couldTake = inPlace(index) { lane in
+                lane.lookMicros = .max
+                return lane.canTake
+            }
             withLane(id) { $0.pass(to: now) }
             guard let index = lanes.index(forKey: id) else { continue }
-            if !couldTake, lanes.values[index].canTake { isRestOver = true }
+            if !couldTake, inPlace(index, { $0.canTake }) { isRestOver = true }
             watch(index, id, at: now)
         }
         return isRestOver
@@ -31,16 +33,19 @@ extension Lanes {
     mutating func look(
         at index: Dictionary<Host.ID, Lane>.Index, _ id: Host.ID, atMicros micros: Int
     ) {
-        guard micros < lanes.values[index].lookMicros else { return }
-        lanes.values[index].lookMicros = micros
-        looks.add(id, atMicros: micros)
+        let isSooner = inPlace(index) { lane in
+            guard micros < lane.lookMicros else { return false }
+            lane.lookMicros = micros
+            return true
+        }
+        if isSooner { looks.add(id, atMicros: micros) }
     }
 
     /// Has a lane looked at that becomes slow unless its host says something.
     mutating func watch(
         _ index: Dictionary<Host.ID, Lane>.Index, _ id: Host.ID, at now: Now
     ) {
-        guard lanes.values[index].pace == .untried, lanes.values[index].inFlight > 0 else { return }
+        guard inPlace(index, { $0.pace == .untried && $0.inFlight > 0 }) else { return }
         look(at: index, id, atMicros: now.monotonicMicros + Self.watchMicros)
     }
 }

@@ -111,33 +111,33 @@ struct Lanes {
         guard let index = lanes.index(forKey: id) else {
             preconditionFailure("a lane stays while jobs of it are in flight")
         }
-        totals.add(lanes.values[index], -1)
-        let wasCrowded = lanes.values[index].isCrowded
-        change(&lanes.values[index])
-        totals.add(lanes.values[index])
-        if lanes.values[index].pacing.isChanged { paces.noteChange(of: id) }
-        if let next = lanes.values[index].nextRoomMicros { look(at: index, id, atMicros: next) }
-        switch (wasCrowded, lanes.values[index].isCrowded) {
+        var sums = totals
+        let (wasCrowded, lane) = inPlace(index) { lane in
+            sums.add(lane, -1)
+            let wasCrowded = lane.isCrowded
+            change(&lane)
+            sums.add(lane)
+            return (wasCrowded, Standing(of: &lane))
+        }
+        totals = sums
+        if lane.isPaceChanged { paces.noteChange(of: id) }
+        if let next = lane.nextRoomMicros { look(at: index, id, atMicros: next) }
+        switch (wasCrowded, lane.isCrowded) {
         case (false, true): crowded.insert(id)
         case (true, false): crowded.remove(id)
         case (true, true), (false, false): break
         }
-        if lanes.values[index].isTripped {
+        if lane.isTripped {
             tripped.insert(id)
-            if lanes.values[index].isDenied { denied.insert(id) } else { denied.remove(id) }
+            if lane.isDenied { denied.insert(id) } else { denied.remove(id) }
             // Whatever changed it: a retry that came due may be all there is to try its host with.
-            if let next = lanes.values[index].nextProbeMicros {
-                probeMicros = min(probeMicros, next)
-            }
+            if let next = lane.nextProbeMicros { probeMicros = min(probeMicros, next) }
         } else {
             tripped.remove(id)
             denied.remove(id)
-            if lanes.values[index].canTake, !lanes.values[index].isQueued {
-                lanes.values[index].isQueued = true
-                orders[lanes.values[index].pace].append(id)
-            }
+            if let pace = lane.paceToQueue { orders[pace].append(id) }
             // A host that is done with is not remembered.
-            if lanes.values[index].isAtRest, !lanes.values[index].isQueued { drop(id) }
+            if lane.isDone { drop(id) }
         }
     }
 
@@ -219,9 +219,8 @@ struct Lanes {
     /// Whether some lane of a pace can hand out. The first in the order is such a lane then.
     private mutating func isReady(_ pace: Lane.Pace) -> Bool {
         while let id = orders[pace].first {
-            // By index: a copy of a lane costs a dozen references.
-            if let index = lanes.index(forKey: id), lanes.values[index].canTake,
-                lanes.values[index].pace == pace
+            if let index = lanes.index(forKey: id),
+                inPlace(index, { $0.canTake && $0.pace == pace })
             {
                 return true
             }

@@ -6,7 +6,9 @@
 /// requests a second gets 48 to 51, and refuses one in fifty.
 ///
 /// Multiplicative decrease to what was answered, with a plateau at the last refusal as in CUBIC
-/// (RFC 9438, 4.2). Measured beside a CUBIC controller as cloud clients have it, which gets less
+/// (RFC 9438, 4.2). Where the rate falls to a half and the same part is refused still, these refusals
+/// are no matter of the rate: the rate is what it was again, and that part is expected from then on.
+/// Measured beside a CUBIC controller as cloud clients have it, which gets less
 /// out of a host that allows no bursts (`docs/decisions/0014`).
 struct RateControl: Sendable {
     /// Requests a second.
@@ -21,6 +23,11 @@ struct RateControl: Sendable {
     private var answered = 0
     private var refused = 0
     private var sinceMicros: Int
+    private var fall: Fall?
+    /// The part of the answers that are refusals at any rate, a half at most.
+    private var ownPart = 0.0
+    /// The most that `ownPart` is until another fall has told more.
+    private var ownPartMax = 0.0
     /// The answers to what was sent before the rest, by which the rate to begin with is estimated.
     private var estimate: Estimate?
 
@@ -35,6 +42,34 @@ struct RateControl: Sendable {
         }
     }
 
+    /// Rates that fall because of refusals, and what came of it.
+    private struct Fall {
+        /// The rate that the first of them was, and the one since which answers are counted.
+        let topPerSecond, fromPerSecond: Double
+        /// The part that was refused before the answers that are counted; `nil` until it is known.
+        var part: Double?
+        /// The answers, refusals left out: until the rate is half of `fromPerSecond` to tell `part`,
+        /// from then on to tell whether less is refused.
+        var answered = 0
+        var refused = 0
+        var windows = 0
+        var isLow = false
+
+        var count: Int { answered + refused }
+        var countedPart: Double { Double(refused) / Double(max(1, count)) }
+
+        /// Takes in a window.
+        mutating func add(answered: Int, refused: Int, at perSecond: Double) {
+            if !isLow, perSecond <= max(fromPerSecond / 2, RateControl.perSecondMin) {
+                if count > 0 { part = countedPart }
+                (isLow, self.answered, self.refused) = (true, 0, 0)
+            }
+            self.answered += answered
+            self.refused += refused
+            windows += 1
+        }
+    }
+
     /// The least rate: a request in twenty seconds.
     static let perSecondMin = 0.05
     /// The rate from which on a host counts as one without bounds.
@@ -42,6 +77,12 @@ struct RateControl: Sendable {
     private static let windowMicros = 1_000_000
     /// The fewest answers that a window is judged by.
     private static let answersMin = 25
+    /// The answers and windows by which a fall to more than a half of the rate is judged.
+    private static let fallAnswersMax = 400
+    private static let fallWindowsMax = 12
+    /// The least part that counts as refused at any rate. A host with a bound refuses less of what is
+    /// sent near that.
+    private static let ownPartMin = 0.04
     /// The part of a window's answers that may be refusals: chance.
     private static let refusedPart = 0.02
 
@@ -74,20 +115,36 @@ struct RateControl: Sendable {
         self.answered += answered
         self.refused += refused
         let micros = now.monotonicMicros - sinceMicros
-        let answersMin = ceiling == nil ? 1 : Self.answersMin
+        let answersMin = ceiling == nil && ownPart == 0 ? 1 : Self.answersMin
         let isLong = micros >= Self.windowMicros && self.answered + self.refused >= answersMin
         // Not to the end of the second: enough was refused to know.
-        let isClear = Double(self.refused) >= max(2, 0.05 * perSecond)
+        let isClear =
+            Double(self.refused) >= max(2, 0.05 * perSecond)
+            && (ownPart == 0 || self.answered + self.refused >= 10 && isRefused)
         guard isLong || isClear else { return false }
         judgeWindow(of: Double(max(1, micros)) / 1_000_000)
         begin(at: now)
         return true
     }
 
+    /// Whether more is refused than chance and the refusals at any rate explain.
+    private var isRefused: Bool {
+        let count = Double(answered + refused)
+        let part = ownPart + Self.refusedPart
+        guard ownPart > 0 else { return Double(refused) > max(1, part * count) }
+        // Two and a half standard deviations of a binomial distribution.
+        return Double(refused) > part * count + 2.5 * (part * (1 - part) * count).squareRoot()
+    }
+
     private mutating func judgeWindow(of seconds: Double) {
         let count = Double(answered + refused)
         let rate = Double(answered) / seconds
-        if Double(refused) > max(1, Self.refusedPart * count) {
+        if isRefused, fall == nil {
+            fall = Fall(topPerSecond: perSecond, fromPerSecond: perSecond)
+        }
+        fall?.add(answered: answered, refused: refused, at: perSecond)
+        defer { judgeFall() }
+        if isRefused {
             ceiling = perSecond
             cleanWindows = 0
             // Of few answers the rate says little.
@@ -97,10 +154,38 @@ struct RateControl: Sendable {
         } else {
             cleanWindows += 1
             answeredPerSecond = rate
+            ownPart = min(ownPartMax, ownPart + (Double(refused) / count - ownPart) / 20)
             // Where jobs are too few to reach the rate, it says nothing that they were answered.
-            guard rate >= 0.7 * perSecond else { return }
+            guard rate >= 0.7 * (1 - ownPart) * perSecond else { return }
             perSecond = Self.bounded(perSecond * growth)
         }
+    }
+
+    /// Finds out whether it was of use that the rate fell.
+    private mutating func judgeFall() {
+        guard let fall else { return }
+        if perSecond >= fall.fromPerSecond {
+            self.fall = nil
+            return
+        }
+        let isLong = fall.count >= Self.fallAnswersMax && fall.windows > Self.fallWindowsMax
+        guard fall.isLow && fall.count >= Self.answersMin || isLong else { return }
+        let part = fall.countedPart
+        guard let before = fall.part, part >= 0.7 * before, part > Self.ownPartMin else {
+            // It was of use, or the first windows were chance.
+            self.fall =
+                part > Self.ownPartMin
+                ? Fall(topPerSecond: fall.topPerSecond, fromPerSecond: perSecond, part: part)
+                : nil
+            return
+        }
+        ownPartMax = min(part, 0.5)
+        ownPart = ownPartMax
+        perSecond = fall.topPerSecond
+        answeredPerSecond = perSecond
+        ceiling = nil
+        cleanWindows = 0
+        self.fall = nil
     }
 
     private var growth: Double {
@@ -118,6 +203,7 @@ struct RateControl: Sendable {
         let rate = estimate?.perSecond ?? 0
         ceiling = nil
         cleanWindows = 0
+        fall = nil
         perSecond = Self.bounded(min(max(rate, perSecond / 4), perSecond * 0.9))
         answeredPerSecond = perSecond
         begin(at: now)

@@ -104,6 +104,43 @@ import Testing
         #expect(trial.refused < jobs / 20, "\(trial)")
     }
 
+    /// A host that answers nothing but refusals for a while, and then refuses some at whatever rate.
+    @Test(arguments: [(0.05, 3400), (0.1, 1500), (0.3, 1500)])
+    func pace_ofAHostThatRefusesSomeAtAnyRate_returns(refusedPart: Double, secondsMax: Int) {
+        let seed = testSeed(for: "pace_ofAHostThatRefusesSomeAtAnyRate_returns")
+        let seconds = (0..<7 as Range<UInt64>).map {
+            Self.seconds(for: 20_000, refusedPart: refusedPart, seed: seed &+ $0)
+        }
+        // One rate that stays low takes more than an hour.
+        #expect(seconds.sorted()[3] < secondsMax, "\(seconds)")
+    }
+
+    /// The time that jobs take at a host that has refused everything, and refuses a part from then on.
+    private static func seconds(for jobs: Int, refusedPart: Double, seed: UInt64) -> Int {
+        var random = SeededGenerator(seed: seed)
+        var pacing = Pacing(HostLimits())
+        func at(_ micros: Int) -> Now { Now(monotonicMicros: micros, wallMicros: 0) }
+        pacing.ended(answered: 0, refused: 50, at: at(1))
+        pacing.tripped(untilMicros: 2_000_000, at: at(1))
+        var (left, time) = (jobs, 2_000_000)
+        while left > 0, time < 3_600_000_000 {
+            time += 5000
+            let count = min(left, pacing.allowed(100, at: at(time)))
+            guard count > 0 else { continue }
+            pacing.sent(count, inFlight: 0, at: at(time))
+            let refused = (0..<count).count { _ in
+                Double.random(in: 0..<1, using: &random) < refusedPart
+            }
+            left -= count - refused
+            pacing.ended(answered: count - refused, refused: refused, at: at(time))
+            if pacing.isPushingBack {
+                pacing.tripped(untilMicros: time + 1_000_000, at: at(time))
+                time += 1_000_000
+            }
+        }
+        return time / 1_000_000
+    }
+
     @Test func rate_rises_whenTheHostAllowsMore() {
         var control = RateControl(perSecond: 5, at: .at(ms: 0))
         var time = 0
