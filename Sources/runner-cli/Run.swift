@@ -154,7 +154,7 @@ struct Run: StatusCommand {
                     judgingNote, limits.note(at: now),
                     try await robots.sentence(for: store, only: only),
                 ].compactMap(\.self))
-        page?.connect(store, batch: options.batch) { observer.drain() }
+        page?.connect(store, batch: options.batch) { observer.toldToDrain() }
         let begin = ContinuousClock.now
         func report(_ ending: Crawl.Ending?) async throws -> RunReport {
             let end = ContinuousClock.now

@@ -39,18 +39,16 @@ struct RunObserver: CrawlObserver {
         LiveKeys(
             screen: screen, withQueue: { [store] in try await $0(store) },
             drain: {
-                // Once: a second request would cut requests short.
-                guard !stop.isRequested else {
+                guard stop.requestDrain() else {
                     return "the run is about to end; Ctrl-C stops it now"
                 }
-                drain()
+                toldToDrain()
                 return "draining: run again to resume"
             })
     }
 
-    /// Has requests in flight end, and then the run.
-    func drain() {
-        stop.request()
+    /// Tells that requests in flight are to end, and then the run.
+    func toldToDrain() {
         if isQuiet {
             monitor.note("asked to drain")
         } else {

@@ -12,7 +12,7 @@ final class RunPage: WatchedQueue {
         var store: (any JobQueue)?
         /// The only batch that is run; `nil` for all.
         var batch: Batch.ID?
-        var drain: @Sendable () -> Void = {}
+        var toldToDrain: @Sendable () -> Void = {}
         /// Those who use the store at present, and who waits until there is none.
         var users = 0
         var idle: CheckedContinuation<Void, Never>?
@@ -48,11 +48,11 @@ final class RunPage: WatchedQueue {
     ///
     /// - Parameters:
     ///   - batch: The only batch that is run; `nil` for all.
-    ///   - drain: Has requests in flight end, and then the run; tells of it as an event.
+    ///   - toldToDrain: Tells that the page has asked the run to drain.
     func connect(
-        _ store: any JobQueue, batch: Batch.ID?, drain: @escaping @Sendable () -> Void
+        _ store: any JobQueue, batch: Batch.ID?, toldToDrain: @escaping @Sendable () -> Void
     ) {
-        state.withLock { ($0.store, $0.batch, $0.drain) = (store, batch, drain) }
+        state.withLock { ($0.store, $0.batch, $0.toldToDrain) = (store, batch, toldToDrain) }
     }
 
     /// Keeps the page from the queue, which is about to be closed, and waits until what was asked for
@@ -152,9 +152,8 @@ final class RunPage: WatchedQueue {
             if case .retry = action { monitor.note(result.text) }
             return result
         }
-        // A second request would cut short what is in flight.
-        guard !stop.isRequested else { throw ActionRefusal("the run ends already") }
-        state.withLock(\.drain)()
+        guard stop.requestDrain() else { throw ActionRefusal("the run ends already") }
+        state.withLock(\.toldToDrain)()
         return ActionResult(
             text: "the run was asked to finish the requests in flight and end",
             command: "kill -INT \(getpid())")
