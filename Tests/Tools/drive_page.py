@@ -421,6 +421,42 @@ def open_page(browser, server, said_aloud, width=1280, height=1000, scheme="ligh
     return page
 
 
+def try_report(browser, said_aloud):
+    """The page of a report, as a file that is opened: nothing is loaded, run or said aloud."""
+    done = runner("report", "--html", "report.html")
+    check(done.returncode == 0, "the report is made", done.stderr)
+    address = f"file://{FOLDER}/report.html"
+    kinds = {"light": (1280, 1000, "light"), "dark": (1280, 1000, "dark"), "phone": (390, 844, "light")}
+    for name, (width, height, scheme) in kinds.items():
+        context = browser.new_context(
+            viewport={"width": width, "height": height}, color_scheme=scheme)
+        page = context.new_page()
+        asked = []
+        page.on("request", lambda request: asked.append(request.url))
+        page.on("console", lambda message: said_aloud.append(message.text))
+        page.on("pageerror", lambda error: said_aloud.append(str(error)))
+        page.goto(address)
+        check([url for url in asked if not url.startswith("data:")] == [address],
+              "the report loads nothing", asked)
+        check(page.evaluate("window.hit") is None, "no text of a server runs")
+        check(SCRIPT in page.inner_text("main"), "the text of a server is shown as it is")
+        counts = status()["jobs"]
+        legend = page.inner_text("[aria-labelledby=h-progress]")
+        check(f"completed {counts['completed']:,}" in legend, "the report agrees", legend)
+        boxes = page.evaluate("""() => [...document.querySelectorAll('svg[role=img] path')]
+            .map(e => e.getBoundingClientRect()).filter(b => b.width > 5 && b.height > 5).length""")
+        check(boxes >= 3, "the charts show something", boxes)
+        styled = page.evaluate("getComputedStyle(document.querySelector('main')).display")
+        check(styled == "grid", "the report has its styles", styled)
+        wide = page.evaluate("document.documentElement.scrollWidth > innerWidth")
+        check(not wide, f"the {name} report is no wider than its window")
+        if os.environ.get("RUNNER_SCREENSHOTS"):
+            page.screenshot(
+                path=f"{os.environ['RUNNER_SCREENSHOTS']}/report-{name}.png", full_page=True)
+        try_axe(page, f"{name} report")
+        context.close()
+
+
 def main():
     origin, url = start_origin()
     enqueue(url)
@@ -475,6 +511,8 @@ def main():
             page.context.close()
             try_serving_idle(browser, said_aloud)
             check(not said_aloud, "nothing is on the console of serve", said_aloud)
+            try_report(browser, said_aloud)
+            check(not said_aloud, "nothing is on the console of a report", said_aloud)
             browser.close()
         done = runner("verify")
         check(done.returncode == 0, "the queue is whole", done.stdout, done.stderr)

@@ -29,7 +29,8 @@ function show(now) {
     if (points.length > SPANS.seconds) points.shift();
   }
   draw();
-  loadFailures(now);
+  // Once the run is over, nobody answers any longer.
+  if (now.state !== 'ended') loadFailures(now).catch(() => { failuresSeen = ''; });
 }
 
 function draw() {

@@ -25,7 +25,10 @@ struct QueueOptions: ParsableArguments {
     }
 
     /// The queue's file with links resolved; the same as `path` while the file is missing.
-    var realPath: String {
+    var realPath: String { Self.real(path) }
+
+    /// A path with links resolved; the same while there is no file.
+    static func real(_ path: String) -> String {
         guard let real = realpath(path, nil) else { return path }
         defer { free(real) }
         return String(cString: real)
