@@ -341,7 +341,10 @@ def try_serving_beside(browser, said_aloud):
     page = open_page(browser, served, said_aloud)
     page.wait_for_selector("#hosts tr")
     until(lambda: page.inner_text("#state") == "running", "the run of another process")
-    check(page.is_disabled("#drain"), "another process is not drained")
+    check(page.is_enabled("#drain"), "another process can be drained")
+    page.wait_for_selector("#failures tr")
+    check("http://" in page.inner_text("#failures tr:first-child"), "its failures are told of")
+    check(page.evaluate("window.hit") is None, "no text of a server runs there")
     page.fill("#workers", "9")
     page.click("#limits button")
     said(page, "keeps to it")
@@ -350,6 +353,23 @@ def try_serving_beside(browser, said_aloud):
     page.context.close()
     served.process.send_signal(signal.SIGINT)
     check(served.process.wait(timeout=10) == 0, "serve ends")
+
+
+def try_drain_of_another(browser, served, said_aloud):
+    """A run of another process is asked to end, once, and ends well."""
+    # Nobody answers there: it goes on until it is asked to end.
+    run = subprocess.Popen(
+        [RUNNER, "run", "-q", "--queue", "other.db"], cwd=FOLDER, stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL)
+    page = open_page(browser, served, said_aloud, url=f"{served.base}/q/1/#{served.token}")
+    page.on("dialog", lambda dialog: dialog.accept())
+    until(lambda: page.is_enabled("#drain"), "the run can be drained")
+    page.click("#drain")
+    said(page, f"asked process {run.pid}")
+    check(run.wait(timeout=20) == 11, "the run of another process drains", run.returncode)
+    until(lambda: page.inner_text("#state") == "idle", "the end is seen")
+    check("asked process" in page.inner_text("#events"), "an event of it")
+    page.context.close()
 
 
 def try_serving_idle(browser, said_aloud):
@@ -372,6 +392,13 @@ def try_serving_idle(browser, said_aloud):
     check(status()["paused"], "an idle queue is paused")
     until(lambda: "paused" in page.inner_text("#state"), "the pause is shown")
     check(page.is_disabled("#workers") and page.is_disabled("#drain"), "there is no run to change")
+    page.wait_for_selector("#failures tr")
+    check(SCRIPT in page.inner_text("#failures"), "the failures of the last run are kept")
+    command = page.inner_text("#job-command")
+    done = subprocess.run(
+        ["sh", "-c", command.replace("runner", RUNNER, 1)], cwd=FOLDER, capture_output=True, text=True)
+    check(done.returncode == 0 and len(done.stdout.splitlines()) > 1, "the command of a job", command)
+    try_drain_of_another(browser, served, said_aloud)
     runner("resume")
     until(lambda: "resumed" in page.inner_text("#events"), "others' changes are events, too")
     page.context.close()

@@ -73,7 +73,8 @@ extension ShownEvent {
 extension ShownFailure {
     func cut(url urlMax: Int, message messageMax: Int) -> ShownFailure {
         ShownFailure(
-            atMicros: atMicros, outcome: Layout.cut(Layout.plain(outcome), columns: 40), id: id,
+            atMicros: atMicros, batch: batch,
+            outcome: Layout.cut(Layout.plain(outcome), columns: 40), id: id,
             attempt: attempt, isRetried: isRetried,
             url: Layout.cut(Layout.plain(url), columns: urlMax),
             message: Layout.clipped(Layout.plain(message), columns: messageMax))

@@ -16,10 +16,7 @@ struct QueueControl: Sendable {
             switch action {
             case .pause: return try await pause(true, in: store)
             case .resume: return try await pause(false, in: store)
-            case .drain:
-                throw ActionRefusal(
-                    "another process runs this queue; end it with Ctrl-C, or: kill -INT with its process ID"
-                )
+            case .drain: return try await drain(in: store)
             case .limit(let values): return try await limit(values, in: store)
             case .retry(let outcomes): return try await retry(outcomes, in: store)
             }
@@ -27,6 +24,8 @@ struct QueueControl: Sendable {
             throw refusal
         } catch let error as QueueError {
             throw ActionRefusal(error.sentence)
+        } catch let refusal as RunProcess.Refusal {
+            throw ActionRefusal(refusal.description)
         } catch {
             // What the command would say of the same options.
             throw ActionRefusal(
@@ -42,6 +41,17 @@ struct QueueControl: Sendable {
         return ActionResult(
             text: report.text(of: path),
             command: "runner \(isPaused ? "pause" : "resume")\(RetryAdvice.option(path))")
+    }
+
+    /// Asks the process that runs the queue, another one, to drain.
+    private func drain(in store: any JobQueue) async throws -> ActionResult {
+        guard let run = try await store.counts().runs.first else {
+            throw ActionRefusal("no run is going on")
+        }
+        try RunProcess.drain(run, lock: QueueOptions.real(path) + "-lock")
+        return ActionResult(
+            text: "asked process \(run.pid) to finish the requests in flight and end",
+            command: "kill -TERM \(run.pid)")
     }
 
     private func limit(

@@ -37,7 +37,7 @@ final class RunPage: WatchedQueue {
         folder = queue.realFolder
         self.stop = stop
         var facts = QueueFacts()
-        facts.isOwnRun = true
+        facts.canDrain = true
         facts.queueOption = RetryAdvice.option(queue.path)
         state = Locked(State(facts: facts))
     }
