@@ -143,7 +143,7 @@ let package = Package(
             name: "CommandTests",
             dependencies: [
                 "JobStore", "StoreConformance", "TestQueue", "TestServer", "TestSupport",
-                "runner-cli", "test-origin",
+                "WebView", "runner-cli", "test-origin",
             ],
             swiftSettings: strict),
     ]

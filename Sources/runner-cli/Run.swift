@@ -160,7 +160,7 @@ struct Run: StatusCommand {
                     judged.note, limits.note(at: now),
                     try await robots.sentence(for: store, only: only),
                 ].compactMap(\.self))
-        page?.connect(store, batch: options.batch) { observer.toldToDrain() }
+        page?.connect(store, batch: options.batch, title: title) { observer.toldToDrain() }
         let begin = ContinuousClock.now
         func report(_ ending: Crawl.Ending?) async throws -> RunReport {
             let end = ContinuousClock.now

@@ -7,6 +7,8 @@ import WebView
 struct QueueControl: Sendable {
     /// The queue as commands name it.
     let path: String
+    /// The only batch that is shown, whose failed jobs alone are put back; `nil` for all.
+    var batch: Batch.ID?
 
     /// - Throws: `ActionRefusal`, also when the store fails.
     func perform(
@@ -67,11 +69,13 @@ struct QueueControl: Sendable {
     }
 
     private func retry(_ outcomes: String, in store: any JobQueue) async throws -> ActionResult {
-        let command = try Retry.parse(["--outcome=\(outcomes)", "--queue=\(path)"])
+        let only = batch.map { ["--batch=\($0)"] } ?? []
+        let command = try Retry.parse(["--outcome=\(outcomes)", "--queue=\(path)"] + only)
         let report = try await command.putBack(in: store)
         return ActionResult(
             text: report.text(of: path),
             command:
-                "\(RetryAdvice.command(path)) --outcome \(ShellWord.quoted(outcomes))")
+                "\(RetryAdvice.command(path)) --outcome \(ShellWord.quoted(outcomes))"
+                + (batch.map { " --batch \($0)" } ?? ""))
     }
 }

@@ -7,6 +7,8 @@ import WebView
 /// The run of this process as its web page and its metrics show it.
 final class RunPage: WatchedQueue {
     private struct State {
+        /// The queue, or the batch that is run.
+        var title: String
         var facts = QueueFacts()
         /// `nil` before the run begins, and once it is over.
         var store: (any JobQueue)?
@@ -18,7 +20,6 @@ final class RunPage: WatchedQueue {
         var idle: CheckedContinuation<Void, Never>?
     }
 
-    let title: String
     let monitor = RunMonitor()
     private let control: QueueControl
     private let folder: String
@@ -28,31 +29,34 @@ final class RunPage: WatchedQueue {
     /// The time between two looks at what changes slowly.
     private static let interval = Duration.seconds(10)
 
-    /// - Parameters:
-    ///   - title: The queue, or the batch that is run.
-    ///   - stop: Ends the run.
+    /// - Parameter stop: Ends the run.
     init(queue: QueueOptions, stop: StopSwitch) {
-        title = queue.path
         control = QueueControl(path: queue.path)
         folder = queue.realFolder
         self.stop = stop
         var facts = QueueFacts()
         facts.canDrain = true
         facts.queueOption = RetryAdvice.option(queue.path)
-        state = Locked(State(facts: facts))
+        state = Locked(State(title: queue.path, facts: facts))
     }
 
+    var title: String { state.withLock(\.title) }
     var facts: QueueFacts { state.withLock(\.facts) }
 
     /// Lets the page reach the queue.
     ///
     /// - Parameters:
     ///   - batch: The only batch that is run; `nil` for all.
+    ///   - title: The queue, or that batch, for people.
     ///   - toldToDrain: Tells that the page has asked the run to drain.
     func connect(
-        _ store: any JobQueue, batch: Batch.ID?, toldToDrain: @escaping @Sendable () -> Void
+        _ store: any JobQueue, batch: Batch.ID?, title: String,
+        toldToDrain: @escaping @Sendable () -> Void
     ) {
-        state.withLock { ($0.store, $0.batch, $0.toldToDrain) = (store, batch, toldToDrain) }
+        state.withLock { state in
+            (state.store, state.batch, state.title) = (store, batch, title)
+            state.toldToDrain = toldToDrain
+        }
     }
 
     /// Keeps the page from the queue, which is about to be closed, and waits until what was asked for
@@ -144,7 +148,9 @@ final class RunPage: WatchedQueue {
 
     func perform(_ action: QueueAction) async throws(ActionRefusal) -> ActionResult {
         guard action == .drain else {
-            let result = try await withStore { store throws(ActionRefusal) in
+            var control = control
+            control.batch = state.withLock(\.batch)
+            let result = try await withStore { [control] store throws(ActionRefusal) in
                 try await control.perform(action, in: store)
             }
             guard let result else { throw ActionRefusal("the run has not begun yet, or is over") }
