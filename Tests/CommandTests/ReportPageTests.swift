@@ -116,6 +116,23 @@ import Testing
         #expect(count < 400_000, "\(count)")
     }
 
+    /// As large as numbers that are read can be.
+    @Test func theLargestNumbers_areShown() throws {
+        let most = 1 << 56
+        var run = run()
+        (run.finished, run.figures.elapsedMicros, run.figures.cpuMicros) = (most, 1, most)
+        run.takenAtMicros = run.startedAtMicros + 1
+        run.figures.attempts = (0..<50).map {
+            RunFigures.Attempts(Outcome(.failed, status: 400 + $0), most)
+        }
+        let numbers = (0..<16).map { _ in "\(1 << 46)" }.joined(separator: " ")
+        run.course = "1" + String(repeating: ";1 \(numbers)", count: 240)
+        let read = try #require(KeptCourse.read(try PlainEncoder.text(run)))
+        let content = content(Array(repeating: read, count: CourseList.runsMax))
+        #expect(ReportPage(content: content).text.contains("9,223,372,036,854,775,807"))
+        #expect(ReportDocument(content: content).lines.contains { $0.contains("finished") })
+    }
+
     @Test func columns_holdAllThatHappened() {
         let columns = CourseColumns([run(), run(at: 1_795_009_000)])
         #expect(columns.runs.count == 2 && columns.seconds == 180)

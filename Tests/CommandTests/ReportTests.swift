@@ -129,6 +129,39 @@ import Testing
         #expect(number(try await page().tiles["finished"]?[0]) == 50)
     }
 
+    /// Its run is of one batch, and so are the jobs that it has finished.
+    @Test func aRunOfOneBatch_isCounted_alsoWhileItGoesOn() async throws {
+        let origin = try await TestOrigin()
+        try await program.runner("enqueue", "--range", "0..500", "--url", "\(origin.url)/{id}")
+            .expectSuccess()
+        #expect(try await program.runner("run", "-q").status == 0)
+        try await program.runner(
+            "enqueue", "--range", "0..200", "--url", "\(origin.url)/silent/{id}"
+        ).expectSuccess()
+        let run = try program.start("runner", ["run", "-q", "--batch", "2", "--grace", "0.1"])
+        try await run.wait { try await document().runs.count == 2 }
+        let seen = try await document().runs
+        #expect(seen.map(\.ending) == ["finished", "running"] && seen.map(\.finished) == [500, 0])
+        run.kill(SIGINT)
+        #expect(await run.wait(seconds: 30).status == 11)
+        #expect(try await document().runs.map(\.ending) == ["finished", "stopped"])
+        try await program.runner("report", "--html", "report.html").expectSuccess()
+        let shown = try #require(try await page().tables["Table of runs"])
+        #expect(shown[1][1] == "stopped, batch 2 alone")
+    }
+
+    /// Of an earlier version, which has kept no course.
+    @Test func anOldQueue_hasAReport_andStaysAsItIs() async throws {
+        let archive = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
+            .appendingPathComponent("../Fixtures/schema-3.tar.gz").standardized.path
+        #expect(try await program.start("/bin/tar", ["-xzf", archive]).wait().status == 0)
+        let text = try await program.runner("report")
+        text.expectSuccess()
+        #expect(text.out.contains("no run has left a course"))
+        try await program.runner("report", "--html", "report.html").expectSuccess()
+        #expect(try await page().legends["completed"] == "692")
+    }
+
     @Test func aQueueThatNobodyHasRun_hasAReport() async throws {
         try await program.runner("enqueue", "--range", "0..5").expectSuccess()
         let text = try await program.runner("report")

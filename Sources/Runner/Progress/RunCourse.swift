@@ -45,8 +45,8 @@ public struct RunCourse: Equatable, Sendable {
 
 /// The course as text, which a queue keeps: some 100 bytes a stretch.
 extension RunCourse {
-    /// Larger numbers are none that a run counted: sums of them must fit.
-    private static let numberMax = 1 << 50
+    /// Larger numbers are none that a run counted: sums of those of all runs of a queue must fit.
+    private static let numberMax = 1 << 46
 
     /// The length of a stretch, and for each stretch its end (as of the one before), its length in
     /// ms, the attempts completed, retried and failed, bytes, requests in flight, p50, p99, and the

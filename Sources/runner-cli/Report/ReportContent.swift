@@ -43,8 +43,11 @@ extension ReportContent {
         if isLastLive, let figures = live?.measures.flatMap(RunFigures.read) {
             // Not older than a second or so.
             runs[runs.count - 1].take(figures)
-            runs[runs.count - 1].finished = max(
-                0, counts.done - runs[runs.count - 1].doneBefore)
+            // Of one batch, it is as of the course.
+            if runs[runs.count - 1].batch == nil {
+                runs[runs.count - 1].finished = max(
+                    0, counts.done - runs[runs.count - 1].doneBefore)
+            }
         }
         let output = try await ledger.output(of: .only)
         self.output = OutputTotals(output, from: queue.realFolder)

@@ -130,16 +130,16 @@ struct ReportPage {
         guard let last else { return }
         let runs = content.runs
         let (seconds, finished) = (
-            runs.reduce(0) { $0 + $1.length.seconds }, runs.reduce(0) { $0 + $1.finished }
+            runs.reduce(0) { $0 + $1.length.seconds }, runs.map(\.finished).sum
         )
         let requests = runs.map(\.figures.measures.requests)
-        let made = requests.reduce(0) { $0 + $1.made }
-        let refused = requests.reduce(0) { $0 + $1.refused }
-        let received = requests.reduce(0) { $0 + $1.receivedBytes }
+        let made = requests.map(\.made).sum
+        let refused = requests.map(\.refused).sum
+        let received = requests.map(\.receivedBytes).sum
         let attempts = runs.flatMap(\.figures.attempts)
-        let ended = attempts.reduce(0) { $0 + $1.count }
-        let bad = attempts.reduce(0) { $1.state == "completed" ? $0 : $0 + $1.count }
-        let cpu = runs.reduce(0) { $0 + $1.figures.cpuMicros }
+        let ended = attempts.map(\.count).sum
+        let bad = attempts.filter { $0.state != "completed" }.map(\.count).sum
+        let cpu = runs.map(\.figures.cpuMicros).sum
         let times = last.figures.measures.whole
         let rate = Format.rate(seconds > 0 ? Double(finished) / seconds : 0)
         let (half, most) = (
@@ -212,6 +212,16 @@ struct ReportPage {
 
     func count(_ count: Int, _ noun: String) -> String {
         "\(Format.count(count)) \(noun)\(count == 1 ? "" : "s")"
+    }
+}
+
+extension [Int] {
+    /// The sum, or the largest number there is: anybody may have written to a queue.
+    fileprivate var sum: Int {
+        reduce(0) { sum, next in
+            let (sum, isTooMuch) = sum.addingReportingOverflow(next)
+            return isTooMuch ? .max : sum
+        }
     }
 }
 
