@@ -30,15 +30,7 @@ struct Report: StatusCommand {
         guard let html else { return }
         if json { throw ValidationError("--html and --json are two forms of a report; give one") }
         if html.isEmpty { throw ValidationError("--html is empty; name a file, or -") }
-        // Where the log and its index are missing, SQLite may make them.
-        let own = ["", "-wal", "-shm", "-lock"].map { queue.realPath + $0 }
-        let folder = html.lastIndex(of: "/").map { html[...$0] } ?? "./"
-        let name = html[(html.lastIndex(of: "/").map(html.index(after:)) ?? html.startIndex)...]
-        let places = [QueueOptions.real(html), "\(QueueOptions.real(String(folder)))/\(name)"]
-        if places.contains(where: own.contains) {
-            throw ValidationError(
-                "--html \(Terminal.escaped(html)) is the queue's own file; name another")
-        }
+        try queue.spare(html, option: "--html")
     }
 
     func execute() async throws -> ExitStatus {

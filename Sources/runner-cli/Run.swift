@@ -102,6 +102,7 @@ struct Run: StatusCommand {
     func execute() async throws -> ExitStatus {
         RunLog.use(logFormat ?? .text)
         let stop = StopSwitch()
+        try queue.spare(metricsFile, option: "--metrics-file")
         let views = try await RunViews.start(
             web, metricsFile: metricsFile, of: queue, stop: stop)
         do {

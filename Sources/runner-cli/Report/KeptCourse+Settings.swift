@@ -46,7 +46,9 @@ extension KeptCourse {
             ("max-stall", seconds(options.stallMax)),
             ("on-seal", flag(output.sealedFileCommand != nil)),
         ]
-        return all.compactMap { name, value in value.map { Setting(name: name, value: $0) } }
+        return all.compactMap { name, value in
+            value.map { Setting(name: name, value: Layout.clipped($0, columns: 200)) }
+        }
     }
 
     private static func flag(_ isOn: Bool) -> String? { isOn ? "yes" : nil }
