@@ -70,6 +70,7 @@ let package = Package(
                 .embedInCode("files/app.js"), .embedInCode("files/charts.js"),
                 .embedInCode("files/tables.js"), .embedInCode("files/list.js"),
                 .embedInCode("files/style.css"), .embedInCode("files/icon.svg"),
+                .embedInCode("files/report.css"),
             ],
             swiftSettings: strict),
         .target(
@@ -84,7 +85,7 @@ let package = Package(
         .executableTarget(
             name: "runner-cli",
             dependencies: [
-                "JobStore", "Lists", "Runner", "WebView",
+                "JobStore", "Lists", "PageFiles", "Runner", "WebView",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: strict),
@@ -142,7 +143,7 @@ let package = Package(
             name: "CommandTests",
             dependencies: [
                 "JobStore", "StoreConformance", "TestQueue", "TestServer", "TestSupport",
-                "runner-cli", "test-origin",
+                "WebView", "runner-cli", "test-origin",
             ],
             swiftSettings: strict),
     ]

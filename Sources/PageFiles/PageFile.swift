@@ -20,6 +20,9 @@ public struct PageFile: Sendable {
         "icon.svg": PageFile(type: "image/svg+xml", bytes: PackageResources.icon_svg),
     ]
 
+    /// The styles of a report, as one style sheet: those of the page and its own.
+    public static let reportStyles = PackageResources.style_css + PackageResources.report_css
+
     private static func script(_ bytes: [UInt8]) -> PageFile {
         PageFile(type: "text/javascript; charset=utf-8", bytes: bytes)
     }

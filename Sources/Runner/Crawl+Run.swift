@@ -219,9 +219,10 @@ extension Crawl {
             board: parts.board, failures: parts.failures, countsAtStart: parts.attachment.counts)
         while !Task.isCancelled {
             try? await Task.sleep(for: observer.interval)
-            guard !Task.isCancelled else { return }
+            guard !Task.isCancelled else { break }
             if let text = observer.sampled(try await sampler.sample()) { parts.board.keep(text) }
         }
+        observer.ended(try await sampler.sample())
     }
 }
 

@@ -169,6 +169,10 @@ public protocol CrawlObserver: Sendable {
     ///   (`QueueCounts.LiveRun.measures`); `nil` to leave the last.
     func sampled(_ sample: RunSample) -> String?
 
+    /// Told once of the last state of the run, when all requests have ended and are committed. Where
+    /// the store has failed, perhaps not.
+    func ended(_ sample: RunSample)
+
     /// Told when a host, or this machine, has been out of reach for some seconds, and when that is
     /// over; of ten such hosts, and one more a minute.
     func noticed(_ news: TroubleNews)
@@ -187,6 +191,7 @@ extension CrawlObserver {
     public var interval: Duration { .seconds(1) }
     public var seesFailures: Bool { false }
     public func sampled(_ sample: RunSample) -> String? { nil }
+    public func ended(_ sample: RunSample) {}
     public func changed(_ change: LiveChange) {}
     public func measured(_ measures: RunMeasures) {}
     public func noticed(_ news: TroubleNews) {}

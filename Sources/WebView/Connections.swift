@@ -9,6 +9,9 @@ final class Connections: @unchecked Sendable {
     /// always get some.
     static let countMax = 64
     static let streamsMax = 48
+    /// The time for which the end waits for what people have asked for: longer than the queue makes
+    /// anybody wait.
+    static let stopMax = TimeAmount.seconds(12)
     /// The time between two looks at what has changed.
     static let interval = TimeAmount.milliseconds(500)
 
@@ -17,6 +20,9 @@ final class Connections: @unchecked Sendable {
     /// The connections, the oldest first.
     private var all: [RequestHandler] = []
     private var watch: RepeatedTask?
+    private(set) var isStopping = false
+    /// Kept once all that was asked for is answered.
+    private var answered: EventLoopPromise<Void>?
 
     init(_ site: Site, on loop: any EventLoop) {
         self.site = site
@@ -31,24 +37,46 @@ final class Connections: @unchecked Sendable {
     }
 
     /// Tells readers of the end, and ends all connections, on the loop.
-    func stop() {
+    ///
+    /// - Returns: Done once those who have asked for something have their answer.
+    func stop() -> EventLoopFuture<Void> {
         watch?.cancel()
         tick()
-        for connection in all { connection.finish() }
+        isStopping = true
+        for connection in all where !connection.isBusy { connection.finish() }
+        let promise = loop.makePromise(of: Void.self)
+        answered = promise
+        tellIfAnswered()
+        loop.scheduleTask(in: Self.stopMax) { [weak self] in self?.tellAnswered() }
+        return promise.futureResult
     }
 
-    /// Takes in a connection. Where there are too many, the oldest that streams nothing makes room:
-    /// those who open connections without a token must not keep out those who have one.
+    private func tellIfAnswered() {
+        if isStopping, !all.contains(where: \.isBusy) { tellAnswered() }
+    }
+
+    private func tellAnswered() {
+        answered?.succeed()
+        answered = nil
+    }
+
+    /// Takes in a connection. Where there are too many, the oldest that has yet to ask makes room, or
+    /// else the oldest that streams nothing: those who open connections without a token must keep
+    /// neither pages nor answers from those who have one.
     func admit(_ connection: RequestHandler) {
         if all.count >= Self.countMax {
-            let oldest = all.first { !$0.isStream } ?? all[0]
+            let oldest =
+                all.first { !$0.isStream && !$0.isBusy } ?? all.first { !$0.isStream } ?? all[0]
             oldest.close()
             remove(oldest)
         }
         all.append(connection)
     }
 
-    func remove(_ connection: RequestHandler) { all.removeAll { $0 === connection } }
+    func remove(_ connection: RequestHandler) {
+        all.removeAll { $0 === connection }
+        tellIfAnswered()
+    }
 
     var hasRoomForStream: Bool { all.count { $0.isStream } < Self.streamsMax }
 

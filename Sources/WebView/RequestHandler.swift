@@ -131,7 +131,9 @@ final class RequestHandler: ChannelInboundHandler, @unchecked Sendable {
             context.write(wrapOutboundOut(.body(.byteBuffer(buffer))), promise: nil)
         }
         context.writeAndFlush(wrapOutboundOut(.end(nil))).assumeIsolated().whenComplete { result in
-            guard keepsOpen, case .success = result else { return self.close() }
+            guard keepsOpen, !self.connections.isStopping, case .success = result else {
+                return self.close()
+            }
             self.phase = .reading(since: .now())
         }
     }
@@ -149,6 +151,14 @@ final class RequestHandler: ChannelInboundHandler, @unchecked Sendable {
     // MARK: - Event streams
 
     var isStream: Bool { streamed != nil }
+
+    /// Whether the connection owes an answer to a request.
+    var isBusy: Bool {
+        switch phase {
+        case .performing, .answering: true
+        case .reading, .streaming: false
+        }
+    }
 
     /// The queue whose state the connection streams.
     var streamed: Int? {

@@ -20,7 +20,7 @@ enum StateDocument {
             writer.member("paused", facts.isPaused)
             writer.member("pid", facts.pid)
             writer.member("started_at_us", facts.startedAtMicros)
-            writer.member("can_drain", facts.isOwnRun && facts.state != .stopping)
+            writer.member("can_drain", facts.canDrain && facts.state != .stopping)
             writer.member("unreadable", facts.trouble)
             writer.member("queue_option", facts.queueOption)
             if let sample = state.latest {
@@ -178,6 +178,7 @@ enum StateDocument {
             writer.member("records", output.records)
             writer.member("bytes", output.bytes)
             writer.member("free_bytes", output.freeBytes)
+            writer.member("keeps_failures", output.keepsFailures)
             writer.name("files")
             writer.array(output.files) { writer, file in
                 writer.object { writer in

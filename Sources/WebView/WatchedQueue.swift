@@ -41,11 +41,13 @@ public struct QueueFacts: Sendable {
         public let bytes: Int
         /// `nil` when the disk does not tell.
         public let freeBytes: Int?
+        /// Whether jobs that failed for good have records, too.
+        public let keepsFailures: Bool
 
         public init(
             folder: String, format: String, fileCount: Int,
             files: [(name: String, records: Int, bytes: Int, isSealed: Bool)], records: Int,
-            bytes: Int, freeBytes: Int?
+            bytes: Int, freeBytes: Int?, keepsFailures: Bool
         ) {
             self.folder = folder
             self.format = format
@@ -54,6 +56,7 @@ public struct QueueFacts: Sendable {
             self.records = records
             self.bytes = bytes
             self.freeBytes = freeBytes
+            self.keepsFailures = keepsFailures
         }
     }
 
@@ -64,8 +67,8 @@ public struct QueueFacts: Sendable {
     public var startedAtMicros: Int?
     /// Whether the queue is paused, for runs to come, too.
     public var isPaused = false
-    /// Whether the run is this process, and can be asked to drain here.
-    public var isOwnRun = false
+    /// Whether the run can be asked to drain from here.
+    public var canDrain = false
     /// The reason that the queue cannot be read; empty when it can.
     public var trouble = ""
     /// `nil` where responses are not kept, or before it is known.

@@ -46,11 +46,12 @@ public final class WebServer: Sendable {
         options.address.contains(":") ? "[\(options.address)]" : options.address
     }
 
-    /// Ends all connections, and the thread.
+    /// Ends all connections, once those who have asked for something have their answer, and the
+    /// thread.
     public func stop() async {
         let connections = connections
         try? await channel.close()
-        try? await group.next().submit { connections.stop() }.get()
+        try? await group.next().flatSubmit { connections.stop() }.get()
         try? await group.shutdownGracefully()
     }
 

@@ -168,9 +168,11 @@ struct Enqueue: StatusCommand {
 
     private func enqueueList() async throws -> ExitStatus {
         let transport = try network.transport()
+        let lists = list.sources(by: transport)
+        try queue.spare(list.rejects, option: "--rejects", lists: lists.map(\.name))
         let adding = EnqueueList(
-            lists: list.sources(by: transport), transport: transport, flags: list,
-            options: try importOptions(), batch: batch)
+            lists: lists, transport: transport, flags: list, options: try importOptions(),
+            batch: batch)
         try adding.check()
         let (result, addition) = try await onQueue { store -> (EnqueueList.Result, Addition) in
             let result = try await adding.add(to: store)
@@ -188,6 +190,7 @@ struct Enqueue: StatusCommand {
     private func enqueueStream() async throws -> ExitStatus {
         let transport = try network.transport()
         let source = list.sources(by: transport)[0]
+        try queue.spare(list.rejects, option: "--rejects", lists: [source.name])
         let adding = EnqueueStream(
             list: source, transport: transport, flags: list, options: try importOptions(),
             batch: batch)

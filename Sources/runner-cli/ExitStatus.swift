@@ -46,6 +46,9 @@ enum ExitStatus: Int32, Error {
         case let error as OutputError:
             Terminal.complain(error.description)
             return .queue
+        case let error as ReportError:
+            Terminal.complain(error.description)
+            return .queue
         case let error as WebError:
             Terminal.complain(error.sentence)
             return .usage

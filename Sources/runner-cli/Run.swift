@@ -102,6 +102,7 @@ struct Run: StatusCommand {
     func execute() async throws -> ExitStatus {
         RunLog.use(logFormat ?? .text)
         let stop = StopSwitch()
+        try queue.spare(metricsFile, option: "--metrics-file")
         let views = try await RunViews.start(
             web, metricsFile: metricsFile, of: queue, stop: stop)
         do {
@@ -134,7 +135,7 @@ struct Run: StatusCommand {
         let proxies = try network.proxies.choice()
         var options = try options(attached: try await store.output(of: .only))
         options.fetch.proxies = proxies.rules
-        let judgingNote = try await judge(&options, in: store)
+        let judged = try await judge(&options, in: store)
         let now = time(nil)
         options.limits = limits.limits(at: now)
         let only = try await batch?.summary(in: store)
@@ -145,16 +146,22 @@ struct Run: StatusCommand {
         let monitor = page?.monitor ?? RunMonitor()
         let view = ProgressView(
             queue: title, isQuiet: quiet, mayDraw: logFormat == nil, monitor: monitor)
+        let course = CourseKeeper(
+            of: Int(getpid()), in: store, batch: only?.title, counts: before,
+            settings: KeptCourse.settings(
+                options, outputOptions, judging: judged.choice.text, proxies.sentences),
+            monitor: monitor)
         let observer = RunObserver(
-            view: view, page: page, monitor: monitor, store: store, queue: queue.path,
+            view: view, page: page, monitor: monitor, course: course, store: store,
+            queue: queue.path,
             stop: stop, workers: workers, grace: grace.duration,
             isQuiet: quiet,
             sentences: proxies.sentences
                 + [
-                    judgingNote, limits.note(at: now),
+                    judged.note, limits.note(at: now),
                     try await robots.sentence(for: store, only: only),
                 ].compactMap(\.self))
-        page?.connect(store, batch: options.batch) { observer.drain() }
+        page?.connect(store, batch: options.batch, title: title) { observer.toldToDrain() }
         let begin = ContinuousClock.now
         func report(_ ending: Crawl.Ending?) async throws -> RunReport {
             let end = ContinuousClock.now
@@ -164,13 +171,24 @@ struct Run: StatusCommand {
                 queue: queue.path, measures: observer.measures.last,
                 output: OutputTotals(try await store.output(of: .only), from: queue.realFolder))
         }
+        // Bare, since it ends before the course is kept for the last time.
+        let keeping = Task { await course.watch() }
+        func endKeeping() async {
+            keeping.cancel()
+            await keeping.value
+        }
         do {
             let ending = try await crawl.run(to: .files(outputOptions), observer: observer)
+            await endKeeping()
             view.end()
             let report = try await report(ending)
+            await course.end(report.endingName)
             view.ended(report)
             return try print(report)
         } catch {
+            await endKeeping()
+            // A queue that has failed is better left alone.
+            if !(error is QueueError) { await course.end(error.isFullDisk ? "disk_full" : "error") }
             view.end()
             // The disk may be that of standard output, too: the error that follows says enough.
             if error.isFullDisk { _ = try? print(await report(nil)) }
@@ -180,10 +198,11 @@ struct Run: StatusCommand {
 
     /// Sets how answers are judged: as asked for, or else as in earlier runs.
     ///
-    /// - Returns: A sentence on what was taken from earlier runs; `nil` when nothing was.
+    /// - Returns: All that was chosen, and a sentence on what was taken from earlier runs; `nil` when
+    ///   nothing was.
     private func judge(
         _ options: inout CrawlOptions, in store: any JobQueue
-    ) async throws -> String? {
+    ) async throws -> (choice: JudgingChoice, note: String?) {
         let kept: JudgingChoice
         if let text = try await store.setting(JudgingChoice.name) {
             do {
@@ -204,7 +223,8 @@ struct Run: StatusCommand {
                 choice == JudgingChoice() ? .some(nil) : try JSON.text(choice)
         }
         let before = kept.without(judging.choice)
-        return before == JudgingChoice() ? nil : "judging as before: \(before.text)"
+        let note = before == JudgingChoice() ? nil : "judging as before: \(before.text)"
+        return (choice, note)
     }
 
     private var outputOptions: OutputOptions {

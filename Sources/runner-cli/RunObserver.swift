@@ -8,6 +8,7 @@ struct RunObserver: CrawlObserver {
     /// `nil` where nobody looks at one.
     let page: RunPage?
     let monitor: RunMonitor
+    let course: CourseKeeper
     let store: any JobQueue
     let queue: String
     let stop: StopSwitch
@@ -23,6 +24,7 @@ struct RunObserver: CrawlObserver {
 
     func began(_ attachment: Attachment, notes: [String]) {
         page?.began()
+        course.began(attachment)
         view.start(attachment)
         if !isQuiet { for sentence in sentences { view.note(Terminal.escaped(sentence)) } }
         for note in notes { view.note(note) }
@@ -39,18 +41,16 @@ struct RunObserver: CrawlObserver {
         LiveKeys(
             screen: screen, withQueue: { [store] in try await $0(store) },
             drain: {
-                // Once: a second request would cut requests short.
-                guard !stop.isRequested else {
+                guard stop.requestDrain() else {
                     return "the run is about to end; Ctrl-C stops it now"
                 }
-                drain()
+                toldToDrain()
                 return "draining: run again to resume"
             })
     }
 
-    /// Has requests in flight end, and then the run.
-    func drain() {
-        stop.request()
+    /// Tells that requests in flight are to end, and then the run.
+    func toldToDrain() {
         if isQuiet {
             monitor.note("asked to drain")
         } else {
@@ -61,9 +61,15 @@ struct RunObserver: CrawlObserver {
 
     func sampled(_ sample: RunSample) -> String? {
         monitor.add(sample)
+        course.add(sample)
         page?.show(sample)
         view.show(sample)
         return sample.figures.kept(with: monitor.read { KeptNews($0) })
+    }
+
+    func ended(_ sample: RunSample) {
+        monitor.add(sample)
+        course.add(sample)
     }
 
     func noticed(_ news: TroubleNews) {

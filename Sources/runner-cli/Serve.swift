@@ -9,9 +9,9 @@ struct Serve: AsyncParsableCommand {
         abstract: "Serve the web page of queues, whoever runs them, until Ctrl-C.",
         discussion: """
             Shows queues that nobody runs, and those that other processes run: progress,
-            outcomes, hosts and what the run tells of itself. Pauses, resumes, sets limits
-            and puts failed jobs back. With several queues, or a folder of them, a list
-            comes first. A run's own page (runner run --http) tells of its failures, too.
+            outcomes, hosts, the latest failures and what the run tells of itself. Pauses,
+            resumes, drains, sets limits and puts failed jobs back. With several queues, or
+            a folder of them, a list comes first.
 
             The link that is printed lets its owner in. Also served are /metrics in the
             format of Prometheus, /healthz and /readyz.

@@ -30,6 +30,8 @@ enum Signals {
         if !isIgnored(SIGHUP) { sigaddset(&set, SIGHUP) }
         // As by a shell without jobs.
         if !isIgnored(SIGTSTP) { sigaddset(&set, SIGTSTP) }
+        // Ctrl-\: it ends the program at once, but for the terminal.
+        if !isIgnored(SIGQUIT) { sigaddset(&set, SIGQUIT) }
         sigaddset(&set, SIGCONT)
         sigaddset(&set, SIGWINCH)
         pthread_sigmask(SIG_BLOCK, &set, nil)
@@ -59,7 +61,7 @@ enum Signals {
                 screen?.suspend()
                 stop()
                 screen?.resume()
-            } else if let answer = handler.withLock({ $0 }) {
+            } else if signal != SIGQUIT, let answer = handler.withLock({ $0 }) {
                 answer()
             } else {
                 // No one cleans up but the terminal: end as if it had not been blocked.

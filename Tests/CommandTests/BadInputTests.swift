@@ -1,3 +1,4 @@
+import Foundation
 import TestServer
 import TestSupport
 import Testing
@@ -263,5 +264,25 @@ import Testing
                 .expectRefusal(2, "the queue's name", "--queue")
             #expect(try program.files().isEmpty)
         }
+    }
+
+    /// Each would be written over before the command is done.
+    @Test(arguments: [
+        (["run", "--metrics-file", "runner.db"], "the queue's own file"),
+        (["run", "--metrics-file", "./runner.db-lock"], "the queue's own file"),
+        (["enqueue", "urls.txt", "--rejects", "link.db"], "the queue's own file"),
+        (["enqueue", "urls.txt", "--rejects", "./urls.txt"], "the list itself"),
+        (["enqueue", "--streaming", "urls.txt", "--rejects", "urls.txt"], "the list itself"),
+    ])
+    func filesOfOnesOwn_areNotWrittenOver(_ arguments: [String], _ part: String) async throws {
+        let program = Program()
+        write(Array("http://127.0.0.1:1/\nno URL\n".utf8), to: program.folder.file("urls.txt"))
+        try await program.runner("enqueue", "--range", "0..5").expectSuccess()
+        try FileManager.default.createSymbolicLink(
+            atPath: program.folder.file("link.db"),
+            withDestinationPath: program.folder.file("runner.db"))
+        let before = try program.files()
+        try await program.start("runner", arguments).wait().expectRefusal(2, part)
+        #expect(try program.files() == before)
     }
 }

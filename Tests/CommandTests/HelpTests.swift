@@ -75,6 +75,10 @@ import Testing
         try await expect("robots", "--help", prints: Self.robots)
     }
 
+    @Test func help_showsReport() async throws {
+        try await expect("report", "--help", prints: Self.report)
+    }
+
     @Test func help_showsServe() async throws {
         try await expect("serve", "--help", prints: Self.serve)
     }
@@ -83,7 +87,7 @@ import Testing
         let commands = [
             Self.enqueue, Self.run, Self.status, Self.batches, Self.failures, Self.retry,
             Self.cancel, Self.pause, Self.resume, Self.setLimits, Self.export, Self.verify,
-            Self.robots, Self.serve,
+            Self.robots, Self.report, Self.serve,
         ]
         for text in [Self.root] + commands {
             for line in text.split(separator: "\n") {
@@ -200,6 +204,8 @@ import Testing
                                   run too.
           robots                  Show what a host's robots.txt says, and whether a URL
                                   is allowed.
+          report                  Report on a queue's runs: as text, JSON, or a page in
+                                  one file.
           serve                   Serve the web page of queues, whoever runs them,
                                   until Ctrl-C.
 
@@ -790,13 +796,39 @@ import Testing
 
         """
 
+    private static let report = """
+        OVERVIEW: Report on a queue's runs: as text, JSON, or a page in one file.
+
+        Shows how far the queue is, its latest runs with how each ended, and the
+        requests, times and output. --html writes a page with charts of the whole
+        course, outcomes, failures, hosts and settings; it is one file that needs no
+        network and no scripts. During a run, too.
+
+        EXAMPLES
+          runner report
+          runner report --html report.html
+          runner report --html - --queue pages.db > report.html
+
+        USAGE: runner report [--queue <file>] [--html <file>] [--json]
+
+        OPTIONS:
+          --queue <file>          The queue's file (default: $RUNNER_QUEUE, else
+                                  ./runner.db).
+          --html <file>           Write a page to this file, or with - to standard
+                                  output.
+          --json                  Print JSON.
+          --version               Show the version.
+          -h, --help              Show help information.
+
+        """
+
     private static let serve = """
         OVERVIEW: Serve the web page of queues, whoever runs them, until Ctrl-C.
 
         Shows queues that nobody runs, and those that other processes run: progress,
-        outcomes, hosts and what the run tells of itself. Pauses, resumes, sets limits
-        and puts failed jobs back. With several queues, or a folder of them, a list
-        comes first. A run's own page (runner run --http) tells of its failures, too.
+        outcomes, hosts, the latest failures and what the run tells of itself. Pauses,
+        resumes, drains, sets limits and puts failed jobs back. With several queues, or
+        a folder of them, a list comes first.
 
         The link that is printed lets its owner in. Also served are /metrics in the
         format of Prometheus, /healthz and /readyz.

@@ -166,6 +166,27 @@ import Testing
         #expect(cells(999, 0, of: 1000) == [9, 0] && cells(50, 50, of: 100) == [5, 5])
     }
 
+    @Test func theTimeLeft_isASpan_whereRatesDiffer() throws {
+        var content = content()
+        content.figures.rateAverage = 305
+        let line = lines(content, columns: 119)[2]
+        let (from, to) = (914_672_000, 1_829_344_000)
+        let ends = [from, to].map { Timestamp.timeOfDay(Self.nowMicros + $0).dropLast(3) }
+        #expect(line.contains("15m 15s – 30m 29s left (\(ends[0]) – \(ends[1]))"), "\(line)")
+        content.figures.rateNow = 0
+        #expect(lines(content, columns: 119)[2].contains("no estimate yet"))
+    }
+
+    @Test func wideScreens_haveABarOfTheWorkersTime() throws {
+        let wide = lines(content(), columns: 119).first { $0.hasPrefix(" workers ") }
+        #expect(
+            wide
+                == " workers █████████████████████▓▓▒   █ 88 % waiting for servers   ▓ 6 % connecting   ▒ 6 % held back"
+        )
+        #expect(LiveView.bar([88, 6, 6], columns: 100).count == 100)
+        #expect(LiveView.bar([1, 1], columns: 4) == "██▓▓" && LiveView.bar([], columns: 4) == "")
+    }
+
     @Test(arguments: [
         ("abc", 3), ("例え", 4), ("e\u{301}", 1), ("🙂", 2), ("\u{1B}[32mab\u{1B}[0m", 2),
         ("━▏…", 3), ("가", 2), ("", 0),

@@ -7,7 +7,16 @@ import Testing
     private let program = Program()
 
     @Test func thePage_showsWhatIs_doesWhatItSays_andRefusesTheRest() async throws {
-        let script = try Tools.script("drive_page.py")
+        try await expectSuccess(of: "drive_page.py")
+    }
+
+    /// Asked of a Prometheus that scrapes a run.
+    @Test func theQueriesOfTheDashboardAndTheAlerts_findWhatTheyAskFor() async throws {
+        try await expectSuccess(of: "query_metrics.py")
+    }
+
+    private func expectSuccess(of script: String) async throws {
+        let script = try Tools.script(script)
         let work = program.folder.file("work")
         try FileManager.default.createDirectory(
             atPath: work, withIntermediateDirectories: false)

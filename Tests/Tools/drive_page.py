@@ -341,7 +341,10 @@ def try_serving_beside(browser, said_aloud):
     page = open_page(browser, served, said_aloud)
     page.wait_for_selector("#hosts tr")
     until(lambda: page.inner_text("#state") == "running", "the run of another process")
-    check(page.is_disabled("#drain"), "another process is not drained")
+    check(page.is_enabled("#drain"), "another process can be drained")
+    page.wait_for_selector("#failures tr")
+    check("http://" in page.inner_text("#failures tr:first-child"), "its failures are told of")
+    check(page.evaluate("window.hit") is None, "no text of a server runs there")
     page.fill("#workers", "9")
     page.click("#limits button")
     said(page, "keeps to it")
@@ -350,6 +353,23 @@ def try_serving_beside(browser, said_aloud):
     page.context.close()
     served.process.send_signal(signal.SIGINT)
     check(served.process.wait(timeout=10) == 0, "serve ends")
+
+
+def try_drain_of_another(browser, served, said_aloud):
+    """A run of another process is asked to end, once, and ends well."""
+    # Nobody answers there: it goes on until it is asked to end.
+    run = subprocess.Popen(
+        [RUNNER, "run", "-q", "--queue", "other.db"], cwd=FOLDER, stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL)
+    page = open_page(browser, served, said_aloud, url=f"{served.base}/q/1/#{served.token}")
+    page.on("dialog", lambda dialog: dialog.accept())
+    until(lambda: page.is_enabled("#drain"), "the run can be drained")
+    page.click("#drain")
+    said(page, f"asked process {run.pid}")
+    check(run.wait(timeout=20) == 11, "the run of another process drains", run.returncode)
+    until(lambda: page.inner_text("#state") == "idle", "the end is seen")
+    check("asked process" in page.inner_text("#events"), "an event of it")
+    page.context.close()
 
 
 def try_serving_idle(browser, said_aloud):
@@ -372,6 +392,13 @@ def try_serving_idle(browser, said_aloud):
     check(status()["paused"], "an idle queue is paused")
     until(lambda: "paused" in page.inner_text("#state"), "the pause is shown")
     check(page.is_disabled("#workers") and page.is_disabled("#drain"), "there is no run to change")
+    page.wait_for_selector("#failures tr")
+    check(SCRIPT in page.inner_text("#failures"), "the failures of the last run are kept")
+    command = page.inner_text("#job-command")
+    done = subprocess.run(
+        ["sh", "-c", command.replace("runner", RUNNER, 1)], cwd=FOLDER, capture_output=True, text=True)
+    check(done.returncode == 0 and len(done.stdout.splitlines()) > 1, "the command of a job", command)
+    try_drain_of_another(browser, served, said_aloud)
     runner("resume")
     until(lambda: "resumed" in page.inner_text("#events"), "others' changes are events, too")
     page.context.close()
@@ -419,6 +446,42 @@ def open_page(browser, server, said_aloud, width=1280, height=1000, scheme="ligh
     page.on("pageerror", lambda error: said_aloud.append(str(error)))
     page.goto(url or server.url)
     return page
+
+
+def try_report(browser, said_aloud):
+    """The page of a report, as a file that is opened: nothing is loaded, run or said aloud."""
+    done = runner("report", "--html", "report.html")
+    check(done.returncode == 0, "the report is made", done.stderr)
+    address = f"file://{FOLDER}/report.html"
+    kinds = {"light": (1280, 1000, "light"), "dark": (1280, 1000, "dark"), "phone": (390, 844, "light")}
+    for name, (width, height, scheme) in kinds.items():
+        context = browser.new_context(
+            viewport={"width": width, "height": height}, color_scheme=scheme)
+        page = context.new_page()
+        asked = []
+        page.on("request", lambda request: asked.append(request.url))
+        page.on("console", lambda message: said_aloud.append(message.text))
+        page.on("pageerror", lambda error: said_aloud.append(str(error)))
+        page.goto(address)
+        check([url for url in asked if not url.startswith("data:")] == [address],
+              "the report loads nothing", asked)
+        check(page.evaluate("window.hit") is None, "no text of a server runs")
+        check(SCRIPT in page.inner_text("main"), "the text of a server is shown as it is")
+        counts = status()["jobs"]
+        legend = page.inner_text("[aria-labelledby=h-progress]")
+        check(f"completed {counts['completed']:,}" in legend, "the report agrees", legend)
+        boxes = page.evaluate("""() => [...document.querySelectorAll('svg[role=img] path')]
+            .map(e => e.getBoundingClientRect()).filter(b => b.width > 5 && b.height > 5).length""")
+        check(boxes >= 3, "the charts show something", boxes)
+        styled = page.evaluate("getComputedStyle(document.querySelector('main')).display")
+        check(styled == "grid", "the report has its styles", styled)
+        wide = page.evaluate("document.documentElement.scrollWidth > innerWidth")
+        check(not wide, f"the {name} report is no wider than its window")
+        if os.environ.get("RUNNER_SCREENSHOTS"):
+            page.screenshot(
+                path=f"{os.environ['RUNNER_SCREENSHOTS']}/report-{name}.png", full_page=True)
+        try_axe(page, f"{name} report")
+        context.close()
 
 
 def main():
@@ -475,6 +538,8 @@ def main():
             page.context.close()
             try_serving_idle(browser, said_aloud)
             check(not said_aloud, "nothing is on the console of serve", said_aloud)
+            try_report(browser, said_aloud)
+            check(not said_aloud, "nothing is on the console of a report", said_aloud)
             browser.close()
         done = runner("verify")
         check(done.returncode == 0, "the queue is whole", done.stdout, done.stderr)

@@ -227,7 +227,8 @@ def ends():
     with Case() as case:
         case.hang()
         for number, times, code in ((signal.SIGTERM, 1, 11), (signal.SIGHUP, 1, 11),
-                                    (signal.SIGINT, 2, 11), (signal.SIGABRT, 1, -6)):
+                                    (signal.SIGINT, 2, 11), (signal.SIGABRT, 1, -6),
+                                    (signal.SIGQUIT, 1, -3)):
             terminal = case.run(80, 24, environment={"NO_COLOR": "1"})
             terminal.wait(settled, "the view")
             terminal.wait(lambda _: setting(terminal), "settings of keys")

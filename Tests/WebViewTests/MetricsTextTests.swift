@@ -14,7 +14,7 @@ import Testing
             $0.startedAtMicros = 1_500_000
             $0.output = .init(
                 folder: "/o", format: "jsonl", fileCount: 1, files: [], records: 8, bytes: 900,
-                freeBytes: nil)
+                freeBytes: nil, keepsFailures: false)
         }
         queue.monitor.add(SampleQueue.sample())
         let lines = lines([queue])

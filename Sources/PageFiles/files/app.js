@@ -29,7 +29,8 @@ function show(now) {
     if (points.length > SPANS.seconds) points.shift();
   }
   draw();
-  loadFailures(now);
+  // Once the run is over, nobody answers any longer.
+  if (now.state !== 'ended') loadFailures(now).catch(() => { failuresSeen = ''; });
 }
 
 function draw() {
@@ -127,7 +128,11 @@ function showFailures() {
   $('all-failures').hidden = !filter;
   const shown = failures.filter(f => !filter || f.outcome === filter).slice(0, 50);
   $('no-failures').hidden = shown.length > 0;
-  setText($('no-failures'), last?.pid && !last.can_drain && last.state !== 'stopping' && last.state !== 'ended' ? 'the page of the run itself tells of them' : `none seen${filter ? ' of this outcome' : ''}; all that have failed: runner failures --list${last?.queue_option ?? ''}`);
+  setText($('no-failures'), `none seen${filter ? ' of this outcome' : ''}`);
+  setText($('all-command'), `runner failures --list${filter && filter !== 'other' ? ` --outcome ${filter}` : ''}${last?.queue_option ?? ''}`);
+  setText($('job-command'), `runner export --range ${shown[0]?.id ?? 0}...${shown[0]?.id ?? 0}${last?.queue_option ?? ''}`);
+  const output = last?.output;
+  setText($('records'), !output ? 'responses are not kept' : output.keeps_failures ? `the records of those that failed for good are in the files of ${output.folder}` : 'jobs that fail leave no record (run --output-failures keeps them)');
   rows($('failures'), shown, f => `${f.batch} ${f.id} ${f.attempt}`, f => [
     count(f.id), f.outcome, `${f.attempt}${f.retried ? ', again later' : ''}`, clock(f.at_us),
     { text: f.url, wide: true }, { text: f.message, wide: true },

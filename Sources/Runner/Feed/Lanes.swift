@@ -117,7 +117,7 @@ struct Lanes {
             let wasCrowded = lane.isCrowded
             change(&lane)
             sums.add(lane)
-            return (wasCrowded, Standing(of: &lane))
+            return (wasCrowded, Outlook(of: &lane))
         }
         totals = sums
         if lane.isPaceChanged { paces.noteChange(of: id) }

@@ -18,7 +18,8 @@ public struct RunHistory: Sendable {
         /// Requests on the wire, at the end.
         public internal(set) var inFlight = 0
         /// The times in µs that half of the attempts, and 99 % of them, took at most. In stretches of
-        /// more than ten seconds, the median is the mean of medians, and the other the largest.
+        /// more than ten seconds, the median is the mean of medians, by attempts, and the other the
+        /// largest.
         public internal(set) var p50Micros = 0
         public internal(set) var p99Micros = 0
         /// The attempts by how long they took, as in `DurationSizes.counts`.
@@ -50,7 +51,8 @@ public struct RunHistory: Sendable {
 }
 
 extension RunHistory.Point {
-    fileprivate init(from last: RunSample, to sample: RunSample) {
+    /// The stretch between two samples.
+    init(from last: RunSample, to sample: RunSample) {
         let (before, now) = (last.figures, sample.figures)
         at = sample.takenAtMicros / 1_000_000
         seconds = Double(sample.takenAtMicros - last.takenAtMicros) / 1_000_000
@@ -70,6 +72,29 @@ extension RunHistory.Point {
             durations = zip(now.durations.counts, before.durations.counts).map { max(0, $0 - $1) }
         }
     }
+
+    /// Adds a stretch that follows.
+    public mutating func add(_ next: RunHistory.Point) {
+        let (own, others) = (medianWeight, next.medianWeight)
+        if own + others > 0 {
+            let sum = Double(p50Micros) * own + Double(next.p50Micros) * others
+            p50Micros = Int((sum / (own + others)).rounded())
+        }
+        p99Micros = max(p99Micros, next.p99Micros)
+        at = next.at
+        seconds += next.seconds
+        completed += next.completed
+        retried += next.retried
+        failed += next.failed
+        bytes += next.bytes
+        inFlight = next.inFlight
+        for index in durations.indices { durations[index] += next.durations[index] }
+    }
+
+    /// The attempts that the median stands for, none where there is no median.
+    private var medianWeight: Double {
+        p50Micros > 0 ? Double(max(1, durations.reduce(0, +))) : 0
+    }
 }
 
 extension RunFigures {
@@ -85,8 +110,6 @@ struct PointRing: Sendable {
     private(set) var points: [RunHistory.Point] = []
     private let countMax: Int
     private let seconds: Double
-    /// The sum of the medians in the last stretch, and the number of its parts that had any.
-    private var medians = (sum: 0, count: 0)
 
     init(countMax: Int, seconds: Int) {
         self.countMax = countMax
@@ -102,21 +125,8 @@ struct PointRing: Sendable {
             if points.count > countMax + countMax / 8 {
                 points.removeFirst(points.count - countMax)
             }
-            medians = (part.p50Micros, part.p50Micros > 0 ? 1 : 0)
             return
         }
-        if part.p50Micros > 0 { medians = (medians.sum + part.p50Micros, medians.count + 1) }
-        var sum = last
-        sum.at = part.at
-        sum.seconds += part.seconds
-        sum.completed += part.completed
-        sum.retried += part.retried
-        sum.failed += part.failed
-        sum.bytes += part.bytes
-        sum.inFlight = part.inFlight
-        sum.p50Micros = medians.count > 0 ? medians.sum / medians.count : 0
-        sum.p99Micros = max(sum.p99Micros, part.p99Micros)
-        for index in sum.durations.indices { sum.durations[index] += part.durations[index] }
-        points[points.count - 1] = sum
+        points[points.count - 1].add(part)
     }
 }

@@ -38,10 +38,13 @@ public final class RunMonitor: Sendable {
     public init() {}
 
     /// Takes in a sample.
-    public func add(_ sample: RunSample) {
+    ///
+    /// - Parameter isNew: Whether its figures are others than those of the sample before. Those of a
+    ///   run in another process may be looked at twice, and say nothing of its course then.
+    public func add(_ sample: RunSample, isNew: Bool = true) {
         locked.withLock { state in
             state.latest = sample
-            state.history.add(sample)
+            if isNew { state.history.add(sample) }
             guard !sample.failures.isEmpty else { return }
             state.failures += sample.failures
             var counts: [String: Int] = [:]

@@ -52,4 +52,18 @@ public struct AttemptFailure: Codable, Sendable {
     public let isRetried: Bool
     /// The words of libcurl or of the name servers; empty when there are none.
     public let message: String
+
+    public init(
+        endedAtMicros: Int, batch: Int, id: Int, url: String, attempt: Int, outcome: String,
+        isRetried: Bool, message: String
+    ) {
+        self.endedAtMicros = endedAtMicros
+        self.batch = batch
+        self.id = id
+        self.url = url
+        self.attempt = attempt
+        self.outcome = outcome
+        self.isRetried = isRetried
+        self.message = message
+    }
 }

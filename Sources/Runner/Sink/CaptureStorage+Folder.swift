@@ -5,7 +5,7 @@ extension CaptureStorage {
     /// Makes the storage of a run.
     ///
     /// - Parameters:
-    ///   - folder: The path of the folder for the temporary file, which has no name in it and is
+    ///   - path: The path of the folder for the temporary file, which has no name in it and is
     ///     made when it is needed.
     ///   - memoryBytesMax: The most bytes of heads, bodies and records in memory. It is less where
     ///     the process may not have as many.

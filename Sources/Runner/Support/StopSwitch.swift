@@ -23,6 +23,21 @@ public final class StopSwitch: Sendable {
         act?()
     }
 
+    /// Asks for the first stop, unless one was asked for: of two who ask at once to drain, the second
+    /// must not cut requests short.
+    ///
+    /// - Returns: Whether this call is the first.
+    public func requestDrain() -> Bool {
+        let drain = state.withLock { state -> (@Sendable () -> Void)?? in
+            guard state.requests == 0 else { return nil }
+            state.requests = 1
+            return .some(state.drain)
+        }
+        guard let drain else { return false }
+        drain?()
+        return true
+    }
+
     public var isRequested: Bool { state.withLock { $0.requests > 0 } }
 
     /// Whether a second call has asked for the end of what is going on.

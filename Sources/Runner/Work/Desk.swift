@@ -106,6 +106,14 @@ final class Desk: EventLoopClient, @unchecked Sendable {
     /// Has the measurements of the loop posted, which must not have started yet.
     func posts(by post: MeasurePost) { books.post = post }
 
+    /// Posts what was measured since the last time. For the loop's thread, once its workers have ended.
+    func postLast() {
+        let now = Now.read()
+        noteIdle(at: now)
+        let idleTime = books.idleTime
+        books.post?.post(idleTime, at: now)
+    }
+
     /// Returns the worker's next job; `nil` when the worker's work is over. Suspends only when
     /// there is no job now.
     func nextJob() async -> Job? {

@@ -85,5 +85,10 @@ struct EventLoops: Sendable {
                 group.addTask(executorPreference: loops[place]) { await worker.work() }
             }
         }
+        await withDiscardingTaskGroup { group in
+            for (loop, desk) in zip(loops, desks) {
+                group.addTask(executorPreference: loop) { desk.postLast() }
+            }
+        }
     }
 }

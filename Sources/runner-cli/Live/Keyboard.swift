@@ -15,6 +15,8 @@ enum Keyboard {
         /// Called when the program has come to the foreground, or has left it.
         var moved: (@Sendable () -> Void)?
         var wasInForeground = true
+        /// Whether the program is about to be stopped: until it is, the terminal stays as it was.
+        var isSuspended = false
     }
 
     private static let state = Locked(State())
@@ -62,11 +64,17 @@ enum Keyboard {
     }
 
     /// Gives the terminal its settings back until `resume`: the program is about to be stopped.
-    static func suspend() { state.withLock { giveBack(&$0) } }
+    static func suspend() {
+        state.withLock { state in
+            state.isSuspended = true
+            giveBack(&state)
+        }
+    }
 
     /// Takes the terminal again.
     static func resume() {
         state.withLock { state in
+            state.isSuspended = false
             // The shell may have put back what there was before.
             guard var settings = state.before else { return take(&state) }
             if isThere { set(&settings) }
@@ -75,7 +83,7 @@ enum Keyboard {
 
     private static func take(_ state: inout State) {
         var settings = termios()
-        guard state.handler != nil, state.before == nil, isThere,
+        guard state.handler != nil, state.before == nil, !state.isSuspended, isThere,
             tcgetattr(STDIN_FILENO, &settings) == 0
         else { return }
         state.before = settings

@@ -13,6 +13,8 @@ struct ShownEvent: Codable, Equatable, Sendable {
 struct ShownFailure: Codable, Equatable, Sendable {
     /// The Unix time in µs when it ended.
     let atMicros: Int
+    /// `nil` where an earlier version of the program has kept the failure.
+    var batch: Int?
     let outcome: String
     /// The job's ID, which people see.
     let id: Int
@@ -83,6 +85,7 @@ extension ShownEvent {
 extension ShownFailure {
     init(_ failure: AttemptFailure) {
         atMicros = failure.endedAtMicros
+        batch = failure.batch
         outcome = failure.outcome
         id = failure.id
         attempt = failure.attempt

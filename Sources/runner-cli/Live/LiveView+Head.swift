@@ -79,12 +79,23 @@ extension LiveView {
     }
 
     private func timeLeft(_ counts: QueueCounts, _ figures: RunFigures) -> String {
-        guard figures.rateNow > 0 else { return "no estimate yet" }
-        let seconds = min(Double(counts.left) / figures.rateNow, 1e15)
-        let left = "\(Format.duration(.seconds(seconds))) left"
-        guard seconds >= 60, seconds < 86_400 else { return left }
-        let end = content.nowMicros + Int(seconds * 1_000_000)
-        return "\(left) (\(Timestamp.timeOfDay(end).dropLast(3)))"
+        let sample = RunSample(
+            takenAtMicros: content.nowMicros, counts: counts, figures: figures)
+        guard let left = TimeLeft(of: sample, lastMinute: content.points.suffix(60)) else {
+            return "no estimate yet"
+        }
+        let (from, to) = (left.from, left.isNarrow ? left.from : left.to)
+        let length = Self.span(Format.duration(.seconds(from)), Format.duration(.seconds(to)))
+        guard from >= 60, to < 86_400 else { return "\(length) left" }
+        func end(_ seconds: Double) -> String {
+            String(Timestamp.timeOfDay(content.nowMicros + Int(seconds * 1_000_000)).dropLast(3))
+        }
+        return "\(length) left (\(Self.span(end(from), end(to))))"
+    }
+
+    /// Both ends of a span, or the one where they are the same.
+    private static func span(_ from: String, _ to: String) -> String {
+        from == to ? from : "\(from) – \(to)"
     }
 
     /// The rate and its course, and what the run takes of the machine.

@@ -96,15 +96,38 @@ struct LiveView {
             .lines(count: count, columns: columns - 1, ink: ink).map { " " + $0 }
     }
 
+    /// The columns from which on the workers' time has a bar, and the bar's own.
+    private static let (barColumnsMin, barColumns) = (100, 24)
+    /// Parts are told apart without colours, too.
+    private static let patterns = ["█", "▓", "▒", "░", "╱", "╲", "·"]
+
     private var workers: [String] {
         let parts = content.recent.workerPercents
         guard !parts.isEmpty else { return [] }
-        let texts = parts.map { "\($0.percent) % \($0.name)" }
+        guard columns >= Self.barColumnsMin else {
+            let texts = parts.map { "\($0.percent) % \($0.name)" }
+            let pieces = ["workers: \(texts[0])"] + texts.dropFirst()
+            return [" " + Layout.shortened(pieces, columns: columns - 1)]
+        }
+        let texts = zip(parts, Self.patterns).map { "\($1) \($0.percent) % \($0.name)" }
+        let room = columns - 1 - "workers ".count - Self.barColumns - 3
         return [
-            " "
-                + Layout.shortened(
-                    ["workers: \(texts[0])"] + texts.dropFirst(), columns: columns - 1)
+            " workers " + Self.bar(parts.map(\.percent), columns: Self.barColumns) + "   "
+                + Layout.shortened(texts, columns: room)
         ]
+    }
+
+    /// A bar of parts, the first of which is never without a column.
+    static func bar(_ parts: [Int], columns: Int) -> String {
+        let all = max(1, parts.reduce(0, +))
+        var (bar, sum, drawn) = ("", 0, 0)
+        for (part, pattern) in zip(parts, patterns) {
+            sum += part
+            let end = (sum * columns + all / 2) / all
+            bar += String(repeating: pattern, count: max(0, end - drawn))
+            drawn = max(drawn, end)
+        }
+        return bar
     }
 
     private func events(_ count: Int) -> [String] {

@@ -25,10 +25,33 @@ struct QueueOptions: ParsableArguments {
     }
 
     /// The queue's file with links resolved; the same as `path` while the file is missing.
-    var realPath: String {
+    var realPath: String { Self.real(path) }
+
+    /// A path with links resolved; the same while there is no file.
+    static func real(_ path: String) -> String {
         guard let real = realpath(path, nil) else { return path }
         defer { free(real) }
         return String(cString: real)
+    }
+
+    /// Refuses a file that a command is to write where it is the queue's own, or a list that it reads.
+    ///
+    /// - Parameter option: The option that names the file.
+    func spare(_ file: String?, option: String, lists: [String] = []) throws {
+        guard let file else { return }
+        // Where the log and its index are missing, SQLite may make them.
+        let own = ["", "-wal", "-shm", "-lock"].map { realPath + $0 }
+        let slash = file.lastIndex(of: "/")
+        let folder = slash.map { String(file[...$0]) } ?? "./"
+        let name = file[(slash.map(file.index(after:)) ?? file.startIndex)...]
+        let places = [Self.real(file), "\(Self.real(folder))/\(name)"]
+        let shown = "\(option) \(Terminal.escaped(file))"
+        if places.contains(where: own.contains) {
+            throw ValidationError("\(shown) is the queue's own file; name another")
+        }
+        if lists.contains(where: { places.contains(Self.real($0)) }) {
+            throw ValidationError("\(shown) is the list itself; name another file")
+        }
     }
 
     /// The folder of the queue's file with links resolved; the same as `folder` while the file is

@@ -60,7 +60,8 @@ enum Format {
 
     /// Formats a number of things a second: `610`, `9.5`, `0.1`.
     static func rate(_ perSecond: Double) -> String {
-        perSecond >= 9.95 || perSecond == 0 ? count(Int(perSecond)) : decimal(max(0.1, perSecond))
+        perSecond >= 9.95 || perSecond == 0
+            ? count(Int(min(perSecond, 1e18))) : decimal(max(0.1, perSecond))
     }
 
     private static func digits(_ number: Double) -> String {

@@ -63,7 +63,7 @@ struct KeptNews: Codable, Equatable, Sendable {
 }
 
 extension ShownEvent {
-    fileprivate func cut(to columns: Int) -> ShownEvent {
+    func cut(to columns: Int) -> ShownEvent {
         ShownEvent(
             atMicros: atMicros, isWarning: isWarning,
             text: Layout.clipped(Layout.plain(text), columns: columns))
@@ -71,9 +71,10 @@ extension ShownEvent {
 }
 
 extension ShownFailure {
-    fileprivate func cut(url urlMax: Int, message messageMax: Int) -> ShownFailure {
+    func cut(url urlMax: Int, message messageMax: Int) -> ShownFailure {
         ShownFailure(
-            atMicros: atMicros, outcome: Layout.cut(Layout.plain(outcome), columns: 40), id: id,
+            atMicros: atMicros, batch: batch,
+            outcome: Layout.cut(Layout.plain(outcome), columns: 40), id: id,
             attempt: attempt, isRetried: isRetried,
             url: Layout.cut(Layout.plain(url), columns: urlMax),
             message: Layout.clipped(Layout.plain(message), columns: messageMax))

@@ -38,8 +38,10 @@ struct LimitsDocument: Encodable {
     }
 
     private static func text(_ bound: LimitChange.Bound<Rate>) -> String {
-        bound.value.map { "\(text($0.count))/\(unit(of: $0))" } ?? Lifted.word
+        bound.value.map { text($0) } ?? Lifted.word
     }
+
+    static func text(_ rate: Rate) -> String { "\(text(rate.count))/\(unit(of: rate))" }
 
     private static func unit(of rate: Rate) -> String {
         switch rate.period {

@@ -1,5 +1,4 @@
 import ArgumentParser
-import Glibc
 import WebView
 
 /// A file of metrics for a collector that reads files, such as node_exporter's.
@@ -16,26 +15,9 @@ struct MetricsFile: Sendable {
     func write() throws(Failure) {
         let text = MetricsText.text(
             of: queues, version: RunnerCommand.version, isOwnProcess: true)
-        // Not `.prom`, of which the collector would read a half.
-        let draft = "\(path).\(getpid()).tmp"
-        let descriptor = open(draft, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o644)
-        guard descriptor >= 0 else { throw Failure(path: path, number: errno) }
-        var rest = Array(text.utf8)[...]
-        while !rest.isEmpty {
-            let count = rest.withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress, $0.count) }
-            if count < 0 && errno == EINTR { continue }
-            guard count > 0 else {
-                let failure = Failure(path: path, number: errno)
-                close(descriptor)
-                unlink(draft)
-                throw failure
-            }
-            rest = rest.dropFirst(count)
-        }
-        guard close(descriptor) == 0, rename(draft, path) == 0 else {
-            let failure = Failure(path: path, number: errno)
-            unlink(draft)
-            throw failure
+        do throws(ReplacedFile.Failure) { try ReplacedFile.write(Array(text.utf8), to: path) } catch
+        {
+            throw Failure(path: path, reason: error.reason)
         }
     }
 
@@ -58,10 +40,10 @@ struct MetricsFile: Sendable {
 
     struct Failure: Error {
         let path: String
-        let number: Int32
+        let reason: String
 
         var sentence: String {
-            "--metrics-file \(Terminal.escaped(path)) cannot be written: \(String(cString: strerror(number)))"
+            "--metrics-file \(Terminal.escaped(path)) cannot be written: \(reason)"
         }
     }
 }

@@ -7,6 +7,8 @@ import WebView
 struct QueueControl: Sendable {
     /// The queue as commands name it.
     let path: String
+    /// The only batch that is shown, whose failed jobs alone are put back; `nil` for all.
+    var batch: Batch.ID?
 
     /// - Throws: `ActionRefusal`, also when the store fails.
     func perform(
@@ -16,10 +18,7 @@ struct QueueControl: Sendable {
             switch action {
             case .pause: return try await pause(true, in: store)
             case .resume: return try await pause(false, in: store)
-            case .drain:
-                throw ActionRefusal(
-                    "another process runs this queue; end it with Ctrl-C, or: kill -INT with its process ID"
-                )
+            case .drain: return try await drain(in: store)
             case .limit(let values): return try await limit(values, in: store)
             case .retry(let outcomes): return try await retry(outcomes, in: store)
             }
@@ -27,6 +26,8 @@ struct QueueControl: Sendable {
             throw refusal
         } catch let error as QueueError {
             throw ActionRefusal(error.sentence)
+        } catch let refusal as RunProcess.Refusal {
+            throw ActionRefusal(refusal.description)
         } catch {
             // What the command would say of the same options.
             throw ActionRefusal(
@@ -44,6 +45,17 @@ struct QueueControl: Sendable {
             command: "runner \(isPaused ? "pause" : "resume")\(RetryAdvice.option(path))")
     }
 
+    /// Asks the process that runs the queue, another one, to drain.
+    private func drain(in store: any JobQueue) async throws -> ActionResult {
+        guard let run = try await store.counts().runs.first else {
+            throw ActionRefusal("no run is going on")
+        }
+        try RunProcess.drain(run, lock: QueueOptions.real(path) + "-lock")
+        return ActionResult(
+            text: "asked process \(run.pid) to finish the requests in flight and end",
+            command: "kill -TERM \(run.pid)")
+    }
+
     private func limit(
         _ values: [String: String], in store: any JobQueue
     ) async throws -> ActionResult {
@@ -57,11 +69,13 @@ struct QueueControl: Sendable {
     }
 
     private func retry(_ outcomes: String, in store: any JobQueue) async throws -> ActionResult {
-        let command = try Retry.parse(["--outcome=\(outcomes)", "--queue=\(path)"])
+        let only = batch.map { ["--batch=\($0)"] } ?? []
+        let command = try Retry.parse(["--outcome=\(outcomes)", "--queue=\(path)"] + only)
         let report = try await command.putBack(in: store)
         return ActionResult(
             text: report.text(of: path),
             command:
-                "\(RetryAdvice.command(path)) --outcome \(ShellWord.quoted(outcomes))")
+                "\(RetryAdvice.command(path)) --outcome \(ShellWord.quoted(outcomes))"
+                + (batch.map { " --batch \($0)" } ?? ""))
     }
 }

@@ -19,7 +19,8 @@ extension QueueFacts {
                 },
                 records: output.files.reduce(0) { $0 + $1.records },
                 bytes: output.files.reduce(0) { $0 + $1.bytes },
-                freeBytes: DiskReserve.freeBytes(of: place))
+                freeBytes: DiskReserve.freeBytes(of: place),
+                keepsFailures: settings.keepsFailures)
         }
     }
 

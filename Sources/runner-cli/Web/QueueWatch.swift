@@ -10,6 +10,8 @@ final class QueueWatch: WatchedQueue {
     private let queue: QueueOptions
     private let control: QueueControl
     private let locked: Locked<QueueFacts>
+    /// The time for which the run had gone on as of the figures looked at last, in µs; `nil` for none.
+    private let lastElapsedMicros = Locked<Int?>(nil)
 
     /// The number of looks from one to the next at what changes slowly.
     private static let slowLooks = 10
@@ -68,12 +70,23 @@ final class QueueWatch: WatchedQueue {
         facts.isPaused = try await ledger.isPaused()
         facts.pid = run?.pid
         facts.startedAtMicros = run?.startedAtMicros
-        if isSlow { try await facts.readSlow(ledger, in: queue.realFolder) }
+        facts.canDrain = run?.host == RunnerDescription.ownHost
+        var failures = run?.measures.flatMap(KeptNews.read)?.failures ?? []
+        if isSlow {
+            try await facts.readSlow(ledger, in: queue.realFolder)
+            failures = try await keptFailures(ledger) + failures
+        }
         let figures = run?.measures.flatMap(RunFigures.read)
-        let now = Timestamp.now
+        // While it is paused the run's time stands still, and what is new is that nothing happens.
+        let elapsed = figures.flatMap { $0.pausedMicros == nil ? $0.elapsedMicros : nil }
+        let isNew = lastElapsedMicros.withLock { last in
+            defer { last = elapsed }
+            return elapsed == nil || elapsed != last
+        }
         monitor.add(
-            figures.map { RunSample(takenAtMicros: now, counts: counts, figures: $0) }
-                ?? RunSample(takenAtMicros: now, counts: counts))
+            RunSample(
+                takenAtMicros: Timestamp.now, counts: counts, figures: figures ?? .none,
+                failures: newFailures(of: failures)), isNew: isNew)
         if run == nil {
             facts.state = .idle
         } else if facts.isPaused {
@@ -84,6 +97,30 @@ final class QueueWatch: WatchedQueue {
         note(before, facts)
         let new = facts
         locked.withLock { $0 = new }
+    }
+
+    /// Failures that the last run has kept, which may be going on.
+    private func keptFailures(_ ledger: any JobLedger) async throws(QueueError) -> [ShownFailure] {
+        guard let number = try await CourseList(of: ledger).numbers.max(),
+            let text = try await ledger.setting(KeptCourse.settingName(number))
+        else { return [] }
+        return KeptCourse.read(text)?.failures ?? []
+    }
+
+    /// The failures that are later than all that the page has, in the order of time.
+    private func newFailures(of failures: [ShownFailure]) -> [AttemptFailure] {
+        let known = monitor.read { $0.failures.suffix(20) }
+        let since = known.last?.endedAtMicros ?? -1
+        return failures.sorted { $0.atMicros < $1.atMicros }.filter { failure in
+            failure.atMicros > since
+                || failure.atMicros == since
+                    && !known.contains { $0.id == failure.id && $0.endedAtMicros == since }
+        }.map { failure in
+            AttemptFailure(
+                endedAtMicros: failure.atMicros, batch: failure.batch ?? 0, id: failure.id,
+                url: failure.url, attempt: failure.attempt, outcome: failure.outcome,
+                isRetried: failure.isRetried, message: failure.message)
+        }
     }
 
     /// Tells of what has changed, whoever asked for it.
@@ -109,7 +146,9 @@ final class QueueWatch: WatchedQueue {
         await store.close()
         switch (action, result) {
         // Those of the other kinds are seen as the queue changes.
-        case (.limit, .success(let done)), (.retry, .success(let done)): monitor.note(done.text)
+        case (.limit, .success(let done)), (.retry, .success(let done)),
+            (.drain, .success(let done)):
+            monitor.note(done.text)
         default: break
         }
         return try result.get()

@@ -7,18 +7,19 @@ import WebView
 /// The run of this process as its web page and its metrics show it.
 final class RunPage: WatchedQueue {
     private struct State {
+        /// The queue, or the batch that is run.
+        var title: String
         var facts = QueueFacts()
         /// `nil` before the run begins, and once it is over.
         var store: (any JobQueue)?
         /// The only batch that is run; `nil` for all.
         var batch: Batch.ID?
-        var drain: @Sendable () -> Void = {}
+        var toldToDrain: @Sendable () -> Void = {}
         /// Those who use the store at present, and who waits until there is none.
         var users = 0
         var idle: CheckedContinuation<Void, Never>?
     }
 
-    let title: String
     let monitor = RunMonitor()
     private let control: QueueControl
     private let folder: String
@@ -28,31 +29,34 @@ final class RunPage: WatchedQueue {
     /// The time between two looks at what changes slowly.
     private static let interval = Duration.seconds(10)
 
-    /// - Parameters:
-    ///   - title: The queue, or the batch that is run.
-    ///   - stop: Ends the run.
+    /// - Parameter stop: Ends the run.
     init(queue: QueueOptions, stop: StopSwitch) {
-        title = queue.path
         control = QueueControl(path: queue.path)
         folder = queue.realFolder
         self.stop = stop
         var facts = QueueFacts()
-        facts.isOwnRun = true
+        facts.canDrain = true
         facts.queueOption = RetryAdvice.option(queue.path)
-        state = Locked(State(facts: facts))
+        state = Locked(State(title: queue.path, facts: facts))
     }
 
+    var title: String { state.withLock(\.title) }
     var facts: QueueFacts { state.withLock(\.facts) }
 
     /// Lets the page reach the queue.
     ///
     /// - Parameters:
     ///   - batch: The only batch that is run; `nil` for all.
-    ///   - drain: Has requests in flight end, and then the run; tells of it as an event.
+    ///   - title: The queue, or that batch, for people.
+    ///   - toldToDrain: Tells that the page has asked the run to drain.
     func connect(
-        _ store: any JobQueue, batch: Batch.ID?, drain: @escaping @Sendable () -> Void
+        _ store: any JobQueue, batch: Batch.ID?, title: String,
+        toldToDrain: @escaping @Sendable () -> Void
     ) {
-        state.withLock { ($0.store, $0.batch, $0.drain) = (store, batch, drain) }
+        state.withLock { state in
+            (state.store, state.batch, state.title) = (store, batch, title)
+            state.toldToDrain = toldToDrain
+        }
     }
 
     /// Keeps the page from the queue, which is about to be closed, and waits until what was asked for
@@ -144,7 +148,9 @@ final class RunPage: WatchedQueue {
 
     func perform(_ action: QueueAction) async throws(ActionRefusal) -> ActionResult {
         guard action == .drain else {
-            let result = try await withStore { store throws(ActionRefusal) in
+            var control = control
+            control.batch = state.withLock(\.batch)
+            let result = try await withStore { [control] store throws(ActionRefusal) in
                 try await control.perform(action, in: store)
             }
             guard let result else { throw ActionRefusal("the run has not begun yet, or is over") }
@@ -152,9 +158,8 @@ final class RunPage: WatchedQueue {
             if case .retry = action { monitor.note(result.text) }
             return result
         }
-        // A second request would cut short what is in flight.
-        guard !stop.isRequested else { throw ActionRefusal("the run ends already") }
-        state.withLock(\.drain)()
+        guard stop.requestDrain() else { throw ActionRefusal("the run ends already") }
+        state.withLock(\.toldToDrain)()
         return ActionResult(
             text: "the run was asked to finish the requests in flight and end",
             command: "kill -INT \(getpid())")

@@ -25,6 +25,21 @@ import Testing
         #expect(record.all == [] && !stop.isRequested)
     }
 
+    /// However many ask at once, none of them cuts requests short.
+    @Test func requestDrain_drains_once_andNeverCancels() {
+        connect()
+        #expect(stop.requestDrain() && !stop.requestDrain())
+        #expect(record.all == ["drain"] && stop.isRequested && !stop.isCancelRequested)
+        stop.request()
+        #expect(record.all == ["drain", "cancel"] && !stop.requestDrain())
+    }
+
+    @Test func requestDrain_countsBeforeTheRunBegins() {
+        #expect(stop.requestDrain())
+        connect()
+        #expect(record.all == ["drain"])
+    }
+
     @Test func request_drains_once() {
         connect()
         stop.request()

@@ -1,5 +1,4 @@
 internal import JobStore
-internal import Runner
 
 /// The time until all is done, from and to, in s, by the rates of the last seconds, the last minute
 /// and the whole run. Pure.
@@ -7,12 +6,15 @@ internal import Runner
 ///     left   rates        from … to
 ///     1,000  100, 80, 50  10 … 20
 ///     1,000  0, 0, 50     none: nothing moves
-struct TimeLeft: Equatable {
-    let from: Double
-    let to: Double
+public struct TimeLeft: Equatable, Sendable {
+    public let from: Double
+    public let to: Double
+
+    /// Whether both ends are so near each other that one says it all: within a tenth.
+    public var isNarrow: Bool { to - from < max(1, from / 10) }
 
     /// - Returns: `nil` while nothing moves.
-    init?(of sample: RunSample, lastMinute: [RunHistory.Point]) {
+    public init?(of sample: RunSample, lastMinute: [RunHistory.Point]) {
         let seconds = lastMinute.reduce(0) { $0 + $1.seconds }
         let done = lastMinute.reduce(0) { $0 + $1.completed + $1.failed }
         self.init(

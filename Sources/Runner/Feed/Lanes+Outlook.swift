@@ -10,7 +10,7 @@ extension Lanes {
     }
 
     /// What a changed lane means to the others.
-    struct Standing {
+    struct Outlook {
         let isPaceChanged, isCrowded, isTripped, isDenied: Bool
         let nextRoomMicros, nextProbeMicros: Int?
         /// The order in which the lane gets a place; `nil` where it has one, or needs none.
