@@ -153,6 +153,7 @@ struct Run: StatusCommand {
                 + [
                     judgingNote, limits.note(at: now),
                     try await robots.sentence(for: store, only: only),
+                    try await droppedResponses(in: store),
                 ].compactMap(\.self))
         page?.connect(store, batch: options.batch) { observer.drain() }
         let begin = ContinuousClock.now
@@ -205,6 +206,17 @@ struct Run: StatusCommand {
         }
         let before = kept.without(judging.choice)
         return before == JudgingChoice() ? nil : "judging as before: \(before.text)"
+    }
+
+    /// Returns a sentence on responses that are dropped though others were kept before the queue was
+    /// split or merged; `nil` where that is not so.
+    private func droppedResponses(in store: any JobQueue) async throws -> String? {
+        guard outputFlags.output == nil,
+            let format = try await store.setting(Shard.formatBeforeName),
+            try await store.output(of: .only).settings == nil
+        else { return nil }
+        return
+            "responses are dropped, though they were kept (\(format)) before the queue was split or merged; --output keeps them"
     }
 
     private var outputOptions: OutputOptions {

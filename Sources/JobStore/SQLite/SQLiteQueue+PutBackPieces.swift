@@ -58,7 +58,8 @@ extension SQLiteQueue {
             try connection.run(
                 """
                 UPDATE batch SET superseded_max = superseded_max + ?
-                WHERE id = ? AND EXISTS (SELECT 1 FROM sink)
+                WHERE id = ? AND (EXISTS (SELECT 1 FROM sink) OR EXISTS (SELECT 1 FROM site)
+                    OR EXISTS (SELECT 1 FROM shard WHERE has_output = 1))
                 """, .int(slice.jobs - before), .int(batch.id))
         }
         return min(end, window.upperBound)
