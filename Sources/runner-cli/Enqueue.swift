@@ -231,32 +231,13 @@ struct Enqueue: StatusCommand {
         }
     }
 
-    private func enqueue(
-        _ range: JobRange, _ request: RequestTemplate, _ shard: Shard
-    ) async throws -> ExitStatus {
-        guard !shard.positions(of: range.count).isEmpty else {
-            throw ValidationError(
-                "--shard \(shard.text) has none of \(range.count) jobs; cut them in \(range.count) shards at most"
-            )
-        }
-        let store = try openFileQueue(at: queue.path, makesMissing: true)
-        let (added, addition) = try await using(store) { store -> (Batch, Addition) in
-            if let known = try await batch.known(in: store) {
-                return (known, try await Addition(of: known, in: store))
-            }
-            let added = try await store.enqueue(range, request, shard: shard, as: batch.label())
-            return (added, .new)
-        }
-        return try report(added, addition)
-    }
-
     func onQueue<Result>(
         makesMissing: Bool = true, _ body: (any JobQueue) async throws -> Result
     ) async throws -> Result {
         try await using(try openQueue(at: queue.path, makesMissing: makesMissing), body)
     }
 
-    private func using<Queue: JobQueue, Result>(
+    func using<Queue: JobQueue, Result>(
         _ store: Queue, _ body: (Queue) async throws -> Result
     ) async throws -> Result {
         do {
