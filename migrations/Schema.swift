@@ -17,4 +17,7 @@ public enum Schema {
             PackageResources.v15_handed_over_sql, PackageResources.v16_shards_sql,
         ]
     }
+
+    /// The SQL script that makes the tables of queues that are cut, where they are missing.
+    public static var shardTables: [UInt8] { PackageResources.shard_tables_sql }
 }

@@ -30,6 +30,10 @@ struct Merge: StatusCommand {
     @Flag(help: "Print the result as JSON.")
     var json = false
 
+    func validate() throws {
+        for name in shards { try QueueOptions.check(name) }
+    }
+
     func execute() async throws -> ExitStatus {
         let shards = try QueuesOptions.queues(shards)
         // Of the folder, since the file is not there yet.

@@ -21,6 +21,12 @@ enum Migrator {
         try migrate(connection)
     }
 
+    /// Makes the tables of queues that were split, that are shards, or that were merged, where they
+    /// are missing.
+    static func makeShardTables(_ connection: borrowing Connection) throws(SQLiteError) {
+        try connection.execute(String(decoding: Schema.shardTables, as: UTF8.self))
+    }
+
     /// Migrates an older queue. A kill between two versions leaves the queue whole, at the first of
     /// them.
     static func migrate(

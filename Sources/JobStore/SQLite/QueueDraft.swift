@@ -31,6 +31,7 @@ final class QueueDraft: @unchecked Sendable {
             // Nobody needs half of it, and all of it is synced at the end.
             try connection.execute("PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF")
             try Migrator.makeTables(connection)
+            try Migrator.makeShardTables(connection)
             try connection.execute("BEGIN IMMEDIATE")
         } catch {
             throw error.queueError(at: name)

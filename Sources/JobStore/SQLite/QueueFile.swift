@@ -98,9 +98,10 @@ struct QueueFile {
         let number: UInt
     }
 
-    /// The descriptor of an examined file, and how many have examined it and not ended since.
+    /// The descriptor by which a file was examined, negative for none, and how many may have
+    /// connections to the file.
     private struct Look {
-        let descriptor: Int32
+        var descriptor: Int32 = -1
         var users = 0
     }
 
@@ -119,16 +120,27 @@ struct QueueFile {
             guard var look = looks[id] else { return }
             look.users -= 1
             looks[id] = look.users > 0 ? look : nil
-            if look.users <= 0 { _ = close(look.descriptor) }
+            if look.users <= 0, look.descriptor >= 0 { _ = close(look.descriptor) }
         }
+    }
+
+    /// Tells that somebody has a connection to a file that was not examined, since it was made.
+    static func beginLook(at path: String) -> FileID? {
+        var status = stat()
+        guard stat(path, &status) == 0 else { return nil }
+        let id = FileID(device: UInt(status.st_dev), number: UInt(status.st_ino))
+        looks.withLock { $0[id, default: Look()].users += 1 }
+        return id
     }
 
     /// The first 100 bytes of a file; fewer when it is shorter.
     private static func header(of path: String, _ id: FileID) throws(Errno) -> [UInt8] {
         let descriptor = looks.withLock { looks in
-            var look = looks[id] ?? Look(descriptor: open(path, O_RDONLY | O_CLOEXEC))
+            var look = looks[id] ?? Look()
+            if look.descriptor < 0 { look.descriptor = open(path, O_RDONLY | O_CLOEXEC) }
+            guard look.descriptor >= 0 else { return look.descriptor }
             look.users += 1
-            if look.descriptor >= 0 { looks[id] = look }
+            looks[id] = look
             return look.descriptor
         }
         guard descriptor >= 0 else { throw Errno(errno) }

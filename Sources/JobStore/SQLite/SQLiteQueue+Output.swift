@@ -29,10 +29,8 @@ extension SQLiteQueue {
             read.identityBefore = sink.text(7)
             settings = read
             completedBefore = sink.int(6)
-            if try schemaVersion() >= 16 {
-                let merged = try connection.int("SELECT unrecorded FROM merged") ?? 0
-                completedBefore = completedBefore.addingReportingOverflow(merged).partialValue
-            }
+            let merged = try mergedJobs()?.unrecorded ?? 0
+            completedBefore = completedBefore.addingReportingOverflow(merged).partialValue
         }
         var files: [OutputFile] = []
         let handedOver = try schemaVersion() >= 15 ? "handed_over" : "0"
@@ -57,7 +55,7 @@ extension SQLiteQueue {
                 INSERT INTO sink (id, folder, identity, format, rotate_bytes, bodies, failures,
                     identity_before, completed_before)
                 SELECT 1, ?1, ?2, ?3, ?4, ?5, ?6, ?7, coalesce(sum(count), 0)
-                    - coalesce((SELECT completed FROM merged), 0)
+                    - ?8
                 FROM total JOIN outcome ON code = outcome AND state = 'completed'
                 WHERE true
                 ON CONFLICT (id) DO UPDATE SET folder = excluded.folder,
@@ -69,7 +67,7 @@ extension SQLiteQueue {
                 .text(settings.folder), .text(settings.identity), .text(settings.format),
                 .int(settings.rotateBytes),
                 .int(settings.keepsBodies ? 1 : 0), .int(settings.keepsFailures ? 1 : 0),
-                .text(settings.identityBefore))
+                .text(settings.identityBefore), .int(try mergedJobs()?.completed ?? 0))
             try save(files)
         }
     }

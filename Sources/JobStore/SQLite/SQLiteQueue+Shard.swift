@@ -45,6 +45,7 @@ extension SQLiteQueue {
                 "the queue \(path) holds whole batches, and so no shard",
                 remedy: .nameAnotherFile)
         }
+        try Migrator.makeShardTables(connection)
         try connection.run(
             """
             INSERT INTO shard (id, whole, number, count, has_output, completed_before, unrecorded)
@@ -66,10 +67,15 @@ extension SQLiteQueue {
         let unrecorded: Int
     }
 
+    /// Whether the queue has the tables of those that were split, that are shards, or that were
+    /// merged.
+    func hasShardTables() throws -> Bool {
+        try connection.int("SELECT 1 FROM sqlite_schema WHERE name = 'shard'") == 1
+    }
+
     /// - Returns: `nil` when the queue is whole.
     func keptShard() throws -> KeptShard? {
-        // A queue opened for reading may be older than shards.
-        guard try schemaVersion() >= 16 else { return nil }
+        guard try hasShardTables() else { return nil }
         let row = try connection.prepare(
             "SELECT whole, number, count, has_output, completed_before, unrecorded FROM shard")
         try row.bind([])
@@ -94,6 +100,7 @@ extension SQLiteQueue {
     ///
     /// - Throws: `.damaged` when the piece is not within it.
     func whole(of batch: Batch) throws -> WholeBatch? {
+        // A queue opened for reading may be older than shards.
         guard try schemaVersion() >= 16 else { return nil }
         let row = try connection.prepare(
             "SELECT whole_first, whole_count FROM batch WHERE id = ?")
@@ -110,6 +117,10 @@ extension SQLiteQueue {
 
     /// - Throws: `.wasSplit` when others work on the shards of this queue.
     func checkNotSplit() throws {
+        // In each transaction: so by a table that is there.
+        guard
+            try connection.int("SELECT 1 FROM setting WHERE name = ?", .text(Shard.splitName)) == 1
+        else { return }
         let row = try connection.prepare(
             "SELECT folder, count FROM split WHERE is_complete = 1")
         try row.bind([])
@@ -133,25 +144,33 @@ extension SQLiteQueue {
 
     /// Whether responses were kept, in the folder of this queue's runs or of others' before.
     func hasOutput() throws -> Bool {
-        try connection.int(
-            """
-            SELECT EXISTS (SELECT 1 FROM sink)
-                OR EXISTS (SELECT 1 FROM site WHERE is_carried = 0)
-            """) == 1
+        try connection.int("SELECT 1 FROM sink") == 1 || !closedSites().isEmpty
+    }
+
+    /// Whether jobs that failed before may have a record, in whatever folder.
+    func mayHaveRecords() throws -> Bool {
+        try hasOutput() || keptShard()?.hasOutput ?? false
+    }
+
+    /// The completed jobs of the queues that this one was merged from, and those of them that are in
+    /// no output; `nil` for other queues.
+    func mergedJobs() throws -> (completed: Int, unrecorded: Int)? {
+        guard try hasShardTables() else { return nil }
+        let row = try connection.prepare("SELECT completed, unrecorded FROM merged")
+        try row.bind([])
+        return try row.step() ? (row.int(0), row.int(1)) : nil
     }
 
     /// The number of completed jobs that have no record in an output, those of the larger queue left
     /// aside.
     func unrecordedCount() throws -> Int {
         let completed = try completedCount()
-        let merged = try connection.prepare("SELECT completed, unrecorded FROM merged")
-        try merged.bind([])
-        let isMerged = try merged.step()
-        let before = isMerged ? merged.int(0) : 0
+        let merged = try mergedJobs()
+        let before = merged?.completed ?? 0
         let since =
             try connection.int("SELECT completed_before FROM sink")
             ?? completed.subtractingReportingOverflow(before).partialValue
-        if isMerged { return merged.int(1).addingReportingOverflow(since).partialValue }
+        if let merged { return merged.unrecorded.addingReportingOverflow(since).partialValue }
         guard let shard = try keptShard(), shard.hasOutput else { return since }
         return max(0, since.subtractingReportingOverflow(shard.completedBefore).partialValue)
     }

@@ -2,7 +2,7 @@
 extension SQLiteQueue {
     /// The sites of queues that this one was merged from.
     func closedSites() throws -> [Site] {
-        guard try schemaVersion() >= 16 else { return [] }
+        guard try hasShardTables() else { return [] }
         let rows = try connection.prepare("SELECT id FROM site WHERE is_carried = 0 ORDER BY id")
         try rows.bind([])
         var sites: [Site] = []
@@ -26,7 +26,7 @@ extension SQLiteQueue {
         let isFirst = try closedSites().first == site
         let hasSink = try connection.int("SELECT 1 FROM sink") == 1
         let unrecorded =
-            isFirst && !hasSink ? try connection.int("SELECT unrecorded FROM merged") ?? 0 : 0
+            isFirst && !hasSink ? try mergedJobs()?.unrecorded ?? 0 : 0
         return QueueOutput(settings: settings, files: files, completedBefore: unrecorded)
     }
 
@@ -58,11 +58,13 @@ extension SQLiteQueue {
     /// from, and its own.
     func outputs() throws -> [(output: QueueOutput, isCarried: Bool)] {
         var outputs: [(QueueOutput, Bool)] = []
-        let rows = try connection.prepare(
-            "SELECT id, is_carried FROM site ORDER BY is_carried DESC, id")
-        try rows.bind([])
-        while try rows.step() {
-            outputs.append((try readOutput(ofClosed: Site(id: rows.int(0))), rows.int(1) == 1))
+        if try hasShardTables() {
+            let rows = try connection.prepare(
+                "SELECT id, is_carried FROM site ORDER BY is_carried DESC, id")
+            try rows.bind([])
+            while try rows.step() {
+                outputs.append((try readOutput(ofClosed: Site(id: rows.int(0))), rows.int(1) == 1))
+            }
         }
         let own = try readOutput()
         if own.settings != nil { outputs.append((own, false)) }

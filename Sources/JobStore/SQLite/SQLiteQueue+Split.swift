@@ -54,7 +54,9 @@ extension SQLiteQueue {
     }
 
     private func isSplit() throws(QueueError) -> Bool {
-        try read { try connection.int("SELECT is_complete FROM split") == 1 }
+        try read {
+            try hasShardTables() && connection.int("SELECT is_complete FROM split") == 1
+        }
     }
 
     /// Finishes what a call before has done but for putting shards in their places.
@@ -64,6 +66,7 @@ extension SQLiteQueue {
         into count: Int, at path: String
     ) throws(QueueError) -> SplitQueue? {
         let made = try read { () -> SplitFolder? in
+            guard try hasShardTables() else { return nil }
             let row = try connection.prepare(
                 "SELECT folder, whole, count FROM split WHERE is_complete = 1")
             try row.bind([])
@@ -87,6 +90,7 @@ extension SQLiteQueue {
     /// leaves.
     private func plan(into count: Int, at path: String) throws(QueueError) -> SplitFolder {
         let before = try read { () -> SplitFolder? in
+            guard try hasShardTables() else { return nil }
             let row = try connection.prepare("SELECT folder, whole, count FROM split")
             try row.bind([])
             guard try row.step(), 1...Shard.countMax ~= row.int(2) else { return nil }
@@ -97,6 +101,7 @@ extension SQLiteQueue {
             let whole = try connection.text("SELECT lower(hex(randomblob(16)))")
             let shards = SplitFolder(path: path, whole: whole, count: count)
             try shards.checkIsFree()
+            try Migrator.makeShardTables(connection)
             try connection.run(
                 "INSERT OR REPLACE INTO split VALUES (1, ?, ?, ?, 0)", .text(whole), .int(count),
                 .text(path))

@@ -29,7 +29,7 @@ public actor SQLiteQueue: JobQueue {
     /// The lock file; `nil` when the queue was opened for reading.
     let lock: LockFile?
     let lockPath: String
-    /// The file as it was examined; `nil` for one that was made, and once it is closed.
+    /// The file, so that others in this process know of the connection; `nil` once it is closed.
     private var fileID: QueueFile.FileID?
     /// The epoch of this process, its ID in the table `runner`, while it is attached; `nil`
     /// otherwise.
@@ -107,7 +107,7 @@ public actor SQLiteQueue: JobQueue {
         self.lock = lock
         self.unixMicros = unixMicros
         lockPath = file.lockPath
-        fileID = file.id
+        fileID = file.id ?? QueueFile.beginLook(at: file.resolved)
     }
 
     deinit { thread.stop() }

@@ -10,6 +10,10 @@ struct QueuesOptions: ParsableArguments {
             valueName: "file"))
     var queue: [String] = []
 
+    func validate() throws {
+        for name in queue { try QueueOptions.check(name) }
+    }
+
     /// Returns the queues that are meant, each once; those of a pattern in the order of the numbers
     /// in their names.
     ///
