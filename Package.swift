@@ -47,7 +47,8 @@ let package = Package(
                 .embedInCode("v9_streaming.sql"), .embedInCode("v10_step.sql"),
                 .embedInCode("v11_politeness.sql"), .embedInCode("v12_put_back.sql"),
                 .embedInCode("v13_live.sql"), .embedInCode("v14_measures.sql"),
-                .embedInCode("v15_handed_over.sql"),
+                .embedInCode("v15_handed_over.sql"), .embedInCode("v16_shards.sql"),
+                .embedInCode("shard_tables.sql"),
             ],
             swiftSettings: strict),
         .target(

@@ -14,7 +14,10 @@ public enum Schema {
             PackageResources.v9_streaming_sql, PackageResources.v10_step_sql,
             PackageResources.v11_politeness_sql, PackageResources.v12_put_back_sql,
             PackageResources.v13_live_sql, PackageResources.v14_measures_sql,
-            PackageResources.v15_handed_over_sql,
+            PackageResources.v15_handed_over_sql, PackageResources.v16_shards_sql,
         ]
     }
+
+    /// The SQL script that makes the tables of queues that are cut, where they are missing.
+    public static var shardTables: [UInt8] { PackageResources.shard_tables_sql }
 }

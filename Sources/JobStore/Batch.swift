@@ -30,7 +30,7 @@ public struct Batch: Equatable, Sendable {
 public enum BatchSource: Equatable, Sendable {
     /// IDs at equal distances, and the request that the jobs share but for the ID.
     case range(JobRange, RequestTemplate)
-    /// Jobs with a line each; a job's ID is its position.
+    /// Jobs with a line each; a job's ID is the position of its line in the list.
     case list(JobList)
 
     /// The requests, but for what each job has of its own.
@@ -53,7 +53,7 @@ public enum BatchSource: Equatable, Sendable {
     var ids: JobRange {
         switch self {
         case .range(let range, _): range
-        case .list(let list): JobRange(first: 0, count: list.count)
+        case .list(let list): JobRange(first: list.firstID, count: list.count)
         }
     }
 }

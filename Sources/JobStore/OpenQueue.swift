@@ -17,6 +17,15 @@ public func openLedger(at location: String) throws(QueueError) -> any JobLedger 
     try SQLiteQueue(path: path(of: location), access: .read)
 }
 
+/// Opens a queue that is kept in a file: only such queues are split, and hold shards.
+///
+/// - Throws: As `openQueue` does.
+public func openFileQueue(
+    at location: String, makesMissing: Bool = false
+) throws(QueueError) -> SQLiteQueue {
+    try SQLiteQueue(path: path(of: location), access: makesMissing ? .create : .write)
+}
+
 /// - Throws: `.notAQueue` when the location is a URL, whose store is none of those there are. The
 ///   message names the scheme alone, since a URL may hold a password.
 private func path(of location: String) throws(QueueError) -> String {

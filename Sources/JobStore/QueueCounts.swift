@@ -117,14 +117,18 @@ public struct QueueCounts: Sendable, Equatable {
             groups.append(
                 Group(label: outcome.label, state: outcome.state, count: before + count))
         }
+        return QueueCounts(
+            total: total, running: running, retriesRunning: retriesRunning,
+            outcomes: Self.ordered(groups), runs: runs, isRunKnown: isRunKnown)
+    }
+
+    /// Groups in the order of `outcomes`.
+    static func ordered(_ groups: [Group]) -> [Group] {
         let order = [Outcome.State.completed, .retrying, .failed, .cancelled]
-        groups.sort {
+        return groups.sorted {
             let states = [$0, $1].map { order.firstIndex(of: $0.state) ?? 0 }
             return states[0] != states[1] ? states[0] < states[1] : $0.count > $1.count
         }
-        return QueueCounts(
-            total: total, running: running, retriesRunning: retriesRunning, outcomes: groups,
-            runs: runs, isRunKnown: isRunKnown)
     }
 
     private func count(_ state: Outcome.State) -> Int {

@@ -5,7 +5,8 @@ public struct QueueError: Error, Sendable, CustomStringConvertible {
     public struct Code: Hashable, Sendable, CustomStringConvertible {
         private enum Kind: String {
             case missing, notAQueue, newer, damaged, unreadable, readOnly, full, io, busy,
-                unreachable, inUse, fenced, tooMany, keyTaken, nameTaken, noBatch, noRoom
+                unreachable, inUse, fenced, tooMany, keyTaken, nameTaken, noBatch, noRoom,
+                wasSplit, unfit
         }
         private let kind: Kind
         private init(_ kind: Kind) { self.kind = kind }
@@ -46,6 +47,11 @@ public struct QueueError: Error, Sendable, CustomStringConvertible {
         /// The queue can keep no further kind of outcome.
         public static let noRoom = Code(.noRoom)
 
+        /// The queue was split: its shards are worked on.
+        public static let wasSplit = Code(.wasSplit)
+        /// Queues that cannot be split or merged so, or jobs that a shard does not take.
+        public static let unfit = Code(.unfit)
+
         public var description: String { kind.rawValue }
     }
 
@@ -68,6 +74,12 @@ public struct QueueError: Error, Sendable, CustomStringConvertible {
         case allowThreads
         /// Use a later version of this program.
         case upgrade
+        /// Work on the shards, the queues in this folder; where some are missing, split once more.
+        case useShards(folder: String, count: Int, queue: String)
+        /// Name all shards of the larger queue.
+        case nameAllShards
+        /// Name another folder for the shards.
+        case nameAnotherShardFolder
     }
 
     public let code: Code

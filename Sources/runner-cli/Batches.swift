@@ -14,24 +14,30 @@ struct Batches: StatusCommand {
               runner batches --json | jq 'select(.jobs.failed > 0) | .batch'
             """)
 
-    @OptionGroup var queue: QueueOptions
+    @OptionGroup var queues: QueuesOptions
 
     @Flag(help: "Print JSON, a line a batch.")
     var json = false
 
     func execute() async throws -> ExitStatus {
-        try await queue.writeRows(list)
+        let looked = try await LookedAtQueues(queues)
+        return try await looked.writeRows { look in
+            try await list(look.ledger, named: looked.areUnrelated ? look.name : nil)
+        }
     }
 
-    private func list(_ store: any JobLedger) async throws {
-        var text = json ? "" : BatchDocument.header + "\n"
+    /// - Parameter queue: The name of the queue, where there are several; `nil` for the only one.
+    private func list(_ store: any JobLedger, named queue: String?) async throws {
+        let title = queue.map { "\(Terminal.escaped($0)):\n" } ?? ""
+        var text = json ? "" : title + BatchDocument.header + "\n"
         let unfinished = Dictionary(
             try await store.unfinishedLists().map { ($0.batch.id, $0) }, uniquingKeysWith: { $1 })
         var next: Batch.ID? = 0
         while let from = next {
             let page = try await store.batches(from: from)
             for summary in page.summaries {
-                let document = BatchDocument(summary, unfinished: unfinished[summary.batch.id])
+                let document = BatchDocument(
+                    summary, unfinished: unfinished[summary.batch.id], of: queue)
                 text += (json ? try JSON.text(document) : document.row) + "\n"
             }
             try Terminal.output(Array(text.utf8))

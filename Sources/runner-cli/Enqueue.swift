@@ -31,6 +31,8 @@ struct Enqueue: StatusCommand {
               runner enqueue --range 0..1000 --url 'https://example.com/search?n={id}' \\
                 --json-body '{"number": {id}}'
               runner enqueue --from-batch sitemap --outcome 200 --name again
+              runner enqueue --range 0..1000000000 --shard "$JOB_COMPLETION_INDEX/100" \\
+                --url 'https://api.example.com/items/{id}'
             """)
 
     @OptionGroup var queue: QueueOptions
@@ -48,6 +50,13 @@ struct Enqueue: StatusCommand {
             "Take each number-th ID of the range: 0..100 with 10 is 0, 10, ..., 90.",
             valueName: "number"))
     var step: Int?
+
+    @Option(
+        help: ArgumentHelp(
+            "Queue only this of the shards of the range, the first of five is 0/5; each in a queue of its own.",
+            valueName: "i/n"),
+        transform: Shard.argument)
+    var shard: Shard?
 
     @Option(
         help: ArgumentHelp(
@@ -88,6 +97,11 @@ struct Enqueue: StatusCommand {
         }
         if let step, step < 1 {
             throw ValidationError("--step is \(step); give 1 or more")
+        }
+        guard range != nil || shard == nil else {
+            throw ValidationError(
+                "--shard cuts ranges, and there is a list; queue all of it, and cut the queue with: runner split"
+            )
         }
         if range != nil, list.unique {
             throw ValidationError(
@@ -156,6 +170,9 @@ struct Enqueue: StatusCommand {
 
     private func enqueue(_ range: TypedRange) async throws -> ExitStatus {
         let request = try template(for: range)
+        if let shard {
+            return try await enqueue(try range.range(step: step ?? 1), request, shard)
+        }
         let (added, addition) = try await onQueue { store -> (Batch, Addition) in
             if let known = try await batch.known(in: store) {
                 return (known, try await Addition(of: known, in: store))
@@ -220,7 +237,12 @@ struct Enqueue: StatusCommand {
     func onQueue<Result>(
         makesMissing: Bool = true, _ body: (any JobQueue) async throws -> Result
     ) async throws -> Result {
-        let store = try openQueue(at: queue.path, makesMissing: makesMissing)
+        try await using(try openQueue(at: queue.path, makesMissing: makesMissing), body)
+    }
+
+    func using<Queue: JobQueue, Result>(
+        _ store: Queue, _ body: (Queue) async throws -> Result
+    ) async throws -> Result {
         do {
             let result = try await body(store)
             await store.close()
@@ -242,7 +264,7 @@ struct Enqueue: StatusCommand {
             method: request.method.rawValue, url: request.shownURL,
             queue: queue.path, isDefaultURL: lists == nil && url == nil,
             hasWholeURLs: request.isWholeURL, addition: addition,
-            lists: lists, rejected: counts?.rejected, skipped: counts?.skipped,
+            shard: shard, lists: lists, rejected: counts?.rejected, skipped: counts?.skipped,
             duplicates: list.unique ? counts?.duplicates : nil, stream: stream)
         do {
             try Terminal.output(json ? try JSON.text(report) : report.text)

@@ -16,9 +16,10 @@ struct Export: StatusCommand {
               runner export > jobs.csv
               runner export --state failed --outcome 404 --outcome timeout
               runner export --range 5000..6000 --format jsonl | jq .url
+              runner export --queue 'shards/*/runner.db' > jobs.csv
             """)
 
-    @OptionGroup var queue: QueueOptions
+    @OptionGroup var queues: QueuesOptions
 
     @Option(help: "What a row is: a line of CSV (RFC 4180, with a header) or JSON Lines.")
     var format = RowFormat.csv
@@ -26,12 +27,15 @@ struct Export: StatusCommand {
     @OptionGroup(title: "Only these jobs") var filter: FilterOptions
 
     func execute() async throws -> ExitStatus {
-        try await queue.writeRows(export)
+        let looked = try await LookedAtQueues(queues)
+        var rows = RowWriter(format)
+        return try await looked.writeRows { look in
+            try await export(look.ledger, to: &rows)
+        }
     }
 
-    private func export(_ store: any JobLedger) async throws {
+    private func export(_ store: any JobLedger, to rows: inout RowWriter) async throws {
         let filter = filter.jobFilter
-        var rows = RowWriter(format)
         var place: LedgerPlace? = .start
         while let from = place {
             let page = try await store.page(from: from)
@@ -44,7 +48,7 @@ struct Export: StatusCommand {
             }
             place = filter.place(after: page)
         }
-        try rows.flush()
+        try rows.endQueue()
     }
 }
 

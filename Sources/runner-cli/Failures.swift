@@ -18,7 +18,7 @@ struct Failures: StatusCommand {
               runner failures --list --batch sitemap > failed.csv
             """)
 
-    @OptionGroup var queue: QueueOptions
+    @OptionGroup var queues: QueuesOptions
 
     @Option(help: ArgumentHelp("Count by outcome, host or batch.", valueName: "what"))
     var by: Grouping?
@@ -46,17 +46,28 @@ struct Failures: StatusCommand {
     }
 
     func execute() async throws -> ExitStatus {
-        try await queue.writeRows { store in
-            let selection = try await failed.selection(in: store)
-            if list { return try await write(selection, of: store) }
-            let report = try await FailuresReport(by ?? .outcome, of: selection, in: store)
-            try Terminal.output(
-                json ? try JSON.text(report) : report.text(of: queue.path, failed.areGiven))
+        let looked = try await LookedAtQueues(queues)
+        if list {
+            var rows = RowWriter(format ?? .csv)
+            return try await looked.writeRows { look in
+                try await write(
+                    try await failed.selection(in: look.ledger), of: look.ledger, to: &rows)
+            }
+        }
+        var report = FailuresReport(by ?? .outcome)
+        return try await looked.writeRows { look in
+            try await report.add(
+                try await failed.selection(in: look.ledger), in: look.ledger,
+                named: looked.areUnrelated ? look.name : nil)
+        } atEnd: {
+            let text = report.text(of: looked, failed.areGiven)
+            try Terminal.output(json ? try JSON.text(report) : text)
         }
     }
 
-    private func write(_ selection: FailedJobs, of store: any JobLedger) async throws {
-        var rows = RowWriter(format ?? .csv)
+    private func write(
+        _ selection: FailedJobs, of store: any JobLedger, to rows: inout RowWriter
+    ) async throws {
         try await store.forEachFailed(selection) { span in
             switch span.batch.source {
             case .range: try rows.write(span.positions, of: span)
@@ -64,6 +75,6 @@ struct Failures: StatusCommand {
                 try await rows.write(span.positions, of: span, list, in: store)
             }
         }
-        try rows.flush()
+        try rows.endQueue()
     }
 }

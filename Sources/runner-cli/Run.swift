@@ -160,6 +160,7 @@ struct Run: StatusCommand {
                 + [
                     judged.note, limits.note(at: now),
                     try await robots.sentence(for: store, only: only),
+                    try await droppedResponses(in: store),
                 ].compactMap(\.self))
         page?.connect(store, batch: options.batch, title: title) { observer.toldToDrain() }
         let begin = ContinuousClock.now
@@ -225,6 +226,17 @@ struct Run: StatusCommand {
         let before = kept.without(judging.choice)
         let note = before == JudgingChoice() ? nil : "judging as before: \(before.text)"
         return (choice, note)
+    }
+
+    /// Returns a sentence on responses that are dropped though others were kept before the queue was
+    /// split or merged; `nil` where that is not so.
+    private func droppedResponses(in store: any JobQueue) async throws -> String? {
+        guard outputFlags.output == nil,
+            let format = try await store.setting(Shard.formatBeforeName),
+            try await store.output(of: .only).settings == nil
+        else { return nil }
+        return
+            "responses are dropped, though they were kept (\(format)) before the queue was split or merged; --output keeps them"
     }
 
     private var outputOptions: OutputOptions {

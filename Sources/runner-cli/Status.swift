@@ -13,9 +13,10 @@ struct Status: StatusCommand {
               runner status --watch
               runner status --json | jq .jobs.completed
               runner status --batch sitemap
+              runner status --queue 'shards/*/runner.db'
             """)
 
-    @OptionGroup var queue: QueueOptions
+    @OptionGroup var queues: QueuesOptions
 
     @Option(help: ArgumentHelp("Only this batch, by ID or name.", valueName: "batch"))
     var batch: BatchReference?
@@ -27,9 +28,19 @@ struct Status: StatusCommand {
     var watch = false
 
     func execute() async throws -> ExitStatus {
+        let queues = try queues.queues()
+        guard let queue = queues.first, queues.count == 1 else {
+            guard !watch else {
+                throw ValidationError(
+                    "--watch shows one queue, and these are \(queues.count); runner serve shows several"
+                )
+            }
+            try await showAll(queues)
+            return .done
+        }
         let store = try openLedger(at: queue.path)
         do {
-            try await show(store)
+            try await show(store, of: queue)
         } catch {
             await store.close()
             throw error
@@ -38,7 +49,7 @@ struct Status: StatusCommand {
         return .done
     }
 
-    private func show(_ store: any JobLedger) async throws {
+    private func show(_ store: any JobLedger, of queue: QueueOptions) async throws {
         if watch, !json, Terminal.isInteractive(STDOUT_FILENO) {
             return try await WatchView(queue: queue, store: store, only: try await summary(store))
                 .show()
@@ -58,6 +69,25 @@ struct Status: StatusCommand {
 
     private func summary(_ store: any JobLedger) async throws -> BatchSummary? {
         try await batch?.summary(in: store)
+    }
+
+    /// Shows several queues, one after another, and their sums.
+    private func showAll(_ queues: [QueueOptions]) async throws {
+        var document = StatusOfQueues()
+        if !json { try Terminal.output(StatusOfQueues.header) }
+        for queue in queues {
+            let store = try openLedger(at: queue.path)
+            do {
+                let row = try await document.add(queue.path, store, batch)
+                if !json { try Terminal.output(row) }
+            } catch {
+                await store.close()
+                throw error
+            }
+            await store.close()
+        }
+        if let batch, !document.hasFoundBatch { throw batch.missing }
+        try Terminal.output(json ? try JSON.text(document, onOneLine: false) : document.text)
     }
 }
 
@@ -79,7 +109,8 @@ struct StatusLook: Sendable {
             only == nil ? try await store.hostsHeldBack(limit: StatusDocument.hostsMax) : []
         isPaused = try await store.isPaused()
         document = StatusDocument(
-            counts, of: only, unfinished: unfinished, held: held, isPaused: isPaused)
+            counts, of: only, unfinished: unfinished, held: held, isPaused: isPaused,
+            shards: try await store.setting(Shard.splitName))
         mayChange =
             counts.left > 0 || !counts.runs.isEmpty
             || unfinished.contains { $0.isBeingAdded == true }

@@ -8,13 +8,15 @@ struct Verify: StatusCommand {
         discussion: """
             Checks that the queue is whole, that each output file is what was written, and
             that each completed job is in the output exactly once. Nothing is changed.
+            Shards of a queue are checked as that queue, over the folders of all.
 
             EXAMPLES
               runner verify
               runner verify --queue pages.db --output /mnt/copy/responses
+              runner verify --queue 'shards/*/runner.db'
             """)
 
-    @OptionGroup var queue: QueueOptions
+    @OptionGroup var queues: QueuesOptions
 
     @Option(
         help: ArgumentHelp(
@@ -31,48 +33,96 @@ struct Verify: StatusCommand {
     }
 
     func execute() async throws -> ExitStatus {
-        let store = try openLedger(at: queue.path)
-        let audit: AuditReport
-        do {
-            audit = try await OutputAudit(ledger: store, folders: folders(of: store)).run()
-        } catch {
-            await store.close()
-            throw error
+        let looked = try await LookedAtQueues(queues)
+        guard output == nil || looked.count == 1 else {
+            throw ValidationError(
+                "--output names one folder, and there are \(looked.count) queues; leave it out, or name one queue"
+            )
         }
-        await store.close()
-        let report = VerifyReport(audit)
-        try Terminal.output(json ? try JSON.text(report) : report.text(of: queue.path))
-        return audit.isSound ? .done : .queue
+        var reports: [VerifyReport] = []
+        try await looked.withEach { look in
+            let audit = try await OutputAudit(
+                ledger: look.ledger, folders: try await folders(of: look)
+            ).run()
+            let report = VerifyReport(
+                audit, missing: look.shards?.missing,
+                of: looked.areUnrelated ? look.name : nil)
+            reports.append(report)
+            if !json { try Terminal.output(report.text(of: look.name)) }
+        }
+        if json {
+            try Terminal.output(
+                looked.areUnrelated
+                    ? try JSON.text(VerifyReports(queues: reports)) : try JSON.text(reports[0]))
+        }
+        return reports.allSatisfy(\.isSound) ? .done : .queue
     }
 }
 
 extension Verify {
     /// Returns where the output of each site is now.
-    private func folders(of store: any JobLedger) async throws -> [Site: String] {
+    private func folders(of look: LookedAtQueues.Look) async throws -> [Site: String] {
         var folders: [Site: String] = [:]
-        for site in try await store.sites() {
-            let recorded = try await store.output(of: site).settings
-            folders[site] = output ?? recorded?.place(from: queue.realFolder)
+        for site in try await look.ledger.sites() {
+            guard let recorded = try await look.ledger.output(of: site).settings else {
+                if let output { folders[site] = output }
+                continue
+            }
+            let folder = await look.shards?.folder(ofShardWith: site) ?? look.queue?.realFolder
+            folders[site] = output ?? recorded.place(from: folder)
+        }
+        guard output == nil || folders.count <= 1 else {
+            throw ValidationError(
+                "--output names one folder, and the queue's responses are in \(folders.count); leave it out"
+            )
         }
         return folders
+    }
+}
+
+/// The result of `verify` of several queues that have nothing to do with each other.
+struct VerifyReports: Encodable {
+    let queues: [VerifyReport]
+
+    private enum CodingKeys: CodingKey { case sound, queues }
+
+    func encode(to encoder: any Encoder) throws {
+        var container = encoder.container(keyedBy: CodingKeys.self)
+        try container.encode(queues.allSatisfy(\.isSound), forKey: .sound)
+        try container.encode(queues, forKey: .queues)
     }
 }
 
 /// The result of `verify`; the JSON is a contract (docs/CLI.md).
 struct VerifyReport: Encodable {
     private let audit: AuditReport
+    /// The name of the queue, where there are several.
+    private let queue: String?
+    private let notes: [String]
 
-    init(_ audit: AuditReport) { self.audit = audit }
+    /// - Parameters:
+    ///   - missing: The shards that were not named.
+    ///   - queue: The name of the queue, where there are several.
+    init(_ audit: AuditReport, missing: String? = nil, of queue: String? = nil) {
+        self.audit = audit
+        self.queue = queue
+        notes =
+            audit.notes
+            + (missing.map { ["shards \($0) were not named: the others were checked alone"] } ?? [])
+    }
+
+    var isSound: Bool { audit.isSound }
 
     private enum CodingKeys: CodingKey {
-        case sound, faults, notes, files, records, superseded, bytes
+        case sound, faults, notes, files, records, superseded, bytes, queue
     }
 
     func encode(to encoder: any Encoder) throws {
         var container = encoder.container(keyedBy: CodingKeys.self)
         try container.encode(audit.isSound, forKey: .sound)
         try container.encode(audit.faults.map(\.sentence), forKey: .faults)
-        try container.encode(audit.notes, forKey: .notes)
+        try container.encode(notes, forKey: .notes)
+        try container.encodeIfPresent(queue, forKey: .queue)
         try container.encode(audit.files, forKey: .files)
         try container.encode(audit.records, forKey: .records)
         try container.encode(audit.superseded, forKey: .superseded)
@@ -82,7 +132,7 @@ struct VerifyReport: Encodable {
     /// Returns one line for each fault and each note, then the verdict.
     func text(of queue: String) -> String {
         let lines =
-            audit.faults.map { "fault: \($0.sentence)" } + audit.notes.map { "note: \($0)" }
+            audit.faults.map { "fault: \($0.sentence)" } + notes.map { "note: \($0)" }
         return (lines.map(Terminal.escaped) + [verdict(of: queue)]).joined(separator: "\n")
     }
 

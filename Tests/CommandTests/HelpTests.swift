@@ -35,6 +35,11 @@ import Testing
         try await expect("status", "--help", prints: Self.status)
     }
 
+    @Test func help_showsSplitAndMerge() async throws {
+        try await expect("split", "--help", prints: Self.split)
+        try await expect("merge", "--help", prints: Self.merge)
+    }
+
     @Test func help_showsBatches() async throws {
         try await expect("batches", "--help", prints: Self.batches)
     }
@@ -87,7 +92,7 @@ import Testing
         let commands = [
             Self.enqueue, Self.run, Self.status, Self.batches, Self.failures, Self.retry,
             Self.cancel, Self.pause, Self.resume, Self.setLimits, Self.export, Self.verify,
-            Self.robots, Self.report, Self.serve,
+            Self.split, Self.merge, Self.robots, Self.report, Self.serve,
         ]
         for text in [Self.root] + commands {
             for line in text.split(separator: "\n") {
@@ -202,6 +207,9 @@ import Testing
                                   too.
           verify                  Check the queue and its output, each byte; during a
                                   run too.
+          split                   Cut the queue into shards, to be run by as many
+                                  machines.
+          merge                   Make one queue of all shards of a queue, done or not.
           robots                  Show what a host's robots.txt says, and whether a URL
                                   is allowed.
           report                  Report on a queue's runs: as text, JSON, or a page in
@@ -239,6 +247,8 @@ import Testing
           runner enqueue --range 0..1000 --url 'https://example.com/search?n={id}' \\
             --json-body '{"number": {id}}'
           runner enqueue --from-batch sitemap --outcome 200 --name again
+          runner enqueue --range 0..1000000000 --shard "$JOB_COMPLETION_INDEX/100" \\
+            --url 'https://api.example.com/items/{id}'
 
         USAGE: runner enqueue [<options>] [<list> ...]
 
@@ -312,6 +322,8 @@ import Testing
                                   A...B with it.
           --step <number>         Take each number-th ID of the range: 0..100 with 10
                                   is 0, 10, ..., 90.
+          --shard <i/n>           Queue only this of the shards of the range, the first
+                                  of five is 0/5; each in a queue of its own.
           --url <template>        Where to fetch an ID: {id} or {} stands for it,
                                   {id:08} with zeros in front; of a list, {column} for
                                   a field. (default: http://localhost:8080/{id})
@@ -526,12 +538,14 @@ import Testing
           runner status --watch
           runner status --json | jq .jobs.completed
           runner status --batch sitemap
+          runner status --queue 'shards/*/runner.db'
 
-        USAGE: runner status [--queue <file>] [--batch <batch>] [--json] [--watch]
+        USAGE: runner status [--queue <file> ...] [--batch <batch>] [--json] [--watch]
 
         OPTIONS:
           --queue <file>          The queue's file (default: $RUNNER_QUEUE, else
-                                  ./runner.db).
+                                  ./runner.db); of several, given several times, or a
+                                  pattern in quotes: 'shards/*/runner.db'.
           --batch <batch>         Only this batch, by ID or name.
           --json                  Print JSON; with --watch, a line each second.
           --watch                 Show it again each second, until everything is done.
@@ -551,11 +565,12 @@ import Testing
           runner batches
           runner batches --json | jq 'select(.jobs.failed > 0) | .batch'
 
-        USAGE: runner batches [--queue <file>] [--json]
+        USAGE: runner batches [--queue <file> ...] [--json]
 
         OPTIONS:
           --queue <file>          The queue's file (default: $RUNNER_QUEUE, else
-                                  ./runner.db).
+                                  ./runner.db); of several, given several times, or a
+                                  pattern in quotes: 'shards/*/runner.db'.
           --json                  Print JSON, a line a batch.
           --version               Show the version.
           -h, --help              Show help information.
@@ -574,7 +589,7 @@ import Testing
           runner failures --by host --outcome timeout,connect
           runner failures --list --batch sitemap > failed.csv
 
-        USAGE: runner failures [--queue <file>] [--by <what>] [--list] [--format <format>] [--outcome <outcomes> ...] [--host <host>] [--batch <batch>] [--range <A..B>] [--json]
+        USAGE: runner failures [--queue <file> ...] [--by <what>] [--list] [--format <format>] [--outcome <outcomes> ...] [--host <host>] [--batch <batch>] [--range <A..B>] [--json]
 
         ONLY THESE JOBS:
           --outcome <outcomes>    Jobs that failed so: 404, 5xx, timeout, ..., with
@@ -587,7 +602,8 @@ import Testing
 
         OPTIONS:
           --queue <file>          The queue's file (default: $RUNNER_QUEUE, else
-                                  ./runner.db).
+                                  ./runner.db); of several, given several times, or a
+                                  pattern in quotes: 'shards/*/runner.db'.
           --by <what>             Count by outcome, host or batch. (values: outcome,
                                   host, batch)
           --list                  List the jobs, a row each.
@@ -750,8 +766,9 @@ import Testing
           runner export > jobs.csv
           runner export --state failed --outcome 404 --outcome timeout
           runner export --range 5000..6000 --format jsonl | jq .url
+          runner export --queue 'shards/*/runner.db' > jobs.csv
 
-        USAGE: runner export [--queue <file>] [--format <format>] [--state <state> ...] [--outcome <outcome> ...] [--range <A..B>]
+        USAGE: runner export [--queue <file> ...] [--format <format>] [--state <state> ...] [--outcome <outcome> ...] [--range <A..B>]
 
         ONLY THESE JOBS:
           --state <state>         Jobs in this state; may be given several times.
@@ -764,7 +781,8 @@ import Testing
 
         OPTIONS:
           --queue <file>          The queue's file (default: $RUNNER_QUEUE, else
-                                  ./runner.db).
+                                  ./runner.db); of several, given several times, or a
+                                  pattern in quotes: 'shards/*/runner.db'.
           --format <format>       What a row is: a line of CSV (RFC 4180, with a
                                   header) or JSON Lines. (values: csv, jsonl; default:
                                   csv)
@@ -778,16 +796,19 @@ import Testing
 
         Checks that the queue is whole, that each output file is what was written, and
         that each completed job is in the output exactly once. Nothing is changed.
+        Shards of a queue are checked as that queue, over the folders of all.
 
         EXAMPLES
           runner verify
           runner verify --queue pages.db --output /mnt/copy/responses
+          runner verify --queue 'shards/*/runner.db'
 
-        USAGE: runner verify [--queue <file>] [--output <folder>] [--json]
+        USAGE: runner verify [--queue <file> ...] [--output <folder>] [--json]
 
         OPTIONS:
           --queue <file>          The queue's file (default: $RUNNER_QUEUE, else
-                                  ./runner.db).
+                                  ./runner.db); of several, given several times, or a
+                                  pattern in quotes: 'shards/*/runner.db'.
           --output <folder>       The output's folder, if it is not where it was
                                   written.
           --json                  Print the result as JSON.
@@ -891,6 +912,65 @@ import Testing
 
         OPTIONS:
           --agent <name>          The name to look for in robots.txt. (default: runner)
+          --json                  Print the result as JSON.
+          --version               Show the version.
+          -h, --help              Show help information.
+
+        """
+
+    private static let split = """
+        OVERVIEW: Cut the queue into shards, to be run by as many machines.
+
+        Each shard is a queue of its own, in a folder of its own: DIR/0/runner.db and
+        so on. IDs, URLs and records are as in the whole; what is done is not done
+        again, and what was begun goes on in its shard. The queue itself is not
+        worked on any more; its output stays where it is. No run may be going on.
+
+        Killed half-way, it has left the queue as it was, or all shards: give the
+        same command again.
+
+        EXAMPLES
+          runner split --into 20 --dir shards
+          runner run --queue shards/0/runner.db --output shards/0/responses
+          runner status --queue 'shards/*/runner.db'
+          runner merge --queue all.db 'shards/*/runner.db'
+
+        USAGE: runner split [--queue <file>] --into <number> --dir <folder> [--json]
+
+        OPTIONS:
+          --queue <file>          The queue's file (default: $RUNNER_QUEUE, else
+                                  ./runner.db).
+          --into <number>         The number of shards.
+          --dir <folder>          The folder to make them in.
+          --json                  Print the result as JSON.
+          --version               Show the version.
+          -h, --help              Show help information.
+
+        """
+
+    private static let merge = """
+        OVERVIEW: Make one queue of all shards of a queue, done or not.
+
+        The shards are those of a split, or of enqueue --shard; all must be named,
+        and no run may work on one. What is not done can be done with the merged
+        queue: run that from then on, and none of the shards. Responses stay in the
+        shards' folders; runner verify checks that each job is in one of them.
+
+        The shards are only read, but for what a killed run has left in their outputs,
+        which is cut off. The merged queue is there once it is whole.
+
+        EXAMPLES
+          runner merge --queue all.db 'shards/*/runner.db'
+          runner verify --queue all.db
+
+        USAGE: runner merge [--queue <file>] <shard> ... [--json]
+
+        ARGUMENTS:
+          <shard>                 The shards' files, or patterns of them in quotes.
+
+        OPTIONS:
+          --queue <file>          The queue's file (default: $RUNNER_QUEUE, else
+                                  ./runner.db).
           --json                  Print the result as JSON.
           --version               Show the version.
           -h, --help              Show help information.

@@ -96,7 +96,8 @@ import Testing
         "total.outcome", "total.count", "retry.batch_id", "retry.position", "retry.attempts",
         "retry.not_before_us", "runner.pid", "runner.workers", "runner.started_at_us",
         "runner.heartbeat_us", "outcome.code", "outcome.status",
-        "runner.wishes_taken", "wish.runner_id", "wish.number",
+        "runner.wishes_taken", "wish.runner_id", "wish.number", "batch.whole_first",
+        "batch.whole_count",
     ]
     /// Numbers that are as good as any other there.
     private static let harmless = [

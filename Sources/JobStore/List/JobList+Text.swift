@@ -40,7 +40,7 @@ extension JobList {
     ) -> [UInt8] {
         template.text { placeholder, text in
             guard let index = index(of: placeholder) else {
-                return placeholder.append(position, to: &text)
+                return placeholder.append(id(at: position), to: &text)
             }
             guard let value = fields[index] else { return }
             if placeholder.digitsMin > 0, let zeros = Self.zeros(before: value, placeholder) {

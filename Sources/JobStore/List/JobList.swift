@@ -7,15 +7,22 @@ public struct JobList: Equatable, Sendable {
     public let fields: LineFields
     /// Whether all jobs are known to go to one host.
     public let hasOneHost: Bool
+    /// The ID of the first job: 0, or of a piece of a list, its place in that.
+    public let firstID: Int
 
     public init(
-        count: Int, request: RequestTemplate, fields: LineFields, hasOneHost: Bool = false
+        count: Int, request: RequestTemplate, fields: LineFields, hasOneHost: Bool = false,
+        firstID: Int = 0
     ) {
+        self.firstID = firstID
         self.hasOneHost = hasOneHost
         self.count = count
         self.request = request
         self.fields = fields
     }
+
+    /// The ID of a job.
+    public func id(at position: Int) -> Int { firstID + position }
 }
 
 /// The fields that each line of a list has.

@@ -1,6 +1,14 @@
 internal import Glibc
 
 extension Errno {
+    /// Syncs a file or, with `O_DIRECTORY`, a folder: makes renames in it durable.
+    static func sync(_ path: String, _ flags: Int32) throws(Errno) {
+        let descriptor = open(path, flags | O_CLOEXEC)
+        guard descriptor >= 0 else { throw Errno(errno) }
+        defer { _ = close(descriptor) }
+        guard fsync(descriptor) == 0 else { throw Errno(errno) }
+    }
+
     /// The error of a queue when `what`, the queue's file or one beside it, cannot be made.
     func unmakable(_ what: String) -> QueueError {
         QueueError(

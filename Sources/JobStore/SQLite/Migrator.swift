@@ -9,11 +9,22 @@ enum Migrator {
     /// returns.
     static func create(at path: String) throws(SQLiteError) {
         var connection = try Connection(path: path, readOnly: false)
-        try connection.execute("PRAGMA application_id = \(QueueFile.applicationID)")
-        try migrate(connection)
+        try makeTables(connection)
         // Kept in the file's header from now on.
         try connection.execute("PRAGMA journal_mode = WAL")
         connection.close()
+    }
+
+    /// Makes a queue of an empty file, but for the mode of its journal.
+    static func makeTables(_ connection: borrowing Connection) throws(SQLiteError) {
+        try connection.execute("PRAGMA application_id = \(QueueFile.applicationID)")
+        try migrate(connection)
+    }
+
+    /// Makes the tables of queues that were split, that are shards, or that were merged, where they
+    /// are missing.
+    static func makeShardTables(_ connection: borrowing Connection) throws(SQLiteError) {
+        try connection.execute(String(decoding: Schema.shardTables, as: UTF8.self))
     }
 
     /// Migrates an older queue. A kill between two versions leaves the queue whole, at the first of

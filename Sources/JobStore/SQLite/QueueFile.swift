@@ -63,10 +63,12 @@ struct QueueFile {
         if state == .present { try checkHeader(status) }
     }
 
-    private func checkHeader(_ status: stat) throws(QueueError) {
+    private mutating func checkHeader(_ status: stat) throws(QueueError) {
         let header: [UInt8]
+        let examined = FileID(device: UInt(status.st_dev), number: UInt(status.st_ino))
+        id = examined
         do {
-            header = try Self.header(of: resolved, status)
+            header = try Self.header(of: resolved, examined)
         } catch {
             throw QueueError(
                 .unreadable, "the queue \(path) cannot be read: \(error); check its permissions")
@@ -78,8 +80,8 @@ struct QueueFile {
                 remedy: .nameAnotherFile)
         }
         // Before SQLite opens it: to open someone else's database can be to write its log back.
-        let id = header[68..<72].reduce(0) { $0 << 8 | Int($1) }
-        guard id == Self.applicationID else {
+        let application = header[68..<72].reduce(0) { $0 << 8 | Int($1) }
+        guard application == Self.applicationID else {
             throw Self.foreign(path)
         }
     }
@@ -91,24 +93,55 @@ struct QueueFile {
             remedy: .nameAnotherFile)
     }
 
-    private struct FileID: Hashable {
+    struct FileID: Hashable {
         let device: UInt
         let number: UInt
     }
 
-    /// The descriptors of the examined files, one for each file. They stay open for the life of the
-    /// process: closing one would drop the locks of every connection that this process has to that
-    /// file.
-    private static let looks = Locked<[FileID: Int32]>([:])
+    /// The descriptor by which a file was examined, negative for none, and how many may have
+    /// connections to the file.
+    private struct Look {
+        var descriptor: Int32 = -1
+        var users = 0
+    }
+
+    /// The examined files. A descriptor stays open while a connection may be open, and for the life
+    /// of the process where nobody says that it is not: closing one drops the locks of every
+    /// connection that this process has to that file.
+    private static let looks = Locked<[FileID: Look]>([:])
+
+    /// The file, once it was examined.
+    private(set) var id: FileID?
+
+    /// Tells that whoever examined a file has closed his connection to it, so that the descriptors of
+    /// thousands of queues, looked at one after another, are not open at a time.
+    static func endLook(at id: FileID) {
+        looks.withLock { looks in
+            guard var look = looks[id] else { return }
+            look.users -= 1
+            looks[id] = look.users > 0 ? look : nil
+            if look.users <= 0, look.descriptor >= 0 { _ = close(look.descriptor) }
+        }
+    }
+
+    /// Tells that somebody has a connection to a file that was not examined, since it was made.
+    static func beginLook(at path: String) -> FileID? {
+        var status = stat()
+        guard stat(path, &status) == 0 else { return nil }
+        let id = FileID(device: UInt(status.st_dev), number: UInt(status.st_ino))
+        looks.withLock { $0[id, default: Look()].users += 1 }
+        return id
+    }
 
     /// The first 100 bytes of a file; fewer when it is shorter.
-    private static func header(of path: String, _ status: stat) throws(Errno) -> [UInt8] {
-        let id = FileID(device: UInt(status.st_dev), number: UInt(status.st_ino))
+    private static func header(of path: String, _ id: FileID) throws(Errno) -> [UInt8] {
         let descriptor = looks.withLock { looks in
-            if let known = looks[id] { return known }
-            let descriptor = open(path, O_RDONLY | O_CLOEXEC)
-            if descriptor >= 0 { looks[id] = descriptor }
-            return descriptor
+            var look = looks[id] ?? Look()
+            if look.descriptor < 0 { look.descriptor = open(path, O_RDONLY | O_CLOEXEC) }
+            guard look.descriptor >= 0 else { return look.descriptor }
+            look.users += 1
+            looks[id] = look
+            return look.descriptor
         }
         guard descriptor >= 0 else { throw Errno(errno) }
         var bytes = [UInt8](repeating: 0, count: 100)
@@ -141,25 +174,15 @@ struct QueueFile {
         do {
             try lock.takeToWrite(path)
             defer { lock.release(.write) }
-            var status = stat()
-            if stat(resolved, &status) == 0, status.st_size > 0 { return }  // made while we waited
-            // SQLite would read the log into the new queue; and the log may hold the only copy of
-            // the marks of a queue that was moved away.
-            guard !hasLog else {
-                throw QueueError(
-                    .notAQueue,
-                    "\(path)-wal holds the last changes of a queue that is gone; put \(path) back beside it, or remove \(path)-wal to start anew"
-                )
-            }
-            let draft = resolved + "-new"
-            removeDraft(draft)  // of one who was killed
-            defer { removeDraft(draft) }
+            if isMade { return }  // while we waited
+            try checkNoLog()
+            removeDraft()  // of one who was killed
+            defer { removeDraft() }
             let descriptor = open(draft, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0o600)
             guard descriptor >= 0 else { throw Errno(errno) }
             _ = close(descriptor)
             try Migrator.create(at: draft)
-            guard rename(draft, resolved) == 0 else { throw Errno(errno) }
-            try syncFolder()
+            try placeDraft()
         } catch let error as QueueError {
             throw error
         } catch let error as SQLiteError {
@@ -171,16 +194,53 @@ struct QueueFile {
         }
     }
 
-    private func removeDraft(_ draft: String) {
-        for suffix in ["", "-journal", "-wal", "-shm"] { unlink(draft + suffix) }
+    /// The file that becomes the queue once it is whole.
+    var draft: String { resolved + "-new" }
+
+    /// Whether there is something at the queue's place.
+    var isMade: Bool {
+        var status = stat()
+        return stat(resolved, &status) == 0 && status.st_size > 0
+    }
+
+    /// - Throws: `.notAQueue` where a log lies beside the queue's place. SQLite would read the log
+    ///   into a new queue; and it may hold the only copy of the marks of a queue that was moved away.
+    func checkNoLog() throws(QueueError) {
+        guard !hasLog else {
+            throw QueueError(
+                .notAQueue,
+                "\(path)-wal holds the last changes of a queue that is gone; put \(path) back beside it, or remove \(path)-wal to start anew"
+            )
+        }
+    }
+
+    /// Puts the draft in the queue's place.
+    func placeDraft() throws(Errno) {
+        guard rename(draft, resolved) == 0 else { throw Errno(errno) }
+        try syncFolder()
+    }
+
+    func removeDraft() { Self.remove(draft) }
+
+    /// Removes a file of SQLite, and those beside it.
+    static func remove(_ path: String) {
+        for suffix in ["", "-journal", "-wal", "-shm"] { unlink(path + suffix) }
+    }
+
+    /// The folder of the queue, links resolved once the queue is there.
+    private var folder: String {
+        resolved.lastIndex(of: "/").map { String(resolved[...$0]) } ?? "."
+    }
+
+    /// The folder of a queue's file, links resolved, without a slash at its end but for the root.
+    static func folder(ofFileAt path: String) -> String {
+        guard let real = realpath(path, nil) else { return "." }
+        defer { free(real) }
+        let file = String(cString: real)
+        let slash = file.lastIndex(of: "/") ?? file.startIndex
+        return slash == file.startIndex ? "/" : String(file[..<slash])
     }
 
     /// Syncs the folder, which makes a rename in it durable.
-    private func syncFolder() throws(Errno) {
-        let folder = resolved.lastIndex(of: "/").map { String(resolved[...$0]) } ?? "."
-        let descriptor = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
-        guard descriptor >= 0 else { throw Errno(errno) }
-        defer { _ = close(descriptor) }
-        guard fsync(descriptor) == 0 else { throw Errno(errno) }
-    }
+    private func syncFolder() throws(Errno) { try Errno.sync(folder, O_RDONLY | O_DIRECTORY) }
 }

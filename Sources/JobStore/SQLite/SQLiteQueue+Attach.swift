@@ -10,17 +10,8 @@ extension SQLiteQueue {
         do {
             try removeAbandonedLists()
             let (rescued, mayRepeat) = try write {
-                // Another run may reach what that one did not.
-                try connection.run(
-                    """
-                    UPDATE segment SET not_before_us = 0
-                    WHERE todo > 0 AND runner_id IS NULL AND not_before_us > 0
-                    """)
-                // We hold the right to run, so whoever is in the table is gone.
                 let mayRepeat = try requestsProbablyUnmarked()
-                let rescued = try giveBack()
-                try connection.run("DELETE FROM runner")
-                try connection.run("DELETE FROM wish")
+                let rescued = try rescue()
                 let now = unixMicros()
                 try connection.run(
                     "INSERT INTO runner (pid, workers, started_at_us, heartbeat_us) VALUES (?, ?, ?, ?)",
@@ -75,7 +66,23 @@ extension SQLiteQueue {
         return runnerID
     }
 
-    private func takeRightToRun(pid: Int) throws(QueueError) {
+    /// Takes back all that runners held. We hold the right to run, so whoever is in the table is gone.
+    ///
+    /// - Returns: The number of jobs that were held and not marked, and can be claimed again.
+    func rescue() throws -> Int {
+        // Another run may reach what that one did not.
+        try connection.run(
+            """
+            UPDATE segment SET not_before_us = 0
+            WHERE todo > 0 AND runner_id IS NULL AND not_before_us > 0
+            """)
+        let rescued = try giveBack()
+        try connection.run("DELETE FROM runner")
+        try connection.run("DELETE FROM wish")
+        return rescued
+    }
+
+    func takeRightToRun(pid: Int) throws(QueueError) {
         let isOurs: Bool
         do {
             isOurs = try lock?.take(.run, patienceMillis: 0) ?? false

@@ -46,7 +46,7 @@ extension SQLiteQueue {
                 source: .list(
                     JobList(
                         count: count, request: request, fields: fields,
-                        hasOneHost: options.hasOneHost)))
+                        hasOneHost: options.hasOneHost, firstID: first)))
         default: throw unknown(batch: id)
         }
     }

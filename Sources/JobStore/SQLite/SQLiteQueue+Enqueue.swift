@@ -15,7 +15,7 @@ extension SQLiteQueue {
         }
     }
 
-    private func add(
+    func add(
         _ range: JobRange, _ request: RequestTemplate, _ label: BatchLabel
     ) throws -> Batch {
         try checkRoom(for: range.count)
@@ -84,7 +84,7 @@ extension SQLiteQueue {
         return try connection.int("SELECT id FROM batch WHERE name = ?", .text(name))
     }
 
-    private func keyTaken(_ key: String, by batch: Batch) -> QueueError {
+    func keyTaken(_ key: String, by batch: Batch) -> QueueError {
         QueueError(
             .keyTaken,
             "the key '\(key)' was given to batch \(batch.id) of the queue \(path), which holds other jobs; choose another key"

@@ -200,7 +200,7 @@ extension SQLiteQueue {
         return ListBlock(first: first, count: row.int(0), lane: row.int(1), bytes: row.blob(2))
     }
 
-    fileprivate func lineless(_ position: Int, of id: Batch.ID) -> QueueError {
+    func lineless(_ position: Int, of id: Batch.ID) -> QueueError {
         damaged("job \(position) of batch \(id) has no line")
     }
 

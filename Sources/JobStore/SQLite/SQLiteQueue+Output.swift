@@ -1,9 +1,10 @@
 extension SQLiteQueue {
-    public func sites() -> [Site] { [.only] }
+    public func sites() throws(QueueError) -> [Site] {
+        [.only] + (try read { try closedSites() })
+    }
 
     public func output(of site: Site) throws(QueueError) -> QueueOutput {
-        precondition(site == .only, "a queue in SQLite has one site")
-        return try read { try readOutput() }
+        try read { site == .only ? try readOutput() : try readOutput(ofClosed: site) }
     }
 
     func readOutput() throws -> QueueOutput {
@@ -28,6 +29,8 @@ extension SQLiteQueue {
             read.identityBefore = sink.text(7)
             settings = read
             completedBefore = sink.int(6)
+            let merged = try mergedJobs()?.unrecorded ?? 0
+            completedBefore = completedBefore.addingReportingOverflow(merged).partialValue
         }
         var files: [OutputFile] = []
         let handedOver = try schemaVersion() >= 15 ? "handed_over" : "0"
@@ -37,13 +40,7 @@ extension SQLiteQueue {
             FROM output ORDER BY id
             """)
         try rows.bind([])
-        while try rows.step() {
-            files.append(
-                OutputFile(
-                    id: rows.int(0), name: rows.text(1), format: rows.text(2), bytes: rows.int(3),
-                    crc32: UInt32(truncatingIfNeeded: rows.int(4)), records: rows.int(5),
-                    isSealed: rows.int(6) == 1, isHandedOver: rows.int(7) == 1))
-        }
+        while try rows.step() { files.append(Self.file(in: rows)) }
         return QueueOutput(settings: settings, files: files, completedBefore: completedBefore)
     }
 
@@ -58,6 +55,7 @@ extension SQLiteQueue {
                 INSERT INTO sink (id, folder, identity, format, rotate_bytes, bodies, failures,
                     identity_before, completed_before)
                 SELECT 1, ?1, ?2, ?3, ?4, ?5, ?6, ?7, coalesce(sum(count), 0)
+                    - ?8
                 FROM total JOIN outcome ON code = outcome AND state = 'completed'
                 WHERE true
                 ON CONFLICT (id) DO UPDATE SET folder = excluded.folder,
@@ -69,7 +67,7 @@ extension SQLiteQueue {
                 .text(settings.folder), .text(settings.identity), .text(settings.format),
                 .int(settings.rotateBytes),
                 .int(settings.keepsBodies ? 1 : 0), .int(settings.keepsFailures ? 1 : 0),
-                .text(settings.identityBefore))
+                .text(settings.identityBefore), .int(try mergedJobs()?.completed ?? 0))
             try save(files)
         }
     }

@@ -54,12 +54,10 @@ extension SQLiteQueue {
             try add(count, toTallyOf: batch.id, code)
             try add(count, toTotalOf: code)
         }
-        if slice.jobs > before {
+        if slice.jobs > before, try mayHaveRecords() {
             try connection.run(
-                """
-                UPDATE batch SET superseded_max = superseded_max + ?
-                WHERE id = ? AND EXISTS (SELECT 1 FROM sink)
-                """, .int(slice.jobs - before), .int(batch.id))
+                "UPDATE batch SET superseded_max = superseded_max + ? WHERE id = ?",
+                .int(slice.jobs - before), .int(batch.id))
         }
         return min(end, window.upperBound)
     }

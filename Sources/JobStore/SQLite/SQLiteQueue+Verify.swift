@@ -12,6 +12,11 @@ extension SQLiteQueue {
             try verifyLeases(&faults)
             if try schemaVersion() >= 5 { try verifyLists(&faults) }
             if try hasHashes() { try count(Self.hashChecks, &faults) }
+            if try hasShardTables() {
+                try count(Self.shardChecks, &faults)
+            } else if try schemaVersion() >= 16 {
+                try count(Self.wholeChecks, &faults)
+            }
             return VerifiedWindow(faults: faults.sentences)
         }
     }

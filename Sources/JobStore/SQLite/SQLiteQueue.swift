@@ -29,6 +29,8 @@ public actor SQLiteQueue: JobQueue {
     /// The lock file; `nil` when the queue was opened for reading.
     let lock: LockFile?
     let lockPath: String
+    /// The file, so that others in this process know of the connection; `nil` once it is closed.
+    private var fileID: QueueFile.FileID?
     /// The epoch of this process, its ID in the table `runner`, while it is attached; `nil`
     /// otherwise.
     var runnerID: Int?
@@ -105,6 +107,7 @@ public actor SQLiteQueue: JobQueue {
         self.lock = lock
         self.unixMicros = unixMicros
         lockPath = file.lockPath
+        fileID = file.id ?? QueueFile.beginLook(at: file.resolved)
     }
 
     deinit { thread.stop() }
@@ -113,6 +116,8 @@ public actor SQLiteQueue: JobQueue {
         // The last connection checkpoints and removes the WAL: a write like any other.
         let isOurs = (try? lock?.takeToWrite(path)) != nil
         connection.close()
+        if let fileID { QueueFile.endLook(at: fileID) }
+        fileID = nil
         if isOurs { lock?.release(.write) }
         // Not left to `deinit`: our thread may hold us for a moment after this has returned.
         lock?.release(.run)
@@ -162,6 +167,7 @@ public actor SQLiteQueue: JobQueue {
                 if connection.hasMoved {
                     throw SQLiteError(code: .readOnlyMoved, message: "moved", sql: "")
                 }
+                try checkNotSplit()
                 let result = try body()
                 try connection.run("COMMIT")
                 return result

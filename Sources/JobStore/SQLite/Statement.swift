@@ -95,6 +95,19 @@ struct Statement: ~Copyable {
         sqlite3_column_type(handle, column) == SQLITE_NULL
     }
 
+    var columnCount: Int32 { sqlite3_column_count(handle) }
+
+    /// Returns whatever is in a column.
+    borrowing func value(_ column: Int32) -> Value {
+        switch sqlite3_column_type(handle, column) {
+        case SQLITE_INTEGER: .int(int(column))
+        case SQLITE_FLOAT: .real(real(column))
+        case SQLITE_TEXT: .text(text(column))
+        case SQLITE_BLOB: .blob(blob(column))
+        default: .null
+        }
+    }
+
     borrowing func text(_ column: Int32) -> String {
         sqlite3_column_text(handle, column).map { String(cString: $0) } ?? ""
     }

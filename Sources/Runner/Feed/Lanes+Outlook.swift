@@ -9,7 +9,7 @@ extension Lanes {
         look(&lanes.values[index])
     }
 
-    /// What a changed lane means to the others.
+    /// The meaning of a changed lane to the others.
     struct Outlook {
         let isPaceChanged, isCrowded, isTripped, isDenied: Bool
         let nextRoomMicros, nextProbeMicros: Int?

@@ -68,6 +68,9 @@ final class ListRequests: Sendable {
         self.places = places
     }
 
+    /// The ID of a job.
+    func id(at position: Int) -> Int { source.id(at: position) }
+
     private func place(_ position: Int) -> Place { places[position - first] }
 
     /// Scheme, user, host and port of a job's URL.

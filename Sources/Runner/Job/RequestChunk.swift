@@ -137,7 +137,7 @@ struct JobRequest {
     var id: Int {
         switch chunk.requests {
         case .range(let range): range.id(at: position)
-        case .list: position
+        case .list(let list): list.id(at: position)
         }
     }
 

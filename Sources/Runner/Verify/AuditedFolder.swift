@@ -6,25 +6,30 @@ struct AuditedFolder {
     private let formats: OutputFormats
     private let site: Site
     private let ledger: any JobLedger
-    /// The opened folder; `nil` when it cannot be read, for the reason in `damage`.
-    private let folder: ReadOnlyFolder?
+    /// The reason why the folder cannot be read; `nil` when it can.
     private let damage: Damage?
+    /// The text before the name of a file: its folder, where there are several.
+    private let prefix: String
     /// The names in the folder at the beginning that look like output files.
     private let names: [String]
 
     /// Lists the folder.
-    init(path: String, _ formats: OutputFormats, of site: Site, in ledger: any JobLedger) {
+    ///
+    /// - Parameter isOnly: Whether there is no other, so that a file's name says enough.
+    init(
+        path: String, _ formats: OutputFormats, of site: Site, in ledger: any JobLedger,
+        isOnly: Bool
+    ) {
         self.path = path
+        prefix = isOnly ? "" : path + "/"
         self.formats = formats
         self.site = site
         self.ledger = ledger
         do throws(Damage) {
             let folder = try ReadOnlyFolder(path: path)
             names = try folder.names { formats.number(ofFile: $0) != nil }
-            self.folder = folder
             damage = nil
         } catch {
-            folder = nil
             names = []
             damage = error
         }
@@ -40,14 +45,23 @@ struct AuditedFolder {
         _ file: OutputFile, since known: OutputFile?, _ settings: OutputSettings?,
         _ jobs: inout JobCheck, _ report: inout AuditReport
     ) async throws(QueueError) -> OutputFile {
-        guard let folder else { return file }
-        let complaints = Complaints(about: file.name)
-        defer { report.blame(.file, complaints.list, more: "more faults of \(file.name)") }
+        guard damage == nil else { return file }
+        let name = prefix + file.name
+        let folder: ReadOnlyFolder
+        do throws(Damage) {
+            // Anew for each file: there may be thousands of folders.
+            folder = try ReadOnlyFolder(path: path)
+        } catch {
+            report.blame(.file, "the folder \(path) \(error.description)")
+            return file
+        }
+        let complaints = Complaints(about: name)
+        defer { report.blame(.file, complaints.list, more: "more faults of \(name)") }
         let format = formats.named(file.format)
         if format == nil {
             report.blame(
                 .format,
-                "\(file.name) has the format '\(file.format)', which this runner does not know; its records were not read"
+                "\(name) has the format '\(file.format)', which this runner does not know; its records were not read"
             )
         }
         guard isName(of: file, in: format, complaints) else { return file }
@@ -67,7 +81,7 @@ struct AuditedFolder {
                     recordsBefore: part.start.records, keepsBodies: settings?.keepsBodies ?? true,
                     bodies: bodies, complaints: complaints))
             records = try await jobs.take(
-                reader, skipping: part.seen, of: file.name, complaints: complaints)
+                reader, skipping: part.seen, of: name, complaints: complaints)
         }
         compare(file, with: bytes, records.map { part.start.records + $0 }, complaints)
         report.records += (records ?? 0) - part.seen
@@ -186,9 +200,10 @@ struct AuditedFolder {
         var strangers: [String] = []
         for name in names where !known.contains(name) {
             if isLive, formats.number(ofFile: name) ?? 0 > newest {
-                report.note("\(name) is not recorded yet: a run is going on")
+                report.note("\(prefix)\(name) is not recorded yet: a run is going on")
             } else {
-                strangers.append("\(name) is in the folder, and the queue does not know it")
+                strangers.append(
+                    "\(prefix)\(name) is in the folder, and the queue does not know it")
             }
         }
         report.blame(.stranger, strangers, more: "more files the queue does not know")

@@ -87,11 +87,15 @@ public struct OutputAudit: Sendable {
 
     /// Lists the folders of all sites, and only then asks what the queue has recorded of each.
     private func openSites() async throws(QueueError) -> [AuditedSite] {
-        var opened: [AuditedSite] = []
+        var found: [(site: Site, path: String)] = []
         for site in try await ledger.sites() {
             let recorded = try await ledger.output(of: site).settings?.folder
-            guard let path = folders[site] ?? recorded else { continue }
-            let folder = AuditedFolder(path: path, formats, of: site, in: ledger)
+            if let path = folders[site] ?? recorded { found.append((site, path)) }
+        }
+        var opened: [AuditedSite] = []
+        for (site, path) in found {
+            let folder = AuditedFolder(
+                path: path, formats, of: site, in: ledger, isOnly: found.count == 1)
             opened.append(
                 AuditedSite(
                     site: site, folder: folder, first: try await ledger.output(of: site)))

@@ -64,7 +64,10 @@ struct QueueOptions: ParsableArguments {
             ?? folder
     }
 
-    func validate() throws {
+    func validate() throws { try Self.check(path) }
+
+    /// - Throws: `ValidationError` when a text is no name of a queue's file.
+    static func check(_ path: String) throws {
         if path.isEmpty {
             throw ValidationError("the queue's name is empty; name a file with --queue")
         }

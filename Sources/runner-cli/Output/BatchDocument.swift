@@ -7,14 +7,18 @@ struct BatchDocument: Encodable {
     /// The import of a list that is not complete; `nil` for other batches.
     private let unfinished: ImportDocument?
 
-    init(_ summary: BatchSummary, unfinished: UnfinishedList? = nil) {
+    /// The name of the queue, where there are several.
+    private let queue: String?
+
+    init(_ summary: BatchSummary, unfinished: UnfinishedList? = nil, of queue: String? = nil) {
+        self.queue = queue
         self.summary = summary
         self.unfinished = unfinished.map(ImportDocument.init)
         jobs = JobsDocument(summary.counts)
     }
 
     private enum CodingKeys: String, CodingKey {
-        case batch, name, source, url, method, priority, jobs
+        case batch, name, source, url, method, priority, jobs, queue
         case unfinished = "import"
         case enqueuedAt = "enqueued_at"
         case cancelledAt = "cancelled_at"
@@ -33,6 +37,7 @@ struct BatchDocument: Encodable {
         try container.encodeIfPresent(unfinished, forKey: .unfinished)
         let cancelledAt = summary.cancelledAtMicros.map { Timestamp.text($0) }
         try container.encode(cancelledAt, forKey: .cancelledAt)  // null, not absent
+        try container.encodeIfPresent(queue, forKey: .queue)
     }
 
     private var request: RequestTemplate { summary.batch.source.request }

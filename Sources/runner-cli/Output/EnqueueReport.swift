@@ -17,6 +17,8 @@ struct EnqueueReport: Encodable {
     let hasWholeURLs: Bool
     /// Whether the batch was added now.
     let addition: Addition
+    /// The shard of the range that the jobs are; `nil` where they are all of it.
+    let shard: Shard?
     /// The names of the lists; `nil` for a range.
     let lists: String?
     /// The lines of lists that cannot be queued; `nil` for a range.
@@ -30,6 +32,7 @@ struct EnqueueReport: Encodable {
 
     private enum CodingKeys: String, CodingKey {
         case batch, jobs, step, method, url, queue, rejected, skipped, duplicates, complete, lines
+        case shard
         case firstID = "first_id"
         case addition = "new"
     }
@@ -44,6 +47,7 @@ struct EnqueueReport: Encodable {
         try container.encode(url, forKey: .url)
         try container.encode(queue, forKey: .queue)
         try container.encode(addition, forKey: .addition)
+        try container.encodeIfPresent(shard?.text, forKey: .shard)
         try container.encodeIfPresent(rejected, forKey: .rejected)
         try container.encodeIfPresent(skipped, forKey: .skipped)
         try container.encodeIfPresent(duplicates, forKey: .duplicates)
@@ -72,7 +76,9 @@ struct EnqueueReport: Encodable {
     }
 
     var summary: String {
-        let from = lists.map { " of \(Terminal.escaped($0))" } ?? ""
+        let from =
+            lists.map { " of \(Terminal.escaped($0))" } ?? shard.map { " of shard \($0.text)" }
+            ?? ""
         guard addition == .new else {
             let end = addition == .cancelled ? ", and was cancelled" : ""
             return

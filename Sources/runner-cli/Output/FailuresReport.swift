@@ -6,7 +6,9 @@ struct FailuresReport: Encodable {
         let label: String
         /// The ID of a batch; `nil` where jobs are counted by something else.
         var batch: Batch.ID?
-        let count: Int
+        /// The queue of the batch, where there are several.
+        var queue: String?
+        var count: Int
     }
 
     private let grouping: Failures.Grouping
@@ -21,16 +23,39 @@ struct FailuresReport: Encodable {
     /// The most groups that the text shows.
     private static let shownMax = 100
 
-    init(
-        _ grouping: Failures.Grouping, of selection: FailedJobs, in ledger: any JobLedger
+    init(_ grouping: Failures.Grouping) { self.grouping = grouping }
+
+    /// Adds the failed jobs of a queue.
+    ///
+    /// - Parameter queue: The name of the queue, where there are several; `nil` for the only one.
+    mutating func add(
+        _ selection: FailedJobs, in ledger: any JobLedger, named queue: String?
     ) async throws {
-        self.grouping = grouping
+        let before = groups
+        groups = []
         switch grouping {
         case .outcome: try await countByOutcome(selection, in: ledger)
         case .host: try await countByHost(selection, in: ledger)
-        case .batch: try await countByBatch(selection, in: ledger)
+        case .batch: try await countByBatch(selection, in: ledger, named: queue)
         }
+        join(before)
         groups.sort { ($1.count, $0.label) < ($0.count, $1.label) }
+    }
+
+    /// Adds the groups of the queues before.
+    private mutating func join(_ before: [Group]) {
+        var places = Dictionary(
+            groups.enumerated().map { ($1.label, $0) }, uniquingKeysWith: { one, _ in one })
+        for group in before {
+            if let place = places[group.label] {
+                groups[place].count += group.count
+            } else if groups.count < Self.groupsMax {
+                places[group.label] = groups.count
+                groups.append(group)
+            } else {
+                others += group.count
+            }
+        }
     }
 
     private mutating func countByOutcome(
@@ -53,7 +78,7 @@ struct FailuresReport: Encodable {
     }
 
     private mutating func countByBatch(
-        _ selection: FailedJobs, in ledger: any JobLedger
+        _ selection: FailedJobs, in ledger: any JobLedger, named queue: String?
     ) async throws {
         try await forEachBatch(of: selection, in: ledger) { report, summary in
             let count = try await summary.failedCount(of: selection, in: ledger)
@@ -62,7 +87,9 @@ struct FailuresReport: Encodable {
                 report.others += count
             } else {
                 report.groups.append(
-                    Group(label: summary.title, batch: summary.batch.id, count: count))
+                    Group(
+                        label: summary.title + (queue.map { " of \($0)" } ?? ""),
+                        batch: summary.batch.id, queue: queue, count: count))
             }
         }
     }
@@ -94,7 +121,7 @@ struct FailuresReport: Encodable {
             }
         }
         groups = counts.map { Group(label: $0.key.text, count: $0.value) }
-        self.others = others
+        self.others += others
     }
 
     private mutating func forEachBatch(
@@ -120,6 +147,7 @@ struct FailuresReport: Encodable {
         var outcome: String?
         var host: String?
         var batch: Batch.ID?
+        var queue: String?
         let count: Int
     }
 
@@ -131,7 +159,7 @@ struct FailuresReport: Encodable {
             switch grouping {
             case .outcome: Row(outcome: group.label, count: group.count)
             case .host: Row(host: group.label, count: group.count)
-            case .batch: Row(batch: group.batch, count: group.count)
+            case .batch: Row(batch: group.batch, queue: group.queue, count: group.count)
             }
         }
         try container.encode(rows, forKey: .groups)
@@ -139,7 +167,8 @@ struct FailuresReport: Encodable {
     }
 
     /// - Parameter areSome: Whether jobs were selected.
-    func text(of queue: String, _ areSome: Bool) -> String {
+    func text(of queues: LookedAtQueues, _ areSome: Bool) -> String {
+        let queue = queues.name
         let what = areSome ? "failed jobs of those selected" : "failed jobs"
         var rows = groups.prefix(Self.shownMax).map { (Terminal.escaped($0.label), $0.count) }
         let rest = groups.dropFirst(Self.shownMax).reduce(others) { $0 + $1.count }
@@ -154,7 +183,8 @@ struct FailuresReport: Encodable {
         }
         let title = "\(queue): \(Format.count(total)) \(what)"
         guard total > 0 else { return title }
-        let command = RetryAdvice.command(queue)
+        let command =
+            queues.count == 1 ? RetryAdvice.command(queue) : "runner retry --queue FILE, for each,"
         let advice =
             areSome
             ? "to put them back, give the same conditions to: \(command)"

@@ -61,6 +61,10 @@ extension QueueError.Remedy {
             "restore a copy, or save what can be read with: sqlite3 \(path) .recover"
         case .allowThreads: Cure.allowThreads
         case .upgrade: Cure.upgrade
+        case .useShards(let folder, let count, let queue):
+            "run those, for example with --queue \(ShellWord.quoted("\(folder)/0/\(Shard.queueName)")); if some are not there since the split was killed, repeat: runner split --queue \(ShellWord.quoted(queue)) --into \(count) --dir \(ShellWord.quoted(folder))"
+        case .nameAllShards: "name all of them"
+        case .nameAnotherShardFolder: "name another folder with --dir"
         }
     }
 }

@@ -44,7 +44,13 @@ struct RowWriter {
         if buffer.count >= Self.pieceBytes { try flush() }
     }
 
-    mutating func flush() throws(OutputError) {
+    /// Writes what is gathered. Batches that come next are of another queue.
+    mutating func endQueue() throws(OutputError) {
+        batchID = nil
+        try flush()
+    }
+
+    private mutating func flush() throws(OutputError) {
         try Terminal.output(buffer)
         buffer.removeAll(keepingCapacity: true)
     }

@@ -15,14 +15,19 @@ struct StatusDocument: Encodable {
     private let imports: [ImportDocument]
     /// The hosts that push back at present, the worst first.
     private let hosts: [HeldHostDocument]
+    /// The shards of a queue that was split, for people; `nil` when it was not.
+    private let shards: String?
+    /// The name of the queue, where there are several.
+    var queue: String?
 
     /// The most hosts that are told of.
     static let hostsMax = 10
 
     init(
         _ counts: QueueCounts, of batch: BatchSummary? = nil, unfinished: [UnfinishedList] = [],
-        held: [HostPace] = [], isPaused: Bool = false
+        held: [HostPace] = [], isPaused: Bool = false, shards: String? = nil
     ) {
+        self.shards = shards
         self.batch = batch
         self.isPaused = isPaused
         hosts = held.map(HeldHostDocument.init)
@@ -34,7 +39,8 @@ struct StatusDocument: Encodable {
     }
 
     private enum CodingKeys: String, CodingKey {
-        case batch, name, jobs, outcomes, run, imports, hosts
+        case batch, name, jobs, outcomes, run, imports, hosts, queue
+        case shards = "split"
         case isRunKnown = "run_known"
         case isPaused = "paused"
     }
@@ -52,6 +58,8 @@ struct StatusDocument: Encodable {
         try container.encode(isPaused, forKey: .isPaused)
         if !imports.isEmpty { try container.encode(imports, forKey: .imports) }
         if !hosts.isEmpty { try container.encode(hosts, forKey: .hosts) }
+        try container.encodeIfPresent(shards, forKey: .shards)
+        try container.encodeIfPresent(queue, forKey: .queue)
     }
 
     private var hostLines: [String] {
@@ -107,7 +115,8 @@ struct StatusDocument: Encodable {
     }
 
     private func idle(_ queue: String) -> String {
-        isRunKnown
+        if let shards { return "split into \(Terminal.escaped(shards)): those are run" }
+        return isRunKnown
             ? "no run is going on"
             : "whether a run is going on cannot be seen: \(queue)-lock may not be read"
     }

@@ -68,6 +68,14 @@ extension OutputSettings {
         return ends.lazy.map { OutputPlace.joined(queueFolder, $0) }.first(where: isOurs) ?? path
     }
 
+    /// The place of the output's folder now, as a queue in another folder keeps it.
+    ///
+    /// - Parameters: The folders of the queue that has the output, and of the other one, links
+    ///   resolved.
+    public func place(from queueFolder: String, in other: String) -> String {
+        OutputPlace.kept(place(from: queueFolder), queueFolder: other)
+    }
+
     private func isOurs(_ path: String) -> Bool {
         guard let found = try? OutputFolder(path: path, makes: false),
             let owner = try? found.identity()

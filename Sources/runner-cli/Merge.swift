@@ -1,0 +1,95 @@
+import ArgumentParser
+import Glibc
+import JobStore
+import Runner
+
+struct Merge: StatusCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Make one queue of all shards of a queue, done or not.",
+        discussion: """
+            The shards are those of a split, or of enqueue --shard; all must be named,
+            and no run may work on one. What is not done can be done with the merged
+            queue: run that from then on, and none of the shards. Responses stay in the
+            shards' folders; runner verify checks that each job is in one of them.
+
+            The shards are only read, but for what a killed run has left in their outputs,
+            which is cut off. The merged queue is there once it is whole.
+
+            EXAMPLES
+              runner merge --queue all.db 'shards/*/runner.db'
+              runner verify --queue all.db
+            """)
+
+    @OptionGroup var queue: QueueOptions
+
+    @Argument(
+        help: ArgumentHelp(
+            "The shards' files, or patterns of them in quotes.", valueName: "shard"))
+    var shards: [String]
+
+    @Flag(help: "Print the result as JSON.")
+    var json = false
+
+    func validate() throws {
+        for name in shards { try QueueOptions.check(name) }
+    }
+
+    func execute() async throws -> ExitStatus {
+        let shards = try QueuesOptions.queues(shards)
+        // Of the folder, since the file is not there yet.
+        let folder = Self.realPath(queue.folder)
+        let merger = QueueMerger(shards.map(\.path), to: queue.path) { settings, shard in
+            settings.place(from: shard, in: folder)
+        }
+        let killed = Set(try await merger.check())
+        for shard in shards where killed.contains(shard.path) {
+            try await Self.closeOutput(of: shard)
+        }
+        let counts = try await merger.run()
+        let report = MergeReport(queue: queue.path, shards: shards.count, counts: counts)
+        try Terminal.output(json ? try JSON.text(report) : report.text)
+        return .done
+    }
+
+    /// Takes back what a killed run has left: nobody else does once the shards are merged.
+    static func closeOutput(of queue: QueueOptions) async throws {
+        let store = try openQueue(at: queue.path)
+        do {
+            try await OutputFiles.closeForGood(store, queueFolder: queue.realFolder)
+        } catch {
+            await store.close()
+            throw error
+        }
+        await store.close()
+    }
+
+    private static func realPath(_ path: String) -> String {
+        guard let real = realpath(path, nil) else { return path }
+        defer { free(real) }
+        return String(cString: real)
+    }
+}
+
+/// The result of `merge`; the JSON is a contract (docs/CLI.md).
+struct MergeReport: Encodable {
+    let queue: String
+    let shards: Int
+    let counts: QueueCounts
+
+    private enum CodingKeys: CodingKey { case queue, shards, jobs }
+
+    func encode(to encoder: any Encoder) throws {
+        var container = encoder.container(keyedBy: CodingKeys.self)
+        try container.encode(queue, forKey: .queue)
+        try container.encode(shards, forKey: .shards)
+        try container.encode(JobsDocument(counts), forKey: .jobs)
+    }
+
+    var text: String {
+        let jobs = "\(Format.count(counts.total)) jobs"
+        return "merged \(Format.count(shards)) shards to \(queue): \(jobs), "
+            + (counts.left == 0
+                ? "all done"
+                : "\(Format.count(counts.left)) left: run it from now on, and none of the shards")
+    }
+}
