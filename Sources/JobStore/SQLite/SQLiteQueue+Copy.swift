@@ -73,7 +73,11 @@ extension SQLiteQueue {
     func copyChoices(to draft: QueueDraft, share: Double) throws {
         let copies = [
             (
-                "SELECT name, value FROM setting",
+                // The courses of runs (`runner report`) stay with the file of these runs.
+                """
+                SELECT name, value FROM setting
+                WHERE name <> 'courses' AND name NOT GLOB 'course [0-9]*'
+                """,
                 "INSERT OR IGNORE INTO setting (name, value) VALUES (?, ?)"
             ),
             (
