@@ -5,7 +5,8 @@ public struct QueueError: Error, Sendable, CustomStringConvertible {
     public struct Code: Hashable, Sendable, CustomStringConvertible {
         private enum Kind: String {
             case missing, notAQueue, newer, damaged, unreadable, readOnly, full, io, busy,
-                unreachable, inUse, fenced, tooMany, keyTaken, nameTaken, noBatch, noRoom
+                unreachable, inUse, fenced, tooMany, keyTaken, nameTaken, noBatch, noRoom,
+                unsupported
         }
         private let kind: Kind
         private init(_ kind: Kind) { self.kind = kind }
@@ -45,6 +46,8 @@ public struct QueueError: Error, Sendable, CustomStringConvertible {
         public static let noBatch = Code(.noBatch)
         /// The queue can keep no further kind of outcome.
         public static let noRoom = Code(.noRoom)
+        /// Queues in stores of this kind do not do what was asked.
+        public static let unsupported = Code(.unsupported)
 
         public var description: String { kind.rawValue }
     }

@@ -40,8 +40,9 @@ public protocol RunnerLease: Sendable {
     /// Records how attempts ended, how much of the site's output counts, and that the runner is
     /// alive. A job to be tried again is cancelled instead where its batch was.
     ///
-    /// A store throws only when it knows that nothing was recorded, or that the run is over. Where
-    /// an answer can be lost, the store itself finds out what became of the commit.
+    /// A store throws only when it knows that nothing was recorded, or that the run is over, but for
+    /// `.unreachable`: then it is not known, and the same marks may be committed again. The store
+    /// finds out which of them were recorded.
     ///
     /// - Parameter files: The output files that are new or have changed, in the state they already
     ///   have on disk.
@@ -121,10 +122,14 @@ public struct Claim: Sendable {
     /// The segments; empty when no job of a batch that may be claimed is available.
     public let segments: [Segment]
     public let next: Next
+    /// The jobs that wait for a retry and came with the claim: those of a runner that has ended.
+    /// `claimRetries` hands them out from now on.
+    public let retries: Int
 
-    public init(segments: [Segment], next: Next) {
+    public init(segments: [Segment], next: Next, retries: Int = 0) {
         self.segments = segments
         self.next = next
+        self.retries = retries
     }
 }
 
