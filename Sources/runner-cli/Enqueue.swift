@@ -2,6 +2,7 @@ import ArgumentParser
 import JobStore
 import Lists
 import Runner
+import Stores
 
 struct Enqueue: StatusCommand {
     static let configuration = CommandConfiguration(
@@ -217,7 +218,7 @@ struct Enqueue: StatusCommand {
     func onQueue<Result>(
         makesMissing: Bool = true, _ body: (any JobQueue) async throws -> Result
     ) async throws -> Result {
-        let store = try openQueue(at: queue.path, makesMissing: makesMissing)
+        let store = try openQueue(at: queue.location, makesMissing: makesMissing)
         do {
             let result = try await body(store)
             await store.close()

@@ -2,6 +2,7 @@ import ArgumentParser
 import Glibc
 import JobStore
 import Runner
+import Stores
 
 struct Run: StatusCommand {
     static let configuration = CommandConfiguration(
@@ -115,7 +116,7 @@ struct Run: StatusCommand {
     }
 
     private func run(_ stop: StopSwitch, _ page: RunPage?) async throws -> ExitStatus {
-        let store = try openQueue(at: queue.path)
+        let store = try openQueue(at: queue.location)
         do {
             let status = try await run(store, stop, page)
             await page?.disconnect()
@@ -162,7 +163,8 @@ struct Run: StatusCommand {
                 ending: ending, counts: try await store.counts(of: only?.batch.id), before: before,
                 elapsed: end - begin, paused: observer.pausedTime.length(at: end),
                 queue: queue.path, measures: observer.measures.last,
-                output: OutputTotals(try await store.output(of: .only), from: queue.realFolder))
+                output: OutputTotals(
+                    try await store.output(of: observer.output.site), from: queue.realFolder))
         }
         do {
             let ending = try await crawl.run(to: .files(outputOptions), observer: observer)
@@ -234,7 +236,7 @@ struct Run: StatusCommand {
         try network.apply(to: &options.fetch)
         let folder = outputFlags.output ?? output.settings?.place(from: queue.realFolder)
         options.diskReserve = outputFlags.diskReserve(
-            in: [queue.folder] + (folder.map { [$0] } ?? []))
+            in: [queue.folder, folder].compactMap(\.self))
         return options
     }
 }

@@ -2,6 +2,7 @@ import ArgumentParser
 import Glibc
 import JobStore
 import Runner
+import Stores
 import WebView
 
 struct Serve: AsyncParsableCommand {

@@ -1,6 +1,7 @@
 import ArgumentParser
 import JobStore
 import Runner
+import Stores
 
 struct SetLimits: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
@@ -77,7 +78,7 @@ struct SetLimits: AsyncParsableCommand {
     }
 
     func run() async throws {
-        let store = try openQueue(at: queue.path)
+        let store = try openQueue(at: queue.location)
         let report: SetReport
         do {
             report = try await ask(store)

@@ -1,6 +1,7 @@
 import ArgumentParser
 import Glibc
 import JobStore
+import Stores
 
 struct Status: StatusCommand {
     static let configuration = CommandConfiguration(
@@ -27,7 +28,7 @@ struct Status: StatusCommand {
     var watch = false
 
     func execute() async throws -> ExitStatus {
-        let store = try openLedger(at: queue.path)
+        let store = try openLedger(at: queue.location)
         do {
             try await show(store)
         } catch {

@@ -1,6 +1,7 @@
 import ArgumentParser
 import JobStore
 import Runner
+import Stores
 
 struct Verify: StatusCommand {
     static let configuration = CommandConfiguration(
@@ -31,7 +32,7 @@ struct Verify: StatusCommand {
     }
 
     func execute() async throws -> ExitStatus {
-        let store = try openLedger(at: queue.path)
+        let store = try openLedger(at: queue.location)
         let audit: AuditReport
         do {
             audit = try await OutputAudit(ledger: store, folders: folders(of: store)).run()

@@ -300,8 +300,8 @@ import Testing
                                   is never stored.
 
         OPTIONS:
-          --queue <file>          The queue's file (default: $RUNNER_QUEUE, else
-                                  ./runner.db).
+          --queue <file>          The queue's file, or postgres://user@host/database
+                                  (default: $RUNNER_QUEUE, else ./runner.db).
           --range <A..B>          IDs to fetch: A..B without B (A..<B is the same),
                                   A...B with it.
           --step <number>         Take each number-th ID of the range: 0..100 with 10
@@ -486,8 +486,8 @@ import Testing
                                   localhost; may be given several times.
 
         OPTIONS:
-          --queue <file>          The queue's file (default: $RUNNER_QUEUE, else
-                                  ./runner.db).
+          --queue <file>          The queue's file, or postgres://user@host/database
+                                  (default: $RUNNER_QUEUE, else ./runner.db).
           --metrics-file <file>   Write metrics to this file each 10 s, for
                                   node_exporter's textfile collector.
           -w, --workers <workers> Requests in flight at once. (default: 100)
@@ -524,8 +524,8 @@ import Testing
         USAGE: runner status [--queue <file>] [--batch <batch>] [--json] [--watch]
 
         OPTIONS:
-          --queue <file>          The queue's file (default: $RUNNER_QUEUE, else
-                                  ./runner.db).
+          --queue <file>          The queue's file, or postgres://user@host/database
+                                  (default: $RUNNER_QUEUE, else ./runner.db).
           --batch <batch>         Only this batch, by ID or name.
           --json                  Print JSON; with --watch, a line each second.
           --watch                 Show it again each second, until everything is done.
@@ -548,8 +548,8 @@ import Testing
         USAGE: runner batches [--queue <file>] [--json]
 
         OPTIONS:
-          --queue <file>          The queue's file (default: $RUNNER_QUEUE, else
-                                  ./runner.db).
+          --queue <file>          The queue's file, or postgres://user@host/database
+                                  (default: $RUNNER_QUEUE, else ./runner.db).
           --json                  Print JSON, a line a batch.
           --version               Show the version.
           -h, --help              Show help information.
@@ -580,8 +580,8 @@ import Testing
                                   same), A...B with it.
 
         OPTIONS:
-          --queue <file>          The queue's file (default: $RUNNER_QUEUE, else
-                                  ./runner.db).
+          --queue <file>          The queue's file, or postgres://user@host/database
+                                  (default: $RUNNER_QUEUE, else ./runner.db).
           --by <what>             Count by outcome, host or batch. (values: outcome,
                                   host, batch)
           --list                  List the jobs, a row each.
@@ -619,8 +619,8 @@ import Testing
                                   same), A...B with it.
 
         OPTIONS:
-          --queue <file>          The queue's file (default: $RUNNER_QUEUE, else
-                                  ./runner.db).
+          --queue <file>          The queue's file, or postgres://user@host/database
+                                  (default: $RUNNER_QUEUE, else ./runner.db).
           --all                   All failed jobs.
           --dry-run               Count the jobs, and change nothing.
           --json                  Print the result as JSON.
@@ -647,8 +647,8 @@ import Testing
           <batch>                 The batch, by ID or name.
 
         OPTIONS:
-          --queue <file>          The queue's file (default: $RUNNER_QUEUE, else
-                                  ./runner.db).
+          --queue <file>          The queue's file, or postgres://user@host/database
+                                  (default: $RUNNER_QUEUE, else ./runner.db).
           --json                  Print the result as JSON.
           --version               Show the version.
           -h, --help              Show help information.
@@ -669,8 +669,8 @@ import Testing
         USAGE: runner pause [--queue <file>] [--json]
 
         OPTIONS:
-          --queue <file>          The queue's file (default: $RUNNER_QUEUE, else
-                                  ./runner.db).
+          --queue <file>          The queue's file, or postgres://user@host/database
+                                  (default: $RUNNER_QUEUE, else ./runner.db).
           --json                  Print the result as JSON.
           --version               Show the version.
           -h, --help              Show help information.
@@ -690,8 +690,8 @@ import Testing
         USAGE: runner resume [--queue <file>] [--json]
 
         OPTIONS:
-          --queue <file>          The queue's file (default: $RUNNER_QUEUE, else
-                                  ./runner.db).
+          --queue <file>          The queue's file, or postgres://user@host/database
+                                  (default: $RUNNER_QUEUE, else ./runner.db).
           --json                  Print the result as JSON.
           --version               Show the version.
           -h, --help              Show help information.
@@ -713,8 +713,8 @@ import Testing
         USAGE: runner set [--queue <file>] [--workers <workers>] [--rate <rate>] [--host-rate <rate>] [--delay <seconds>] [--per-host <n>] [--json]
 
         OPTIONS:
-          --queue <file>          The queue's file (default: $RUNNER_QUEUE, else
-                                  ./runner.db).
+          --queue <file>          The queue's file, or postgres://user@host/database
+                                  (default: $RUNNER_QUEUE, else ./runner.db).
           -w, --workers <workers> Requests in flight at once, as many as the run began
                                   with at most.
           --rate <rate>           The most requests of the run: 500/s, 100/m, 5000/h or
@@ -757,8 +757,8 @@ import Testing
                                   same), A...B with it.
 
         OPTIONS:
-          --queue <file>          The queue's file (default: $RUNNER_QUEUE, else
-                                  ./runner.db).
+          --queue <file>          The queue's file, or postgres://user@host/database
+                                  (default: $RUNNER_QUEUE, else ./runner.db).
           --format <format>       What a row is: a line of CSV (RFC 4180, with a
                                   header) or JSON Lines. (values: csv, jsonl; default:
                                   csv)
@@ -780,8 +780,8 @@ import Testing
         USAGE: runner verify [--queue <file>] [--output <folder>] [--json]
 
         OPTIONS:
-          --queue <file>          The queue's file (default: $RUNNER_QUEUE, else
-                                  ./runner.db).
+          --queue <file>          The queue's file, or postgres://user@host/database
+                                  (default: $RUNNER_QUEUE, else ./runner.db).
           --output <folder>       The output's folder, if it is not where it was
                                   written.
           --json                  Print the result as JSON.

@@ -1,5 +1,6 @@
 import Glibc
 import JobStore
+import Stores
 
 extension QueueOptions {
     /// Runs the body of a command that writes rows about the queue for as long as somebody reads

@@ -21,7 +21,7 @@ final class RunPage: WatchedQueue {
     let title: String
     let monitor = RunMonitor()
     private let control: QueueControl
-    private let folder: String
+    private let folder: String?
     private let stop: StopSwitch
     private let state: Locked<State>
 
