@@ -8,6 +8,10 @@ public protocol RunnerLease: Sendable {
     /// The state of the queue as of `attach`.
     var attachment: Attachment { get }
 
+    /// The time from a mark to its commit that suits the store at present: a second at most. A store
+    /// of very many runners asks each to commit less often.
+    var commitInterval: Duration { get }
+
     /// Leases segments: those of batches with the highest priority first; among these, segments that
     /// were begun before, then new ones by rising batch and position, then those of the lanes of
     /// lists with the most jobs.
@@ -72,6 +76,8 @@ public protocol RunnerLease: Sendable {
 }
 
 extension RunnerLease {
+    public var commitInterval: Duration { .milliseconds(100) }
+
     /// Claims jobs of any batch.
     public func claim(jobs: Int) async throws(QueueError) -> Claim {
         try await claim(ClaimRequest(jobs: jobs))

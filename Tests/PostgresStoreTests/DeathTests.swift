@@ -13,7 +13,7 @@ import Testing
     @Test func jobsAreCountedOnce_whateverDies() async throws {
         let seed = testSeed(for: "jobsAreCountedOnce_whateverDies")
         let fleet = Fleet(seed: seed, url: PostgresServer.shared.makeDatabase().url)
-        try await fleet.enqueue(60_000)
+        try await fleet.enqueue(200_000)
         try await withThrowingTaskGroup(of: Void.self) { group in
             for number in 0..<6 { group.addTask { try await fleet.work(number) } }
             group.addTask { try await fleet.disturb() }
@@ -165,7 +165,7 @@ private final class Fleet: Sendable {
     func disturb() async throws {
         var random = SeededGenerator(seed: seed &+ 1000)
         while !state.withLock(\.isOver) {
-            try await Task.sleep(for: .milliseconds(Int.random(in: 50...400, using: &random)))
+            try await Task.sleep(for: .milliseconds(Int.random(in: 20...200, using: &random)))
             let count = state.withLock { state in
                 state.breaks += 1
                 return state.breaks
@@ -194,7 +194,7 @@ private final class Fleet: Sendable {
         var (held, attempts): ([Int], [Int: Int]) = ([], [:])
         do {
             try await patiently { try await client.attach(RunnerDescription(pid: 1, workers: 9)) }
-            for _ in 0..<Int.random(in: 20...120, using: &random) {
+            for _ in 0..<Int.random(in: 10...60, using: &random) {
                 if held.count < 300 {
                     let claim = try await patiently { try await client.lease.claim(jobs: 3000) }
                     let retries = try await patiently {
@@ -255,10 +255,58 @@ private final class Fleet: Sendable {
         let queue = try PostgresQueue(url: url, access: .write)
         let counts = try await queue.counts()
         let confirmed = state.withLock(\.confirmed)
-        #expect(counts.completed == 60_000 && counts.left == 0, "seed \(seed)")
+        #expect(counts.completed == 200_000 && counts.left == 0, "seed \(seed)")
         #expect(confirmed.values.allSatisfy { $0 == 1 }, "seed \(seed)")
-        #expect(confirmed.count <= 60_000 && confirmed.count > 50_000, "seed \(seed)")
+        #expect(confirmed.count <= 200_000 && confirmed.count > 180_000, "seed \(seed)")
         #expect(try await queue.verify() == [], "seed \(seed)")
         await queue.close()
+    }
+}
+
+/// Runners on other machines, of which nothing is known but their heartbeat.
+@Suite struct LeaseTests {
+    @Test func aSilentRunner_isTakenOver_andOneThatIsHeardOfIsNot() async throws {
+        let url = PostgresServer.shared.makeDatabase().url
+        let request = try RequestTemplate(parsing: "http://127.0.0.1/{id}")
+        let silent = StoreClient(to: try PostgresQueue(url: url, access: .create))
+        _ = try await silent.enqueue(
+            JobRange(first: 0, count: 3 * Segment.countMax), request: request)
+        let alive = StoreClient(to: try PostgresQueue(url: url, access: .write))
+        let queue = try PostgresQueue(url: url, access: .write)
+        await queue.shortenLease(toMicros: 700_000)
+        let watcher = StoreClient(to: queue)
+        for client in [silent, alive, watcher] {
+            try await client.attach(RunnerDescription(pid: 1, workers: 1))
+        }
+        for client in [silent, alive, watcher] {
+            #expect(try await client.claim(jobs: 1).count == 1)
+        }
+        try await queue.forgetLocks()
+        await silent.close()
+
+        let begin = ContinuousClock.now
+        var found: [Segment] = []
+        while found.isEmpty, ContinuousClock.now - begin < .seconds(20) {
+            try await alive.renew(Heartbeat(requestsPerSecond: 1))
+            found = try await watcher.claim(jobs: 1)
+            try await Task.sleep(for: .milliseconds(20))
+        }
+        #expect(found.map(\.todo) == [[0..<Segment.countMax]])
+        #expect(ContinuousClock.now - begin >= .milliseconds(600))
+        try await alive.renew(Heartbeat(requestsPerSecond: 1))
+        #expect(try await watcher.counts().runs.count == 2)
+        #expect(try await watcher.verify() == [])
+        await alive.close()
+        await watcher.close()
+    }
+}
+
+extension PostgresQueue {
+    fileprivate func shortenLease(toMicros micros: Int) { watch.leaseMicros = micros }
+
+    /// Removes the files of all runners' locks, as if each were on a machine of its own.
+    fileprivate func forgetLocks() throws {
+        let rows = try link.query("SELECT instance FROM runner.runner")
+        for row in 0..<rows.count { RunnerLock.clear(instance: rows.text(row, 0)) }
     }
 }

@@ -157,6 +157,11 @@ import Testing
 
     // MARK: - Runners
 
+    @Test(arguments: [(1, 100), (250, 100), (500, 200), (1000, 400), (2500, 1000), (9999, 1000)])
+    func commitInterval_risesWithTheFleet(_ runners: Int, _ millis: Int) {
+        #expect(PostgresLease.commitInterval(runners: runners) == .milliseconds(millis))
+    }
+
     private static let lease = 30_000_000
 
     @Test func watch_findsARunnerDead_onceItsHeartStoodStillForALease() {

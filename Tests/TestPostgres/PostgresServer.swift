@@ -1,6 +1,6 @@
 internal import CPostgres
-public import Foundation
-public import Synchronization
+internal import Foundation
+internal import Synchronization
 internal import TestSupport
 
 /// A PostgreSQL server of the tests' own, in a temporary folder and with `fsync` on; or the one that

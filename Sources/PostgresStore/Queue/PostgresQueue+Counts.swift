@@ -102,6 +102,10 @@ extension PostgresQueue {
             .map { rows.int($0, 0) }
     }
 
+    func countRunners() throws(QueueError) -> Int {
+        try ask { try link.query("SELECT count(*) FROM runner.runner").int(0, 0) }
+    }
+
     private func liveRuns(but gone: [Int]) throws -> [QueueCounts.LiveRun] {
         let rows = try link.query(
             """
