@@ -10,9 +10,13 @@ import Testing
 /// Runners that die, runners that are taken for dead, and a server that breaks connections or
 /// crashes: each job is counted once. Two controls take a part of the fence away, and are caught.
 @Suite struct DeathTests {
-    @Test func jobsAreCountedOnce_whateverDies() async throws {
+    /// - Parameter isPooled: Whether PgBouncer stands between.
+    @Test(arguments: [false, true])
+    func jobsAreCountedOnce_whateverDies(isPooled: Bool) async throws {
         let seed = testSeed(for: "jobsAreCountedOnce_whateverDies")
-        let fleet = Fleet(seed: seed, url: PostgresServer.shared.makeDatabase().url)
+        let database = PostgresServer.shared.makeDatabase()
+        let url = isPooled ? try #require(database.pooledURL) : database.url
+        let fleet = Fleet(seed: seed, url: url)
         try await fleet.enqueue(200_000)
         try await withThrowingTaskGroup(of: Void.self) { group in
             for number in 0..<6 { group.addTask { try await fleet.work(number) } }
@@ -70,6 +74,50 @@ import Testing
         await zombie.close()
         await next.close()
         return (faults, isFenced)
+    }
+
+    /// Jobs that are put back beside retries that wait are cut out of what their runner holds, which
+    /// its log tells of still.
+    @Test(arguments: [false, true], [false, true])
+    func jobsCutOut_areCountedOnce(isFolded: Bool, isKilled: Bool) async throws {
+        let url = PostgresServer.shared.makeDatabase().url
+        let client = StoreClient(to: try PostgresQueue(url: url, access: .create))
+        let request = try RequestTemplate(parsing: "http://127.0.0.1/{id}")
+        _ = try await client.enqueue(JobRange(first: 0, count: 20), request: request)
+        try await client.attach(RunnerDescription(pid: 1, workers: 1))
+        _ = try await client.claim(jobs: 1)
+        let outcomes = [
+            Outcome(.failed, status: 404), Outcome(.retrying, status: 503),
+            Outcome(.completed, status: 200), Outcome(.failed, status: 404),
+        ]
+        let marks = (0..<20).map {
+            Mark(batchID: 1, position: $0, attempt: 1, outcome: outcomes[$0 % 4])
+        }
+        let beat = Heartbeat(requestsPerSecond: 1)
+        try await client.commit(Array(marks[..<12]), heartbeat: beat)
+        if isFolded { for _ in 0..<64 { try await client.renew(beat) } }
+        try await client.commit(Array(marks[12...]), heartbeat: beat)
+        let other = StoreClient(to: try PostgresQueue(url: url, access: .write))
+        #expect(try await other.queue.putBack(FailedJobs()) == 10)
+        #expect(try await other.verify() == [])
+        #expect(try await other.counts().available == 10)
+        if !isKilled {
+            #expect(try await client.lease.claimRetries(limit: 99).jobs.count == 5)
+            #expect(try await client.verify() == [])
+            let ends = (0..<20).filter { $0 % 4 == 1 }.map {
+                Mark(batchID: 1, position: $0, attempt: 2, outcome: outcomes[2])
+            }
+            try await client.commit(ends, heartbeat: beat)
+            #expect(try await client.verify() == [])
+            #expect(try await client.counts().completed == 10)
+        }
+        await client.close()
+        try await other.attach(RunnerDescription(pid: 2, workers: 1))
+        #expect(try await other.verify() == [])
+        #expect(try await other.counts().available == 10)
+        let claimed = try await other.claim(jobs: 20).flatMap { $0.todo.joined() }
+        #expect(claimed.count == 10)
+        await other.close()
     }
 
     /// A commit whose answer was lost, and which is sent again.

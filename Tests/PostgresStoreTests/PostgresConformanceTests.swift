@@ -11,10 +11,6 @@ import Testing
 @Suite struct PostgresConformanceTests {
     /// The cases that are left out: queues in PostgreSQL refuse what they ask for.
     private static let leftOut: Set<String> = [
-        // A retry that waits is with the runner that has its segment: jobs put back beside it are
-        // free with that runner's next commit or heartbeat, five seconds later at most, and not at
-        // once.
-        "putBack_leavesRetriesAndWhatIsCompleted",
         // Lists: a line for each job.
         "list_isABatch_onceItIsFinished", "list_withoutLines_isNoBatch",
         "list_thatIsAbandoned_leavesNothing", "lists_mayBeAddedAtATime_andRangesBetween",

@@ -39,7 +39,27 @@ extension PostgresLease {
         if facts.int(0, 0) != told {
             told = facts.int(0, 0)
             try readCancelled()
+            try readHeld()
         }
+    }
+
+    /// Reads anew what this runner holds: others may have cut jobs out of it.
+    private func readHeld() throws {
+        var table = SegmentTable()
+        try link.transaction(.reading) {
+            let rows = try link.query(
+                "SELECT \(SegmentRows.columns) FROM runner.segment WHERE runner_id = $1",
+                .int(runner))
+            for row in 0..<rows.count {
+                let segment = try SegmentRows.segment(in: rows, at: row)
+                // What a claim has leased that was not answered yet comes with its answer.
+                if !held.lacks(segment.first, of: segment.batchID) { table.add(segment) }
+            }
+            let log = try RunnerLog.read(of: runner, after: foldedSeq, link)
+            try RunnerLog(rows: log.rows.filter { $0.seq <= seq }).apply(to: &table)
+        }
+        held = table
+        unfolded.changed = Set(table.all.map(\.place))
     }
 
     /// Finds out which of the batches that the runner holds jobs of were cancelled.

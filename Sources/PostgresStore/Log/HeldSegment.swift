@@ -56,6 +56,21 @@ struct HeldSegment: Equatable {
     /// Whether the runner that holds the segment has nothing left to do in it, and others have.
     var isLetGo: Bool { todo > 0 && todo == returned && tried == 0 }
 
+    /// Whether the runner that holds the segment does nothing in it, but that retries wait.
+    var isAtRest: Bool { todo == returned && tried == 0 }
+
+    /// The part of the segment that some of its positions are.
+    func part(_ positions: Range<Int>) -> HeldSegment {
+        let offsets = positions.lowerBound - first..<positions.upperBound - first
+        var kept: [Int: HeldRetry] = [:]
+        for (offset, retry) in retries where offsets.contains(offset) {
+            kept[offset - offsets.lowerBound] = retry
+        }
+        return HeldSegment(
+            batchID: batchID, first: positions.lowerBound, priority: priority,
+            codes: Array(codes[offsets]), retries: kept)
+    }
+
     /// The positions without an outcome, as rising runs.
     var todoRuns: [Range<Int>] {
         var runs: [Range<Int>] = []

@@ -89,10 +89,16 @@ extension PostgresQueue {
         _ entries: [LogBody.Entry], intoLogOf runner: Int, _ table: inout SegmentTable
     ) throws {
         guard !entries.isEmpty else { return }
-        let now = try clockReading()
         var tally = TallyChange()
-        for entry in entries { try table.change(entry, atMicros: now, &tally) }
-        let changes = tally.all
+        for entry in entries { try table.change(entry, atMicros: 0, &tally) }
+        try write(entries, tally, intoLogOf: runner)
+    }
+
+    /// Adds a row to the log of a live runner, whose row this transaction has locked.
+    func write(
+        _ entries: [LogBody.Entry], _ tally: TallyChange, intoLogOf runner: Int
+    ) throws {
+        let (now, changes) = (try clockReading(), tally.all)
         try link.query(
             """
             INSERT INTO runner.log (runner_id, seq, at_us, by_others, batch_ids, codes, counts,

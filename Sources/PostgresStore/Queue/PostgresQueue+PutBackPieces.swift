@@ -43,7 +43,9 @@ extension PostgresQueue {
                 let chosen = try chosen(wanted, segment.first, segment.codes, pass)
                 guard !chosen.isEmpty else { continue }
                 pass.count += chosen.count
-                if runner != 0 {
+                if runner != 0, segment.isAtRest, let row = piece.segment {
+                    try cutOut(chosen, of: row, segment, runner, &pass)
+                } else if runner != 0 {
                     foreign[runner, default: []] += chosen.map {
                         .init(batchID: pass.batch.id, position: $0, change: .putBack)
                     }
@@ -60,6 +62,50 @@ extension PostgresQueue {
             try write(entries, intoLogOf: runner, &table)
         }
         try SegmentRows.add(pass.tally, of: 0, link)
+    }
+
+    /// Cuts jobs that are put back out of a segment in which its runner does nothing but wait for
+    /// retries: they become segments that nobody holds. The runner reads anew what it holds.
+    ///
+    /// - Parameters:
+    ///   - row: The segment as its row has it. Its parts stay so, since the runner's log tells of
+    ///     them still.
+    ///   - segment: The segment with what the log tells of it.
+    private func cutOut(
+        _ chosen: [Int], of row: HeldSegment, _ segment: HeldSegment, _ runner: Int,
+        _ pass: inout PutBackPass
+    ) throws {
+        var runs: [Range<Int>] = []
+        var rest: [Range<Int>] = []
+        var end = row.first
+        for position in chosen {
+            if position > end { rest.append(end..<position) }
+            if position == end, let last = runs.last, last.upperBound == position {
+                runs[runs.count - 1] = last.lowerBound..<position + 1
+            } else {
+                runs.append(position..<position + 1)
+            }
+            end = position + 1
+            pass.tally.add(-1, to: .ended(segment.codes[position - row.first]), of: row.batchID)
+        }
+        if end < row.positions.upperBound { rest.append(end..<row.positions.upperBound) }
+        try link.query(
+            "DELETE FROM runner.segment WHERE batch_id = $1 AND first = $2", .int(row.batchID),
+            .int(row.first))
+        let free = runs.map { run in
+            HeldSegment(
+                batchID: row.batchID, first: run.lowerBound, priority: row.priority,
+                codes: [UInt8](repeating: 0, count: run.count))
+        }
+        try SegmentRows.insert(free, of: 0, link)
+        try SegmentRows.insert(rest.map { row.part($0) }, of: runner, link)
+        // The log has counted what became of these jobs since the row was written.
+        var gone = TallyChange()
+        for part in runs.map({ row.part($0) }) {
+            gone.add(part.todo, to: .held, of: row.batchID)
+            gone.add(part.tried, to: .tried, of: row.batchID)
+        }
+        try write([], gone, intoLogOf: runner)
     }
 
     /// The jobs to put back among some that have outcomes of their own.

@@ -26,15 +26,15 @@ extension PostgresQueue {
             guard gone.count == 1 else { return nil }
             let log = try RunnerLog.read(of: runner, link)
             var table = SegmentTable(try segments(of: runner))
-            let tally = try log.apply(to: &table)
+            try log.apply(to: &table)
             var rescue = Rescue()
-            var more = TallyChange()
+            var tally = TallyChange()
             var given = table.all
             let cancelled = try cancelledBatches(among: table.batches)
             for index in given.indices {
                 let held = given[index].giveBack()
                 if cancelled.contains(given[index].batchID) {
-                    try given[index].cancel(&more)
+                    try given[index].cancel(&tally)
                 } else {
                     rescue.jobs += held
                 }
@@ -43,9 +43,7 @@ extension PostgresQueue {
                 throw damaged("runner \(runner) lost a segment that it held")
             }
             try settleTallies(of: runner)
-            var ended = tally
-            ended.add(more)
-            try SegmentRows.add(ended, of: 0, link)
+            try SegmentRows.add(tally, of: 0, link)
             try SegmentRows.save(log.files, of: gone.int(0, 0), link)
             try link.query("DELETE FROM runner.log WHERE runner_id = $1", .int(runner))
             try link.query("DELETE FROM runner.wish WHERE runner_id = $1", .int(runner))
@@ -119,21 +117,32 @@ extension PostgresQueue {
         return Set((0..<rows.count).map { rows.int($0, 0) })
     }
 
-    /// Moves the numbers of a runner to those of nobody in particular.
+    /// Moves the numbers of a runner, with those that its log tells of, to those of nobody in
+    /// particular.
     private func settleTallies(of runner: Int) throws {
         try link.query(
             """
             WITH gone AS (DELETE FROM runner.tally WHERE runner_id = $1
                 RETURNING batch_id, outcome, count)
             INSERT INTO runner.tally AS t (batch_id, outcome, runner_id, count)
-            SELECT batch_id, outcome, 0, count FROM gone
+            SELECT batch_id, outcome, 0, sum(count) FROM (
+                SELECT batch_id, outcome, count FROM gone
+                UNION ALL
+                SELECT b, c, n FROM runner.log, unnest(batch_ids, codes, counts) AS u(b, c, n)
+                WHERE runner_id = $1 AND c BETWEEN 1 AND 255) AS parts
+            GROUP BY batch_id, outcome
             ON CONFLICT (batch_id, outcome, runner_id) DO UPDATE SET count = t.count + excluded.count
             """, .int(runner))
         try link.query(
             """
             WITH gone AS (DELETE FROM runner.total WHERE runner_id = $1 RETURNING outcome, count)
             INSERT INTO runner.total AS t (outcome, runner_id, count)
-            SELECT outcome, 0, count FROM gone
+            SELECT outcome, 0, sum(count) FROM (
+                SELECT outcome, count FROM gone
+                UNION ALL
+                SELECT c, n FROM runner.log, unnest(codes, counts) AS u(c, n)
+                WHERE runner_id = $1 AND c BETWEEN 1 AND 255) AS parts
+            GROUP BY outcome
             ON CONFLICT (outcome, runner_id) DO UPDATE SET count = t.count + excluded.count
             """, .int(runner))
     }

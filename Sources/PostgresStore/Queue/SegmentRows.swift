@@ -43,6 +43,30 @@ enum SegmentRows {
         return count == segments.count
     }
 
+    /// Writes segments that are not in the table.
+    static func insert(
+        _ segments: [HeldSegment], of runner: Int, _ link: Link
+    ) throws(PostgresError) {
+        guard !segments.isEmpty else { return }
+        try link.query(
+            """
+            INSERT INTO runner.segment (batch_id, first, count, todo, tried, retrying, priority,
+                outcomes, retries, runner_id)
+            SELECT u.*, $9::bigint FROM unnest($1::bigint[], $2::bigint[], $3::int[], $4::int[],
+                $5::int[], $6::int[], $7::int[], $8::bytea[], $10::bytea[]) AS u
+            """,
+            .ints(segments.map(\.batchID)), .ints(segments.map(\.first)),
+            .ints(segments.map(\.codes.count)), .ints(segments.map(\.todo)),
+            .ints(segments.map(\.tried)), .ints(segments.map(\.retries.count)),
+            .ints(segments.map(\.priority)), .blobs(segments.map(packed)), .int(runner),
+            .blobs(segments.map(\.packedRetries)))
+    }
+
+    /// The column `outcomes` of a segment.
+    private static func packed(_ segment: HeldSegment) -> [UInt8]? {
+        segment.todo == segment.codes.count ? nil : Blob.packed(segment.codes, level: 1)
+    }
+
     private static func update(
         _ segments: [HeldSegment], of owner: Int, to runner: Int, _ link: Link
     ) throws(PostgresError) -> Int {
@@ -58,8 +82,7 @@ enum SegmentRows {
             .ints(segments.map(\.batchID)), .ints(segments.map(\.first)),
             .ints(segments.map(\.todo)), .ints(segments.map(\.tried)),
             .ints(segments.map(\.retries.count)),
-            .blobs(
-                segments.map { $0.todo == $0.codes.count ? nil : Blob.packed($0.codes, level: 1) }),
+            .blobs(segments.map(packed)),
             .blobs(segments.map(\.packedRetries)),
             .ints(segments.map { $0.isLetGo ? 0 : runner }), .int(owner)
         ).touched
