@@ -23,14 +23,14 @@ extension PostgresQueue {
             // The key is the end: of each run the last span stays, and begins where the first did.
             let result = try link.query(
                 """
-                WITH some AS (
+                WITH looked AS (
                     SELECT batch_id, first, stop, outcome FROM runner.span
                     WHERE (batch_id, stop) > ($2::bigint, $3::bigint)
                     ORDER BY batch_id, stop LIMIT $1),
                 marked AS (
                     SELECT *, lag(stop) OVER w IS DISTINCT FROM first
                         OR lag(outcome) OVER w IS DISTINCT FROM outcome AS begins
-                    FROM some WHERE outcome > 0 WINDOW w AS (PARTITION BY batch_id ORDER BY stop)),
+                    FROM looked WHERE outcome > 0 WINDOW w AS (PARTITION BY batch_id ORDER BY stop)),
                 numbered AS (
                     SELECT *, sum(begins::int) OVER (PARTITION BY batch_id ORDER BY stop) AS run
                     FROM marked),
@@ -45,10 +45,10 @@ extension PostgresQueue {
                 kept AS (
                     UPDATE runner.span s SET first = r.first FROM runs r
                     WHERE s.batch_id = r.batch_id AND s.stop = r.stop)
-                SELECT (SELECT count(*) FROM gone), (SELECT count(*) FROM some),
+                SELECT (SELECT count(*) FROM gone), (SELECT count(*) FROM looked),
                     last.batch_id, last.stop
                 FROM (VALUES (1)) AS one LEFT JOIN
-                    (SELECT batch_id, stop FROM some ORDER BY batch_id DESC, stop DESC LIMIT 1)
+                    (SELECT batch_id, stop FROM looked ORDER BY batch_id DESC, stop DESC LIMIT 1)
                     AS last ON true
                 """, .int(Self.meltMax), .int(meltPlace.batch), .int(meltPlace.stop))
             let isEnd = result.int(0, 1) < Self.meltMax

@@ -72,7 +72,8 @@ extension PostgresQueue {
     /// machine knows to be gone at once, and where it is this runner's turn to watch, those that
     /// have not been heard of for a lease.
     func watchRunners(for runner: Int) throws(QueueError) {
-        _ = try takeOverGone()
+        try takeOverGone()
+        var isWatching = false
         let dead: [Int] = try ask {
             let turn = try link.query(
                 """
@@ -81,6 +82,7 @@ extension PostgresQueue {
                     AND (runner_id = $1 OR at < clock_timestamp() - interval '15 s')
                 """, .int(runner))
             guard turn.touched == 1 else { return [] }
+            isWatching = true
             let rows = try link.query(
                 """
                 SELECT id, greatest(beat_us, (SELECT max(at_us) FROM runner.log
@@ -95,7 +97,14 @@ extension PostgresQueue {
                 connectedSinceMicros: link.connectedSinceMicros)
         }
         for runner in dead { try takeOver(runner) }
+        let nowMicros = SystemClock.monotonicMicros()
+        guard isWatching, nowMicros >= nextMeltMicros else { return }
+        nextMeltMicros = nowMicros + Self.meltPauseMicros
+        try melt()
     }
+
+    /// The time in µs between two parts of the queue that are melted.
+    private static let meltPauseMicros = 30_000_000
 
     func segments(of runner: Int, where condition: String = "true") throws -> [HeldSegment] {
         let rows = try link.query(

@@ -40,6 +40,8 @@ public actor PostgresQueue: JobQueue {
     var attached: Set<Int> = []
     var watch = RunnerWatch()
     var meltPlace = MeltPlace()
+    /// The time on the monotonic clock, in µs, when a runner that watches has spans melted next.
+    var nextMeltMicros = 0
 
     nonisolated public var allowsManyRunners: Bool { true }
     nonisolated public var countsInterval: Duration { .seconds(30) }

@@ -11,8 +11,14 @@ enum Migrator {
 
     /// The version of a queue; `nil` where the database holds none.
     static func version(_ link: Link) throws(PostgresError) -> Int? {
-        // Looked up first: in a transaction that failed nothing more can be asked.
-        let isThere = try link.query("SELECT to_regclass('runner.meta') IS NOT NULL")
+        // Looked up first: in a transaction that failed nothing more can be asked. Not by
+        // to_regclass, which may go by what this session knew before it waited for a lock.
+        let isThere = try link.query(
+            """
+            SELECT EXISTS (SELECT FROM pg_catalog.pg_class c
+                JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+                WHERE n.nspname = 'runner' AND c.relname = 'meta')
+            """)
         guard isThere.bool(0, 0) else { return nil }
         return try link.query("SELECT schema_version FROM runner.meta").int(0, 0)
     }
