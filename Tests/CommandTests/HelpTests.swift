@@ -809,8 +809,8 @@ import Testing
         USAGE: runner serve [--queue <file> ...] [--http <[addr:]port>] [--http-token-file <file>] [--http-host <name> ...]
 
         OPTIONS:
-          --queue <file>          A queue's file, or a folder whose .db files are
-                                  queues; may be given several times (default:
+          --queue <file>          A queue's file or URL, or a folder whose .db files
+                                  are queues; may be given several times (default:
                                   $RUNNER_QUEUE, else ./runner.db).
           --http <[addr:]port>    Serve a web page and /metrics; 0 for any free port.
                                   By loopback, unless an address is given.
