@@ -10,9 +10,9 @@ import Testing
 @Suite(.serialized) struct PostgresFleetTests {
     private let program: Program
 
-    init() {
+    init() throws {
         var program = Program()
-        program.environment["RUNNER_QUEUE"] = PostgresServer.shared.makeDatabase().url
+        program.environment["RUNNER_QUEUE"] = try PostgresServer.shared.makeDatabase().url
         self.program = program
     }
 
@@ -28,13 +28,14 @@ import Testing
         func start(_ number: Int) throws -> Program.Running {
             try program.start("runner", ["run", "--workers", "40", "--output", "out\(number)"])
         }
+        let isOwn = try PostgresServer.shared.isOwn
         var runs = try (0..<3).map(start)
         for kill in 1...kills {
             try await Task.sleep(for: .milliseconds(Int.random(in: 100...900, using: &random)))
             switch kill {
-            case 4 where PostgresServer.shared.isOwn: PostgresServer.shared.crash()
+            case 4 where isOwn: try PostgresServer.shared.crash()
             case 6:
-                PostgresServer.shared.execute(
+                try PostgresServer.shared.execute(
                     """
                     SELECT pg_terminate_backend(pid) FROM pg_stat_activity
                     WHERE datname LIKE 'runner_test%' AND pid <> pg_backend_pid()
@@ -146,7 +147,7 @@ import Testing
     @Test func aServerThatMayForget_isRefused() async throws {
         let url = try #require(program.environment["RUNNER_QUEUE"])
         let database = String(url.split(separator: "/").last ?? "")
-        PostgresServer.shared.execute("ALTER DATABASE \(database) SET synchronous_commit = off")
+        try PostgresServer.shared.execute("ALTER DATABASE \(database) SET synchronous_commit = off")
         let result = try await program.runner("enqueue", "--range", "0..5")
         #expect(result.status == 2 && result.err.contains("synchronous_commit off"))
     }

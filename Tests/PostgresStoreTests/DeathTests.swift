@@ -13,7 +13,7 @@ import Testing
     @Test(arguments: [false, true])
     func jobsAreCountedOnce_whateverDies(isPooled: Bool) async throws {
         let seed = testSeed(for: "jobsAreCountedOnce_whateverDies")
-        let database = PostgresServer.shared.makeDatabase()
+        let database = try PostgresServer.shared.makeDatabase()
         let url = isPooled ? try #require(database.pooledURL) : database.url
         let fleet = Fleet(seed: seed, url: url)
         try await fleet.enqueue(200_000)
@@ -28,16 +28,16 @@ import Testing
 
     /// A runner that was taken over while it lived commits nothing more.
     @Test func aZombie_isFenced() async throws {
-        let url = PostgresServer.shared.makeDatabase().url
+        let url = try PostgresServer.shared.makeDatabase().url
         let (faults, isFenced) = try await zombie(at: url)
         #expect(isFenced && faults == [])
     }
 
     /// The same with the fence taken away: the runner's row comes back.
     @Test func control_aZombieWithoutTheFence_isCaught() async throws {
-        let url = PostgresServer.shared.makeDatabase().url
+        let url = try PostgresServer.shared.makeDatabase().url
         await (try PostgresQueue(url: url, access: .create)).close()
-        PostgresServer.shared.execute(
+        try PostgresServer.shared.execute(
             """
             CREATE FUNCTION public.keep() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
                 INSERT INTO runner.runner OVERRIDING SYSTEM VALUE SELECT (OLD).*;
@@ -79,7 +79,7 @@ import Testing
     /// its log tells of still.
     @Test(arguments: [false, true], [false, true])
     func jobsCutOut_areCountedOnce(isFolded: Bool, isKilled: Bool) async throws {
-        let url = PostgresServer.shared.makeDatabase().url
+        let url = try PostgresServer.shared.makeDatabase().url
         let client = StoreClient(to: try PostgresQueue(url: url, access: .create))
         let request = try RequestTemplate(parsing: "http://127.0.0.1/{id}")
         _ = try await client.enqueue(JobRange(first: 0, count: 20), request: request)
@@ -121,7 +121,7 @@ import Testing
 
     /// Segments that have ended alike become one span, and others stay apart.
     @Test func spansThatEndedAlike_areMelted() async throws {
-        let url = PostgresServer.shared.makeDatabase().url
+        let url = try PostgresServer.shared.makeDatabase().url
         let queue = try PostgresQueue(url: url, access: .create)
         let client = StoreClient(to: queue)
         let request = try RequestTemplate(parsing: "http://127.0.0.1/{id}")
@@ -139,27 +139,27 @@ import Testing
             }
             try await client.commit(marks, heartbeat: Heartbeat(requestsPerSecond: 1))
         }
-        func spans() -> String? {
-            PostgresServer.shared.execute("SELECT count(*) FROM runner.span", at: url)
+        func spans() throws -> String? {
+            try PostgresServer.shared.execute("SELECT count(*) FROM runner.span", at: url)
         }
-        #expect(spans() == "20")
+        #expect(try spans() == "20")
         #expect(try await queue.melt() == 14)
-        #expect(spans() == "6")
+        #expect(try spans() == "6")
         #expect(try await client.verify() == [])
         await client.close()
     }
 
     /// A commit whose answer was lost, and which is sent again.
     @Test func aCommitThatIsSentTwice_countsOnce() async throws {
-        let url = PostgresServer.shared.makeDatabase().url
+        let url = try PostgresServer.shared.makeDatabase().url
         #expect(try await commitTwice(at: url) == [])
     }
 
     /// The same with the number of a commit taken away: each row of the log gets a new one.
     @Test func control_aCommitWithoutItsNumber_isCaught() async throws {
-        let url = PostgresServer.shared.makeDatabase().url
+        let url = try PostgresServer.shared.makeDatabase().url
         await (try PostgresQueue(url: url, access: .create)).close()
-        PostgresServer.shared.execute(
+        try PostgresServer.shared.execute(
             """
             CREATE FUNCTION public.renumber() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
                 SELECT coalesce(max(seq), 0) + 1 INTO NEW.seq FROM runner.log

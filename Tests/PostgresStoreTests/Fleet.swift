@@ -52,10 +52,10 @@ final class Fleet: Sendable {
                 state.breaks += 1
                 return state.breaks
             }
-            if count == 4, PostgresServer.shared.isOwn {
-                PostgresServer.shared.crash()
+            if try count == 4 && PostgresServer.shared.isOwn {
+                try PostgresServer.shared.crash()
             } else {
-                PostgresServer.shared.execute(
+                try PostgresServer.shared.execute(
                     """
                     SELECT pg_terminate_backend(pid) FROM pg_stat_activity
                     WHERE datname LIKE 'runner_test%' AND pid <> pg_backend_pid()

@@ -8,7 +8,7 @@ import Testing
 /// Runners on other machines, of which nothing is known but their heartbeat.
 @Suite struct LeaseTests {
     @Test func aSilentRunner_isTakenOver_andOneThatIsHeardOfIsNot() async throws {
-        let url = PostgresServer.shared.makeDatabase().url
+        let url = try PostgresServer.shared.makeDatabase().url
         let request = try RequestTemplate(parsing: "http://127.0.0.1/{id}")
         let silent = StoreClient(to: try PostgresQueue(url: url, access: .create))
         _ = try await silent.enqueue(

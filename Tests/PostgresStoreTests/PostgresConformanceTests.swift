@@ -41,7 +41,7 @@ import Testing
     @Test(arguments: cases)
     func conformance(_ storeCase: StoreCase) async throws {
         try await storeCase.run { clock in
-            let (url, _) = PostgresServer.shared.makeDatabase()
+            let (url, _) = try PostgresServer.shared.makeDatabase()
             return { try PostgresQueue(url: url, access: .create) { clock.unixMicros } }
         }
     }
@@ -49,7 +49,7 @@ import Testing
     @Test(arguments: cases)
     func conformance_byPgBouncer(_ storeCase: StoreCase) async throws {
         try await storeCase.run { clock in
-            let (_, url) = PostgresServer.shared.makeDatabase()
+            let (_, url) = try PostgresServer.shared.makeDatabase()
             let pooled = try #require(url)
             return { try PostgresQueue(url: pooled, access: .create) { clock.unixMicros } }
         }

@@ -10,7 +10,15 @@ internal import TestSupport
 /// reads from it stops them then.
 public final class PostgresServer: Sendable {
     /// The server of this process, started when it is first asked for.
-    public static let shared = PostgresServer()
+    ///
+    /// - Throws: `Missing` where PostgreSQL does not start.
+    public static var shared: PostgresServer { get throws { try started.get() } }
+    private static let started = Result { try PostgresServer() }
+
+    /// PostgreSQL does not start.
+    public struct Missing: Error, CustomStringConvertible {
+        public let description = "PostgreSQL does not start; scripts/test installs it"
+    }
 
     /// The URL of the server without a database, and what follows the database.
     private let base: (front: String, back: String)
@@ -21,7 +29,7 @@ public final class PostgresServer: Sendable {
     /// Whether this is a server of the tests' own, which may be stopped.
     public var isOwn: Bool { shell != nil }
 
-    public init() {
+    private init() throws {
         if let url = ProcessInfo.processInfo.environment["RUNNER_TEST_POSTGRES"] {
             let query = url.firstIndex(of: "?") ?? url.endIndex
             let start = url[..<query].range(of: "://").map(\.upperBound) ?? url.startIndex
@@ -33,8 +41,8 @@ public final class PostgresServer: Sendable {
         }
         let ports = [BoundSocket(), BoundSocket()]
         for port in ports { close(port.descriptor) }
-        let shell = Shell(script: Self.script(port: ports[0].port, poolPort: ports[1].port))
-        shell.await("ready")
+        let shell = try Shell(script: Self.script(port: ports[0].port, poolPort: ports[1].port))
+        guard shell.await("ready") else { throw Missing() }
         self.shell = shell
         base = ("postgres://runner@127.0.0.1:\(ports[0].port)", "")
         pooled = ("postgres://runner@127.0.0.1:\(ports[1].port)", "")
@@ -79,12 +87,13 @@ public final class PostgresServer: Sendable {
     /// Stops the server at once, as a crash does, and starts it again.
     public func crash() {
         shell?.send("crash")
-        shell?.await("ready")
+        precondition(shell?.await("ready") ?? true, "the server does not start again")
     }
 
     private static func script(port: Int, poolPort: Int) -> String {
         """
         set -u
+        [ -d /usr/lib/postgresql ] || exit 1
         bin=$(ls -d /usr/lib/postgresql/*/bin | sort -V | tail -n 1)
         d=$(mktemp -d /tmp/runner-test-postgres-XXXXXX)
         cd "$d"
@@ -135,7 +144,7 @@ private final class Shell: Sendable {
 
     /// - Parameter script: Runs as the user `postgres` where this process is root's, which the
     ///   server does not let be its own.
-    init(script: String) {
+    init(script: String) throws {
         process.executableURL = URL(fileURLWithPath: "/bin/sh")
         process.arguments = ["-c", script]
         if getuid() == 0 {
@@ -145,18 +154,21 @@ private final class Shell: Sendable {
         process.standardInput = input
         process.standardOutput = output
         process.currentDirectoryURL = URL(fileURLWithPath: "/tmp")
-        do { try process.run() } catch { fatalError("no shell for PostgreSQL: \(error)") }
+        try process.run()
     }
 
     func send(_ line: String) { input.fileHandleForWriting.write(Data((line + "\n").utf8)) }
 
     /// Waits for a line.
-    func await(_ line: String) {
+    ///
+    /// - Returns: Whether it came before the end.
+    func await(_ line: String) -> Bool {
         var text = ""
         while !text.hasSuffix(line + "\n") {
             let bytes = output.fileHandleForReading.availableData
-            precondition(!bytes.isEmpty, "PostgreSQL does not start; scripts/test installs it")
+            if bytes.isEmpty { return false }
             text += String(decoding: bytes, as: UTF8.self)
         }
+        return true
     }
 }
