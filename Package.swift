@@ -12,7 +12,14 @@ let package = Package(
     products: [
         .library(name: "JobStore", targets: ["JobStore"]),
         .library(name: "Runner", targets: ["Runner"]),
+        .library(name: "Stores", targets: ["Stores"]),
         .executable(name: "runner", targets: ["runner-cli"]),
+    ],
+    traits: [
+        .trait(
+            name: "Postgres",
+            description: "Queues in PostgreSQL, by libpq. Without it: --disable-default-traits"),
+        .default(enabledTraits: ["Postgres"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
@@ -35,6 +42,7 @@ let package = Package(
             name: "CExpat", pkgConfig: "expat", providers: [.apt(["libexpat1-dev"])]),
         .systemLibrary(name: "CLzma", pkgConfig: "liblzma", providers: [.apt(["liblzma-dev"])]),
         .systemLibrary(name: "CGlibc"),
+        .systemLibrary(name: "CPostgres", pkgConfig: "libpq", providers: [.apt(["libpq-dev"])]),
         .target(name: "CShell"),
         .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
         .target(
@@ -53,6 +61,15 @@ let package = Package(
             swiftSettings: strict),
         .target(
             name: "JobStore", dependencies: ["CSQLite", "CGlibc", "CZlib", "CZstd", "Migrations"],
+            swiftSettings: strict),
+        .target(
+            name: "PostgresStore", dependencies: ["CPostgres", "JobStore"],
+            resources: [.embedInCode("Schema/p1_initial.sql")], swiftSettings: strict),
+        .target(
+            name: "Stores",
+            dependencies: [
+                "JobStore", .target(name: "PostgresStore", condition: .when(traits: ["Postgres"])),
+            ],
             swiftSettings: strict),
         .target(
             name: "Runner",
@@ -86,7 +103,7 @@ let package = Package(
         .executableTarget(
             name: "runner-cli",
             dependencies: [
-                "JobStore", "Lists", "PageFiles", "Runner", "WebView",
+                "JobStore", "Lists", "PageFiles", "Runner", "Stores", "WebView",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: strict),
@@ -121,10 +138,23 @@ let package = Package(
                 "JobStore", "Migrations", "StoreConformance", "TestQueue", "TestSupport",
             ],
             swiftSettings: strict),
+        .testTarget(
+            name: "PostgresStoreTests",
+            dependencies: [
+                "CPostgres", "JobStore", "PostgresStore", "StoreConformance", "TestPostgres",
+                "TestSupport",
+            ],
+            swiftSettings: strict),
+        .target(
+            name: "TestPostgres", dependencies: ["CPostgres", "TestSupport"],
+            path: "Tests/TestPostgres",
+            swiftSettings: strict),
         // What is public is enough to add to the program: without package access.
         .testTarget(
             name: "ExtensionTests",
-            dependencies: ["JobStore", "Runner", "StoreConformance", "TestServer", "TestSupport"],
+            dependencies: [
+                "JobStore", "Runner", "StoreConformance", "Stores", "TestServer", "TestSupport",
+            ],
             packageAccess: false, swiftSettings: strict),
         .testTarget(
             name: "RunnerTests",
@@ -143,8 +173,8 @@ let package = Package(
         .testTarget(
             name: "CommandTests",
             dependencies: [
-                "JobStore", "StoreConformance", "TestQueue", "TestServer", "TestSupport",
-                "WebView", "runner-cli", "test-origin",
+                "JobStore", "StoreConformance", "Stores", "TestPostgres", "TestQueue", "TestServer",
+                "TestSupport", "WebView", "runner-cli", "test-origin",
             ],
             swiftSettings: strict),
     ]

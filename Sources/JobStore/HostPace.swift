@@ -29,7 +29,8 @@ public struct HostPace: Equatable, Sendable {
     /// The longest wait that is kept: that of a retry, and of a run its slowest rate.
     public var waitMax: Duration { Self.waitMax(of: host) }
 
-    static func waitMax(of host: String) -> Duration {
+    /// The longest wait that is kept for a host.
+    package static func waitMax(of host: String) -> Duration {
         host == "*" ? .seconds(31 * 86_400) : Retry.aheadMax
     }
 

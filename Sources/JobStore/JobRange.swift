@@ -20,7 +20,7 @@ public struct JobRange: Equatable, Sendable {
 
     /// Whether there is a range of these numbers: `first` ≥ 0, `count` ≥ 1, `step` ≥ 1, and the
     /// last ID is less than `Int.max`.
-    static func canHold(first: Int, count: Int, step: Int) -> Bool {
+    package static func canHold(first: Int, count: Int, step: Int) -> Bool {
         guard first >= 0, count >= 1, step >= 1 else { return false }
         let (length, isTooLong) = (count - 1).multipliedReportingOverflow(by: step)
         guard !isTooLong else { return false }

@@ -1,5 +1,5 @@
 /// A place in the order of a queue's jobs.
-public struct LedgerPlace: Equatable, Sendable {
+public struct LedgerPlace: Hashable, Sendable {
     public let batchID: Batch.ID
     /// The position within the batch, 0 or more.
     public let position: Int

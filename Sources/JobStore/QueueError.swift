@@ -6,7 +6,7 @@ public struct QueueError: Error, Sendable, CustomStringConvertible {
         private enum Kind: String {
             case missing, notAQueue, newer, damaged, unreadable, readOnly, full, io, busy,
                 unreachable, inUse, fenced, tooMany, keyTaken, nameTaken, noBatch, noRoom,
-                wasSplit, unfit
+                wasSplit, unfit, unsupported
         }
         private let kind: Kind
         private init(_ kind: Kind) { self.kind = kind }
@@ -46,6 +46,8 @@ public struct QueueError: Error, Sendable, CustomStringConvertible {
         public static let noBatch = Code(.noBatch)
         /// The queue can keep no further kind of outcome.
         public static let noRoom = Code(.noRoom)
+        /// Queues in stores of this kind do not do what was asked.
+        public static let unsupported = Code(.unsupported)
 
         /// The queue was split: its shards are worked on.
         public static let wasSplit = Code(.wasSplit)

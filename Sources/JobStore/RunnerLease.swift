@@ -8,6 +8,10 @@ public protocol RunnerLease: Sendable {
     /// The state of the queue as of `attach`.
     var attachment: Attachment { get }
 
+    /// The time from a mark to its commit that suits the store at present: a second at most. A store
+    /// of very many runners asks each to commit less often.
+    var commitInterval: Duration { get }
+
     /// Leases segments: those of batches with the highest priority first; among these, segments that
     /// were begun before, then new ones by rising batch and position, then those of the lanes of
     /// lists with the most jobs.
@@ -40,8 +44,9 @@ public protocol RunnerLease: Sendable {
     /// Records how attempts ended, how much of the site's output counts, and that the runner is
     /// alive. A job to be tried again is cancelled instead where its batch was.
     ///
-    /// A store throws only when it knows that nothing was recorded, or that the run is over. Where
-    /// an answer can be lost, the store itself finds out what became of the commit.
+    /// A store throws only when it knows that nothing was recorded, or that the run is over, but for
+    /// `.unreachable`: then it is not known, and the same marks may be committed again. The store
+    /// finds out which of them were recorded.
     ///
     /// - Parameter files: The output files that are new or have changed, in the state they already
     ///   have on disk.
@@ -71,6 +76,8 @@ public protocol RunnerLease: Sendable {
 }
 
 extension RunnerLease {
+    public var commitInterval: Duration { .milliseconds(100) }
+
     /// Claims jobs of any batch.
     public func claim(jobs: Int) async throws(QueueError) -> Claim {
         try await claim(ClaimRequest(jobs: jobs))
@@ -121,10 +128,14 @@ public struct Claim: Sendable {
     /// The segments; empty when no job of a batch that may be claimed is available.
     public let segments: [Segment]
     public let next: Next
+    /// The jobs that wait for a retry and came with the claim: those of a runner that has ended.
+    /// `claimRetries` hands them out from now on.
+    public let retries: Int
 
-    public init(segments: [Segment], next: Next) {
+    public init(segments: [Segment], next: Next, retries: Int = 0) {
         self.segments = segments
         self.next = next
+        self.retries = retries
     }
 }
 

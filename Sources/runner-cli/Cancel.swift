@@ -1,5 +1,6 @@
 import ArgumentParser
 import JobStore
+import Stores
 
 struct Cancel: StatusCommand {
     static let configuration = CommandConfiguration(
@@ -24,7 +25,7 @@ struct Cancel: StatusCommand {
     var json = false
 
     func execute() async throws -> ExitStatus {
-        let store = try openQueue(at: queue.path)
+        let store = try openQueue(at: queue.location)
         let report: CancelReport
         do {
             let summary = try await batch.summary(in: store)

@@ -2,6 +2,7 @@ import ArgumentParser
 import JobStore
 import Lists
 import Runner
+import Stores
 
 struct Enqueue: StatusCommand {
     static let configuration = CommandConfiguration(
@@ -237,7 +238,7 @@ struct Enqueue: StatusCommand {
     func onQueue<Result>(
         makesMissing: Bool = true, _ body: (any JobQueue) async throws -> Result
     ) async throws -> Result {
-        try await using(try openQueue(at: queue.path, makesMissing: makesMissing), body)
+        try await using(try openQueue(at: queue.location, makesMissing: makesMissing), body)
     }
 
     func using<Queue: JobQueue, Result>(

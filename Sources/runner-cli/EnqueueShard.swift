@@ -1,5 +1,6 @@
 import ArgumentParser
 import JobStore
+import Stores
 
 extension Enqueue {
     /// Queues the jobs of a shard of a range.
@@ -11,7 +12,7 @@ extension Enqueue {
                 "--shard \(shard.text) has none of \(range.count) jobs; cut them in \(range.count) shards at most"
             )
         }
-        let store = try openFileQueue(at: queue.path, makesMissing: true)
+        let store = try openFileQueue(at: queue.location, makesMissing: true)
         let (added, addition) = try await using(store) { store -> (Batch, Addition) in
             if let known = try await batch.known(in: store) {
                 return (known, try await Addition(of: known, in: store))

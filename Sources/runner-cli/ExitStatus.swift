@@ -24,7 +24,7 @@ enum ExitStatus: Int32, Error {
             return switch error.code {
             case .inUse, .busy: .inUse
             case .full: .limit
-            case .nameTaken, .noBatch: .usage
+            case .nameTaken, .noBatch, .unsupported: .usage
             default: .queue
             }
         case let error as SinkError:

@@ -2,6 +2,7 @@ import ArgumentParser
 import Glibc
 import JobStore
 import Runner
+import Stores
 
 struct Merge: StatusCommand {
     static let configuration = CommandConfiguration(
@@ -31,15 +32,19 @@ struct Merge: StatusCommand {
     var json = false
 
     func validate() throws {
-        for name in shards { try QueueOptions.check(name) }
+        for name in shards { try QueueOptions.check(name, given: name) }
     }
 
     func execute() async throws -> ExitStatus {
         let shards = try QueuesOptions.queues(shards)
+        guard let folder = queue.folder, !shards.contains(where: \.isShared) else {
+            throw ValidationError(
+                "a queue in PostgreSQL has no shards: any number of runs work on it as it is")
+        }
         // Of the folder, since the file is not there yet.
-        let folder = Self.realPath(queue.folder)
+        let realFolder = Self.realPath(folder)
         let merger = QueueMerger(shards.map(\.path), to: queue.path) { settings, shard in
-            settings.place(from: shard, in: folder)
+            settings.place(from: shard, in: realFolder)
         }
         let killed = Set(try await merger.check())
         for shard in shards where killed.contains(shard.path) {
@@ -53,7 +58,7 @@ struct Merge: StatusCommand {
 
     /// Takes back what a killed run has left: nobody else does once the shards are merged.
     static func closeOutput(of queue: QueueOptions) async throws {
-        let store = try openQueue(at: queue.path)
+        let store = try openQueue(at: queue.location)
         do {
             try await OutputFiles.closeForGood(store, queueFolder: queue.realFolder)
         } catch {

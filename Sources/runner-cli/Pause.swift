@@ -20,7 +20,7 @@ struct Pause: AsyncParsableCommand {
     var json = false
 
     func run() async throws {
-        let report = try await PauseReport.pausing(true, at: queue.path)
+        let report = try await PauseReport.pausing(true, at: queue.location)
         try Terminal.output(json ? try JSON.text(report) : report.text(of: queue.path))
     }
 }

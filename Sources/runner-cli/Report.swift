@@ -1,5 +1,6 @@
 import ArgumentParser
 import JobStore
+import Stores
 
 struct Report: StatusCommand {
     static let configuration = CommandConfiguration(
@@ -34,7 +35,7 @@ struct Report: StatusCommand {
     }
 
     func execute() async throws -> ExitStatus {
-        let ledger = try openLedger(at: queue.path)
+        let ledger = try openLedger(at: queue.location)
         let content: ReportContent
         do {
             content = try await ReportContent(of: queue, ledger)

@@ -19,7 +19,7 @@ struct Resume: AsyncParsableCommand {
     var json = false
 
     func run() async throws {
-        let report = try await PauseReport.pausing(false, at: queue.path)
+        let report = try await PauseReport.pausing(false, at: queue.location)
         try Terminal.output(json ? try JSON.text(report) : report.text(of: queue.path))
     }
 }

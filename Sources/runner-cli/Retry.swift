@@ -1,5 +1,6 @@
 import ArgumentParser
 import JobStore
+import Stores
 
 struct Retry: StatusCommand {
     static let configuration = CommandConfiguration(
@@ -42,7 +43,7 @@ struct Retry: StatusCommand {
     }
 
     private func count() async throws -> RetryReport {
-        let store = try openLedger(at: queue.path)
+        let store = try openLedger(at: queue.location)
         do {
             let jobs = try await selection(in: store)
             let count = try await FailedCount(of: jobs, in: store)
@@ -56,7 +57,7 @@ struct Retry: StatusCommand {
     }
 
     private func putBack() async throws -> RetryReport {
-        let store = try openQueue(at: queue.path)
+        let store = try openQueue(at: queue.location)
         do {
             let report = try await putBack(in: store)
             await store.close()

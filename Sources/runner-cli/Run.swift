@@ -2,6 +2,7 @@ import ArgumentParser
 import Glibc
 import JobStore
 import Runner
+import Stores
 
 struct Run: StatusCommand {
     static let configuration = CommandConfiguration(
@@ -116,7 +117,7 @@ struct Run: StatusCommand {
     }
 
     private func run(_ stop: StopSwitch, _ page: RunPage?) async throws -> ExitStatus {
-        let store = try openQueue(at: queue.path)
+        let store = try openQueue(at: queue.location)
         do {
             let status = try await run(store, stop, page)
             await page?.disconnect()
@@ -170,7 +171,8 @@ struct Run: StatusCommand {
                 ending: ending, counts: try await store.counts(of: only?.batch.id), before: before,
                 elapsed: end - begin, paused: observer.pausedTime.length(at: end),
                 queue: queue.path, measures: observer.measures.last,
-                output: OutputTotals(try await store.output(of: .only), from: queue.realFolder))
+                output: OutputTotals(
+                    try await store.output(of: observer.output.site), from: queue.realFolder))
         }
         // Bare, since it ends before the course is kept for the last time.
         let keeping = Task { await course.watch() }
@@ -266,7 +268,7 @@ struct Run: StatusCommand {
         try network.apply(to: &options.fetch)
         let folder = outputFlags.output ?? output.settings?.place(from: queue.realFolder)
         options.diskReserve = outputFlags.diskReserve(
-            in: [queue.folder] + (folder.map { [$0] } ?? []))
+            in: [queue.folder, folder].compactMap(\.self))
         return options
     }
 }

@@ -17,12 +17,14 @@ struct RunObserver: CrawlObserver {
     let isQuiet: Bool
     let measures = KeptMeasures()
     let pausedTime = PausedTime()
+    let output = KeptSite()
     /// The sentences on how requests go out.
     let sentences: [String]
 
     var seesFailures: Bool { true }
 
     func began(_ attachment: Attachment, notes: [String]) {
+        output.keep(attachment.site)
         page?.began()
         course.began(attachment)
         view.start(attachment)

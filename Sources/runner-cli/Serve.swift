@@ -2,6 +2,7 @@ import ArgumentParser
 import Glibc
 import JobStore
 import Runner
+import Stores
 import WebView
 
 struct Serve: AsyncParsableCommand {
@@ -24,7 +25,7 @@ struct Serve: AsyncParsableCommand {
 
     @Option(
         help: ArgumentHelp(
-            "A queue's file, or a folder whose .db files are queues; may be given several times (default: $RUNNER_QUEUE, else ./runner.db).",
+            "A queue's file or URL, or a folder whose .db files are queues; may be given several times (default: $RUNNER_QUEUE, else ./runner.db).",
             valueName: "file"))
     var queue: [String] = []
 
@@ -54,7 +55,13 @@ struct Serve: AsyncParsableCommand {
 
     private func queues() async throws -> [QueueOptions] {
         var files: [String] = []
-        for path in queue.isEmpty ? [try QueueOptions.parse([]).path] : queue {
+        let standard = try QueueOptions.parse([])
+        if queue.isEmpty, standard.isShared {
+            // As the environment names it, since the URL may hold a password.
+            await (try openLedger(at: standard.location)).close()
+            return [standard]
+        }
+        for path in queue.isEmpty ? [standard.path] : queue {
             if let found = try Self.queues(inFolder: path) {
                 files += found
             } else {

@@ -1,6 +1,7 @@
 import ArgumentParser
 import JobStore
 import Runner
+import Stores
 
 struct SetLimits: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
@@ -77,7 +78,7 @@ struct SetLimits: AsyncParsableCommand {
     }
 
     func run() async throws {
-        let store = try openQueue(at: queue.path)
+        let store = try openQueue(at: queue.location)
         let report: SetReport
         do {
             report = try await ask(store)
@@ -89,25 +90,33 @@ struct SetLimits: AsyncParsableCommand {
         try Terminal.output(json ? try JSON.text(report) : report.text(of: queue.path))
     }
 
-    /// Asks the run for the limits, and waits until it has taken them in, or for two seconds.
+    /// Asks each run for the limits, and waits until all have taken them in, or for two seconds.
     func ask(_ store: any JobQueue) async throws -> SetReport {
-        guard let run = try await store.counts().runs.first else { throw noRun }
+        let runs = try await store.counts().runs
+        guard let first = runs.first else { throw noRun }
+        for run in runs { try checkWorkers(of: run) }
+        var wishes: [Int: Int] = [:]
+        for run in runs { wishes[run.id] = try await store.ask(change.kept, of: run.id) }
+        guard !wishes.isEmpty else { throw noRun }
+        let deadline = ContinuousClock.now + Self.patience
+        func report(_ isTaken: Bool) -> SetReport {
+            SetReport(pid: first.pid, others: runs.count - 1, isTaken: isTaken, change: change)
+        }
+        repeat {
+            let live = try await store.counts().runs.filter { wishes[$0.id] != nil }
+            guard !live.isEmpty else { throw ended(first) }
+            if live.allSatisfy({ $0.wishTaken >= wishes[$0.id] ?? 0 }) { return report(true) }
+            try await Task.sleep(for: .milliseconds(50))
+        } while ContinuousClock.now < deadline
+        return report(false)
+    }
+
+    private func checkWorkers(of run: QueueCounts.LiveRun) throws {
         if let workers, workers > run.workers {
             throw ValidationError(
                 "--workers is \(workers), and the run has room for \(run.workers), those it began with; give that at most, or stop it and start another with: runner run --workers \(workers)"
             )
         }
-        guard let wish = try await store.ask(change.kept, of: run.id) else { throw noRun }
-        let deadline = ContinuousClock.now + Self.patience
-        repeat {
-            let now = try await store.counts().runs.first { $0.id == run.id }
-            guard let now else { throw ended(run) }
-            if now.wishTaken >= wish {
-                return SetReport(pid: run.pid, isTaken: true, change: change)
-            }
-            try await Task.sleep(for: .milliseconds(50))
-        } while ContinuousClock.now < deadline
-        return SetReport(pid: run.pid, isTaken: false, change: change)
     }
 
     /// The time in which a run takes in what it is asked for, unless its queue is locked.
@@ -129,6 +138,8 @@ struct SetLimits: AsyncParsableCommand {
 /// The result of `set`; the JSON is a contract (docs/CLI.md).
 struct SetReport: Encodable {
     let pid: Int
+    /// The other runs of the queue that were asked, too.
+    var others = 0
     let isTaken: Bool
     let change: LimitChange
 
@@ -146,6 +157,11 @@ struct SetReport: Encodable {
 
     func text(of queue: String) -> String {
         let limits = LimitsDocument(change).text
+        if others > 0 {
+            return isTaken
+                ? "set \(limits): \(others + 1) runs keep to it, each by itself"
+                : "asked \(others + 1) runs for \(limits), which not all have taken in yet; see: runner status\(RetryAdvice.option(queue))"
+        }
         return isTaken
             ? "set \(limits): process \(pid) keeps to it"
             : "asked process \(pid) for \(limits), which it has not taken in yet; see: runner status\(RetryAdvice.option(queue))"

@@ -1,6 +1,7 @@
 import ArgumentParser
 import JobStore
 import Runner
+import Stores
 
 struct Split: StatusCommand {
     static let configuration = CommandConfiguration(
@@ -43,7 +44,7 @@ struct Split: StatusCommand {
     }
 
     func execute() async throws -> ExitStatus {
-        let store = try openFileQueue(at: queue.path)
+        let store = try openFileQueue(at: queue.location)
         let folder = queue.realFolder
         let result: SplitQueue
         do {

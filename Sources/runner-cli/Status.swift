@@ -1,6 +1,7 @@
 import ArgumentParser
 import Glibc
 import JobStore
+import Stores
 
 struct Status: StatusCommand {
     static let configuration = CommandConfiguration(
@@ -38,7 +39,7 @@ struct Status: StatusCommand {
             try await showAll(queues)
             return .done
         }
-        let store = try openLedger(at: queue.path)
+        let store = try openLedger(at: queue.location)
         do {
             try await show(store, of: queue)
         } catch {
@@ -76,7 +77,7 @@ struct Status: StatusCommand {
         var document = StatusOfQueues()
         if !json { try Terminal.output(StatusOfQueues.header) }
         for queue in queues {
-            let store = try openLedger(at: queue.path)
+            let store = try openLedger(at: queue.location)
             do {
                 let row = try await document.add(queue.path, store, batch)
                 if !json { try Terminal.output(row) }

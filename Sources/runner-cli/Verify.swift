@@ -1,6 +1,7 @@
 import ArgumentParser
 import JobStore
 import Runner
+import Stores
 
 struct Verify: StatusCommand {
     static let configuration = CommandConfiguration(

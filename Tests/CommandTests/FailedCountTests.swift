@@ -1,4 +1,5 @@
 import JobStore
+import Stores
 import Synchronization
 import TestServer
 import TestSupport

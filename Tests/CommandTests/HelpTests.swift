@@ -316,8 +316,8 @@ import Testing
                                   is never stored.
 
         OPTIONS:
-          --queue <file>          The queue's file (default: $RUNNER_QUEUE, else
-                                  ./runner.db).
+          --queue <file>          The queue's file, or postgres://user@host/database
+                                  (default: $RUNNER_QUEUE, else ./runner.db).
           --range <A..B>          IDs to fetch: A..B without B (A..<B is the same),
                                   A...B with it.
           --step <number>         Take each number-th ID of the range: 0..100 with 10
@@ -504,8 +504,8 @@ import Testing
                                   localhost; may be given several times.
 
         OPTIONS:
-          --queue <file>          The queue's file (default: $RUNNER_QUEUE, else
-                                  ./runner.db).
+          --queue <file>          The queue's file, or postgres://user@host/database
+                                  (default: $RUNNER_QUEUE, else ./runner.db).
           --metrics-file <file>   Write metrics to this file each 10 s, for
                                   node_exporter's textfile collector.
           -w, --workers <workers> Requests in flight at once. (default: 100)
@@ -641,8 +641,8 @@ import Testing
                                   same), A...B with it.
 
         OPTIONS:
-          --queue <file>          The queue's file (default: $RUNNER_QUEUE, else
-                                  ./runner.db).
+          --queue <file>          The queue's file, or postgres://user@host/database
+                                  (default: $RUNNER_QUEUE, else ./runner.db).
           --all                   All failed jobs.
           --dry-run               Count the jobs, and change nothing.
           --json                  Print the result as JSON.
@@ -669,8 +669,8 @@ import Testing
           <batch>                 The batch, by ID or name.
 
         OPTIONS:
-          --queue <file>          The queue's file (default: $RUNNER_QUEUE, else
-                                  ./runner.db).
+          --queue <file>          The queue's file, or postgres://user@host/database
+                                  (default: $RUNNER_QUEUE, else ./runner.db).
           --json                  Print the result as JSON.
           --version               Show the version.
           -h, --help              Show help information.
@@ -691,8 +691,8 @@ import Testing
         USAGE: runner pause [--queue <file>] [--json]
 
         OPTIONS:
-          --queue <file>          The queue's file (default: $RUNNER_QUEUE, else
-                                  ./runner.db).
+          --queue <file>          The queue's file, or postgres://user@host/database
+                                  (default: $RUNNER_QUEUE, else ./runner.db).
           --json                  Print the result as JSON.
           --version               Show the version.
           -h, --help              Show help information.
@@ -712,8 +712,8 @@ import Testing
         USAGE: runner resume [--queue <file>] [--json]
 
         OPTIONS:
-          --queue <file>          The queue's file (default: $RUNNER_QUEUE, else
-                                  ./runner.db).
+          --queue <file>          The queue's file, or postgres://user@host/database
+                                  (default: $RUNNER_QUEUE, else ./runner.db).
           --json                  Print the result as JSON.
           --version               Show the version.
           -h, --help              Show help information.
@@ -735,8 +735,8 @@ import Testing
         USAGE: runner set [--queue <file>] [--workers <workers>] [--rate <rate>] [--host-rate <rate>] [--delay <seconds>] [--per-host <n>] [--json]
 
         OPTIONS:
-          --queue <file>          The queue's file (default: $RUNNER_QUEUE, else
-                                  ./runner.db).
+          --queue <file>          The queue's file, or postgres://user@host/database
+                                  (default: $RUNNER_QUEUE, else ./runner.db).
           -w, --workers <workers> Requests in flight at once, as many as the run began
                                   with at most.
           --rate <rate>           The most requests of the run: 500/s, 100/m, 5000/h or
@@ -862,8 +862,8 @@ import Testing
         USAGE: runner serve [--queue <file> ...] [--http <[addr:]port>] [--http-token-file <file>] [--http-host <name> ...]
 
         OPTIONS:
-          --queue <file>          A queue's file, or a folder whose .db files are
-                                  queues; may be given several times (default:
+          --queue <file>          A queue's file or URL, or a folder whose .db files
+                                  are queues; may be given several times (default:
                                   $RUNNER_QUEUE, else ./runner.db).
           --http <[addr:]port>    Serve a web page and /metrics; 0 for any free port.
                                   By loopback, unless an address is given.

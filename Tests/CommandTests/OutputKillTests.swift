@@ -1,5 +1,6 @@
 import Foundation
 import JobStore
+import Stores
 import TestSupport
 import Testing
 

@@ -1,4 +1,5 @@
 import JobStore
+import Stores
 import TestSupport
 import Testing
 import WebView

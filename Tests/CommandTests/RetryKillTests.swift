@@ -1,6 +1,7 @@
 import Foundation
 import JobStore
 import StoreConformance
+import Stores
 import TestSupport
 import Testing
 

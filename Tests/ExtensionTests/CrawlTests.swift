@@ -1,5 +1,6 @@
 import JobStore
 import Runner
+import Stores
 import Synchronization
 import TestServer
 import TestSupport

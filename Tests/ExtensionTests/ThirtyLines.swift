@@ -1,5 +1,6 @@
 import JobStore
 import Runner
+import Stores
 
 /// Fetches `/items/0`, `/items/1`, … of a server into files, and goes on where it was stopped.
 func fetchItems(_ count: Int, of server: String, into folder: String) async throws -> QueueCounts {

@@ -60,35 +60,16 @@ extension SQLiteQueue {
 
     // MARK: - Headers
 
-    // In the column `headers`, each field is an array of its name, its value (null where the field
-    // is not sent) and words that say how to read the value. A file of fields has no name.
-    private static let environmentWord = "env"
-    private static let credentialsWord = "basic"
-    private static let fileWord = "file"
+    // In the column `headers`, each field is an array of its `HeaderColumns`.
 
     func json(of headers: [HeaderSource]) throws -> String {
         let arrays = try headers.map { header in
-            let (name, value, words) = Self.columns(of: header)
+            let columns = HeaderColumns(header)
             return try connection.text(
-                "SELECT json_array(?, ?, ?)", .text(name), value.map(Value.text) ?? .null,
-                .text(words.joined(separator: " ")))
+                "SELECT json_array(?, ?, ?)", .text(columns.name),
+                columns.value.map(Value.text) ?? .null, .text(columns.words))
         }
         return "[" + arrays.joined(separator: ",") + "]"
-    }
-
-    private static func columns(
-        of header: HeaderSource
-    ) -> (name: String, value: String?, words: [String]) {
-        switch header {
-        case .file(let path): return ("", path, [fileWord])
-        case .field(let field):
-            let words = field.readsEnvironment ? [environmentWord] : []
-            switch field.value {
-            case .text(let text): return (field.name, text, words)
-            case .credentials(let text): return (field.name, text, words + [credentialsWord])
-            case .none: return (field.name, nil, words)
-            }
-        }
     }
 
     /// - Returns: `nil` when the text is no list of headers.
@@ -103,23 +84,11 @@ extension SQLiteQueue {
         try rows.bind([.text(json)])
         var headers: [HeaderSource] = []
         while try rows.step() {
-            let words = Set(rows.text(2).split(separator: " ").map(String.init))
-            let known: Set = [Self.environmentWord, Self.credentialsWord, Self.fileWord]
-            guard words.isSubset(of: known) else { throw unknown(batch: id) }
-            if words.contains(Self.fileWord) {
-                headers.append(.file(path: rows.text(1)))
-                continue
-            }
-            let value: HeaderTemplate.Value =
-                rows.isNull(1)
-                ? .none
-                : words.contains(Self.credentialsWord)
-                    ? .credentials(rows.text(1)) : .text(rows.text(1))
-            headers.append(
-                .field(
-                    HeaderTemplate(
-                        rows.text(0), value,
-                        readsEnvironment: words.contains(Self.environmentWord))))
+            let columns = HeaderColumns(
+                name: rows.text(0), value: rows.isNull(1) ? nil : rows.text(1),
+                words: rows.text(2))
+            guard let header = columns.header else { throw unknown(batch: id) }
+            headers.append(header)
         }
         return headers
     }

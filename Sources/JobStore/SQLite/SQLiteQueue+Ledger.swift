@@ -42,7 +42,7 @@ extension SQLiteQueue {
                     try unfold(pieces, piece, wanted, of: batch, isLive: isLive, into: &draft)
                 } else {
                     let outcome = try outcome(ofCode: pieces.int(2), in: batch)
-                    draft.add(batch, wanted, Self.state(outcome), outcome)
+                    draft.add(batch, wanted, JobState(unheld: outcome), outcome)
                 }
             }
         }
@@ -113,7 +113,7 @@ extension SQLiteQueue {
             var end = position + 1
             while end < wanted.upperBound, codes[end - segment.lowerBound] == code { end += 1 }
             let outcome = try outcome(ofCode: Int(code), in: batch)
-            let state = outcome == nil && isHeld ? .running : Self.state(outcome)
+            let state = outcome == nil && isHeld ? .running : JobState(unheld: outcome)
             if state == .retrying && !tried.isEmpty {
                 // Few; those that stand alike become one again.
                 for retry in position..<end {
@@ -152,46 +152,5 @@ extension SQLiteQueue {
             )
         }
         return outcome
-    }
-
-    /// The state of a job that no runner holds.
-    private static func state(_ outcome: Outcome?) -> JobState {
-        switch outcome?.state {
-        case nil: .available
-        case .retrying: .retrying
-        case .completed: .completed
-        case .failed: .failed
-        case .cancelled: .cancelled
-        }
-    }
-}
-
-/// The spans of a page while they are gathered; neighbouring spans with the same state and outcome
-/// become one.
-private struct PageDraft {
-    private(set) var spans: [LedgerPage.Span] = []
-    /// The number of spans that were added, even if they became one; it bounds the cost of a page.
-    private var added = 0
-
-    /// Whether the page ends after the current span or segment, which adds 4,096 spans at most.
-    var isFull: Bool { added >= 4096 }
-
-    mutating func add(
-        _ batch: Batch, _ positions: Range<Int>, _ state: JobState, _ outcome: Outcome?
-    ) {
-        added += 1
-        // Being cancelled is no outcome of an attempt.
-        let outcome = state == .cancelled ? nil : outcome
-        let last = spans.count - 1
-        // Each looked at in place: a copy of a span would count its batch's references.
-        if last >= 0, spans[last].positions.upperBound == positions.lowerBound,
-            spans[last].state == state, spans[last].outcome == outcome,
-            spans[last].batch.id == batch.id
-        {
-            let positions = spans[last].positions.lowerBound..<positions.upperBound
-            spans[last] = .init(batch: batch, positions: positions, state: state, outcome: outcome)
-        } else {
-            spans.append(.init(batch: batch, positions: positions, state: state, outcome: outcome))
-        }
     }
 }

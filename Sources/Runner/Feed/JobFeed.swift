@@ -192,6 +192,7 @@ struct JobFeed {
     mutating func add(_ claim: Claim, _ spans: [JobSpan], at now: Now) {
         for segment in claim.segments { blocks.add(segment) }
         for span in spans { lanes.add(fresh: span, at: now) }
+        retries.tookOver(claim.retries, at: now)
         supply.add(claim, isIdle: isIdle, limits, at: now)
     }
 

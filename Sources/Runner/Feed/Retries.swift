@@ -71,6 +71,13 @@ struct Retries {
         }
     }
 
+    /// Takes in that this runner has taken over retries, of which some may be due.
+    mutating func tookOver(_ count: Int, at now: Now) {
+        guard count > 0 else { return }
+        waiting += count
+        note(afterMicros: 0, at: now)
+    }
+
     /// Takes in the mark of a job.
     mutating func marked(_ mark: Mark, at now: Now) {
         if mark.attempt > 1 {

@@ -8,7 +8,7 @@ struct Handover: Sendable {
 }
 
 /// Gathers marks until they are worth a commit: so early that the first mark is committed 80 ms
-/// after it came (100 ms are promised), or at 5,000 jobs, or 8 MB, or when nothing else is on its
+/// after it came (100 ms are promised, or what the store asks for), or at 5,000 jobs, or 8 MB, or when nothing else is on its
 /// way. Pure: `Marker` acts.
 struct MarkBuffer {
     struct Limits {
@@ -31,7 +31,7 @@ struct MarkBuffer {
         case ended
     }
 
-    let limits: Limits
+    private(set) var limits: Limits
     private var handovers: [Handover] = []
     private var count = 0
     private var bytes = 0
@@ -62,6 +62,12 @@ struct MarkBuffer {
         bytes += added.deposit.size
         self.isLast = self.isLast || isLast
         return wasEmpty || ((isFull || self.isLast) && !wasDue)
+    }
+
+    /// Takes in the time from a mark to its commit that the store asks for: four fifths of it are
+    /// waited for.
+    mutating func pace(by interval: Duration) {
+        limits.ageMicros = max(limits.leastAgeMicros, interval.microseconds / 5 * 4)
     }
 
     /// Notes the bytes and the time of a finished commit. The next commit is expected to take as

@@ -85,6 +85,7 @@ final class Marker: Sendable {
                 let tookMicros = Now.read().monotonicMicros - now.monotonicMicros
                 state.withLock { state in
                     state.buffer.committed(bytes, inMicros: tookMicros)
+                    state.buffer.pace(by: lease.commitInterval)
                     state.commits.add(tookMicros)
                     state.commitMicros += max(0, tookMicros)
                 }

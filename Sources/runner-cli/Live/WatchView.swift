@@ -1,6 +1,7 @@
 import Glibc
 import JobStore
 import Runner
+import Stores
 import Synchronization
 
 /// A queue on a terminal, looked at again and again: the live view of the run that is going on, or
@@ -73,7 +74,7 @@ final class WatchView: Sendable {
         LiveKeys(
             screen: screen,
             withQueue: { [queue] act in
-                let store = try openQueue(at: queue.path)
+                let store = try openQueue(at: queue.location)
                 do {
                     let answer = try await act(store)
                     await store.close()
@@ -85,6 +86,9 @@ final class WatchView: Sendable {
             },
             drain: { [self] in
                 guard let run = run.withLock(\.self) else { return "no run is going on" }
+                guard !queue.isShared else {
+                    return "end the run where it is, with Ctrl-C or kill \(run.pid)"
+                }
                 try RunProcess.drain(run, lock: queue.realPath + "-lock")
                 return "asked process \(run.pid) to drain"
             }, leave: { [self] in isLeft.withLock { $0 = true } })

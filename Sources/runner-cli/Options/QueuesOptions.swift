@@ -6,12 +6,12 @@ import JobStore
 struct QueuesOptions: ParsableArguments {
     @Option(
         help: ArgumentHelp(
-            "The queue's file (default: $RUNNER_QUEUE, else ./\(QueueOptions.standardFile)); of several, given several times, or a pattern in quotes: 'shards/*/\(Shard.queueName)'.",
+            "The queue's file, or postgres://user@host/database (default: $RUNNER_QUEUE, else ./\(QueueOptions.standardFile)); of several files, given several times, or a pattern in quotes: 'shards/*/\(Shard.queueName)'.",
             valueName: "file"))
     var queue: [String] = []
 
     func validate() throws {
-        for name in queue { try QueueOptions.check(name) }
+        for name in queue { try QueueOptions.check(name, given: name) }
     }
 
     /// Returns the queues that are meant, each once; those of a pattern in the order of the numbers
@@ -39,7 +39,9 @@ enum FilePattern {
     /// Returns the files that a pattern fits; a name without `*`, `?` and `[`, or of a file that is
     /// there, stands for itself.
     static func paths(_ text: String) throws -> [String] {
-        guard text.contains(where: { "*?[".contains($0) }), access(text, F_OK) != 0 else {
+        guard !text.contains("://"), text.contains(where: { "*?[".contains($0) }),
+            access(text, F_OK) != 0
+        else {
             return [text]
         }
         var found = glob_t()

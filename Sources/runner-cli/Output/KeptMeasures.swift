@@ -12,6 +12,15 @@ final class KeptMeasures: Sendable {
     func keep(_ new: RunMeasures) { measures.withLock { $0 = new } }
 }
 
+/// The site that a run writes to, kept for its report.
+final class KeptSite: Sendable {
+    private let kept = Locked(Site.only)
+
+    var site: Site { kept.withLock(\.self) }
+
+    func keep(_ new: Site) { kept.withLock { $0 = new } }
+}
+
 /// The time for which a run was paused, kept for its report.
 final class PausedTime: Sendable {
     private struct State {

@@ -1,5 +1,6 @@
 import Glibc
 import JobStore
+import Stores
 
 /// The queues that a command looks at: one; the shards of a larger queue, which is shown as if it
 /// were one; or several that have nothing to do with each other, one after another.
@@ -29,7 +30,9 @@ struct LookedAtQueues {
         count = queues.count
         if let queue = queues.first, queues.count == 1 {
             kind = .one(queue)
-        } else if let shards = try await ShardLedger(queues.map(\.path)) {
+        } else if !queues.contains(where: \.isShared),
+            let shards = try await ShardLedger(queues.map(\.path))
+        {
             kind = .shards(shards)
         } else {
             kind = .several(queues)
@@ -64,7 +67,7 @@ struct LookedAtQueues {
     private func look(
         at queue: QueueOptions, _ body: (Look) async throws -> Void
     ) async throws {
-        let ledger = try openLedger(at: queue.path)
+        let ledger = try openLedger(at: queue.location)
         try await Self.closing(
             Look(ledger: ledger, name: queue.path, queue: queue, shards: nil), body)
     }

@@ -10,9 +10,9 @@ struct OutputTotals: Encodable, Equatable {
     /// The bytes of the files themselves; bodies of the format `files` are beside them.
     let bytes: Int
 
-    /// - Parameter queueFolder: The folder that the queue's file is in.
+    /// - Parameter queueFolder: The folder that the queue's file is in; `nil` where it is none.
     /// - Returns: `nil` when responses are not kept.
-    init?(_ output: QueueOutput, from queueFolder: String) {
+    init?(_ output: QueueOutput, from queueFolder: String?) {
         guard let settings = output.settings else { return nil }
         folder = settings.place(from: queueFolder)
         format = settings.format

@@ -1,4 +1,5 @@
 import JobStore
+import Stores
 
 /// The result of `pause` and `resume`; the JSON is a contract (docs/CLI.md).
 struct PauseReport: Encodable {

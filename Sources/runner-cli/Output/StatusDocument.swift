@@ -8,6 +8,8 @@ struct StatusDocument: Encodable {
     let jobs: JobsDocument
     let outcomes: [OutcomeDocument]
     let run: RunDocument?
+    /// All runs, where there are several; `nil` otherwise.
+    private let fleet: FleetDocument?
     let isRunKnown: Bool
     /// Whether people have held back this run, and any later one.
     private let isPaused: Bool
@@ -35,12 +37,14 @@ struct StatusDocument: Encodable {
         jobs = JobsDocument(counts)
         outcomes = OutcomeDocument.all(in: counts)
         run = counts.runs.first.map { RunDocument($0, left: counts.left, isPaused: isPaused) }
+        fleet = FleetDocument(counts, isPaused: isPaused)
         isRunKnown = counts.isRunKnown
     }
 
     private enum CodingKeys: String, CodingKey {
         case batch, name, jobs, outcomes, run, imports, hosts, queue
         case shards = "split"
+        case fleet = "runs"
         case isRunKnown = "run_known"
         case isPaused = "paused"
     }
@@ -54,6 +58,7 @@ struct StatusDocument: Encodable {
         try container.encode(jobs, forKey: .jobs)
         try container.encode(outcomes, forKey: .outcomes)
         try container.encode(run, forKey: .run)  // null, not absent
+        try container.encodeIfPresent(fleet, forKey: .fleet)
         try container.encode(isRunKnown, forKey: .isRunKnown)
         try container.encode(isPaused, forKey: .isPaused)
         if !imports.isEmpty { try container.encode(imports, forKey: .imports) }
@@ -92,8 +97,8 @@ struct StatusDocument: Encodable {
         let first = ["\(title): \(done) done"] + jobs.shownRows.map { row($0.name, $0.count) }
         let advice = size == nil && jobs.failed > 0 && run == nil ? [RetryAdvice.text(queue)] : []
         let paused = isPaused ? [PauseAdvice.status(of: queue, hasRun: run != nil)] : []
-        var last = importLines + (run?.lines ?? [idle(queue)]) + paused + advice
-        let details = hostLines + (run?.measureLines ?? [])
+        var last = importLines + (fleet?.lines ?? run?.lines ?? [idle(queue)]) + paused + advice
+        let details = hostLines + (fleet == nil ? run?.measureLines ?? [] : [])
         let lineCount = first.count + last.count + details.count + 1 + outcomes.count
         // Where not all fits, counts come first.
         if size.map({ lineCount <= $0.usableRows }) ?? true { last += details }

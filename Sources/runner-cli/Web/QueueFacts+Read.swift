@@ -5,8 +5,8 @@ import WebView
 extension QueueFacts {
     /// Reads what changes slowly: the output, and the retries that are due.
     ///
-    /// - Parameter folder: The folder of the queue's file.
-    mutating func readSlow(_ ledger: any JobLedger, in folder: String) async throws(QueueError) {
+    /// - Parameter folder: The folder of the queue's file; `nil` where the queue is none.
+    mutating func readSlow(_ ledger: any JobLedger, in folder: String?) async throws(QueueError) {
         retriesDue = try await ledger.retriesDue(
             in: Self.retryPeriods, of: .seconds(Self.retryPeriodSeconds))
         let output = try await ledger.output(of: .only)

@@ -1,5 +1,6 @@
 import JobStore
 import Runner
+import Stores
 import Synchronization
 import WebView
 
@@ -31,7 +32,7 @@ final class QueueWatch: WatchedQueue {
     func watch() async {
         while !Task.isCancelled {
             do throws(QueueError) {
-                let ledger = try openLedger(at: queue.path)
+                let ledger = try openLedger(at: queue.location)
                 let error = await watch(ledger)
                 await ledger.close()
                 if let error { throw error }
@@ -134,7 +135,7 @@ final class QueueWatch: WatchedQueue {
 
     func perform(_ action: QueueAction) async throws(ActionRefusal) -> ActionResult {
         let store: any JobQueue
-        do throws(QueueError) { store = try openQueue(at: queue.path) } catch {
+        do throws(QueueError) { store = try openQueue(at: queue.location) } catch {
             throw ActionRefusal(error.sentence)
         }
         let result: Result<ActionResult, ActionRefusal>

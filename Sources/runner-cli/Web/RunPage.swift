@@ -22,7 +22,7 @@ final class RunPage: WatchedQueue {
 
     let monitor = RunMonitor()
     private let control: QueueControl
-    private let folder: String
+    private let folder: String?
     private let stop: StopSwitch
     private let state: Locked<State>
 

@@ -28,6 +28,16 @@ import Testing
         #expect(waits(buffer.next(at: .at(ms: 100)), until: 190_000))
     }
 
+    @Test mutating func pace_isWhatTheStoreAsksFor() {
+        buffer.pace(by: .milliseconds(500))
+        _ = buffer.add(handover(0..<1, bytes: 0), at: .at(ms: 0))
+        #expect(waits(buffer.next(at: .at(ms: 399)), until: 400_000))
+        #expect(committed(buffer.next(at: .at(ms: 400))) == [0])
+        buffer.pace(by: .milliseconds(1))
+        _ = buffer.add(handover(1..<2, bytes: 0), at: .at(ms: 500))
+        #expect(waits(buffer.next(at: .at(ms: 500)), until: 520_000))
+    }
+
     @Test(arguments: [(0, 100), (30, 70), (80, 20), (95, 20), (5000, 20)])
     mutating func next_commitsEarlier_byWhatTheLastCommitTook(tookMillis: Int, waitMillis: Int) {
         buffer.committed(0, inMicros: tookMillis * 1000)

@@ -8,7 +8,7 @@ extension OutputFiles {
     /// - Parameter queueFolder: The folder of the queue's file, links resolved.
     /// - Throws: `SinkError` when the folder is not as the queue knows it; `QueueError` as `attach`
     ///   does.
-    public static func closeForGood(_ queue: any JobQueue, queueFolder: String) async throws {
+    public static func closeForGood(_ queue: any JobQueue, queueFolder: String?) async throws {
         let lease = try await queue.attach(RunnerDescription(pid: Int(getpid()), workers: 1))
         do {
             var options = OutputOptions()

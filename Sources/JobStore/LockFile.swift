@@ -9,10 +9,11 @@ internal import Glibc
 /// them with the process, however it ends. Byte 0 is the right to run, byte 1 the right to write,
 /// byte 4,095 the right to add a list without duplicates, byte 4,096 + *n* the right to add lines to
 /// batch *n*; the text from byte 2 on names the runner.
-struct LockFile: ~Copyable {
-    struct Right: RawRepresentable {
-        let rawValue: Int
-        static let run = Right(rawValue: 0)
+package struct LockFile: ~Copyable {
+    package struct Right: RawRepresentable {
+        package let rawValue: Int
+        package init(rawValue: Int) { self.rawValue = rawValue }
+        package static let run = Right(rawValue: 0)
         static let write = Right(rawValue: 1)
         /// The right to add to the set of requests.
         static let addingUnique = Right(rawValue: rightsMax - 1)
@@ -31,7 +32,7 @@ struct LockFile: ~Copyable {
     private let descriptor: Int32
 
     /// - Throws: `Errno` when the file cannot be opened or made.
-    init(path: String, readOnly: Bool) throws(Errno) {
+    package init(path: String, readOnly: Bool) throws(Errno) {
         let flags = (readOnly ? O_RDONLY : O_RDWR | O_CREAT) | O_CLOEXEC | O_NOFOLLOW
         let descriptor = open(path, flags, 0o600)
         guard descriptor >= 0 else { throw Errno(errno) }
@@ -44,7 +45,7 @@ struct LockFile: ~Copyable {
     /// Takes a right, waiting up to `patienceMillis`.
     ///
     /// - Returns: Whether this lock file holds the right now.
-    func take(_ right: Right, patienceMillis: Int) throws(Errno) -> Bool {
+    package func take(_ right: Right, patienceMillis: Int) throws(Errno) -> Bool {
         // The kernel knows no timeout for locks; a write transaction lasts about a millisecond.
         var waitedMillis = 0
         while true {
@@ -93,7 +94,7 @@ struct LockFile: ~Copyable {
     }
 
     /// Whether another open file description holds the right now; `nil` when the kernel cannot say.
-    func isTaken(_ right: Right) -> Bool? {
+    package func isTaken(_ right: Right) -> Bool? {
         var lock = request(right, F_WRLCK)
         guard fcntl(descriptor, Int32(get_ofd_lock), &lock) == 0 else { return nil }
         return lock.l_type != Int16(F_UNLCK)

@@ -1,0 +1,172 @@
+internal import JobStore
+
+/// Finding out what happened, and writing segments down.
+extension PostgresLease {
+    /// Takes in what the log has and this runner has not heard of: its own commit whose answer was
+    /// lost, and what others wrote. Finds out whether a fold happened, too.
+    ///
+    /// - Throws: `QueueError` `.fenced` when the runner was taken over.
+    func catchUp() throws {
+        let (facts, log) = try link.transaction(.reading) {
+            (
+                try link.query(
+                    "SELECT told, folded_seq FROM runner.runner WHERE id = $1", .int(runner)),
+                try RunnerLog.read(of: runner, after: seq, link)
+            )
+        }
+        guard facts.count == 1 else { throw queue.fenced("its runner is no longer registered") }
+        if let fold = foldInDoubt {
+            foldInDoubt = nil
+            if facts.int(0, 1) >= fold { finishFold(upTo: fold) }
+        }
+        for row in log.rows {
+            for entry in row.body.entries {
+                try apply(entry, atMicros: row.atMicros)
+                guard !row.isByOthers else { continue }
+                let place = LedgerPlace(batchID: entry.batchID, position: entry.position)
+                if entry.change == .tried {
+                    triedUnhanded.append(place)
+                } else {
+                    settled.insert(place)
+                }
+            }
+            for file in row.body.files { unfolded.files[file.id] = file }
+            unfolded.commits += 1
+            seq = row.seq
+            clock.note(row.atMicros)
+        }
+        pending = nil
+        if facts.int(0, 0) != told {
+            told = facts.int(0, 0)
+            try readCancelled()
+            try readHeld()
+        }
+    }
+
+    /// Reads anew what this runner holds: others may have cut jobs out of it.
+    private func readHeld() throws {
+        var table = SegmentTable()
+        try link.transaction(.reading) {
+            let rows = try link.query(
+                "SELECT \(SegmentRows.columns) FROM runner.segment WHERE runner_id = $1",
+                .int(runner))
+            for row in 0..<rows.count {
+                let segment = try SegmentRows.segment(in: rows, at: row)
+                // What a claim has leased that was not answered yet comes with its answer.
+                if !held.lacks(segment.first, of: segment.batchID) { table.add(segment) }
+            }
+            let log = try RunnerLog.read(of: runner, after: foldedSeq, link)
+            try RunnerLog(rows: log.rows.filter { $0.seq <= seq }).apply(to: &table)
+        }
+        held = table
+        unfolded.changed = Set(table.all.map(\.place))
+    }
+
+    /// Finds out which of the batches that the runner holds jobs of were cancelled.
+    func readCancelled() throws {
+        let rows = try link.query(
+            """
+            SELECT id FROM runner.batch WHERE id = ANY($1::bigint[]) AND cancelled_us IS NOT NULL
+            """, .ints(held.batches.sorted()))
+        cancelled = Set((0..<rows.count).map { rows.int($0, 0) })
+    }
+
+    // MARK: - Folding
+
+    /// The commits after which the segments are written down, finished or not.
+    private static let commitsMax = 64
+
+    /// Writes segments down where one of them is finished or the log has grown. When that cannot be
+    /// done now, a later commit does it.
+    func foldIfDue() {
+        let isDue =
+            unfolded.commits >= Self.commitsMax
+            || unfolded.changed.contains { place in
+                held.segment(holding: place.position, of: place.batchID)
+                    .map { $0.isFinished || $0.isLetGo } ?? false
+            }
+        guard isDue else { return }
+        do throws(QueueError) {
+            try foldNow()
+        } catch {
+            let mayPass: Set<QueueError.Code> = [.busy, .unreachable, .full, .fenced]
+            if !mayPass.contains(error.code) { foldFailure = error }
+        }
+    }
+
+    /// Writes down what the log tells of, and empties the log.
+    func foldNow() throws(QueueError) {
+        try ask {
+            if pending != nil || foldInDoubt != nil { try catchUp() }
+            guard unfolded.commits > 0 else { return }
+            do {
+                guard try link.transaction(.writing, fold) else {
+                    // Others have written to the log, or it is not ours any more.
+                    try catchUp()
+                    guard try link.transaction(.writing, fold) else {
+                        throw QueueError(
+                            .busy, "the queue \(queue.name) is being changed by others; try again")
+                    }
+                    return finishFold(upTo: seq)
+                }
+                finishFold(upTo: seq)
+            } catch let error as PostgresError where error.kind == .lost {
+                foldInDoubt = seq
+                throw error
+            }
+        }
+    }
+
+    /// - Returns: Whether the runner has heard of all that others wrote; otherwise nothing is done.
+    private func fold() throws -> Bool {
+        let me = try link.query(
+            """
+            UPDATE runner.runner r SET folded_seq = $3, beat_us = greatest(beat_us, l.at_us),
+                requests_per_s = coalesce(l.requests_per_s, r.requests_per_s),
+                trouble = coalesce(l.trouble, r.trouble),
+                measures = coalesce((SELECT measures FROM runner.log
+                    WHERE runner_id = $1 AND measures IS NOT NULL ORDER BY seq DESC LIMIT 1),
+                    r.measures)
+            FROM (VALUES (1)) AS one LEFT JOIN (
+                SELECT at_us, requests_per_s, trouble FROM runner.log
+                WHERE runner_id = $1 AND NOT by_others ORDER BY seq DESC LIMIT 1) l ON true
+            WHERE r.id = $1 AND r.told = $2 AND r.folded_seq = $4
+            """, .int(runner), .int(told), .int(seq), .int(foldedSeq))
+        guard me.touched == 1 else { return false }
+        // With a lower bound: what was deleted before is not walked again.
+        try link.query(
+            "DELETE FROM runner.log WHERE runner_id = $1 AND seq > $2 AND seq <= $3", .int(runner),
+            .int(foldedSeq), .int(seq))
+        var changed = unfolded.changed.compactMap {
+            held.segment(holding: $0.position, of: $0.batchID)
+        }
+        var tally = unfolded.tally
+        // Nobody else is to go on with what is let go of a cancelled batch.
+        for index in changed.indices
+        where changed[index].isLetGo && cancelled.contains(changed[index].batchID) {
+            try changed[index].cancel(&tally)
+        }
+        guard try SegmentRows.save(changed, of: runner, to: runner, link) else {
+            throw queue.fenced("a segment is no longer this runner's")
+        }
+        try SegmentRows.add(tally, of: runner, link)
+        let files = unfolded.files.values.sorted { $0.id < $1.id }
+        try SegmentRows.save(files, of: attachment.site.id, link)
+        return true
+    }
+
+    private func finishFold(upTo seq: Int) {
+        for place in unfolded.changed {
+            guard let segment = held.segment(holding: place.position, of: place.batchID),
+                segment.isFinished || segment.isLetGo
+            else { continue }
+            held.remove(place)
+        }
+        unfolded = Unfolded()
+        foldedSeq = seq
+        // The batches of which nothing is held are not asked for again.
+        let left = held.batches
+        batches = batches.filter { left.contains($0.key) }
+        cancelled.formIntersection(left)
+    }
+}

@@ -1,0 +1,211 @@
+internal import Glibc
+internal import JobStore
+internal import Synchronization
+
+/// A runner's hold on a queue in PostgreSQL.
+///
+/// The runner has the segments that it holds in memory. A commit is one row in its log; now and then
+/// the segments are written down and the log is emptied (`fold`). Both go by a connection of their
+/// own. The row's number makes a commit that is sent twice one commit, and its runner's row keeps a
+/// runner that was taken over from committing.
+actor PostgresLease: RunnerLease {
+    nonisolated let attachment: Attachment
+    nonisolated let queue: PostgresQueue
+    nonisolated let runner: Int
+    /// The only batch that the runner is handed jobs of; `nil` for all.
+    nonisolated let batch: Batch.ID?
+    nonisolated private let thread: BlockingThread
+    nonisolated var unownedExecutor: UnownedSerialExecutor { thread.asUnownedSerialExecutor() }
+
+    let link: Link
+    var clock: StoreClock { queue.clock }
+    var codes = CodeBook()
+
+    /// The segments that the runner holds.
+    var held = SegmentTable()
+    var batches: [Batch.ID: Batch] = [:]
+    /// The batches among these that were cancelled.
+    var cancelled: Set<Batch.ID> = []
+    var retries = RetryList()
+    /// Retries that are marked as being tried, and were handed to nobody: the answer to their claim
+    /// was lost.
+    var triedUnhanded: [LedgerPlace] = []
+    /// Changes that others wrote of segments whose claim has not been answered yet.
+    var unplaced: [(entry: LogBody.Entry, atMicros: Int)] = []
+
+    /// The runners of the queue when they were last counted.
+    nonisolated private let runnerCount = Locked(1)
+
+    /// The number of the last commit that is known here.
+    var seq = 0
+    /// The times that others are known to have written to the runner's log.
+    var told = 0
+    /// The number of a commit that was sent, and of which it is not known whether it happened.
+    var pending: Int?
+    /// Jobs whose marks were recorded though their commit was told otherwise.
+    var settled: Set<LedgerPlace> = []
+    var unfolded = Unfolded()
+    /// The last commit that its segments tell of.
+    var foldedSeq = 0
+    /// A fold that was sent, and of which it is not known whether it happened: the last commit in it.
+    var foldInDoubt: Int?
+    /// The reason that nothing can be folded, and so nothing more committed.
+    var foldFailure: QueueError?
+    /// The paces of hosts that are not kept yet.
+    var unsavedPaces: [HostPace] = []
+
+    var claimIsInDoubt = false
+    /// Whether there may be retries that nobody holds.
+    var retriesMayBeLeft: Bool
+    /// The retries that `attachment` has told of, and that were not leased yet.
+    var retriesAnnounced: Int
+    private var hasEnded = false
+    private var keeper: Task<Void, Never>?
+    var lastHeartbeat = Heartbeat(requestsPerSecond: 0)
+    var lastCommitMicros = SystemClock.monotonicMicros()
+
+    /// The part of the log that the segments' rows do not tell of.
+    struct Unfolded {
+        var tally = TallyChange()
+        var files: [Int: OutputFile] = [:]
+        /// The segments that have changed.
+        var changed: Set<LedgerPlace> = []
+        var commits = 0
+    }
+
+    /// Begins a runner's hold.
+    static func make(
+        of queue: PostgresQueue, runner: Int, batch: Batch.ID?, attachment: Attachment
+    ) async throws(QueueError) -> PostgresLease {
+        let lease = try PostgresLease(queue, runner, batch, attachment)
+        await lease.beginToKeep()
+        return lease
+    }
+
+    private init(
+        _ queue: PostgresQueue, _ runner: Int, _ batch: Batch.ID?, _ attachment: Attachment
+    ) throws(QueueError) {
+        thread = BlockingThread()
+        if let number = thread.startFailure {
+            throw QueueError(
+                .io,
+                "this system gives no thread for the queue (\(String(cString: strerror(number))))",
+                remedy: .allowThreads)
+        }
+        self.queue = queue
+        self.runner = runner
+        self.batch = batch
+        self.attachment = attachment
+        link = Link(queue.address)
+        retriesMayBeLeft = attachment.retrying > 0
+        retriesAnnounced = attachment.retrying
+    }
+
+    deinit {
+        keeper?.cancel()
+        thread.stop()
+    }
+
+    // MARK: - Marking
+
+    func commit(
+        _ marks: [Mark], _ files: [OutputFile], heartbeat: Heartbeat
+    ) throws(QueueError) {
+        try checkIsHeld()
+        try record(marks, files, heartbeat)
+    }
+
+    func renew(_ heartbeat: Heartbeat) throws(QueueError) {
+        try checkIsHeld()
+        try record([], [], heartbeat)
+    }
+
+    func keepOutput(
+        _ settings: OutputSettings, _ files: [OutputFile]
+    ) async throws(QueueError) {
+        try checkIsHeld()
+        try foldNow()
+        try await queue.keepOutput(settings, files, of: attachment.site, for: runner)
+    }
+
+    func handedOver(_ file: Int) async throws(QueueError) {
+        try checkIsHeld()
+        // The row of the file is to say that it is sealed.
+        if unfolded.files[file] != nil { try foldNow() }
+        try await queue.handedOver(file, of: attachment.site, for: runner)
+    }
+
+    func steering() async throws(QueueError) -> Steering {
+        try checkIsHeld()
+        return try await queue.steering(of: runner)
+    }
+
+    func took(wish number: Int) async throws(QueueError) {
+        try checkIsHeld()
+        try await queue.took(wish: number, by: runner)
+    }
+
+    // MARK: - The end
+
+    func detach() async throws(QueueError) {
+        try checkIsHeld()
+        end()
+        try await queue.detach(runner)
+    }
+
+    func abandon() async {
+        end()
+        await queue.abandon(runner)
+    }
+
+    private func end() {
+        hasEnded = true
+        keeper?.cancel()
+        link.close()
+    }
+
+    func checkIsHeld() throws(QueueError) {
+        guard !hasEnded else { throw queue.fenced("the runner is not attached") }
+    }
+
+    // MARK: - Staying alive
+
+    /// 100 ms with up to 250 runners, and as much more as there are more, up to a second: so that a
+    /// server has 2,500 commits a second at most from up to 2,500 runners.
+    nonisolated var commitInterval: Duration {
+        Self.commitInterval(runners: runnerCount.withLock(\.self))
+    }
+
+    nonisolated static func commitInterval(runners: Int) -> Duration {
+        .milliseconds(min(max(runners * 100 / 250, 100), 1000))
+    }
+
+    /// The time between two looks of a runner at itself and at others.
+    private static let keepPause = Duration.seconds(5)
+
+    /// Not of any group: it lasts as long as the lease, which ends it.
+    private func beginToKeep() {
+        keeper = Task { [weak self] in
+            while !Task.isCancelled {
+                do { try await Task.sleep(for: Self.keepPause) } catch { return }
+                guard let self, await self.keep() else { return }
+            }
+        }
+    }
+
+    /// Tells that the runner lives, where no commit did, and looks for others that do not.
+    ///
+    /// - Returns: Whether to go on.
+    private func keep() async -> Bool {
+        guard !hasEnded, await queue.attached.contains(runner) else { return false }
+        let sinceMicros = SystemClock.monotonicMicros() - lastCommitMicros
+        // What fails here is told to the next who claims or commits.
+        if sinceMicros >= Self.keepPause.microseconds / 2 {
+            let rate = lastHeartbeat.requestsPerSecond
+            try? record([], [], Heartbeat(requestsPerSecond: rate, trouble: lastHeartbeat.trouble))
+        }
+        try? await queue.watchRunners(for: runner)
+        if let count = try? await queue.countRunners() { runnerCount.withLock { $0 = count } }
+        return true
+    }
+}

@@ -1,0 +1,153 @@
+internal import Glibc
+public import JobStore
+
+extension PostgresQueue {
+    public func attach(_ runner: RunnerDescription) async throws(QueueError) -> any RunnerLease {
+        var rescue = try takeOverGone()
+        try finishPutBacks()
+        try await waitForSite(of: runner, &rescue)
+        let instance = Self.randomName()
+        // Before others can see the runner, or they would take it for gone.
+        let lock = RunnerLock(instance: instance)
+        let (id, site) = try register(runner, as: instance)
+        locks[id] = lock
+        attached.insert(id)
+        do throws(QueueError) {
+            let counts = try counts(of: runner.batch)
+            let retrying = try ask { try retriesOfNobody(runner.batch) }
+            let attachment = Attachment(
+                rescued: rescue.jobs, mayRepeat: min(rescue.jobs, rescue.requests),
+                retrying: retrying, counts: counts, site: site, output: try output(of: site),
+                hosts: try paces())
+            return try await PostgresLease.make(
+                of: self, runner: id, batch: runner.batch, attachment: attachment)
+        } catch {
+            abandon(id)
+            throw error
+        }
+    }
+
+    /// Registers a runner.
+    ///
+    /// - Returns: The runner's ID, and the site that it writes to.
+    private func register(
+        _ runner: RunnerDescription, as instance: String
+    ) throws(QueueError) -> (id: Int, site: Site) {
+        try change {
+            let known = try link.query(
+                "SELECT id, site_id FROM runner.runner WHERE instance = $1", .text(instance))
+            if known.count == 1 { return (known.int(0, 0), Site(id: known.int(0, 1))) }
+            let site = try site(for: runner)
+            let added = try link.query(
+                """
+                INSERT INTO runner.runner (instance, host, pid, workers, site_id, started_us, beat_us)
+                SELECT $1, $2, $3, $4, $5, now, now FROM (SELECT \(clock.sql)) AS clock (now)
+                RETURNING id, started_us
+                """,
+                .text(instance), .text(runner.host), .int(runner.pid), .int(runner.workers),
+                .int(site.id))
+            clock.note(added.int(0, 1))
+            return (added.int(0, 0), site)
+        }
+    }
+
+    /// The site whose folder the runner comes with; else one that nobody writes to, or a new one.
+    private func site(for runner: RunnerDescription) throws -> Site {
+        let sites = try link.query(
+            """
+            SELECT id, folder IS NOT NULL, identity, identity_before,
+                EXISTS (SELECT FROM runner.runner WHERE site_id = site.id)
+            FROM runner.site ORDER BY id
+            """)
+        for row in 0..<sites.count {
+            let isTheirs =
+                sites.bool(row, 1)
+                ? runner.siteIdentity.map { [sites.text(row, 2), sites.text(row, 3)].contains($0) }
+                    ?? false
+                : !sites.bool(row, 4)
+            if isTheirs { return Site(id: sites.int(row, 0)) }
+        }
+        // Alone, a runner goes on where the queue's only output is: its folder may have moved.
+        if sites.count == 1, !sites.bool(0, 4) { return Site(id: sites.int(0, 0)) }
+        let added = try link.query(
+            "INSERT INTO runner.site (id) SELECT max(id) + 1 FROM runner.site RETURNING id")
+        return Site(id: added.int(0, 0))
+    }
+
+    /// Waits while a runner that nothing is known of has the site which this one comes with: one of
+    /// a machine that was switched off and on again, say. It is taken over once a lease has passed.
+    ///
+    /// - Throws: `.inUse` when that runner lives.
+    private func waitForSite(
+        of runner: RunnerDescription, _ rescue: inout Rescue
+    ) async throws(QueueError) {
+        guard let identity = runner.siteIdentity, !identity.isEmpty else { return }
+        var beatMicros: Int?
+        let sinceMicros = SystemClock.monotonicMicros()
+        while let (id, beat, place) = try holder(ofSite: identity) {
+            guard beat == beatMicros ?? beat else {
+                throw QueueError(
+                    .inUse,
+                    "\(place) writes to this output folder for the queue \(name) already; wait for it, or give this run another folder"
+                )
+            }
+            beatMicros = beat
+            if SystemClock.monotonicMicros() - sinceMicros >= watch.leaseMicros {
+                if let taken = try takeOver(id) {
+                    rescue.jobs += taken.jobs
+                    rescue.requests += taken.requests
+                }
+                return
+            }
+            do { try await Task.sleep(for: .seconds(1)) } catch {
+                throw QueueError(.inUse, "\(place) may still write to this output folder")
+            }
+        }
+    }
+
+    private func holder(
+        ofSite identity: String
+    ) throws(QueueError) -> (id: Int, beat: Int, place: String)? {
+        try ask {
+            let rows = try link.query(
+                """
+                SELECT r.id, greatest(r.beat_us, (SELECT max(at_us) FROM runner.log
+                    WHERE runner_id = r.id AND NOT by_others)), r.pid, r.host
+                FROM runner.runner r JOIN runner.site s ON s.id = r.site_id
+                WHERE s.folder IS NOT NULL AND $1 IN (s.identity, s.identity_before) LIMIT 1
+                """, .text(identity))
+            guard rows.count == 1 else { return nil }
+            return (
+                rows.int(0, 0), rows.int(0, 1), "process \(rows.int(0, 2)) on \(rows.text(0, 3))"
+            )
+        }
+    }
+
+    /// The retries that no runner holds.
+    private func retriesOfNobody(_ batch: Batch.ID?) throws -> Int {
+        try link.query(
+            """
+            SELECT coalesce(sum(retrying), 0) FROM runner.segment
+            WHERE runner_id = 0 AND ($1::bigint IS NULL OR batch_id = $1)
+            """, Value(batch)
+        ).int(0, 0)
+    }
+
+    /// Ends a runner: what it held is given back.
+    ///
+    /// - Throws: `.fenced` when the runner was taken over.
+    func detach(_ runner: Int) throws(QueueError) {
+        defer { abandon(runner) }
+        guard try takeOver(runner) != nil else {
+            throw fenced("its runner is no longer registered")
+        }
+        // For looks that come after; nothing depends on it.
+        _ = try? melt()
+    }
+
+    /// Ends a runner without a word, as a kill does.
+    func abandon(_ runner: Int) {
+        attached.remove(runner)
+        locks[runner] = nil
+    }
+}

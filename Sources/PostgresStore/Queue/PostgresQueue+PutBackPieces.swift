@@ -1,0 +1,190 @@
+internal import JobStore
+
+/// The jobs that are put back of one batch in one transaction.
+struct PutBackPass {
+    let batch: Batch
+    let priority: Int
+    let jobs: FailedJobs
+    /// The positions that are selected.
+    let positions: Range<Int>
+    /// The jobs that were put back.
+    var count = 0
+    var tally = TallyChange()
+
+    /// The positions among some that go to the host that is selected, as rising runs.
+    func onHost(_ positions: Range<Int>) -> [Range<Int>] {
+        guard let host = jobs.host else { return positions.isEmpty ? [] : [positions] }
+        if let known = batch.hostOfTemplate { return host.matches(known) ? [positions] : [] }
+        guard case .range(let ids, let request) = batch.source else { return [] }
+        return positions.filter { host.matches(HostKey(of: request.url(for: ids.id(at: $0)))) }
+            .map { $0..<$0 + 1 }
+    }
+}
+
+extension PostgresQueue {
+    func putBack(_ pieces: [Piece], _ pass: inout PutBackPass) throws {
+        let held = try heldSegments(in: pieces)
+        var foreign: [Int: [LogBody.Entry]] = [:]
+        for piece in pieces {
+            let wanted = piece.positions.clamped(to: pass.positions)
+            guard !wanted.isEmpty else { continue }
+            switch piece.content {
+            case .alike(let code):
+                guard code != 0, pass.jobs.wants(try outcome(ofCode: code)) else { continue }
+                try putBack(pass.onHost(wanted), ofSpan: piece.positions, code, &pass)
+            case .mixed(let codes):
+                let chosen = try chosen(wanted, piece.positions.lowerBound, codes, pass)
+                try putBack(chosen, ofMixed: piece.positions, codes, &pass)
+            case .segment(let runner):
+                guard
+                    let segment = held.segment(
+                        holding: piece.positions.lowerBound, of: pass.batch.id)
+                else { throw damaged("jobs \(piece.positions) cannot be read") }
+                let chosen = try chosen(wanted, segment.first, segment.codes, pass)
+                guard !chosen.isEmpty else { continue }
+                pass.count += chosen.count
+                if runner != 0, segment.isAtRest, let row = piece.segment {
+                    try cutOut(chosen, of: row, segment, runner, &pass)
+                } else if runner != 0 {
+                    foreign[runner, default: []] += chosen.map {
+                        .init(batchID: pass.batch.id, position: $0, change: .putBack)
+                    }
+                } else {
+                    try putBack(chosen, of: segment, &pass.tally)
+                }
+            }
+        }
+        for (runner, entries) in foreign {
+            var table = SegmentTable(
+                held.all.filter { segment in
+                    entries.contains { segment.positions.contains($0.position) }
+                })
+            try write(entries, intoLogOf: runner, &table)
+        }
+        try SegmentRows.add(pass.tally, of: 0, link)
+    }
+
+    /// Cuts jobs that are put back out of a segment in which its runner does nothing but wait for
+    /// retries: they become segments that nobody holds. The runner reads anew what it holds.
+    ///
+    /// - Parameters:
+    ///   - row: The segment as its row has it. Its parts stay so, since the runner's log tells of
+    ///     them still.
+    ///   - segment: The segment with what the log tells of it.
+    private func cutOut(
+        _ chosen: [Int], of row: HeldSegment, _ segment: HeldSegment, _ runner: Int,
+        _ pass: inout PutBackPass
+    ) throws {
+        var runs: [Range<Int>] = []
+        var rest: [Range<Int>] = []
+        var end = row.first
+        for position in chosen {
+            if position > end { rest.append(end..<position) }
+            if position == end, let last = runs.last, last.upperBound == position {
+                runs[runs.count - 1] = last.lowerBound..<position + 1
+            } else {
+                runs.append(position..<position + 1)
+            }
+            end = position + 1
+            pass.tally.add(-1, to: .ended(segment.codes[position - row.first]), of: row.batchID)
+        }
+        if end < row.positions.upperBound { rest.append(end..<row.positions.upperBound) }
+        try link.query(
+            "DELETE FROM runner.segment WHERE batch_id = $1 AND first = $2", .int(row.batchID),
+            .int(row.first))
+        let free = runs.map { run in
+            HeldSegment(
+                batchID: row.batchID, first: run.lowerBound, priority: row.priority,
+                codes: [UInt8](repeating: 0, count: run.count))
+        }
+        try SegmentRows.insert(free, of: 0, link)
+        try SegmentRows.insert(rest.map { row.part($0) }, of: runner, link)
+        // The log has counted what became of these jobs since the row was written.
+        var gone = TallyChange()
+        for part in runs.map({ row.part($0) }) {
+            gone.add(part.todo, to: .held, of: row.batchID)
+            gone.add(part.tried, to: .tried, of: row.batchID)
+        }
+        try write([], gone, intoLogOf: runner)
+    }
+
+    /// The jobs to put back among some that have outcomes of their own.
+    private func chosen(
+        _ wanted: Range<Int>, _ first: Int, _ codes: [UInt8], _ pass: PutBackPass
+    ) throws -> [Int] {
+        var isWanted: [UInt8: Bool] = [0: false]
+        for code in codes where isWanted[code] == nil {
+            isWanted[code] = pass.jobs.wants(try outcome(ofCode: code))
+        }
+        guard isWanted.values.contains(true) else { return [] }
+        return pass.onHost(wanted).joined().filter { isWanted[codes[$0 - first]] ?? false }
+    }
+
+    /// Makes runs of a span available.
+    private func putBack(
+        _ runs: [Range<Int>], ofSpan span: Range<Int>, _ code: UInt8, _ pass: inout PutBackPass
+    ) throws {
+        guard !runs.isEmpty else { return }
+        var parts: [(positions: Range<Int>, code: Int)] = []
+        var end = span.lowerBound
+        for run in runs {
+            if run.lowerBound > end { parts.append((end..<run.lowerBound, Int(code))) }
+            if let last = parts.last, last.code == 0, last.positions.upperBound == run.lowerBound {
+                parts[parts.count - 1].positions = last.positions.lowerBound..<run.upperBound
+            } else {
+                parts.append((run, 0))
+            }
+            end = run.upperBound
+            pass.count += run.count
+            pass.tally.add(-run.count, to: .ended(code), of: pass.batch.id)
+        }
+        if end < span.upperBound { parts.append((end..<span.upperBound, Int(code))) }
+        try link.query(
+            "DELETE FROM runner.span WHERE batch_id = $1 AND stop = $2", .int(pass.batch.id),
+            .int(span.upperBound))
+        try link.query(
+            """
+            INSERT INTO runner.span (batch_id, stop, first, outcome, priority)
+            SELECT $1::bigint, u.*, $5::int FROM unnest($2::bigint[], $3::bigint[], $4::smallint[]) AS u
+            """,
+            .int(pass.batch.id), .ints(parts.map(\.positions.upperBound)),
+            .ints(parts.map(\.positions.lowerBound)), .ints(parts.map(\.code)),
+            .int(pass.priority))
+    }
+
+    /// Makes a segment with jobs to do of finished jobs.
+    private func putBack(
+        _ chosen: [Int], ofMixed positions: Range<Int>, _ codes: [UInt8], _ pass: inout PutBackPass
+    ) throws {
+        guard !chosen.isEmpty else { return }
+        pass.count += chosen.count
+        try link.query(
+            "DELETE FROM runner.mixed WHERE batch_id = $1 AND first = $2", .int(pass.batch.id),
+            .int(positions.lowerBound))
+        try link.query(
+            """
+            INSERT INTO runner.segment (batch_id, first, count, todo, priority, runner_id)
+            VALUES ($1, $2, $3, 0, $4, 0)
+            """,
+            .int(pass.batch.id), .int(positions.lowerBound), .int(positions.count),
+            .int(pass.priority))
+        let segment = HeldSegment(
+            batchID: pass.batch.id, first: positions.lowerBound, priority: pass.priority,
+            codes: codes)
+        try putBack(chosen, of: segment, &pass.tally)
+    }
+
+    /// Makes jobs of a segment available that nobody holds.
+    private func putBack(
+        _ chosen: [Int], of segment: HeldSegment, _ tally: inout TallyChange
+    ) throws {
+        var segment = segment
+        for position in chosen {
+            try segment.apply(.putBack, at: position, atMicros: 0, &tally)
+        }
+        _ = segment.giveBack()
+        guard try SegmentRows.save([segment], of: 0, to: 0, link) else {
+            throw damaged("a segment of batch \(segment.batchID) is gone that was locked")
+        }
+    }
+}

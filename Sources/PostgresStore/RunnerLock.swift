@@ -1,0 +1,52 @@
+internal import Glibc
+internal import JobStore
+
+/// A lock in the kernel that shows others on this machine that a runner lives: it goes with the
+/// process, however that ends.
+///
+/// The lock files of a user's runners are in one folder, under names that nobody else has. Where a
+/// file is missing (another machine, another user, a container of its own), nothing is known, and the
+/// runner's heartbeat decides.
+final class RunnerLock {
+    private let path: String
+
+    // A lock is held for as long as its file is open.
+    private let file: LockFile
+
+    /// Takes the lock of a new runner.
+    ///
+    /// - Returns: `nil` where this machine gives no place for it.
+    init?(instance: String) {
+        guard let folder = Self.folder, mkdir(folder, 0o700) == 0 || errno == EEXIST,
+            Self.isOurs(folder)
+        else { return nil }
+        path = "\(folder)/\(instance)"
+        guard let file = try? LockFile(path: path, readOnly: false),
+            (try? file.take(.run, patienceMillis: 0)) == true
+        else { return nil }
+        self.file = file
+    }
+
+    /// Whether the runner's process is gone for certain.
+    static func isGone(instance: String) -> Bool {
+        guard let folder, isOurs(folder), !instance.isEmpty, !instance.contains("/"),
+            let file = try? LockFile(path: "\(folder)/\(instance)", readOnly: true)
+        else { return false }
+        return file.isTaken(.run) == false
+    }
+
+    /// Removes what a runner that was taken over has left.
+    static func clear(instance: String) {
+        guard let folder, isOurs(folder), !instance.isEmpty, !instance.contains("/") else { return }
+        unlink("\(folder)/\(instance)")
+    }
+
+    private static var folder: String? { "/tmp/runner-\(geteuid())" }
+
+    /// Whether nobody else could have put files there.
+    private static func isOurs(_ folder: String) -> Bool {
+        var facts = stat()
+        return lstat(folder, &facts) == 0 && facts.st_mode & S_IFMT == S_IFDIR
+            && facts.st_uid == geteuid() && facts.st_mode & 0o077 == 0
+    }
+}

@@ -1,0 +1,57 @@
+internal import JobStore
+
+/// Brings the schema of a queue to the version that this program knows.
+///
+/// A file, once released, is never edited: a change is a new file, named in Package.swift, and one
+/// more line here.
+enum Migrator {
+    /// SQL scripts by rising version; the script at index *i* leads from version *i* to *i* + 1.
+    private static var scripts: [[UInt8]] { [PackageResources.p1_initial_sql] }
+    static var latest: Int { scripts.count }
+
+    /// The version of a queue; `nil` where the database holds none.
+    static func version(_ link: Link) throws(PostgresError) -> Int? {
+        // Looked up first: in a transaction that failed nothing more can be asked. Not by
+        // to_regclass, which may go by what this session knew before it waited for a lock.
+        let isThere = try link.query(
+            """
+            SELECT EXISTS (SELECT FROM pg_catalog.pg_class c
+                JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+                WHERE n.nspname = 'runner' AND c.relname = 'meta')
+            """)
+        guard isThere.bool(0, 0) else { return nil }
+        return try link.query("SELECT schema_version FROM runner.meta").int(0, 0)
+    }
+
+    /// Makes the queue's tables where there are none, or brings them up to date.
+    ///
+    /// - Throws: `QueueError` `.newer` when a later version made them.
+    static func migrate(_ link: Link, named name: String, makesMissing: Bool) throws {
+        guard let known = try version(link) else {
+            guard makesMissing else {
+                throw QueueError(
+                    .missing, "there is no queue at \(name)", remedy: .makeQueue(path: name))
+            }
+            return try bringUp(link)
+        }
+        guard known <= latest else {
+            throw QueueError(
+                .newer,
+                "the queue \(name) was written by a newer runner (schema \(known), this one knows \(latest))",
+                remedy: .upgrade)
+        }
+        if known < latest { try bringUp(link) }
+    }
+
+    private static func bringUp(_ link: Link) throws {
+        try link.transaction {
+            // The number is this program's own. The lock ends with the transaction, so that it holds
+            // with a pooler, too.
+            try link.query("SELECT pg_advisory_xact_lock(8261460012345678901)")
+            // Only now: another one may have been quicker.
+            for script in scripts.dropFirst(try version(link) ?? 0) {
+                try link.script(String(decoding: script, as: UTF8.self))
+            }
+        }
+    }
+}

@@ -1,0 +1,154 @@
+import Foundation
+import JobStore
+import Stores
+import TestPostgres
+import TestSupport
+import Testing
+
+/// Runs of the built program that share a queue in PostgreSQL. `RUNNER_TEST_KILLS=100
+/// RUNNER_TEST_JOBS=200000` is the full length.
+@Suite(.serialized) struct PostgresFleetTests {
+    private let program: Program
+
+    init() throws {
+        var program = Program()
+        program.environment["RUNNER_QUEUE"] = try PostgresServer.shared.makeDatabase().url
+        self.program = program
+    }
+
+    @Test(.timeLimit(.minutes(30)))
+    func fleet_underKills_keepsEachRecordOnce() async throws {
+        let kills = setting("RUNNER_TEST_KILLS", default: 9)
+        let jobs = setting("RUNNER_TEST_JOBS", default: 15_000)
+        let seed = testSeed(for: "fleet_underKills")
+        var random = SeededGenerator(seed: seed)
+        let origin = try await TestOrigin()
+        try await program.runner(
+            "enqueue", "--range", "0..\(jobs)", "--url", "\(origin.url)/delay/60/{id}")
+        func start(_ number: Int) throws -> Program.Running {
+            try program.start("runner", ["run", "--workers", "40", "--output", "out\(number)"])
+        }
+        let isOwn = try PostgresServer.shared.isOwn
+        var runs = try (0..<3).map(start)
+        for kill in 1...kills {
+            try await Task.sleep(for: .milliseconds(Int.random(in: 100...900, using: &random)))
+            switch kill {
+            case 4 where isOwn: try PostgresServer.shared.crash()
+            case 6:
+                try PostgresServer.shared.execute(
+                    """
+                    SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+                    WHERE datname LIKE 'runner_test%' AND pid <> pg_backend_pid()
+                    """)
+            case _:
+                let number = Int.random(in: 0..<3, using: &random)
+                runs[number].kill(SIGKILL)
+                await runs[number].wait()
+                runs[number] = try start(number)
+            }
+        }
+        for run in runs {
+            let result = await run.wait()
+            #expect(result.status == 0, "seed \(seed): \(result.err)")
+        }
+        let verified = try await program.runner("verify")
+        #expect(verified.status == 0, "seed \(seed): \(verified.out)\(verified.err)")
+        var seen: [Int: Int] = [:]
+        for number in 0..<3 {
+            for file in try FileManager.default.contentsOfDirectory(
+                atPath: program.folder.file("out\(number)"))
+            where file.hasSuffix(".jsonl") {
+                let text = contents(of: program.folder.file("out\(number)/\(file)"))
+                for line in text.split(separator: UInt8(ascii: "\n")) {
+                    let record = try JSONDecoder().decode(Record.self, from: Data(line))
+                    seen[record.id, default: 0] += 1
+                }
+            }
+        }
+        #expect(seen.count == jobs && seen.values.allSatisfy { $0 == 1 }, "seed \(seed)")
+        #expect(try origin.missing(of: jobs) == 0)
+        // Three runners with what is in flight, and what a commit takes, each time.
+        #expect(try origin.hits().repeated <= (kills + 6) * 3 * 300, "seed \(seed)")
+    }
+
+    private struct Record: Decodable { let id: Int }
+
+    @Test func retries_ofARunThatDied_areTriedByAnother() async throws {
+        let origin = try await TestOrigin()
+        try await program.runner(
+            "enqueue", "--range", "0..300", "--url", "\(origin.url)/flaky/2/503/{id}")
+        let first = try program.start("runner", ["run", "--workers", "50", "--no-adapt"])
+        try await first.wait { try await program.status().jobs.retrying > 100 }
+        let second = try program.start("runner", ["run", "--workers", "50", "--no-adapt"])
+        try await second.wait { try await runCount() == 2 }
+        #expect(try await program.runner("status").out.contains("running: 2 runs, 100 workers"))
+        let set = try await program.runner("set", "--per-host", "40")
+        #expect(set.out.contains("2 runs keep to it"), "\(set.out)\(set.err)")
+        first.kill(SIGKILL)
+        await first.wait()
+        let result = await second.wait()
+        #expect(result.status == 0, "\(result.err)")
+        let status = try await program.status()
+        #expect(status.jobs.completed == 300 && status.jobs.retrying == 0)
+        #expect(try await program.runner("verify").status == 0)
+    }
+
+    /// The live runs of the queue.
+    private func runCount() async throws -> Int {
+        let queue = try openLedger(at: try #require(program.environment["RUNNER_QUEUE"]))
+        let count = try await queue.counts().runs.count
+        await queue.close()
+        return count
+    }
+
+    @Test func commands_workAsOnAFile() async throws {
+        let origin = try await TestOrigin()
+        let added = try await program.runner(
+            "enqueue", "--range", "0..50", "--url", "\(origin.url)/status/404/{id}", "--name", "a")
+        #expect(added.status == 0 && added.out.contains("as batch 1"))
+        #expect(try await program.runner("run", "--workers", "5").status == 1)
+        #expect(try await program.runner("failures").out.contains("404"))
+        #expect(try await program.runner("retry", "--all").status == 0)
+        #expect(try await program.runner("pause").status == 0)
+        #expect(try await program.runner("status").out.contains("paused"))
+        #expect(try await program.runner("resume").status == 0)
+        #expect(try await program.runner("cancel", "a").status == 0)
+        let rows = try await program.runner("export", "--state", "cancelled").out
+        #expect(rows.split(separator: "\n").count == 51)
+        #expect(try await program.runner("batches").out.contains("50"))
+        #expect(try await program.runner("verify").status == 0)
+    }
+
+    // MARK: - Refusals
+
+    @Test func lists_areRefused() async throws {
+        write(Array("http://127.0.0.1/1\n".utf8), to: program.folder.file("list"))
+        let result = try await program.runner("enqueue", "list")
+        #expect(result.status == 2 && result.err.contains("does not keep lists"))
+    }
+
+    @Test func passwords_areNotTakenAsArguments_norShown() async throws {
+        let named = try await program.runner(
+            "status", "--queue", "postgres://me:s3cret@127.0.0.1:9/jobs")
+        #expect(named.status == 2 && named.err.contains(".pgpass"))
+        var other = Program()
+        other.environment["RUNNER_QUEUE"] = "postgres://me:s3cret@127.0.0.1:9/jobs"
+        let unreachable = try await other.runner("status")
+        #expect(
+            unreachable.status == 3 && unreachable.err.contains("postgres://me@127.0.0.1:9/jobs"))
+        other.environment["RUNNER_QUEUE"] = "postgres://me:s3%cret@127.0.0.1:9/jobs"
+        let malformed = try await other.runner("status")
+        #expect(malformed.status == 3)
+        for result in [named, unreachable, malformed] {
+            #expect(!result.err.contains("s3") && !result.out.contains("s3"))
+        }
+    }
+
+    @Test func aServerThatMayForget_isRefused() async throws {
+        let url = try #require(program.environment["RUNNER_QUEUE"])
+        let database = String(url.split(separator: "/").last ?? "")
+        try PostgresServer.shared.execute("ALTER DATABASE \(database) SET synchronous_commit = off")
+        let result = try await program.runner("enqueue", "--range", "0..5")
+        #expect(result.status == 2 && result.err.contains("synchronous_commit off"))
+    }
+}

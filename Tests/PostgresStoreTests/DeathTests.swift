@@ -1,0 +1,203 @@
+import StoreConformance
+import TestPostgres
+import TestSupport
+import Testing
+
+@testable import JobStore
+@testable import PostgresStore
+
+/// Runners that die, runners that are taken for dead, and a server that breaks connections or
+/// crashes: each job is counted once. Two controls take a part of the fence away, and are caught.
+@Suite struct DeathTests {
+    /// - Parameter isPooled: Whether PgBouncer stands between.
+    @Test(arguments: [false, true])
+    func jobsAreCountedOnce_whateverDies(isPooled: Bool) async throws {
+        let seed = testSeed(for: "jobsAreCountedOnce_whateverDies")
+        let database = try PostgresServer.shared.makeDatabase()
+        let url = isPooled ? try #require(database.pooledURL) : database.url
+        let fleet = Fleet(seed: seed, url: url)
+        try await fleet.enqueue(200_000)
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            for number in 0..<6 { group.addTask { try await fleet.work(number) } }
+            group.addTask { try await fleet.disturb() }
+            try await group.waitForAll()
+        }
+        try await fleet.expectEachOnce()
+        #expect(fleet.deaths > 3 && fleet.breaks > 3, "seed \(seed)")
+    }
+
+    /// A runner that was taken over while it lived commits nothing more.
+    @Test func aZombie_isFenced() async throws {
+        let url = try PostgresServer.shared.makeDatabase().url
+        let (faults, isFenced) = try await zombie(at: url)
+        #expect(isFenced && faults == [])
+    }
+
+    /// The same with the fence taken away: the runner's row comes back.
+    @Test func control_aZombieWithoutTheFence_isCaught() async throws {
+        let url = try PostgresServer.shared.makeDatabase().url
+        await (try PostgresQueue(url: url, access: .create)).close()
+        try PostgresServer.shared.execute(
+            """
+            CREATE FUNCTION public.keep() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+                INSERT INTO runner.runner OVERRIDING SYSTEM VALUE SELECT (OLD).*;
+                RETURN OLD; END $$
+            """,
+            "CREATE TRIGGER keep AFTER DELETE ON runner.runner FOR EACH ROW EXECUTE FUNCTION public.keep()",
+            at: url)
+        let (faults, isFenced) = try await zombie(at: url)
+        #expect(!isFenced && faults != [])
+    }
+
+    private func zombie(at url: String) async throws -> (faults: [String], isFenced: Bool) {
+        let zombie = StoreClient(to: try PostgresQueue(url: url, access: .create))
+        let request = try RequestTemplate(parsing: "http://127.0.0.1/{id}")
+        _ = try await zombie.enqueue(JobRange(first: 0, count: 5000), request: request)
+        try await zombie.attach(RunnerDescription(pid: 1, workers: 1))
+        let segment = try await zombie.claim(jobs: 1)[0]
+        let other = try PostgresQueue(url: url, access: .write)
+        let runner = try #require(try await other.counts().runs.first)
+        try await other.takeOver(runner.id)
+        let next = StoreClient(to: other)
+        try await next.attach(RunnerDescription(pid: 2, workers: 1))
+        let mark = Mark(
+            batchID: 1, position: segment.todo[0].lowerBound, attempt: 1,
+            outcome: Outcome(.completed, status: 200))
+        _ = try await next.claim(jobs: 1)
+        try await next.commit([mark], heartbeat: Heartbeat(requestsPerSecond: 1))
+        var isFenced = false
+        do {
+            try await zombie.commit([mark], heartbeat: Heartbeat(requestsPerSecond: 1))
+        } catch let error as QueueError { isFenced = error.code == .fenced }
+        let faults = try await next.verify()
+        await zombie.close()
+        await next.close()
+        return (faults, isFenced)
+    }
+
+    /// Jobs that are put back beside retries that wait are cut out of what their runner holds, which
+    /// its log tells of still.
+    @Test(arguments: [false, true], [false, true])
+    func jobsCutOut_areCountedOnce(isFolded: Bool, isKilled: Bool) async throws {
+        let url = try PostgresServer.shared.makeDatabase().url
+        let client = StoreClient(to: try PostgresQueue(url: url, access: .create))
+        let request = try RequestTemplate(parsing: "http://127.0.0.1/{id}")
+        _ = try await client.enqueue(JobRange(first: 0, count: 20), request: request)
+        try await client.attach(RunnerDescription(pid: 1, workers: 1))
+        _ = try await client.claim(jobs: 1)
+        let outcomes = [
+            Outcome(.failed, status: 404), Outcome(.retrying, status: 503),
+            Outcome(.completed, status: 200), Outcome(.failed, status: 404),
+        ]
+        let marks = (0..<20).map {
+            Mark(batchID: 1, position: $0, attempt: 1, outcome: outcomes[$0 % 4])
+        }
+        let beat = Heartbeat(requestsPerSecond: 1)
+        try await client.commit(Array(marks[..<12]), heartbeat: beat)
+        if isFolded { for _ in 0..<64 { try await client.renew(beat) } }
+        try await client.commit(Array(marks[12...]), heartbeat: beat)
+        let other = StoreClient(to: try PostgresQueue(url: url, access: .write))
+        #expect(try await other.queue.putBack(FailedJobs()) == 10)
+        #expect(try await other.verify() == [])
+        #expect(try await other.counts().available == 10)
+        if !isKilled {
+            #expect(try await client.lease.claimRetries(limit: 99).jobs.count == 5)
+            #expect(try await client.verify() == [])
+            let ends = (0..<20).filter { $0 % 4 == 1 }.map {
+                Mark(batchID: 1, position: $0, attempt: 2, outcome: outcomes[2])
+            }
+            try await client.commit(ends, heartbeat: beat)
+            #expect(try await client.verify() == [])
+            #expect(try await client.counts().completed == 10)
+        }
+        await client.close()
+        try await other.attach(RunnerDescription(pid: 2, workers: 1))
+        #expect(try await other.verify() == [])
+        #expect(try await other.counts().available == 10)
+        let claimed = try await other.claim(jobs: 20).flatMap { $0.todo.joined() }
+        #expect(claimed.count == 10)
+        await other.close()
+    }
+
+    /// Segments that have ended alike become one span, and others stay apart.
+    @Test func spansThatEndedAlike_areMelted() async throws {
+        let url = try PostgresServer.shared.makeDatabase().url
+        let queue = try PostgresQueue(url: url, access: .create)
+        let client = StoreClient(to: queue)
+        let request = try RequestTemplate(parsing: "http://127.0.0.1/{id}")
+        for _ in 0..<2 {
+            _ = try await client.enqueue(
+                JobRange(first: 0, count: 10 * Segment.countMax), request: request)
+        }
+        try await client.attach(RunnerDescription(pid: 1, workers: 1))
+        for segment in try await client.claim(jobs: 20 * Segment.countMax).shuffled() {
+            // The fifth of each batch ends otherwise.
+            let isOther = segment.todo[0].lowerBound == 4 * Segment.countMax
+            let outcome = Outcome(isOther ? .failed : .completed, status: 200)
+            let marks = segment.todo.joined().map {
+                Mark(batchID: segment.batch.id, position: $0, attempt: 1, outcome: outcome)
+            }
+            try await client.commit(marks, heartbeat: Heartbeat(requestsPerSecond: 1))
+        }
+        func spans() throws -> String? {
+            try PostgresServer.shared.execute("SELECT count(*) FROM runner.span", at: url)
+        }
+        #expect(try spans() == "20")
+        #expect(try await queue.melt() == 14)
+        #expect(try spans() == "6")
+        #expect(try await client.verify() == [])
+        await client.close()
+    }
+
+    /// A commit whose answer was lost, and which is sent again.
+    @Test func aCommitThatIsSentTwice_countsOnce() async throws {
+        let url = try PostgresServer.shared.makeDatabase().url
+        #expect(try await commitTwice(at: url) == [])
+    }
+
+    /// The same with the number of a commit taken away: each row of the log gets a new one.
+    @Test func control_aCommitWithoutItsNumber_isCaught() async throws {
+        let url = try PostgresServer.shared.makeDatabase().url
+        await (try PostgresQueue(url: url, access: .create)).close()
+        try PostgresServer.shared.execute(
+            """
+            CREATE FUNCTION public.renumber() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+                SELECT coalesce(max(seq), 0) + 1 INTO NEW.seq FROM runner.log
+                WHERE runner_id = NEW.runner_id;
+                RETURN NEW; END $$
+            """,
+            "CREATE TRIGGER renumber BEFORE INSERT ON runner.log FOR EACH ROW EXECUTE FUNCTION public.renumber()",
+            at: url)
+        #expect(try await commitTwice(at: url) != [])
+    }
+
+    /// Sends a row of the log as a runner does that has not heard of it.
+    private func commitTwice(at url: String) async throws -> [String] {
+        let client = StoreClient(to: try PostgresQueue(url: url, access: .create))
+        let request = try RequestTemplate(parsing: "http://127.0.0.1/{id}")
+        _ = try await client.enqueue(JobRange(first: 0, count: 50), request: request)
+        try await client.attach(RunnerDescription(pid: 1, workers: 1))
+        _ = try await client.claim(jobs: 1)
+        let marks = (0..<20).map {
+            Mark(
+                batchID: 1, position: $0, attempt: 1, outcome: Outcome(.completed, status: 200))
+        }
+        let lease = try #require(client.lease as? PostgresLease)
+        try await lease.commit(marks, [], heartbeat: Heartbeat(requestsPerSecond: 1))
+        try await lease.sendLastAgain()
+        let faults = try await client.verify()
+        await client.close()
+        return faults
+    }
+}
+
+extension PostgresLease {
+    /// Sends the last row of the log as it was.
+    fileprivate func sendLastAgain() throws {
+        try link.query(
+            """
+            INSERT INTO runner.log SELECT * FROM runner.log WHERE runner_id = $1 AND seq = $2
+            ON CONFLICT (runner_id, seq) DO NOTHING
+            """, .int(runner), .int(seq))
+    }
+}

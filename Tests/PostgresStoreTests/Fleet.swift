@@ -1,0 +1,146 @@
+import StoreConformance
+import Synchronization
+import TestPostgres
+import TestSupport
+import Testing
+
+@testable import JobStore
+@testable import PostgresStore
+
+/// Runners on one queue, and what is done to them.
+final class Fleet: Sendable {
+    private let seed: UInt64
+    private let url: String
+    private let state = Mutex(State())
+
+    private struct State {
+        /// The times that a final mark of a job was confirmed.
+        var confirmed: [Int: Int] = [:]
+        var deaths = 0
+        var breaks = 0
+        var isOver = false
+    }
+
+    init(seed: UInt64, url: String) {
+        self.seed = seed
+        self.url = url
+    }
+
+    var deaths: Int { state.withLock(\.deaths) }
+    var breaks: Int { state.withLock(\.breaks) }
+
+    func enqueue(_ count: Int) async throws {
+        let queue = StoreClient(to: try PostgresQueue(url: url, access: .create))
+        let request = try RequestTemplate(parsing: "http://127.0.0.1/{id}")
+        _ = try await queue.enqueue(JobRange(first: 0, count: count), request: request)
+        await queue.close()
+    }
+
+    /// Works as runners do that die now and then, until the queue is finished.
+    func work(_ number: Int) async throws {
+        var random = SeededGenerator(seed: seed &+ UInt64(number))
+        while try await !live(&random) { state.withLock { $0.deaths += 1 } }
+        state.withLock { $0.isOver = true }
+    }
+
+    /// Breaks connections, and crashes the server once, until the queue is finished.
+    func disturb() async throws {
+        var random = SeededGenerator(seed: seed &+ 1000)
+        while !state.withLock(\.isOver) {
+            try await Task.sleep(for: .milliseconds(Int.random(in: 20...200, using: &random)))
+            let count = state.withLock { state in
+                state.breaks += 1
+                return state.breaks
+            }
+            if try count == 4 && PostgresServer.shared.isOwn {
+                try PostgresServer.shared.crash()
+            } else {
+                try PostgresServer.shared.execute(
+                    """
+                    SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+                    WHERE datname LIKE 'runner_test%' AND pid <> pg_backend_pid()
+                        AND random() < 0.5
+                    """)
+            }
+        }
+    }
+
+    /// One life of a runner.
+    ///
+    /// - Returns: Whether the queue is finished.
+    private func live(_ random: inout SeededGenerator) async throws -> Bool {
+        let client: StoreClient
+        do {
+            client = StoreClient(to: try PostgresQueue(url: url, access: .write))
+        } catch { return false }
+        var (held, attempts): ([Int], [Int: Int]) = ([], [:])
+        do {
+            try await patiently { try await client.attach(RunnerDescription(pid: 1, workers: 9)) }
+            for _ in 0..<Int.random(in: 10...60, using: &random) {
+                if held.count < 300 {
+                    let claim = try await patiently { try await client.lease.claim(jobs: 3000) }
+                    let retries = try await patiently {
+                        try await client.lease.claimRetries(limit: 500)
+                    }
+                    held += claim.segments.flatMap { $0.todo.joined() }
+                    for job in retries.jobs {
+                        held.append(job.position)
+                        attempts[job.position] = job.attempts
+                    }
+                    held.shuffle(using: &random)
+                    if held.isEmpty, claim.next == .finished, retries.nextDue == nil {
+                        try await patiently { try await client.detach() }
+                        await client.close()
+                        return true
+                    }
+                }
+                let done = held.suffix(Int.random(in: 0...400, using: &random))
+                held.removeLast(done.count)
+                let marks = done.map { position in
+                    let isTriedAgain = Int.random(in: 0..<8, using: &random) == 0
+                    return Mark(
+                        batchID: 1, position: position, attempt: (attempts[position] ?? 0) + 1,
+                        outcome: isTriedAgain
+                            ? Outcome(.retrying, status: 503)
+                            : Outcome(.completed, status: position % 3 == 0 ? 204 : 200),
+                        wait: .milliseconds(5))
+                }
+                try await patiently {
+                    try await client.commit(marks, heartbeat: Heartbeat(requestsPerSecond: 1))
+                }
+                state.withLock { state in
+                    for mark in marks where mark.outcome.state == .completed {
+                        state.confirmed[mark.position, default: 0] += 1
+                    }
+                }
+            }
+        } catch let error as QueueError where error.code == .fenced {
+            // Taken over: the connection was gone while the server was.
+        }
+        await client.close()  // without a word
+        return false
+    }
+
+    /// Calls again while the server cannot be reached, as a run does.
+    @discardableResult
+    private func patiently<Result>(_ body: () async throws -> Result) async throws -> Result {
+        for _ in 0..<200 {
+            do { return try await body() } catch let error as QueueError {
+                guard error.code == .busy || error.code == .unreachable else { throw error }
+                try await Task.sleep(for: .milliseconds(20))
+            }
+        }
+        return try await body()
+    }
+
+    func expectEachOnce() async throws {
+        let queue = try PostgresQueue(url: url, access: .write)
+        let counts = try await queue.counts()
+        let confirmed = state.withLock(\.confirmed)
+        #expect(counts.completed == 200_000 && counts.left == 0, "seed \(seed)")
+        #expect(confirmed.values.allSatisfy { $0 == 1 }, "seed \(seed)")
+        #expect(confirmed.count <= 200_000 && confirmed.count > 180_000, "seed \(seed)")
+        #expect(try await queue.verify() == [], "seed \(seed)")
+        await queue.close()
+    }
+}

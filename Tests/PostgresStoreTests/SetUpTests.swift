@@ -1,0 +1,116 @@
+import StoreConformance
+import TestPostgres
+import Testing
+
+@testable import JobStore
+@testable import PostgresStore
+
+/// Making a queue, and who may do what with it.
+@Suite struct SetUpTests {
+    private let server: PostgresServer
+    private let request: RequestTemplate
+
+    init() throws {
+        server = try PostgresServer.shared
+        request = try RequestTemplate(parsing: "http://127.0.0.1/{id}")
+    }
+
+    @Test func aQueue_isMadeOnce_byManyAtATime() async throws {
+        let url = server.makeDatabase().url
+        let request = request
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            for number in 0..<6 {
+                group.addTask {
+                    let queue = try PostgresQueue(url: url, access: .create)
+                    _ = try await queue.enqueue(
+                        JobRange(first: number * 10, count: 10), request: request)
+                    await queue.close()
+                }
+            }
+            try await group.waitForAll()
+        }
+        let queue = try PostgresQueue(url: url, access: .read)
+        #expect(try await queue.counts().available == 60)
+        #expect(try await queue.batches(from: 0).summaries.map(\.batch.id) == Array(1...6))
+        #expect(try await queue.verify() == [])
+        await queue.close()
+    }
+
+    @Test func aQueueThatIsMissing_isNotMade_toLookAtIt() throws {
+        let url = server.makeDatabase().url
+        for access in [PostgresQueue.Access.read, .write] {
+            let error = #expect(throws: QueueError.self) {
+                try PostgresQueue(url: url, access: access)
+            }
+            #expect(error?.code == .missing)
+        }
+        #expect(
+            server.execute("SELECT count(*) FROM pg_namespace WHERE nspname = 'runner'", at: url)
+                == "0")
+    }
+
+    @Test func aNewerQueue_isLeftAlone() async throws {
+        let url = server.makeDatabase().url
+        await (try PostgresQueue(url: url, access: .create)).close()
+        server.execute("UPDATE runner.meta SET schema_version = 99", at: url)
+        for access in [PostgresQueue.Access.read, .write, .create] {
+            let error = #expect(throws: QueueError.self) {
+                try PostgresQueue(url: url, access: access)
+            }
+            #expect(error?.code == .newer)
+        }
+    }
+
+    /// The roles of docs/POSTGRES.md: one works, one looks, and neither makes or changes tables.
+    @Test func roles_mayDoWhatTheyAreFor() async throws {
+        guard server.isOwn else { return }
+        server.execute(
+            """
+            DO $$ BEGIN
+                CREATE ROLE runner_worker; CREATE ROLE runner_reader;
+                CREATE ROLE works LOGIN IN ROLE runner_worker;
+                CREATE ROLE looks LOGIN IN ROLE runner_reader;
+            EXCEPTION WHEN duplicate_object THEN NULL; END $$
+            """)
+        let url = server.makeDatabase().url
+        func address(of role: String) -> String {
+            "postgres://\(role)@" + url.split(separator: "@", maxSplits: 1)[1]
+        }
+        func expectRefused(_ body: () async throws -> Void) async {
+            let error = await #expect(throws: QueueError.self) { try await body() }
+            #expect(error?.code == .readOnly)
+        }
+        await expectRefused { _ = try PostgresQueue(url: address(of: "works"), access: .create) }
+        await (try PostgresQueue(url: url, access: .create)).close()
+
+        let client = StoreClient(to: try PostgresQueue(url: address(of: "works"), access: .write))
+        _ = try await client.enqueue(JobRange(first: 0, count: 5000), request: request)
+        try await client.attach(RunnerDescription(pid: 1, workers: 1))
+        let segment = try await client.claim(jobs: 1)[0]
+        let marks = segment.todo.joined().map {
+            Mark(batchID: 1, position: $0, attempt: 1, outcome: Outcome(.completed, status: 200))
+        }
+        let pace = HostPace(host: "http://h", wait: .seconds(5), requestsPerSecond: 3)
+        try await client.commit(
+            marks, heartbeat: Heartbeat(requestsPerSecond: 1, hosts: [pace]))
+        try await client.queue.setPaused(true)
+        _ = try await client.queue.cancel(1)
+        _ = try await client.queue.putBack(FailedJobs())
+        #expect(try await client.verify() == [])
+
+        let reader = try PostgresQueue(url: address(of: "looks"), access: .read)
+        #expect(try await reader.counts().completed == Segment.countMax)
+        #expect(try await reader.isPaused())
+        #expect(try await reader.hostsHeldBack(limit: 1).count == 1)
+        #expect(try await reader.page(from: .start).spans.count == 2)
+        await reader.close()
+        let meddler = try PostgresQueue(url: address(of: "looks"), access: .write)
+        await expectRefused { try await meddler.setPaused(false) }
+        await expectRefused {
+            _ = try await meddler.attach(RunnerDescription(pid: 1, workers: 1))
+        }
+        await meddler.close()
+        try await client.detach()
+        await client.close()
+    }
+}

@@ -1,0 +1,174 @@
+internal import CPostgres
+internal import Foundation
+internal import Synchronization
+internal import TestSupport
+
+/// A PostgreSQL server of the tests' own, in a temporary folder and with `fsync` on; or the one that
+/// `RUNNER_TEST_POSTGRES` names, whose role may make databases.
+///
+/// The server, and a pooler in front of it, end with the test process, however that ends: a shell that
+/// reads from it stops them then.
+public final class PostgresServer: Sendable {
+    /// The server of this process, started when it is first asked for.
+    ///
+    /// - Throws: `Missing` where PostgreSQL does not start.
+    public static var shared: PostgresServer { get throws { try started.get() } }
+    private static let started = Result { try PostgresServer() }
+
+    /// PostgreSQL does not start.
+    public struct Missing: Error, CustomStringConvertible {
+        public let description = "PostgreSQL does not start; scripts/test installs it"
+    }
+
+    /// The URL of the server without a database, and what follows the database.
+    private let base: (front: String, back: String)
+    private let pooled: (front: String, back: String)?
+    private let shell: Shell?
+    private let databases = Mutex(0)
+
+    /// Whether this is a server of the tests' own, which may be stopped.
+    public var isOwn: Bool { shell != nil }
+
+    private init() throws {
+        if let url = ProcessInfo.processInfo.environment["RUNNER_TEST_POSTGRES"] {
+            let query = url.firstIndex(of: "?") ?? url.endIndex
+            let start = url[..<query].range(of: "://").map(\.upperBound) ?? url.startIndex
+            let slash = url[start..<query].lastIndex(of: "/") ?? query
+            base = (String(url[..<slash]), String(url[query...]))
+            pooled = nil
+            shell = nil
+            return
+        }
+        let ports = [BoundSocket(), BoundSocket()]
+        for port in ports { close(port.descriptor) }
+        let shell = try Shell(script: Self.script(port: ports[0].port, poolPort: ports[1].port))
+        guard shell.await("ready") else { throw Missing() }
+        self.shell = shell
+        base = ("postgres://runner@127.0.0.1:\(ports[0].port)", "")
+        pooled = ("postgres://runner@127.0.0.1:\(ports[1].port)", "")
+    }
+
+    /// Makes a new, empty database.
+    ///
+    /// - Returns: Its URL, and that by way of the pooler.
+    public func makeDatabase() -> (url: String, pooledURL: String?) {
+        let number = databases.withLock { number in
+            number += 1
+            return number
+        }
+        let name = "runner_test_\(getpid())_\(number)"
+        execute("CREATE DATABASE \(name)")
+        func url(_ base: (front: String, back: String)) -> String {
+            "\(base.front)/\(name)\(base.back)"
+        }
+        return (url(base), pooled.map(url))
+    }
+
+    /// Runs statements, each on its own, in a database.
+    ///
+    /// - Returns: The first column of the first row of the last one; `nil` where there is none.
+    @discardableResult
+    public func execute(_ statements: String..., at url: String? = nil) -> String? {
+        let connection = PQconnectdb(url ?? "\(base.front)/postgres\(base.back)")
+        defer { PQfinish(connection) }
+        var value: String?
+        for statement in statements {
+            let result = PQexec(connection, statement)
+            defer { PQclear(result) }
+            let status = PQresultStatus(result)
+            precondition(
+                status == PGRES_TUPLES_OK || status == PGRES_COMMAND_OK,
+                "\(statement): \(String(cString: PQerrorMessage(connection)))")
+            value = PQntuples(result) > 0 ? String(cString: PQgetvalue(result, 0, 0)) : nil
+        }
+        return value
+    }
+
+    /// Stops the server at once, as a crash does, and starts it again.
+    public func crash() {
+        shell?.send("crash")
+        precondition(shell?.await("ready") ?? true, "the server does not start again")
+    }
+
+    private static func script(port: Int, poolPort: Int) -> String {
+        """
+        set -u
+        [ -d /usr/lib/postgresql ] || exit 1
+        bin=$(ls -d /usr/lib/postgresql/*/bin | sort -V | tail -n 1)
+        d=$(mktemp -d /tmp/runner-test-postgres-XXXXXX)
+        cd "$d"
+        "$bin/initdb" -D data -U runner -A trust -E UTF8 --locale=C --no-sync >initdb.log
+        cat >pool.ini <<END
+        [databases]
+        * = host=127.0.0.1 port=\(port)
+        [pgbouncer]
+        listen_addr = 127.0.0.1
+        listen_port = \(poolPort)
+        unix_socket_dir =
+        auth_type = any
+        pool_mode = transaction
+        default_pool_size = 4
+        max_client_conn = 500
+        server_idle_timeout = 5
+        END
+        sed -i 's/auth_type = any/auth_type = trust\\nauth_file = users.txt/' pool.ini
+        echo '"runner" ""' >users.txt
+        start() {
+            "$bin/postgres" -D data -p \(port) -k "$d" -c listen_addresses=127.0.0.1 \\
+                -c max_connections=300 -c autovacuum=on >>server.log 2>&1 </dev/null &
+            server=$!
+            until "$bin/pg_isready" -q -h 127.0.0.1 -p \(port); do sleep 0.02; done
+        }
+        pool=
+        start
+        if command -v pgbouncer >/dev/null; then
+            pgbouncer -q pool.ini >>pool.log 2>&1 </dev/null &
+            pool=$!
+        fi
+        echo ready
+        while read -r command; do
+            kill -QUIT $server; wait $server; start; echo ready
+        done
+        kill -QUIT $server; [ -z "$pool" ] || kill -INT $pool
+        wait
+        rm -rf "$d"
+        """
+    }
+}
+
+/// A shell that is spoken to by lines.
+private final class Shell: Sendable {
+    private let input = Pipe()
+    private let output = Pipe()
+    private let process = Process()
+
+    /// - Parameter script: Runs as the user `postgres` where this process is root's, which the
+    ///   server does not let be its own.
+    init(script: String) throws {
+        process.executableURL = URL(fileURLWithPath: "/bin/sh")
+        process.arguments = ["-c", script]
+        if getuid() == 0 {
+            process.executableURL = URL(fileURLWithPath: "/usr/sbin/runuser")
+            process.arguments = ["-u", "postgres", "--", "/bin/sh", "-c", script]
+        }
+        process.standardInput = input
+        process.standardOutput = output
+        process.currentDirectoryURL = URL(fileURLWithPath: "/tmp")
+        try process.run()
+    }
+
+    func send(_ line: String) { input.fileHandleForWriting.write(Data((line + "\n").utf8)) }
+
+    /// Waits for a line.
+    ///
+    /// - Returns: Whether it came before the end.
+    func await(_ line: String) -> Bool {
+        var text = ""
+        while !text.hasSuffix(line + "\n") {
+            let bytes = output.fileHandleForReading.availableData
+            if bytes.isEmpty { return false }
+            text += String(decoding: bytes, as: UTF8.self)
+        }
+        return true
+    }
+}
