@@ -138,9 +138,12 @@ extension PostgresQueue {
     /// - Throws: `.fenced` when the runner was taken over.
     func detach(_ runner: Int) throws(QueueError) {
         defer { abandon(runner) }
-        guard try takeOver(runner) != nil else {
-            throw fenced("its runner is no longer registered")
+        let isThere = try ask {
+            try link.query("SELECT FROM runner.runner WHERE id = $1", .int(runner)).count == 1
         }
+        guard isThere else { throw fenced("its runner is no longer registered") }
+        // When it finds no runner any more, the answer to its first try was lost.
+        try takeOver(runner)
         // For looks that come after; nothing depends on it.
         _ = try? melt()
     }
