@@ -543,9 +543,10 @@ import Testing
         USAGE: runner status [--queue <file> ...] [--batch <batch>] [--json] [--watch]
 
         OPTIONS:
-          --queue <file>          The queue's file (default: $RUNNER_QUEUE, else
-                                  ./runner.db); of several, given several times, or a
-                                  pattern in quotes: 'shards/*/runner.db'.
+          --queue <file>          The queue's file, or postgres://user@host/database
+                                  (default: $RUNNER_QUEUE, else ./runner.db); of
+                                  several files, given several times, or a pattern in
+                                  quotes: 'shards/*/runner.db'.
           --batch <batch>         Only this batch, by ID or name.
           --json                  Print JSON; with --watch, a line each second.
           --watch                 Show it again each second, until everything is done.
@@ -568,9 +569,10 @@ import Testing
         USAGE: runner batches [--queue <file> ...] [--json]
 
         OPTIONS:
-          --queue <file>          The queue's file (default: $RUNNER_QUEUE, else
-                                  ./runner.db); of several, given several times, or a
-                                  pattern in quotes: 'shards/*/runner.db'.
+          --queue <file>          The queue's file, or postgres://user@host/database
+                                  (default: $RUNNER_QUEUE, else ./runner.db); of
+                                  several files, given several times, or a pattern in
+                                  quotes: 'shards/*/runner.db'.
           --json                  Print JSON, a line a batch.
           --version               Show the version.
           -h, --help              Show help information.
@@ -601,9 +603,10 @@ import Testing
                                   same), A...B with it.
 
         OPTIONS:
-          --queue <file>          The queue's file (default: $RUNNER_QUEUE, else
-                                  ./runner.db); of several, given several times, or a
-                                  pattern in quotes: 'shards/*/runner.db'.
+          --queue <file>          The queue's file, or postgres://user@host/database
+                                  (default: $RUNNER_QUEUE, else ./runner.db); of
+                                  several files, given several times, or a pattern in
+                                  quotes: 'shards/*/runner.db'.
           --by <what>             Count by outcome, host or batch. (values: outcome,
                                   host, batch)
           --list                  List the jobs, a row each.
@@ -780,9 +783,10 @@ import Testing
                                   same), A...B with it.
 
         OPTIONS:
-          --queue <file>          The queue's file (default: $RUNNER_QUEUE, else
-                                  ./runner.db); of several, given several times, or a
-                                  pattern in quotes: 'shards/*/runner.db'.
+          --queue <file>          The queue's file, or postgres://user@host/database
+                                  (default: $RUNNER_QUEUE, else ./runner.db); of
+                                  several files, given several times, or a pattern in
+                                  quotes: 'shards/*/runner.db'.
           --format <format>       What a row is: a line of CSV (RFC 4180, with a
                                   header) or JSON Lines. (values: csv, jsonl; default:
                                   csv)
@@ -806,9 +810,10 @@ import Testing
         USAGE: runner verify [--queue <file> ...] [--output <folder>] [--json]
 
         OPTIONS:
-          --queue <file>          The queue's file (default: $RUNNER_QUEUE, else
-                                  ./runner.db); of several, given several times, or a
-                                  pattern in quotes: 'shards/*/runner.db'.
+          --queue <file>          The queue's file, or postgres://user@host/database
+                                  (default: $RUNNER_QUEUE, else ./runner.db); of
+                                  several files, given several times, or a pattern in
+                                  quotes: 'shards/*/runner.db'.
           --output <folder>       The output's folder, if it is not where it was
                                   written.
           --json                  Print the result as JSON.
@@ -833,8 +838,8 @@ import Testing
         USAGE: runner report [--queue <file>] [--html <file>] [--json]
 
         OPTIONS:
-          --queue <file>          The queue's file (default: $RUNNER_QUEUE, else
-                                  ./runner.db).
+          --queue <file>          The queue's file, or postgres://user@host/database
+                                  (default: $RUNNER_QUEUE, else ./runner.db).
           --html <file>           Write a page to this file, or with - to standard
                                   output.
           --json                  Print JSON.
@@ -938,8 +943,8 @@ import Testing
         USAGE: runner split [--queue <file>] --into <number> --dir <folder> [--json]
 
         OPTIONS:
-          --queue <file>          The queue's file (default: $RUNNER_QUEUE, else
-                                  ./runner.db).
+          --queue <file>          The queue's file, or postgres://user@host/database
+                                  (default: $RUNNER_QUEUE, else ./runner.db).
           --into <number>         The number of shards.
           --dir <folder>          The folder to make them in.
           --json                  Print the result as JSON.
@@ -969,8 +974,8 @@ import Testing
           <shard>                 The shards' files, or patterns of them in quotes.
 
         OPTIONS:
-          --queue <file>          The queue's file (default: $RUNNER_QUEUE, else
-                                  ./runner.db).
+          --queue <file>          The queue's file, or postgres://user@host/database
+                                  (default: $RUNNER_QUEUE, else ./runner.db).
           --json                  Print the result as JSON.
           --version               Show the version.
           -h, --help              Show help information.
