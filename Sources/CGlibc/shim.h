@@ -21,6 +21,11 @@ struct loaded_object {
 };
 int iterate_loaded_objects(int (*)(struct loaded_object *, size_t, void *), void *) __asm__("dl_iterate_phdr");
 
+// renameat2(2) with RENAME_NOREPLACE, by paths that are absolute or begin at the working directory.
+static inline int rename_to_free_place(const char *from, const char *to) {
+    return (int)syscall(SYS_renameat2, -100, from, -100, to, 1);
+}
+
 // syncfs of <unistd.h>.
 int sync_file_system(int) __asm__("syncfs");
 

@@ -21,7 +21,7 @@ import Testing
     private static let jobs = 20_000
 
     static let splitCalls = [
-        "openat", "pwrite64", "fsync", "fdatasync", "rename", "mkdir", "unlink", "rmdir",
+        "openat", "pwrite64", "fsync", "fdatasync", "renameat2", "mkdir", "unlink", "rmdir",
     ]
     static let mergeCalls = ["openat", "pwrite64", "fsync", "rename", "unlink"]
 

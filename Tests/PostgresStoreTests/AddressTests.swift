@@ -8,6 +8,7 @@ import Testing
     @Test(arguments: [
         ("postgres://me:secret@db.example.com:5433/jobs", "postgres://me@db.example.com:5433/jobs"),
         ("postgresql://me@a,b:6000/jobs?password=secret", "postgres://me@a,b:6000/jobs"),
+        ("postgres://me:12@secret@db.example.com/jobs", "postgres://me@db.example.com/jobs"),
         ("postgres:///jobs?host=/var/run/postgresql", "postgres:///jobs"),
         ("postgres://[::1]/jobs", "postgres://[::1]/jobs"),
     ])

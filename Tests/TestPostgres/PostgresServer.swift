@@ -120,6 +120,18 @@ public final class PostgresServer: Sendable {
             until "$bin/pg_isready" -q -h 127.0.0.1 -p \(port); do sleep 0.02; done
         }
         pool=
+        stop() {
+            trap '' TERM
+            kill $watch
+            kill -QUIT $server; wait $server
+            [ -z "$pool" ] || { kill -INT $pool; wait $pool; }
+            rm -rf "$d"
+            exit 0
+        }
+        trap stop TERM
+        # The end of this input is not seen while programs that the tests have left hold it open.
+        (while [ -d /proc/\(getpid()) ]; do sleep 1; done; kill -TERM $$) </dev/null >/dev/null &
+        watch=$!
         start
         if command -v pgbouncer >/dev/null; then
             pgbouncer -q pool.ini >>pool.log 2>&1 </dev/null &
@@ -129,9 +141,7 @@ public final class PostgresServer: Sendable {
         while read -r command; do
             kill -QUIT $server; wait $server; start; echo ready
         done
-        kill -QUIT $server; [ -z "$pool" ] || kill -INT $pool
-        wait
-        rm -rf "$d"
+        stop
         """
     }
 }
@@ -153,6 +163,8 @@ private final class Shell: Sendable {
         }
         process.standardInput = input
         process.standardOutput = output
+        // Not that of the tests, for whose end somebody may wait.
+        process.standardError = FileHandle.nullDevice
         process.currentDirectoryURL = URL(fileURLWithPath: "/tmp")
         try process.run()
     }

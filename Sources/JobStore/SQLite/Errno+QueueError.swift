@@ -1,3 +1,4 @@
+internal import CGlibc
 internal import Glibc
 
 extension Errno {
@@ -7,6 +8,17 @@ extension Errno {
         guard descriptor >= 0 else { throw Errno(errno) }
         defer { _ = close(descriptor) }
         guard fsync(descriptor) == 0 else { throw Errno(errno) }
+    }
+
+    /// Renames a file to a place where nothing is.
+    ///
+    /// - Throws: `EEXIST` when there is something; it stays as it is.
+    static func placeNew(_ draft: String, _ place: String) throws(Errno) {
+        if rename_to_free_place(draft, place) == 0 { return }
+        // Some file systems cannot: NFS, for one.
+        guard errno == EINVAL || errno == ENOSYS else { throw Errno(errno) }
+        guard access(place, F_OK) != 0 else { throw Errno(EEXIST) }
+        guard rename(draft, place) == 0 else { throw Errno(errno) }
     }
 
     /// The error of a queue when `what`, the queue's file or one beside it, cannot be made.

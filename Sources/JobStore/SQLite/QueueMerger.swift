@@ -82,6 +82,8 @@ public struct QueueMerger: Sendable {
         file.removeDraft()  // of one who was killed
         do throws(QueueError) {
             try await fill(file.draft, shards)
+            // Made by somebody meanwhile, who asks for no lock.
+            guard !file.isMade else { throw targetIsThere }
             do throws(Errno) {
                 try file.placeDraft()
             } catch {
@@ -145,6 +147,7 @@ extension SQLiteQueue {
         }
         let folder = QueueFile.folder(ofFileAt: path)
         try read {
+            try checkNothingIsHalfDone()
             try copyOutcomes(to: draft, areKept: false)
             try forEachBatch { row in
                 try draft.append(row, of: path)

@@ -66,6 +66,27 @@ extension SQLiteQueue {
         }
     }
 
+    /// Refuses a queue in which something is half done that would not be gone on with elsewhere: a
+    /// list of which some is a batch already, or jobs that are being put back.
+    func checkNothingIsHalfDone() throws {
+        let list = try connection.int(
+            "SELECT min(batch_id) FROM import WHERE batch_id IN (SELECT id FROM batch)")
+        if let list {
+            throw QueueError(
+                .inUse,
+                "the list of batch \(list) of the queue \(path) is not complete; go on with it, or cancel the batch"
+            )
+        }
+        let isPuttingBack = try connection.int(
+            "SELECT EXISTS (SELECT * FROM put_back WHERE next_batch_id IS NOT NULL)")
+        if isPuttingBack == 1 {
+            throw QueueError(
+                .inUse,
+                "jobs of the queue \(path) are being put back; wait for that, or let runner retry go on with it"
+            )
+        }
+    }
+
     /// Copies what belongs to no batch: choices, hosts' paces and robots.txt.
     ///
     /// - Parameter share: The part of each host's rate that the draft gets: of what several machines

@@ -116,12 +116,7 @@ extension SQLiteQueue {
                 "the queue \(path) is shard \(kept.shard.text) itself: a shard is not split; merge all of them, or split the whole into more"
             )
         }
-        if let id = try connection.int("SELECT min(batch_id) FROM import") {
-            throw QueueError(
-                .inUse,
-                "the list of batch \(id) of the queue \(path) is not complete; go on with it, or cancel the batch"
-            )
-        }
+        try checkNothingIsHalfDone()
         let most = try connection.int("SELECT max(count) FROM batch") ?? 0
         guard count <= most else {
             throw QueueError(

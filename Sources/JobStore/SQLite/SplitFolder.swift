@@ -86,8 +86,7 @@ struct SplitFolder {
         for number in 0..<count where access(draft(number), F_OK) == 0 {
             do throws(Errno) {
                 try Self.makeFolder(folder(number))
-                guard access(queue(number), F_OK) != 0 else { throw Errno(EEXIST) }
-                guard rename(draft(number), queue(number)) == 0 else { throw Errno(errno) }
+                try Errno.placeNew(draft(number), queue(number))
                 try Errno.sync(folder(number), O_RDONLY | O_DIRECTORY)
             } catch {
                 throw QueueError(

@@ -45,6 +45,8 @@ struct ServerAddress: Sendable {
             separator: ",", omittingEmptySubsequences: false)
         let ports = (value("port") ?? "").split(separator: ",", omittingEmptySubsequences: false)
         let places = hosts.enumerated().map { index, host in
+            // Of a password with an @ in it, libpq takes what follows for the host.
+            let host = host.split(separator: "@").last ?? host
             let port =
                 ports.count == 1 ? ports[0] : ports.indices.contains(index) ? ports[index] : ""
             let name =

@@ -74,10 +74,13 @@ extension PostgresLease {
         do throws(PostgresError) {
             // The lock keeps a takeover waiting. Whoever writes to the log of another runner counts
             // `told` up under a lock on this row; after waiting for that, the row is looked at again.
+            // One sent before may come in as late as after it was sent again and folded: the row it
+            // would conflict with is gone then.
             rows = try link.query(
                 """
                 WITH me AS (
-                    SELECT id FROM runner.runner WHERE id = $1 AND told = $2 FOR SHARE)
+                    SELECT id FROM runner.runner
+                    WHERE id = $1 AND told = $2 AND folded_seq < $3 FOR SHARE)
                 INSERT INTO runner.log (runner_id, seq, at_us, requests_per_s, trouble, measures,
                     batch_ids, codes, counts, has_files, body)
                 SELECT id, $3, \(clock.sql), $4, $5, $6, $7::bigint[], $8::smallint[], $9::bigint[],

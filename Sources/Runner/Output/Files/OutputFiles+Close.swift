@@ -18,7 +18,8 @@ extension OutputFiles {
                 _ = try await output.sealLast(for: lease)
             }
         } catch {
-            try? await lease.detach()
+            // As a killed run leaves it, so that the next one knows that something is left to do.
+            await lease.abandon()
             throw error
         }
         try await lease.detach()
