@@ -1,5 +1,4 @@
 import ArgumentParser
-import Glibc
 import JobStore
 import Runner
 import Stores
@@ -42,7 +41,7 @@ struct Merge: StatusCommand {
                 "a queue in PostgreSQL has no shards: any number of runs work on it as it is")
         }
         // Of the folder, since the file is not there yet.
-        let realFolder = Self.realPath(folder)
+        let realFolder = QueueOptions.real(folder)
         let merger = QueueMerger(shards.map(\.path), to: queue.path) { settings, shard in
             settings.place(from: shard, in: realFolder)
         }
@@ -66,12 +65,6 @@ struct Merge: StatusCommand {
             throw error
         }
         await store.close()
-    }
-
-    private static func realPath(_ path: String) -> String {
-        guard let real = realpath(path, nil) else { return path }
-        defer { free(real) }
-        return String(cString: real)
     }
 }
 

@@ -95,7 +95,7 @@ public final class PostgresServer: Sendable {
         set -u
         [ -d /usr/lib/postgresql ] || exit 1
         bin=$(ls -d /usr/lib/postgresql/*/bin | sort -V | tail -n 1)
-        d=$(mktemp -d /tmp/runner-test-postgres-XXXXXX)
+        d=$(mktemp -d -p /tmp --suffix=-runner-test-postgres)
         cd "$d"
         "$bin/initdb" -D data -U runner -A trust -E UTF8 --locale=C --no-sync >initdb.log
         cat >pool.ini <<END
