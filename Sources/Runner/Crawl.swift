@@ -76,7 +76,10 @@ public struct Crawl: Sendable {
         for source in try await queue.references(of: options.batch) + options.fetch.headers {
             _ = try options.fetch.references.fields(of: source)
         }
-        let lease = try await queue.attach(try await description(for: destination))
+        let description = try await description(for: destination)
+        let lease = try await Patience(limit: options.stallMax, stop: stop).whileUnreachable {
+            () async throws(QueueError) in try await queue.attach(description)
+        }
         do {
             for (name, value) in options.choices { try await queue.keep(value, as: name) }
             let ending = try await run(lease, to: destination, observer)

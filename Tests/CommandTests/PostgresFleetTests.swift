@@ -33,7 +33,10 @@ import Testing
         for kill in 1...kills {
             try await Task.sleep(for: .milliseconds(Int.random(in: 100...900, using: &random)))
             switch kill {
-            case 4 where isOwn: try PostgresServer.shared.crash()
+            case 4 where isOwn:
+                // A run that finds no server at its start does not wait for one.
+                try await runs[0].wait { try await runCount() == 3 }
+                try PostgresServer.shared.crash()
             case 6:
                 try PostgresServer.shared.execute(
                     """

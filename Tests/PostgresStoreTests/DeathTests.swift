@@ -16,14 +16,16 @@ import Testing
         let database = try PostgresServer.shared.makeDatabase()
         let url = isPooled ? try #require(database.pooledURL) : database.url
         let fleet = Fleet(seed: seed, url: url)
-        try await fleet.enqueue(200_000)
+        try await fleet.enqueue(Fleet.count)
         try await withThrowingTaskGroup(of: Void.self) { group in
             for number in 0..<6 { group.addTask { try await fleet.work(number) } }
             group.addTask { try await fleet.disturb() }
+            group.addTask { try await fleet.putBack() }
             try await group.waitForAll()
         }
+        try await fleet.finishRest()
         try await fleet.expectEachOnce()
-        #expect(fleet.deaths > 3 && fleet.breaks > 3, "seed \(seed)")
+        #expect(fleet.deaths > 3 && fleet.breaks > 3 && fleet.putBackCount > 1000, "seed \(seed)")
     }
 
     /// A runner that was taken over while it lived commits nothing more.
@@ -116,6 +118,84 @@ import Testing
         #expect(try await other.counts().available == 10)
         let claimed = try await other.claim(jobs: 20).flatMap { $0.todo.joined() }
         #expect(claimed.count == 10)
+        await other.close()
+    }
+
+    /// A runner claims jobs that others have just cut out of what it holds itself, before it has heard
+    /// of that: its log tells of them as they were.
+    @Test(arguments: [false, true], [false, true])
+    func jobsCutOut_andClaimedByTheSameRunner_areCountedOnce(
+        isFolded: Bool, isKilled: Bool
+    ) async throws {
+        let url = try PostgresServer.shared.makeDatabase().url
+        let client = StoreClient(to: try PostgresQueue(url: url, access: .create))
+        let request = try RequestTemplate(parsing: "http://127.0.0.1/{id}")
+        _ = try await client.enqueue(JobRange(first: 0, count: 20), request: request)
+        try await client.attach(RunnerDescription(pid: 1, workers: 1))
+        _ = try await client.claim(jobs: 1)
+        let beat = Heartbeat(requestsPerSecond: 1)
+        func mark(_ position: Int, _ outcome: Outcome, attempt: Int = 1) -> Mark {
+            Mark(batchID: 1, position: position, attempt: attempt, outcome: outcome)
+        }
+        let outcomes = [Outcome(.failed, status: 404), Outcome(.retrying, status: 503)]
+        try await client.commit((0..<20).map { mark($0, outcomes[$0 % 2]) }, heartbeat: beat)
+        if isFolded { for _ in 0..<64 { try await client.renew(beat) } }
+        let other = StoreClient(to: try PostgresQueue(url: url, access: .write))
+        #expect(try await other.queue.putBack(FailedJobs()) == 10)
+        let claimed = try await client.claim(jobs: 20).flatMap { $0.todo.joined() }
+        #expect(claimed.sorted() == Array(stride(from: 0, to: 20, by: 2)))
+        #expect(try await client.verify() == [])
+        let ok = Outcome(.completed, status: 200)
+        try await client.commit([mark(0, ok), mark(2, ok)], heartbeat: beat)
+        #expect(try await client.verify() == [])
+        if isKilled {
+            await client.close()
+            try await other.attach(RunnerDescription(pid: 2, workers: 1))
+            #expect(try await other.verify() == [])
+            let counts = try await other.counts()
+            #expect(counts.available == 8 && counts.retrying == 10 && counts.completed == 2)
+        } else {
+            let retries = try await client.lease.claimRetries(limit: 99).jobs
+            #expect(retries.map(\.position).sorted() == Array(stride(from: 1, to: 20, by: 2)))
+            try await client.commit(
+                claimed.filter { $0 > 2 }.map { mark($0, ok) }
+                    + retries.map { mark($0.position, ok, attempt: 2) }, heartbeat: beat)
+            #expect(try await client.counts().completed == 20)
+            #expect(try await client.lease.claim(jobs: 1).next == .finished)
+            await client.close()
+        }
+        #expect(try await other.verify() == [])
+        await other.close()
+    }
+
+    /// What was put back beside a runner's jobs is let go by it, though its segment was written down
+    /// and read anew meanwhile.
+    @Test func jobsPutBackTwice_areLetGo() async throws {
+        let url = try PostgresServer.shared.makeDatabase().url
+        let client = StoreClient(to: try PostgresQueue(url: url, access: .create))
+        let request = try RequestTemplate(parsing: "http://127.0.0.1/{id}")
+        _ = try await client.enqueue(JobRange(first: 0, count: 9), request: request)
+        try await client.attach(RunnerDescription(pid: 1, workers: 1))
+        _ = try await client.claim(jobs: 1)
+        let beat = Heartbeat(requestsPerSecond: 1)
+        let other = StoreClient(to: try PostgresQueue(url: url, access: .write))
+        for position in 0..<2 {
+            let failed = Mark(
+                batchID: 1, position: position, attempt: 1,
+                outcome: Outcome(.failed, status: 404))
+            try await client.commit([failed], heartbeat: beat)
+            #expect(try await other.queue.putBack(FailedJobs()) == 1)
+            // Written down after 64 commits.
+            for _ in 0..<64 { try await client.renew(beat) }
+        }
+        let rest = (2..<9).map {
+            Mark(batchID: 1, position: $0, attempt: 1, outcome: Outcome(.completed, status: 200))
+        }
+        try await client.commit(rest, heartbeat: beat)
+        #expect(try await client.verify() == [])
+        #expect(try await other.counts().available == 2)
+        #expect(try await client.claim(jobs: 9).flatMap { $0.todo.joined() } == [0, 1])
+        await client.close()
         await other.close()
     }
 

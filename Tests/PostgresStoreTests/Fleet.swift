@@ -18,6 +18,7 @@ final class Fleet: Sendable {
         var confirmed: [Int: Int] = [:]
         var deaths = 0
         var breaks = 0
+        var putBack = 0
         var isOver = false
     }
 
@@ -28,6 +29,9 @@ final class Fleet: Sendable {
 
     var deaths: Int { state.withLock(\.deaths) }
     var breaks: Int { state.withLock(\.breaks) }
+    /// The jobs that were put back.
+    var putBackCount: Int { state.withLock(\.putBack) }
+    static let count = 200_000
 
     func enqueue(_ count: Int) async throws {
         let queue = StoreClient(to: try PostgresQueue(url: url, access: .create))
@@ -39,8 +43,9 @@ final class Fleet: Sendable {
     /// Works as runners do that die now and then, until the queue is finished.
     func work(_ number: Int) async throws {
         var random = SeededGenerator(seed: seed &+ UInt64(number))
+        // Whatever ends it: the others have no end of their own.
+        defer { state.withLock { $0.isOver = true } }
         while try await !live(&random) { state.withLock { $0.deaths += 1 } }
-        state.withLock { $0.isOver = true }
     }
 
     /// Breaks connections, and crashes the server once, until the queue is finished.
@@ -73,52 +78,101 @@ final class Fleet: Sendable {
         do {
             client = StoreClient(to: try PostgresQueue(url: url, access: .write))
         } catch { return false }
+        var isFinished = false
+        do { isFinished = try await work(client, &random) } catch let error as QueueError {
+            await client.close()
+            // Taken over: the connection was gone while the server was.
+            guard error.code == .fenced else { throw error }
+            return false
+        }
+        await client.close()  // without a word, unless it is finished
+        return isFinished
+    }
+
+    private func work(
+        _ client: StoreClient, _ random: inout SeededGenerator
+    ) async throws -> Bool {
         var (held, attempts): ([Int], [Int: Int]) = ([], [:])
-        do {
-            try await patiently { try await client.attach(RunnerDescription(pid: 1, workers: 9)) }
-            for _ in 0..<Int.random(in: 10...60, using: &random) {
-                if held.count < 300 {
-                    let claim = try await patiently { try await client.lease.claim(jobs: 3000) }
-                    let retries = try await patiently {
-                        try await client.lease.claimRetries(limit: 500)
-                    }
-                    held += claim.segments.flatMap { $0.todo.joined() }
-                    for job in retries.jobs {
-                        held.append(job.position)
-                        attempts[job.position] = job.attempts
-                    }
-                    held.shuffle(using: &random)
-                    if held.isEmpty, claim.next == .finished, retries.nextDue == nil {
-                        try await patiently { try await client.detach() }
-                        await client.close()
-                        return true
-                    }
+        try await patiently { try await client.attach(RunnerDescription(pid: 1, workers: 9)) }
+        for _ in 0..<Int.random(in: 10...60, using: &random) {
+            if held.count < 300 {
+                let claim = try await patiently { try await client.lease.claim(jobs: 3000) }
+                let retries = try await patiently {
+                    try await client.lease.claimRetries(limit: 500)
                 }
-                let done = held.suffix(Int.random(in: 0...400, using: &random))
-                held.removeLast(done.count)
-                let marks = done.map { position in
-                    let isTriedAgain = Int.random(in: 0..<8, using: &random) == 0
-                    return Mark(
-                        batchID: 1, position: position, attempt: (attempts[position] ?? 0) + 1,
-                        outcome: isTriedAgain
-                            ? Outcome(.retrying, status: 503)
-                            : Outcome(.completed, status: position % 3 == 0 ? 204 : 200),
-                        wait: .milliseconds(5))
+                for position in claim.segments.flatMap({ $0.todo.joined() }) {
+                    held.append(position)
+                    attempts[position] = nil
                 }
-                try await patiently {
-                    try await client.commit(marks, heartbeat: Heartbeat(requestsPerSecond: 1))
+                for job in retries.jobs {
+                    held.append(job.position)
+                    attempts[job.position] = job.attempts
                 }
-                state.withLock { state in
-                    for mark in marks where mark.outcome.state == .completed {
-                        state.confirmed[mark.position, default: 0] += 1
-                    }
+                held.shuffle(using: &random)
+                if held.isEmpty, claim.next == .finished, retries.nextDue == nil {
+                    try await patiently { try await client.detach() }
+                    return true
                 }
             }
-        } catch let error as QueueError where error.code == .fenced {
-            // Taken over: the connection was gone while the server was.
+            let done = held.suffix(Int.random(in: 0...400, using: &random))
+            held.removeLast(done.count)
+            let marks = done.map { position in
+                let outcome =
+                    switch Int.random(in: 0..<16, using: &random) {
+                    case 0, 1: Outcome(.retrying, status: 503)
+                    case 2: Outcome(.failed, status: 404)
+                    default: Outcome(.completed, status: position % 3 == 0 ? 204 : 200)
+                    }
+                return Mark(
+                    batchID: 1, position: position, attempt: (attempts[position] ?? 0) + 1,
+                    outcome: outcome, wait: .milliseconds(5))
+            }
+            try await patiently {
+                try await client.commit(marks, heartbeat: Heartbeat(requestsPerSecond: 1))
+            }
+            state.withLock { state in
+                for mark in marks where mark.outcome.state == .completed {
+                    state.confirmed[mark.position, default: 0] += 1
+                }
+            }
         }
-        await client.close()  // without a word
         return false
+    }
+
+    /// Puts failed jobs back all the time, until the queue is finished once.
+    func putBack() async throws {
+        var random = SeededGenerator(seed: seed &+ 2000)
+        while !state.withLock(\.isOver) {
+            try await putBackOnce()
+            try await Task.sleep(for: .milliseconds(Int.random(in: 20...200, using: &random)))
+        }
+    }
+
+    private func putBackOnce() async throws {
+        try await patiently {
+            let queue = try PostgresQueue(url: url, access: .write)
+            do {
+                let count = try await queue.putBack(FailedJobs())
+                state.withLock { $0.putBack += count }
+            } catch {
+                await queue.close()
+                throw error
+            }
+            await queue.close()
+        }
+    }
+
+    /// Works on what was put back last, in peace.
+    func finishRest() async throws {
+        var random = SeededGenerator(seed: seed &+ 3000)
+        for _ in 0..<100 {
+            try await putBackOnce()
+            while try await !live(&random) {}
+            let queue = try PostgresQueue(url: url, access: .read)
+            let isOver = try await queue.counts().completed == Self.count
+            await queue.close()
+            if isOver { return }
+        }
     }
 
     /// Calls again while the server cannot be reached, as a run does.
@@ -137,9 +191,9 @@ final class Fleet: Sendable {
         let queue = try PostgresQueue(url: url, access: .write)
         let counts = try await queue.counts()
         let confirmed = state.withLock(\.confirmed)
-        #expect(counts.completed == 200_000 && counts.left == 0, "seed \(seed)")
+        #expect(counts.completed == Self.count && counts.left == 0, "seed \(seed)")
         #expect(confirmed.values.allSatisfy { $0 == 1 }, "seed \(seed)")
-        #expect(confirmed.count <= 200_000 && confirmed.count > 180_000, "seed \(seed)")
+        #expect(confirmed.count <= Self.count && confirmed.count > 180_000, "seed \(seed)")
         #expect(try await queue.verify() == [], "seed \(seed)")
         await queue.close()
     }

@@ -16,6 +16,8 @@ final class Link {
     /// without a connection.
     private(set) var connectedSinceMicros: Int?
     private var isClosed = false
+    /// Whether a transaction is under way: what belongs to it must not go by another connection.
+    private var isInTransaction = false
 
     /// The longest time in µs that an answer may take: more than a server lets a statement of ours
     /// take (`begin`).
@@ -59,10 +61,11 @@ final class Link {
     }
 
     /// Sends statements without parameters, which are one transaction unless they say otherwise.
-    func script(_ sql: String) throws(PostgresError) {
+    @discardableResult
+    func script(_ sql: String) throws(PostgresError) -> Rows {
         try connect()
         guard PQsendQuery(connection, sql) == 1 else { throw lost() }
-        _ = try answer()
+        return try answer()
     }
 
     /// Runs `body` in a transaction: either all of it happens or nothing.
@@ -73,9 +76,15 @@ final class Link {
         _ kind: TransactionKind = .writing, _ body: () throws -> Result
     ) throws -> Result {
         try script(kind.begin)
+        isInTransaction = true
+        defer { isInTransaction = false }
         do {
             let result = try body()
-            try script("COMMIT")
+            // Where a statement had failed, the server answers COMMIT with a rollback.
+            guard try script("COMMIT").tag == "COMMIT" else {
+                throw PostgresError(
+                    kind: .refused("25P02"), message: "a statement of a transaction failed")
+            }
             return result
         } catch {
             // After a broken connection there is nothing to roll back.
@@ -204,6 +213,9 @@ final class Link {
             throw PostgresError(kind: .unconnected, message: "the queue was closed")
         }
         if connection != nil { return }
+        guard !isInTransaction else {
+            throw PostgresError(kind: .lost, message: "the connection broke")
+        }
         pause()
         do throws(PostgresError) {
             try open()

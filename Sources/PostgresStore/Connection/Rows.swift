@@ -17,6 +17,9 @@ final class Rows {
     /// The number of rows that an UPDATE, INSERT or DELETE touched.
     var touched: Int { Int(String(cString: PQcmdTuples(result))) ?? 0 }
 
+    /// The name of the statement that was carried out: `COMMIT`, say.
+    var tag: String { String(cString: PQcmdStatus(result)) }
+
     func isNull(_ row: Int, _ column: Int) -> Bool {
         PQgetisnull(result, Int32(row), Int32(column)) == 1
     }

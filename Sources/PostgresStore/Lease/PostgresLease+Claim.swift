@@ -4,19 +4,19 @@ internal import JobStore
 extension PostgresLease {
     func claim(_ request: ClaimRequest) async throws(QueueError) -> Claim {
         try checkIsHeld()
-        if claimIsInDoubt {
-            let found = try await takeWhatAClaimLeft()
-            if !found.segments.isEmpty { return found }
+        while let number = claimsInDoubt.first {
+            let found = try await settle(number)
+            if !found.segments.isEmpty { return claim(of: found) }
         }
-        let toldBefore = told
+        let number = beginClaim()
+        let leased: PostgresQueue.Leased
         do throws(QueueError) {
-            let leased = try await queue.claim(request, only: batch, for: runner)
-            try add(leased, toldBefore)
-            return claim(of: leased)
+            leased = try await queue.claim(request, only: batch, for: runner, number)
         } catch {
-            claimIsInDoubt = error.code == .unreachable
+            endClaim(number, error)
             throw error
         }
+        return claim(of: try await take(leased, of: number))
     }
 
     private func claim(of leased: PostgresQueue.Leased) -> Claim {
@@ -36,26 +36,58 @@ extension PostgresLease {
         return count - known
     }
 
-    /// Takes segments that were leased by a claim whose answer was lost.
-    private func takeWhatAClaimLeft() async throws(QueueError) -> Claim {
-        let toldBefore = told
-        var leased = try await queue.leased(to: runner)
-        leased.segments.removeAll { !held.lacks($0.first, of: $0.batchID) }
-        claimIsInDoubt = false
-        try add(leased, toldBefore)
-        return claim(of: leased)
+    // MARK: - Answers
+
+    private func beginClaim() -> Int {
+        claimCount += 1
+        openClaims.insert(claimCount)
+        return claimCount
     }
 
-    /// - Parameter toldBefore: `told` before the segments were leased.
-    private func add(_ leased: PostgresQueue.Leased, _ toldBefore: Int) throws(QueueError) {
+    /// Notes that a claim has failed, or that its answer was lost.
+    private func endClaim(_ number: Int, _ error: QueueError) {
+        if error.code == .unreachable {
+            claimsInDoubt.append(number)
+        } else {
+            openClaims.remove(number)
+        }
+    }
+
+    /// Takes the segments of a claim into what the runner holds.
+    ///
+    /// - Returns: The segments as they are now: others may have changed them since the answer.
+    private func take(
+        _ leased: PostgresQueue.Leased, of number: Int
+    ) async throws(QueueError) -> PostgresQueue.Leased {
+        var current = leased
+        do throws(QueueError) {
+            // A fold that is in doubt may have let go of what was claimed again.
+            while !current.segments.isEmpty, current.told != told || foldInDoubt != nil {
+                if current.told > told || foldInDoubt != nil { try ask { try catchUp() } }
+                guard current.told != told else { continue }
+                let next = current.next
+                current = try await queue.leased(to: runner, by: number)
+                current.next = next
+            }
+        } catch {
+            if !claimsInDoubt.contains(number) { claimsInDoubt.append(number) }
+            throw error
+        }
+        openClaims.remove(number)
+        claimsInDoubt.removeAll { $0 == number }
+        try add(current)
+        return current
+    }
+
+    /// Takes what a claim has leased whose answer was lost.
+    private func settle(_ number: Int) async throws(QueueError) -> PostgresQueue.Leased {
+        try await take(try await queue.leased(to: runner, by: number), of: number)
+    }
+
+    private func add(_ leased: PostgresQueue.Leased) throws(QueueError) {
         for segment in leased.segments {
             held.add(segment)
-            for (offset, retry) in segment.retries {
-                retries.add(
-                    .init(
-                        dueMicros: retry.dueMicros, batchID: segment.batchID,
-                        position: segment.first + offset))
-            }
+            retries.add(segment)
         }
         batches.merge(leased.batches) { known, _ in known }
         let changes = unplaced.filter { !held.lacks($0.entry.position, of: $0.entry.batchID) }
@@ -63,7 +95,8 @@ extension PostgresLease {
             unplaced.removeAll { !held.lacks($0.entry.position, of: $0.entry.batchID) }
             for change in changes { try apply(change.entry, atMicros: change.atMicros) }
         }
-        if told != toldBefore { try ask { try readCancelled() } }
+        // The batch of one of them may have been cancelled since it was claimed.
+        if told > 0 { try ask { try readCancelled() } }
     }
 
     func claimRetries(limit: Int) async throws(QueueError) -> RetryClaim {
@@ -108,16 +141,16 @@ extension PostgresLease {
     }
 
     private func adoptRetries() async throws(QueueError) {
-        let toldBefore = told
+        let number = beginClaim()
+        let leased: PostgresQueue.Leased
         do throws(QueueError) {
-            let leased = try await queue.adoptRetries(only: batch, for: runner)
-            retriesMayBeLeft = !leased.segments.isEmpty
-            _ = unannounced(leased)
-            try add(leased, toldBefore)
+            leased = try await queue.adoptRetries(only: batch, for: runner, number)
         } catch {
-            claimIsInDoubt = claimIsInDoubt || error.code == .unreachable
+            endClaim(number, error)
             throw error
         }
+        retriesMayBeLeft = !leased.segments.isEmpty
+        _ = unannounced(try await take(leased, of: number))
     }
 
     func park(_ starts: [LedgerPlace], for wait: Duration) throws(QueueError) {

@@ -7,10 +7,13 @@ extension PostgresLease {
     ///
     /// - Throws: `QueueError` `.fenced` when the runner was taken over.
     func catchUp() throws {
-        let (facts, log) = try link.transaction(.reading) {
+        // The lock waits for a commit or fold that was sent and still goes on: after it, what came of
+        // them stands.
+        let (facts, log) = try link.transaction {
             (
                 try link.query(
-                    "SELECT told, folded_seq FROM runner.runner WHERE id = $1", .int(runner)),
+                    "SELECT told, folded_seq FROM runner.runner WHERE id = $1 FOR UPDATE",
+                    .int(runner)),
                 try RunnerLog.read(of: runner, after: seq, link)
             )
         }
@@ -37,9 +40,10 @@ extension PostgresLease {
         }
         pending = nil
         if facts.int(0, 0) != told {
-            told = facts.int(0, 0)
             try readCancelled()
             try readHeld()
+            // Last: where one of these fails, what the runner has is not what others made of it.
+            told = facts.int(0, 0)
         }
     }
 
@@ -48,18 +52,19 @@ extension PostgresLease {
         var table = SegmentTable()
         try link.transaction(.reading) {
             let rows = try link.query(
-                "SELECT \(SegmentRows.columns) FROM runner.segment WHERE runner_id = $1",
-                .int(runner))
-            for row in 0..<rows.count {
-                let segment = try SegmentRows.segment(in: rows, at: row)
-                // What a claim has leased that was not answered yet comes with its answer.
-                if !held.lacks(segment.first, of: segment.batchID) { table.add(segment) }
-            }
+                """
+                SELECT \(SegmentRows.columns) FROM runner.segment
+                WHERE runner_id = $1 AND claim <> ALL($2::bigint[])
+                """, .int(runner), .ints(openClaims.sorted()))
+            // What a claim has leased that was not answered yet comes with its answer.
+            for row in 0..<rows.count { table.add(try SegmentRows.segment(in: rows, at: row)) }
             let log = try RunnerLog.read(of: runner, after: foldedSeq, link)
             try RunnerLog(rows: log.rows.filter { $0.seq <= seq }).apply(to: &table)
         }
         held = table
         unfolded.changed = Set(table.all.map(\.place))
+        retries = RetryList()
+        for segment in table.all { retries.add(segment) }
     }
 
     /// Finds out which of the batches that the runner holds jobs of were cancelled.
@@ -79,6 +84,8 @@ extension PostgresLease {
     /// Writes segments down where one of them is finished or the log has grown. When that cannot be
     /// done now, a later commit does it.
     func foldIfDue() {
+        // What others wrote of segments that are not held yet must stay in the log.
+        guard unplaced.isEmpty else { return }
         let isDue =
             unfolded.commits >= Self.commitsMax
             || unfolded.changed.contains { place in
@@ -99,13 +106,13 @@ extension PostgresLease {
         try ask {
             if pending != nil || foldInDoubt != nil { try catchUp() }
             guard unfolded.commits > 0 else { return }
+            guard unplaced.isEmpty else { throw isChanged }
             do {
                 guard try link.transaction(.writing, fold) else {
                     // Others have written to the log, or it is not ours any more.
                     try catchUp()
-                    guard try link.transaction(.writing, fold) else {
-                        throw QueueError(
-                            .busy, "the queue \(queue.name) is being changed by others; try again")
+                    guard unplaced.isEmpty, try link.transaction(.writing, fold) else {
+                        throw isChanged
                     }
                     return finishFold(upTo: seq)
                 }
@@ -115,6 +122,10 @@ extension PostgresLease {
                 throw error
             }
         }
+    }
+
+    private var isChanged: QueueError {
+        QueueError(.busy, "the queue \(queue.name) is being changed by others; try again")
     }
 
     /// - Returns: Whether the runner has heard of all that others wrote; otherwise nothing is done.

@@ -54,7 +54,12 @@ actor PostgresLease: RunnerLease {
     /// The paces of hosts that are not kept yet.
     var unsavedPaces: [HostPace] = []
 
-    var claimIsInDoubt = false
+    /// The number of the last claim.
+    var claimCount = 0
+    /// Claims whose segments are not among those that are held yet.
+    var openClaims: Set<Int> = []
+    /// Those of `openClaims` whose answer was lost.
+    var claimsInDoubt: [Int] = []
     /// Whether there may be retries that nobody holds.
     var retriesMayBeLeft: Bool
     /// The retries that `attachment` has told of, and that were not leased yet.

@@ -17,6 +17,16 @@ struct RetryList {
 
     mutating func add(_ retry: Waiting) { waiting.append(retry) }
 
+    /// Adds the retries of a segment.
+    mutating func add(_ segment: HeldSegment) {
+        for (offset, retry) in segment.retries {
+            add(
+                .init(
+                    dueMicros: retry.dueMicros, batchID: segment.batchID,
+                    position: segment.first + offset))
+        }
+    }
+
     /// Takes retries that are due, the longest due first. One further ahead than `Retry.aheadMax`
     /// was written before the clock was set back, and is due.
     ///

@@ -15,9 +15,12 @@ struct HeldSegment: Equatable {
     private(set) var todo: Int
     /// The jobs of `todo` that were put back while a runner held the segment, which does not know
     /// of them.
-    private(set) var returned = 0
+    private(set) var returned: Int
     /// The jobs that are being tried again.
     private(set) var tried: Int
+    /// The last commit of its runner's log that does not tell of this segment: what was cut out of
+    /// one segment of a runner may come to the same runner as another.
+    let afterSeq: Int
 
     /// A job that waits for a retry, or is being tried again; times are in µs on the store's clock.
     struct HeldRetry: Equatable {
@@ -35,13 +38,15 @@ struct HeldSegment: Equatable {
 
     init(
         batchID: Batch.ID, first: Int, priority: Int, codes: [UInt8],
-        retries: [Int: HeldRetry] = [:]
+        retries: [Int: HeldRetry] = [:], returned: Int = 0, afterSeq: Int = 0
     ) {
         self.batchID = batchID
         self.first = first
         self.priority = priority
         self.codes = codes
         self.retries = retries
+        self.returned = returned
+        self.afterSeq = afterSeq
         todo = codes.count { $0 == 0 }
         tried = retries.values.count { $0.isTried }
     }
@@ -60,7 +65,9 @@ struct HeldSegment: Equatable {
     var isAtRest: Bool { todo == returned && tried == 0 }
 
     /// The part of the segment that some of its positions are.
-    func part(_ positions: Range<Int>) -> HeldSegment {
+    ///
+    /// - Parameter returned: The jobs in it that were put back (`returned`).
+    func part(_ positions: Range<Int>, returned: Int = 0) -> HeldSegment {
         let offsets = positions.lowerBound - first..<positions.upperBound - first
         var kept: [Int: HeldRetry] = [:]
         for (offset, retry) in retries where offsets.contains(offset) {
@@ -68,7 +75,7 @@ struct HeldSegment: Equatable {
         }
         return HeldSegment(
             batchID: batchID, first: positions.lowerBound, priority: priority,
-            codes: Array(codes[offsets]), retries: kept)
+            codes: Array(codes[offsets]), retries: kept, returned: returned, afterSeq: afterSeq)
     }
 
     /// The positions without an outcome, as rising runs.

@@ -44,7 +44,7 @@ struct RunnerLog {
         var tally = TallyChange()
         for row in rows {
             for entry in row.body.entries {
-                try segments.change(entry, atMicros: row.atMicros, &tally)
+                try segments.change(entry, of: row.seq, atMicros: row.atMicros, &tally)
             }
         }
         return tally
@@ -84,10 +84,14 @@ struct SegmentTable {
     }
 
     /// Makes a change in the segment that holds its job; of a job that none holds, none is made.
+    ///
+    /// - Parameter seq: The number of the commit that tells of the change.
     mutating func change(
-        _ entry: LogBody.Entry, atMicros: Int, _ tally: inout TallyChange
+        _ entry: LogBody.Entry, of seq: Int = .max, atMicros: Int, _ tally: inout TallyChange
     ) throws(HeldSegment.Misfit) {
-        guard let index = index(of: entry.position, in: entry.batchID) else { return }
+        guard let index = index(of: entry.position, in: entry.batchID),
+            segments[entry.batchID]?[index].afterSeq ?? 0 < seq
+        else { return }
         try segments[entry.batchID]?[index].apply(
             entry.change, at: entry.position, atMicros: atMicros, &tally)
     }

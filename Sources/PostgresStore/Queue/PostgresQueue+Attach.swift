@@ -138,7 +138,7 @@ extension PostgresQueue {
     /// - Throws: `.fenced` when the runner was taken over.
     func detach(_ runner: Int) throws(QueueError) {
         defer { abandon(runner) }
-        let isThere = try ask {
+        let isThere = try change {
             try link.query("SELECT FROM runner.runner WHERE id = $1", .int(runner)).count == 1
         }
         guard isThere else { throw fenced("its runner is no longer registered") }

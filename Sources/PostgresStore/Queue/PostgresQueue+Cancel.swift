@@ -27,9 +27,11 @@ extension PostgresQueue {
                 SELECT coalesce(sum(count), 0) FROM changed
                 """, .int(batch), .int(Int(CodeBook.cancelled)))
             tally.add(spans.int(0, 0), to: .ended(CodeBook.cancelled), of: batch)
-            var cancelled = spans.int(0, 0) + (try cancelOpen(batch, &tally))
+            var cancelled = spans.int(0, 0)
+            let holders = try lockSegments(of: batch)
+            cancelled += try cancelOpen(batch, &tally)
             try SegmentRows.add(tally, of: 0, link)
-            cancelled += try cancelRetriesHeld(batch)
+            cancelled += try cancelRetriesHeld(batch, by: holders)
             let numbers = try numbers(in: batch...batch, gone: [])[batch] ?? [:]
             let running =
                 (numbers[TallyChange.Kind.held.code] ?? 0)
@@ -40,12 +42,25 @@ extension PostgresQueue {
 
     private func clockReading() throws -> Int { try link.query("SELECT \(clock.sql)").int(0, 0) }
 
+    /// Keeps all segments of a batch from changing hands until the transaction has ended.
+    ///
+    /// - Returns: The runners that hold some of them.
+    private func lockSegments(of batch: Batch.ID) throws -> Set<Int> {
+        var locks = SegmentLocks()
+        while true {
+            let rows = try link.query(
+                "SELECT first, runner_id FROM runner.segment WHERE batch_id = $1", .int(batch))
+            let segments = (0..<rows.count).map { (rows.int($0, 0), rows.int($0, 1)) }
+            if try locks.cover(segments, of: batch, link) { return locks.runners }
+        }
+    }
+
     /// Cancels the jobs of segments that no runner holds.
     private func cancelOpen(_ batch: Batch.ID, _ tally: inout TallyChange) throws -> Int {
         let rows = try link.query(
             """
             SELECT \(SegmentRows.columns) FROM runner.segment
-            WHERE runner_id = 0 AND batch_id = $1 FOR UPDATE
+            WHERE runner_id = 0 AND batch_id = $1
             """, .int(batch))
         var segments = try (0..<rows.count).map { try SegmentRows.segment(in: rows, at: $0) }
         let count = segments.reduce(0) { $0 + $1.todo + $1.retries.count }
@@ -57,17 +72,11 @@ extension PostgresQueue {
     }
 
     /// Cancels the retries that wait in segments of live runners, by writing to the logs of these.
-    private func cancelRetriesHeld(_ batch: Batch.ID) throws -> Int {
-        // Waits for a commit in progress. The next ones find that they have not heard of this.
-        let holders = try link.query(
-            """
-            UPDATE runner.runner SET told = told + 1
-            WHERE id IN (SELECT runner_id FROM runner.segment WHERE batch_id = $1 AND runner_id > 0)
-            RETURNING id
-            """, .int(batch))
+    private func cancelRetriesHeld(
+        _ batch: Batch.ID, by holders: Set<Int>
+    ) throws -> Int {
         var count = 0
-        for row in 0..<holders.count {
-            let runner = holders.int(row, 0)
+        for runner in holders {
             var table = SegmentTable(
                 try segments(of: runner, where: "batch_id = \(batch)"))
             try RunnerLog.read(of: runner, link).apply(to: &table)

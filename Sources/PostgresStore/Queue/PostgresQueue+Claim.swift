@@ -1,8 +1,10 @@
 internal import JobStore
 
 extension PostgresQueue {
-    /// The segments that were leased to a runner.
+    /// The segments that were leased to a runner by one claim.
     struct Leased {
+        /// The times that others had written to the runner's log when these were its segments.
+        var told = 0
         var segments: [HeldSegment] = []
         /// The batches of these.
         var batches: [Batch.ID: Batch] = [:]
@@ -18,8 +20,10 @@ extension PostgresQueue {
     }
 
     /// Leases segments to a runner, as `RunnerLease.claim` wants them.
+    ///
+    /// - Parameter number: The number of the claim among those of the runner.
     func claim(
-        _ request: ClaimRequest, only batch: Batch.ID?, for runner: Int
+        _ request: ClaimRequest, only batch: Batch.ID?, for runner: Int, _ number: Int
     ) throws(QueueError) -> Leased {
         let scope = Scope(skipped: request.skippedBatches, only: batch)
         // Looking costs no transaction: at the end of a run there is nothing for seconds on end.
@@ -27,17 +31,16 @@ extension PostgresQueue {
             return try nothing(in: scope, for: runner)
         }
         return try write {
-            try lockRunner(runner)
-            var leased = Leased()
+            var leased = Leased(told: try lockRunner(runner))
             var missing = request.jobs
             var last: Int?
             // Where all of a priority is being claimed by others, the next one has its turn.
             while missing > 0, let priority = try priority(in: scope, below: last) {
                 try take(&leased, &missing) { limit, missing in
-                    try leaseOpen(scope, priority, limit: limit, missing: missing, runner)
+                    try leaseOpen(scope, priority, limit: limit, missing: missing, runner, number)
                 }
                 try take(&leased, &missing) { limit, missing in
-                    try leaseNew(scope, priority, limit: limit, missing: missing, runner)
+                    try leaseNew(scope, priority, limit: limit, missing: missing, runner, number)
                 }
                 last = priority
             }
@@ -92,18 +95,31 @@ extension PostgresQueue {
         ).intIfAny(0, 0)
     }
 
-    /// Keeps the runner's row from being deleted until the transaction has ended.
+    /// Keeps the runner's row from being deleted, and others from writing to its log, until the
+    /// transaction has ended.
     ///
+    /// - Returns: The times that others have written to the log (`told`).
     /// - Throws: `.fenced` when the runner is gone.
-    func lockRunner(_ runner: Int) throws {
+    @discardableResult
+    func lockRunner(_ runner: Int, alone isAlone: Bool = false) throws -> Int {
         let rows = try link.query(
-            "SELECT FROM runner.runner WHERE id = $1 FOR SHARE", .int(runner))
+            "SELECT told FROM runner.runner WHERE id = $1 FOR \(isAlone ? "UPDATE" : "SHARE")",
+            .int(runner))
         guard rows.count == 1 else { throw fenced("its runner is no longer registered") }
+        return rows.int(0, 0)
+    }
+
+    /// The value of `after_seq` when a runner gets a segment: what its log tells of these jobs so far
+    /// is of a segment that they were cut out of.
+    ///
+    /// - Parameter runner: The parameter that the runner is.
+    private static func afterSeq(of runner: String) -> String {
+        "(SELECT coalesce(max(seq), 0) FROM runner.log WHERE runner_id = \(runner))"
     }
 
     /// Leases segments that were begun before.
     private func leaseOpen(
-        _ scope: Scope, _ priority: Int, limit: Int, missing: Int, _ runner: Int
+        _ scope: Scope, _ priority: Int, limit: Int, missing: Int, _ runner: Int, _ number: Int
     ) throws -> [HeldSegment] {
         let rows = try link.query(
             """
@@ -114,17 +130,20 @@ extension PostgresQueue {
             wanted AS (
                 SELECT batch_id, first,
                     sum(todo) OVER (ORDER BY batch_id, first) - todo AS before FROM open)
-            UPDATE runner.segment s SET runner_id = $6 FROM wanted w
+            UPDATE runner.segment s SET runner_id = $6, claim = $7,
+                after_seq = \(Self.afterSeq(of: "$6"))
+            FROM wanted w
             WHERE s.batch_id = w.batch_id AND s.first = w.first AND w.before < $5
-            RETURNING s.batch_id, s.first, s.count, s.priority, s.outcomes, s.retries
+            RETURNING \(SegmentRows.columnsOfS)
             """,
-            scope.skipped, scope.only, .int(priority), .int(limit), .int(missing), .int(runner))
+            scope.skipped, scope.only, .int(priority), .int(limit), .int(missing), .int(runner),
+            .int(number))
         return try segments(in: rows)
     }
 
     /// Cuts segments off spans that are available.
     private func leaseNew(
-        _ scope: Scope, _ priority: Int, limit: Int, missing: Int, _ runner: Int
+        _ scope: Scope, _ priority: Int, limit: Int, missing: Int, _ runner: Int, _ number: Int
     ) throws -> [HeldSegment] {
         let rows = try link.query(
             """
@@ -145,39 +164,46 @@ extension PostgresQueue {
             used AS (
                 DELETE FROM runner.span s USING wanted w
                 WHERE s.batch_id = w.batch_id AND s.stop = w.stop AND w.jobs = w.stop - w.first)
-            INSERT INTO runner.segment (batch_id, first, count, todo, priority, runner_id)
-            SELECT batch_id, g, least(4096, first + jobs - g), least(4096, first + jobs - g), $3, $6
+            INSERT INTO runner.segment (batch_id, first, count, todo, priority, runner_id, claim)
+            SELECT batch_id, g, least(4096, first + jobs - g), least(4096, first + jobs - g), $3, $6,
+                $7
             FROM wanted, generate_series(first, first + jobs - 1, 4096) g
-            RETURNING batch_id, first, count, priority, outcomes, retries
+            RETURNING \(SegmentRows.columns)
             """,
-            scope.skipped, scope.only, .int(priority), .int(limit), .int(missing), .int(runner))
+            scope.skipped, scope.only, .int(priority), .int(limit), .int(missing), .int(runner),
+            .int(number))
         return try segments(in: rows)
     }
 
     /// Leases segments of which nothing is left but retries that nobody holds.
-    func adoptRetries(only batch: Batch.ID?, for runner: Int) throws(QueueError) -> Leased {
+    func adoptRetries(
+        only batch: Batch.ID?, for runner: Int, _ number: Int
+    ) throws(QueueError) -> Leased {
         try write {
-            try lockRunner(runner)
+            var leased = Leased(told: try lockRunner(runner))
             let rows = try link.query(
                 """
                 WITH waiting AS (
                     SELECT batch_id, first FROM runner.segment
                     WHERE runner_id = 0 AND todo = 0 AND ($1::bigint IS NULL OR batch_id = $1)
                     ORDER BY priority DESC, batch_id, first LIMIT 64 FOR UPDATE SKIP LOCKED)
-                UPDATE runner.segment s SET runner_id = $2 FROM waiting w
-                WHERE s.batch_id = w.batch_id AND s.first = w.first
-                RETURNING s.batch_id, s.first, s.count, s.priority, s.outcomes, s.retries
-                """, Value(batch), .int(runner))
-            var leased = Leased(segments: try segments(in: rows))
+                UPDATE runner.segment s SET runner_id = $2, claim = $3,
+                    after_seq = \(Self.afterSeq(of: "$2"))
+                FROM waiting w WHERE s.batch_id = w.batch_id AND s.first = w.first
+                RETURNING \(SegmentRows.columnsOfS)
+                """, Value(batch), .int(runner), .int(number))
+            leased.segments = try segments(in: rows)
             try nameBatches(&leased)
             return leased
         }
     }
 
-    /// The segments of a runner as their rows tell of them: after a claim whose answer was lost.
-    func leased(to runner: Int) throws(QueueError) -> Leased {
-        try read {
-            var leased = Leased(segments: try segments(of: runner))
+    /// The segments that a claim of a runner has leased, as their rows tell of them. Waits for the
+    /// claim where that goes on: its answer was lost.
+    func leased(to runner: Int, by number: Int) throws(QueueError) -> Leased {
+        try write {
+            var leased = Leased(told: try lockRunner(runner, alone: true))
+            leased.segments = try segments(of: runner, where: "claim = \(number)")
             try nameBatches(&leased)
             return leased
         }

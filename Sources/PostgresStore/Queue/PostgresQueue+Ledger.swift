@@ -121,16 +121,17 @@ extension PostgresQueue {
         let rows = try link.query(
             """
             SELECT * FROM (
-                (SELECT batch_id, first, stop - first AS count, 0, NULL::bytea, NULL::bytea, outcome,
-                    NULL::bigint
+                (SELECT batch_id, first, stop - first AS count, 0, NULL::bytea, NULL::bytea, 0,
+                    0::bigint, outcome, NULL::bigint
                  FROM runner.span WHERE batch_id = $1 AND stop > $2 ORDER BY stop LIMIT $3)
                 UNION ALL
-                (SELECT batch_id, first, count, priority, outcomes, retries, NULL, runner_id
+                (SELECT \(SegmentRows.columns), NULL, runner_id
                  FROM runner.segment
                  WHERE batch_id = $1 AND first > $2 - 4096 AND first + count > $2
                  ORDER BY first LIMIT $3)
                 UNION ALL
-                (SELECT batch_id, first, count, 0, outcomes, NULL, NULL, NULL FROM runner.mixed
+                (SELECT batch_id, first, count, 0, outcomes, NULL, 0, 0, NULL, NULL
+                 FROM runner.mixed
                  WHERE batch_id = $1 AND first > $2 - 4096 AND first + count > $2
                  ORDER BY first LIMIT $3)
             ) AS pieces ORDER BY first LIMIT $3
@@ -145,11 +146,11 @@ extension PostgresQueue {
         }
         guard first >= 0, count > 0, first <= .max - count else { throw impossible() }
         let positions = first..<first + count
-        if let code = rows.intIfAny(row, 6) {
+        if let code = rows.intIfAny(row, SegmentRows.columnCount) {
             guard let code = UInt8(exactly: code) else { throw impossible() }
             return Piece(positions: positions, content: .alike(code), segment: nil)
         }
-        if let runner = rows.intIfAny(row, 7) {
+        if let runner = rows.intIfAny(row, SegmentRows.columnCount + 1) {
             guard let segment = try? SegmentRows.segment(in: rows, at: row) else {
                 throw impossible()
             }

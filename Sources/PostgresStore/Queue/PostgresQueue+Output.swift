@@ -63,7 +63,7 @@ extension PostgresQueue {
         _ settings: OutputSettings, _ files: [OutputFile], of site: Site, for runner: Int
     ) throws(QueueError) {
         let gone = try ask { try goneRunners() }
-        try write {
+        try rewrite {
             try lockRunner(runner)
             let completed = try counts(try numbersOfAll(gone: gone), total: 0, runs: []).completed
             // What was completed before stays as it is: the first settings count. What was completed
@@ -85,7 +85,7 @@ extension PostgresQueue {
     }
 
     func handedOver(_ file: Int, of site: Site, for runner: Int) throws(QueueError) {
-        try write {
+        try rewrite {
             try lockRunner(runner)
             try link.query(
                 """

@@ -134,29 +134,14 @@ extension PostgresQueue {
 
     /// Reads pieces of a batch, and keeps runners from changing them until the transaction has ended.
     private func lockedPieces(of batch: Batch.ID, from begin: Int) throws -> [Piece] {
-        var locked: Set<Int> = []
+        var locks = SegmentLocks()
         while true {
             let pieces = try pieces(of: batch, from: begin)
-            var holders: Set<Int> = []
-            var isAnyOpen = false
-            for case .segment(let runner) in pieces.map(\.content) {
-                if runner == 0 { isAnyOpen = true } else { holders.insert(runner) }
+            let segments = pieces.compactMap { piece -> (first: Int, runner: Int)? in
+                guard case .segment(let runner) = piece.content else { return nil }
+                return (piece.positions.lowerBound, runner)
             }
-            let unlocked = holders.subtracting(locked)
-            if unlocked.isEmpty, !isAnyOpen || locked.contains(0) { return pieces }
-            if isAnyOpen, let last = pieces.last {
-                locked.insert(0)
-                // Those that are claimed meanwhile are somebody's, as the next look finds.
-                try link.query(
-                    """
-                    SELECT FROM runner.segment WHERE batch_id = $1 AND runner_id = 0
-                        AND first BETWEEN $2 - 4096 AND $3 FOR UPDATE
-                    """, .int(batch), .int(begin), .int(last.positions.upperBound))
-            }
-            try link.query(
-                "UPDATE runner.runner SET told = told + 1 WHERE id = ANY($1::bigint[])",
-                .ints(unlocked.sorted()))
-            locked.formUnion(unlocked)
+            if try locks.cover(segments, of: batch, link) { return pieces }
         }
     }
 }

@@ -89,16 +89,18 @@ extension PostgresQueue {
             pass.tally.add(-1, to: .ended(segment.codes[position - row.first]), of: row.batchID)
         }
         if end < row.positions.upperBound { rest.append(end..<row.positions.upperBound) }
-        try link.query(
-            "DELETE FROM runner.segment WHERE batch_id = $1 AND first = $2", .int(row.batchID),
-            .int(row.first))
+        let claim = try link.query(
+            "DELETE FROM runner.segment WHERE batch_id = $1 AND first = $2 RETURNING claim",
+            .int(row.batchID), .int(row.first)
+        ).int(0, 0)
         let free = runs.map { run in
             HeldSegment(
                 batchID: row.batchID, first: run.lowerBound, priority: row.priority,
                 codes: [UInt8](repeating: 0, count: run.count))
         }
         try SegmentRows.insert(free, of: 0, link)
-        try SegmentRows.insert(rest.map { row.part($0) }, of: runner, link)
+        try SegmentRows.insert(
+            try parts(rest, of: row, runner), of: runner, by: claim, link)
         // The log has counted what became of these jobs since the row was written.
         var gone = TallyChange()
         for part in runs.map({ row.part($0) }) {
@@ -106,6 +108,19 @@ extension PostgresQueue {
             gone.add(part.tried, to: .tried, of: row.batchID)
         }
         try write([], gone, intoLogOf: runner)
+    }
+
+    /// The parts of a segment in which its runner does nothing but wait for retries.
+    private func parts(
+        _ runs: [Range<Int>], of row: HeldSegment, _ runner: Int
+    ) throws -> [HeldSegment] {
+        var told = SegmentTable(runs.map { row.part($0) })
+        try RunnerLog.read(of: runner, link).apply(to: &told)
+        // With what the log tells, all that is to do in them was put back.
+        return runs.map { run in
+            let part = told.segment(holding: run.lowerBound, of: row.batchID)
+            return row.part(run, returned: part.map { $0.todo - $0.returned } ?? 0)
+        }
     }
 
     /// The jobs to put back among some that have outcomes of their own.

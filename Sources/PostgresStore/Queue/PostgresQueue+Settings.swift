@@ -175,7 +175,7 @@ extension PostgresQueue {
     public func keep(_ robots: [RobotsRecord]) throws(QueueError) {
         let last = Dictionary(robots.map { ($0.origin, $0) }) { $1 }
         let kept = last.values.sorted { $0.origin < $1.origin }
-        try write {
+        try rewrite {
             try link.query(
                 """
                 INSERT INTO runner.robots (origin, expires_us, status, body)

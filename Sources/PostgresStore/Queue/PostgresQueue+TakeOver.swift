@@ -16,7 +16,8 @@ extension PostgresQueue {
     /// - Returns: `nil` when there is no such runner.
     @discardableResult
     func takeOver(_ runner: Int) throws(QueueError) -> Rescue? {
-        try change {
+        var instance = ""
+        let rescue: Rescue? = try change {
             // Waits for a commit in progress. What that one wrote is seen by the next statements.
             let gone = try link.query(
                 """
@@ -51,9 +52,12 @@ extension PostgresQueue {
             // takes time; before the first commit, a full one.
             let rate = gone.real(0, 2) ?? 0
             rescue.requests = gone.int(0, 1) + (rate > 0 ? Int(0.2 * rate) + 1 : 5000)
-            RunnerLock.clear(instance: gone.text(0, 3))
+            instance = gone.text(0, 3)
             return rescue
         }
+        // Only now: without the file, nobody would know that the runner is gone.
+        if rescue != nil { RunnerLock.clear(instance: instance) }
+        return rescue
     }
 
     /// Takes over all runners that are gone for certain.

@@ -74,7 +74,7 @@ public actor PostgresQueue: JobQueue {
         let address = try ServerAddress(url: url)
         let link = Link(address)
         do {
-            try Self.check(link, address.shown, access)
+            try Self.repeated { try Self.check(link, address.shown, access) }
         } catch {
             throw Self.queueError(error, at: address.shown)
         }
@@ -119,16 +119,33 @@ public actor PostgresQueue: JobQueue {
 
     // MARK: - Transactions
 
-    /// Runs `body`, which asks by single statements.
+    /// The longest time in µs for which a look is repeated whose connection broke.
+    private static let lookMicrosMax = 5_000_000
+
+    /// Runs `body`, and again where its connection broke, for some seconds. A server that cannot be
+    /// reached to begin with is not waited for: the caller knows how long to.
+    private static func repeated<Result>(_ body: () throws -> Result) throws -> Result {
+        var givesUpMicros: Int?
+        while true {
+            do { return try body() } catch let error as PostgresError where error.endsConnection {
+                let now = SystemClock.monotonicMicros()
+                if givesUpMicros == nil, error.kind != .unconnected {
+                    givesUpMicros = now + lookMicrosMax
+                }
+                // A link that broke waits by itself.
+                guard let end = givesUpMicros, now < end else { throw error }
+            }
+        }
+    }
+
+    /// Runs `body`, which asks by single statements that may be repeated.
     func ask<Result>(_ body: () throws -> Result) throws(QueueError) -> Result {
-        do { return try body() } catch { throw Self.queueError(error, at: name) }
+        do { return try Self.repeated(body) } catch { throw Self.queueError(error, at: name) }
     }
 
     /// Runs `body` on one snapshot of the queue.
     func read<Result>(_ body: () throws -> Result) throws(QueueError) -> Result {
-        do { return try link.transaction(.reading, body) } catch {
-            throw Self.queueError(error, at: name)
-        }
+        try ask { try link.transaction(.reading, body) }
     }
 
     /// Runs `body` in one transaction: either all of it happens or nothing. When it throws
@@ -139,6 +156,13 @@ public actor PostgresQueue: JobQueue {
         do { return try link.transaction(.writing, body) } catch {
             throw Self.queueError(error, at: name)
         }
+    }
+
+    /// Runs `body` as `write` does, and again where its connection broke: it does the same, however
+    /// often it is run.
+    func rewrite(_ body: () throws -> Void) throws(QueueError) {
+        try checkMayWrite()
+        try ask { try link.transaction(.writing, body) }
     }
 
     /// The longest time in µs for which a change is tried again.

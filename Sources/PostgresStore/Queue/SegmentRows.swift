@@ -3,7 +3,13 @@ internal import JobStore
 /// Segments as rows of their table.
 enum SegmentRows {
     /// The columns that `segment(in:at:)` reads.
-    static let columns = "batch_id, first, count, priority, outcomes, retries"
+    static let columns =
+        "batch_id, first, count, priority, outcomes, retries, returned, after_seq"
+    /// The same of a table with a name of its own.
+    static let columnsOfS =
+        "s.batch_id, s.first, s.count, s.priority, s.outcomes, s.retries, s.returned, s.after_seq"
+    /// The number of `columns`.
+    static let columnCount = 8
 
     /// Reads a segment.
     ///
@@ -14,10 +20,13 @@ enum SegmentRows {
             let codes = codes(rows.bytes(row, 4), count: count)
         else { throw .init() }
         let retries = try HeldSegment.retries(in: rows.bytes(row, 5), count: count)
-        guard retries.keys.allSatisfy({ codes[$0] != 0 }) else { throw .init() }
-        return HeldSegment(
+        let segment = HeldSegment(
             batchID: rows.int(row, 0), first: first, priority: rows.int(row, 3), codes: codes,
-            retries: retries)
+            retries: retries, returned: rows.int(row, 6), afterSeq: rows.int(row, 7))
+        guard retries.keys.allSatisfy({ codes[$0] != 0 }),
+            0...segment.todo ~= segment.returned
+        else { throw .init() }
+        return segment
     }
 
     /// - Parameter bytes: A column `outcomes`; `nil` where no job has one.
@@ -44,22 +53,26 @@ enum SegmentRows {
     }
 
     /// Writes segments that are not in the table.
+    ///
+    /// - Parameter claim: The claim by which the runner got them.
     static func insert(
-        _ segments: [HeldSegment], of runner: Int, _ link: Link
+        _ segments: [HeldSegment], of runner: Int, by claim: Int = 0, _ link: Link
     ) throws(PostgresError) {
         guard !segments.isEmpty else { return }
         try link.query(
             """
             INSERT INTO runner.segment (batch_id, first, count, todo, tried, retrying, priority,
-                outcomes, retries, runner_id)
-            SELECT u.*, $9::bigint FROM unnest($1::bigint[], $2::bigint[], $3::int[], $4::int[],
-                $5::int[], $6::int[], $7::int[], $8::bytea[], $10::bytea[]) AS u
+                outcomes, retries, returned, after_seq, runner_id, claim)
+            SELECT u.*, $12::bigint, $13::bigint
+            FROM unnest($1::bigint[], $2::bigint[], $3::int[], $4::int[], $5::int[], $6::int[],
+                $7::int[], $8::bytea[], $9::bytea[], $10::int[], $11::bigint[]) AS u
             """,
             .ints(segments.map(\.batchID)), .ints(segments.map(\.first)),
             .ints(segments.map(\.codes.count)), .ints(segments.map(\.todo)),
             .ints(segments.map(\.tried)), .ints(segments.map(\.retries.count)),
-            .ints(segments.map(\.priority)), .blobs(segments.map(packed)), .int(runner),
-            .blobs(segments.map(\.packedRetries)))
+            .ints(segments.map(\.priority)), .blobs(segments.map(packed)),
+            .blobs(segments.map(\.packedRetries)), .ints(segments.map(\.returned)),
+            .ints(segments.map(\.afterSeq)), .int(runner), .int(claim))
     }
 
     /// The column `outcomes` of a segment.
@@ -73,18 +86,20 @@ enum SegmentRows {
         try link.query(
             """
             UPDATE runner.segment s SET todo = u.todo, tried = u.tried, retrying = u.retrying,
-                outcomes = u.outcomes, retries = u.retries, runner_id = u.runner_id
+                outcomes = u.outcomes, retries = u.retries, runner_id = u.runner_id,
+                returned = u.returned
             FROM unnest($1::bigint[], $2::bigint[], $3::int[], $4::int[], $5::int[], $6::bytea[],
-                $7::bytea[], $8::bigint[])
-                AS u(batch_id, first, todo, tried, retrying, outcomes, retries, runner_id)
-            WHERE s.batch_id = u.batch_id AND s.first = u.first AND s.runner_id = $9
+                $7::bytea[], $8::bigint[], $9::int[])
+                AS u(batch_id, first, todo, tried, retrying, outcomes, retries, runner_id, returned)
+            WHERE s.batch_id = u.batch_id AND s.first = u.first AND s.runner_id = $10
             """,
             .ints(segments.map(\.batchID)), .ints(segments.map(\.first)),
             .ints(segments.map(\.todo)), .ints(segments.map(\.tried)),
             .ints(segments.map(\.retries.count)),
             .blobs(segments.map(packed)),
             .blobs(segments.map(\.packedRetries)),
-            .ints(segments.map { $0.isLetGo ? 0 : runner }), .int(owner)
+            .ints(segments.map { $0.isLetGo ? 0 : runner }),
+            .ints(segments.map { $0.isLetGo ? 0 : $0.returned }), .int(owner)
         ).touched
     }
 

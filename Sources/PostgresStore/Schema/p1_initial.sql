@@ -76,8 +76,12 @@ CREATE TABLE runner.segment (
     todo int NOT NULL, tried int NOT NULL DEFAULT 0, retrying int NOT NULL DEFAULT 0,
     priority int NOT NULL,
     runner_id bigint NOT NULL,                      -- 0: nobody
+    -- The number that its runner gave the claim, by which it finds what an answer told that was lost.
+    claim bigint NOT NULL DEFAULT 0,
+    after_seq bigint NOT NULL DEFAULT 0,            -- the log tells of it after this commit
     outcomes bytea,                                 -- NULL: none; deflated where shorter
     retries bytea,
+    returned int NOT NULL DEFAULT 0,                -- of todo: those put back, not its runner's
     PRIMARY KEY (batch_id, first)
 ) WITH (fillfactor = 50, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 5000);
 ALTER TABLE runner.segment ALTER outcomes SET STORAGE EXTERNAL, ALTER retries SET STORAGE EXTERNAL;

@@ -18,6 +18,19 @@ struct Patience: Sendable {
     func whileBusy<Result>(
         _ body: () async throws(QueueError) -> Result
     ) async throws(QueueError) -> Result {
+        try await repeated(while: [.busy, .unreachable], body)
+    }
+
+    /// Waits for a queue that is out of reach alone: for a call before which the queue was reached.
+    func whileUnreachable<Result>(
+        _ body: () async throws(QueueError) -> Result
+    ) async throws(QueueError) -> Result {
+        try await repeated(while: [.unreachable], body)
+    }
+
+    private func repeated<Result>(
+        while codes: Set<QueueError.Code>, _ body: () async throws(QueueError) -> Result
+    ) async throws(QueueError) -> Result {
         var givesUpMicros: Int?
         var refusals = 0
         var random = SystemRandomNumberGenerator()
@@ -25,8 +38,7 @@ struct Patience: Sendable {
             do {
                 return try await body()
             } catch {
-                guard error.code == .busy || error.code == .unreachable, !stop.isRequested,
-                    !Task.isCancelled
+                guard codes.contains(error.code), !stop.isRequested, !Task.isCancelled
                 else { throw error }
                 let now = Now.read().monotonicMicros
                 let end = givesUpMicros ?? now + limit.microseconds
