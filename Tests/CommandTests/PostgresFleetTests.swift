@@ -96,6 +96,35 @@ import Testing
         #expect(try await program.runner("verify").status == 0)
     }
 
+    @Test func lists_areFetchedByAll_aHostByOneAtATime() async throws {
+        let origin = try await TestOrigin()
+        let names = (1...40).map { "h\($0).test" }
+        let resolved = names.flatMap { ["--resolve", "\($0):\(origin.port):127.0.0.1"] }
+        let lines = (0..<4000).map { id in
+            "\(origin.url.replacing("127.0.0.1", with: names[id % 40]))/delay/5/\(id)\n"
+        }.joined()
+        write(Array(lines.utf8), to: program.folder.file("list"))
+        let added = try await program.runner("enqueue", "list", "--name", "l")
+        #expect(added.status == 0 && added.out.contains("4,000"), "\(added.out)\(added.err)")
+        let runs = try (0..<3).map {
+            try program.start(
+                "runner", ["run", "--workers", "20", "--output", "out\($0)"] + resolved)
+        }
+        try await runs[1].wait { try await program.status().jobs.completed > 500 }
+        runs[1].kill(SIGKILL)
+        await runs[1].wait()
+        for index in [0, 2] {
+            let result = await runs[index].wait()
+            #expect(result.status == 0, "\(result.err)")
+        }
+        #expect(try await program.runner("run", "--output", "out1").status == 0)
+        #expect(try await program.status().jobs.completed == 4000)
+        #expect(try await program.runner("verify").status == 0)
+        #expect(try origin.missing(of: 4000) == 0)
+        let rows = try await program.runner("export", "--state", "completed").out
+        #expect(rows.contains("/delay/5/17"))
+    }
+
     /// The live runs of the queue.
     private func runCount() async throws -> Int {
         let queue = try openLedger(at: try #require(program.environment["RUNNER_QUEUE"]))
@@ -124,10 +153,13 @@ import Testing
 
     // MARK: - Refusals
 
-    @Test func lists_areRefused() async throws {
+    @Test func listsOfAKind_areRefused() async throws {
         write(Array("http://127.0.0.1/1\n".utf8), to: program.folder.file("list"))
-        let result = try await program.runner("enqueue", "list")
-        #expect(result.status == 2 && result.err.contains("does not keep lists"))
+        let streamed = try await program.runner("enqueue", "list", "--streaming")
+        #expect(streamed.status == 2 && streamed.err.contains("does not take lists as they come"))
+        let unique = try await program.runner("enqueue", "list", "--unique")
+        #expect(unique.status == 2 && unique.err.contains("--unique"))
+        #expect(try await program.status().jobs.total == 0)
     }
 
     @Test func passwords_areNotTakenAsArguments_norShown() async throws {

@@ -1,4 +1,4 @@
-import JobStore
+public import JobStore
 import TestSupport
 import Testing
 
@@ -175,13 +175,13 @@ extension StoreCase {
 }
 
 // try! holds: a literal, and valid.
-let lineRequest = try! RequestTemplate(
+public let lineRequest = try! RequestTemplate(
     parsing: "http://h/{name}?{id:03}", fields: ["name", "other"], method: .post,
     body: BodyTemplate(Array("{name}".utf8), .json))
-let lineFields = LineFields(["name", "other"], key: 1, kept: [0])
+public let lineFields = LineFields(["name", "other"], key: 1, kept: [0])
 
 /// A block whose lines say where they are.
-func block(_ positions: Range<Int>, lane: Int) -> ListBlock {
+public func block(_ positions: Range<Int>, lane: Int) -> ListBlock {
     var builder = ListBlockBuilder()
     for position in positions {
         builder.beginLine(fields: 2)

@@ -85,7 +85,7 @@ public struct JobHosts: Sendable {
 }
 
 /// The hosts of the lines of a block.
-private struct BlockHosts: Sendable {
+package struct BlockHosts: Sendable {
     private let block: ListBlock
     private let lines: ListLines
     private let list: JobList
@@ -93,7 +93,7 @@ private struct BlockHosts: Sendable {
     private let hasOneHost: Bool
 
     /// - Returns: `nil` when the lines cannot be read.
-    init?(_ block: ListBlock, of list: JobList) {
+    package init?(_ block: ListBlock, of list: JobList) {
         guard let lines = block.lines(), lines.haveFields(list.fields.names.count) else {
             return nil
         }
@@ -103,10 +103,10 @@ private struct BlockHosts: Sendable {
         hasOneHost = list.hasOneHost || ListLane(batchID: 0, number: block.lane).isOfOneHost
     }
 
-    var positions: Range<Int> { block.positions }
+    package var positions: Range<Int> { block.positions }
 
     /// - Parameter positions: Positions of the block; where the list has one host, any of the list.
-    func forEach(of positions: Range<Int>, _ body: (Range<Int>, HostKey) -> Void) {
+    package func forEach(of positions: Range<Int>, _ body: (Range<Int>, HostKey) -> Void) {
         if hasOneHost { return body(positions, Self.key(beforePath(block.first))) }
         var (start, last) = (positions.lowerBound, beforePath(positions.lowerBound))
         for position in positions.dropFirst() {

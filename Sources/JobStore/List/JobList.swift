@@ -54,7 +54,7 @@ public struct LineFields: Equatable, Sendable {
             self.meta = meta
         }
 
-        var indices: [Int] { [method, headers, body, meta] }
+        package var indices: [Int] { [method, headers, body, meta] }
     }
 
     /// - Precondition: Each index is one of `names`.

@@ -52,6 +52,17 @@ public struct ListBlock: Sendable {
         }
     }
 
+    /// Returns a block of the lines of some of the jobs; `nil` when they cannot be read.
+    package func part(_ positions: Range<Int>) -> ListBlock? {
+        if positions == self.positions { return self }
+        guard positions.clamped(to: self.positions) == positions, let lines = lines() else {
+            return nil
+        }
+        var builder = ListBlockBuilder()
+        for position in positions { builder.append(line: position - first, of: lines) }
+        return builder.take(first: positions.lowerBound, lane: lane, ListPacker())
+    }
+
     /// Returns a block of one of the lines alone, which is not packed.
     ///
     /// - Parameter lines: The block's lines.

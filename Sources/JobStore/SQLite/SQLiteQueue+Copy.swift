@@ -211,14 +211,3 @@ extension QueueDraft {
         }
     }
 }
-
-extension ListBlock {
-    /// Returns the lines of some of the jobs; `nil` when they cannot be read.
-    func part(_ positions: Range<Int>) -> ListBlock? {
-        if positions == self.positions { return self }
-        guard let lines = lines() else { return nil }
-        var builder = ListBlockBuilder()
-        for position in positions { builder.append(line: position - first, of: lines) }
-        return builder.take(first: positions.lowerBound, lane: lane, ListPacker())
-    }
-}

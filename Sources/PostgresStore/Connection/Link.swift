@@ -88,7 +88,7 @@ final class Link {
             return result
         } catch {
             // After a broken connection there is nothing to roll back.
-            if connection != nil { try? script("ROLLBACK") }
+            if connection != nil { _ = try? script("ROLLBACK") }
             throw error
         }
     }

@@ -23,7 +23,9 @@ extension PostgresLease {
         var segments: [Segment] = []
         for segment in leased.segments where segment.todo > 0 {
             guard let batch = leased.batches[segment.batchID] else { continue }
-            segments.append(Segment(batch: batch, todo: segment.todoRuns))
+            segments.append(
+                Segment(
+                    batch: batch, todo: segment.todoRuns, block: leased.blocks[segment.place]))
         }
         return Claim(segments: segments, next: leased.next, retries: unannounced(leased))
     }
@@ -115,23 +117,64 @@ extension PostgresLease {
         let places = Set(
             triedUnhanded + due.map(\.place)
         ).sorted { ($0.batchID, $0.position) < ($1.batchID, $1.position) }
+        let lines: [LedgerPlace: ListBlock]
+        do throws(QueueError) { lines = try self.lines(of: places) } catch {
+            triedUnhanded = places
+            throw error
+        }
         triedUnhanded = []
         let jobs = places.compactMap { place in
             held.segment(holding: place.position, of: place.batchID)?.retry(at: place.position)
-                .flatMap { retry in dueRetry(retry, at: place, now) }
+                .flatMap { retry in dueRetry(retry, at: place, lines[place], now) }
         }
         let next = retries.nextDueMicros(at: clock.nowMicros, where: isWaiting)
         return RetryClaim(jobs: jobs, nextDue: next.map { .microseconds($0) })
     }
 
     private func dueRetry(
-        _ retry: HeldSegment.HeldRetry, at place: LedgerPlace, _ nowMicros: Int
+        _ retry: HeldSegment.HeldRetry, at place: LedgerPlace, _ line: ListBlock?, _ nowMicros: Int
     ) -> DueRetry? {
         guard retry.isTried, let batch = batches[place.batchID] else { return nil }
         return DueRetry(
             batch: batch, position: place.position, attempts: retry.attempts,
             excused: retry.excused,
-            age: .microseconds(max(0, nowMicros - retry.sinceMicros)))
+            age: .microseconds(max(0, nowMicros - retry.sinceMicros)), block: line)
+    }
+
+    /// The blocks of lines that are read at a time: lines may be long.
+    private static let blocksMax = 16
+
+    /// The lines of some jobs, each as a block of its own; none of jobs of ranges.
+    private func lines(
+        of places: [LedgerPlace]
+    ) throws(QueueError) -> [LedgerPlace: ListBlock] {
+        var places = places.filter { place in
+            if case .list = batches[place.batchID]?.source { true } else { false }
+        }[...]
+        var lines: [LedgerPlace: ListBlock] = [:]
+        while !places.isEmpty {
+            // Those of one segment are in one block.
+            var (firsts, part): (Set<LedgerPlace>, [(place: LedgerPlace, first: LedgerPlace)]) = (
+                [], []
+            )
+            while let place = places.first {
+                let first =
+                    held.segment(holding: place.position, of: place.batchID)?.place ?? place
+                guard firsts.contains(first) || firsts.count < Self.blocksMax else { break }
+                firsts.insert(first)
+                part.append((place, first))
+                places.removeFirst()
+            }
+            let blocks = try ask { try LineRows.blocks(holding: Array(firsts), link) }
+            let unpacked = blocks.compactMapValues { $0.lines() }
+            for (place, first) in part {
+                guard let block = blocks[first], block.positions.contains(place.position),
+                    let known = unpacked[first]
+                else { throw queue.lineless(place) }
+                lines[place] = block.only(place.position, of: known)
+            }
+        }
+        return lines
     }
 
     func isWaiting(_ waiting: RetryList.Waiting) -> Bool {
@@ -151,9 +194,5 @@ extension PostgresLease {
         }
         retriesMayBeLeft = !leased.segments.isEmpty
         _ = unannounced(try await take(leased, of: number))
-    }
-
-    func park(_ starts: [LedgerPlace], for wait: Duration) throws(QueueError) {
-        throw queue.unsupported("set segments aside")
     }
 }

@@ -7,6 +7,8 @@ struct HeldSegment: Equatable {
     let batchID: Batch.ID
     let first: Int
     let priority: Int
+    /// The lane of a list (`ListLane`); `nil` where the batch is none.
+    let lane: Int?
     /// The codes of the jobs' outcomes; 0 for none.
     private(set) var codes: [UInt8]
     /// The jobs that wait for a retry or are being tried again, by their place in the segment.
@@ -38,8 +40,9 @@ struct HeldSegment: Equatable {
 
     init(
         batchID: Batch.ID, first: Int, priority: Int, codes: [UInt8],
-        retries: [Int: HeldRetry] = [:], returned: Int = 0, afterSeq: Int = 0
+        retries: [Int: HeldRetry] = [:], returned: Int = 0, afterSeq: Int = 0, lane: Int? = nil
     ) {
+        self.lane = lane
         self.batchID = batchID
         self.first = first
         self.priority = priority
@@ -75,7 +78,8 @@ struct HeldSegment: Equatable {
         }
         return HeldSegment(
             batchID: batchID, first: positions.lowerBound, priority: priority,
-            codes: Array(codes[offsets]), retries: kept, returned: returned, afterSeq: afterSeq)
+            codes: Array(codes[offsets]), retries: kept, returned: returned, afterSeq: afterSeq,
+            lane: lane)
     }
 
     /// The positions without an outcome, as rising runs.

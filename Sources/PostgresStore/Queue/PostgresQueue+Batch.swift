@@ -5,10 +5,10 @@ extension PostgresQueue {
     /// The first columns of a row that `batch(in:at:)` reads.
     static let batchColumns = """
         batch.id, batch.kind, batch.first_id, batch.count, batch.step, batch.url, batch.method,
-        batch.headers, batch.body, batch.body_syntax
+        batch.headers, batch.body, batch.body_syntax, batch.fields
         """
     /// The number of `batchColumns`.
-    static let batchColumnCount = 10
+    static let batchColumnCount = 11
 
     /// The most batches that are remembered.
     private static let batchesMax = 4096
@@ -49,18 +49,28 @@ extension PostgresQueue {
             rows.int(row, 0), rows.int(row, 2), rows.int(row, 3), rows.int(row, 4)
         )
         if let known = batches[id] { return known }
-        guard rows.text(row, 1) == "range" else { throw unknown(batch: id) }
+        guard ["range", "list"].contains(rows.text(row, 1)) else { throw unknown(batch: id) }
         let headers = try headers(in: rows.text(row, 7), of: id)
+        let list = try rows.textIfAny(row, 10).map { try fields(in: $0, of: id) }
         guard JobRange.canHold(first: first, count: count, step: step),
+            (rows.text(row, 1) == "list") == (list != nil), list == nil || step == 1,
             let method = try? HTTPMethod(parsing: rows.text(row, 6)),
             let syntax = BodyTemplate.Syntax(rawValue: rows.text(row, 9)),
             let request = try? RequestTemplate(
-                parsing: rows.text(row, 5), method: method,
+                parsing: rows.text(row, 5), fields: list?.fields.names, method: method,
                 headers: headers,
                 body: rows.bytes(row, 8).map { BodyTemplate($0, syntax) })
         else { throw damaged("batch \(id) is missing or unreadable") }
-        let batch = Batch(
-            id: id, source: .range(JobRange(first: first, count: count, step: step), request))
+        let source: BatchSource =
+            if let list {
+                .list(
+                    JobList(
+                        count: count, request: request, fields: list.fields,
+                        hasOneHost: list.hasOneHost, firstID: first))
+            } else {
+                .range(JobRange(first: first, count: count, step: step), request)
+            }
+        let batch = Batch(id: id, source: source)
         if batches.count >= Self.batchesMax { batches.removeAll() }
         batches[id] = batch
         return batch
@@ -82,7 +92,7 @@ extension PostgresQueue {
         }
     }
 
-    private func unknown(batch id: Batch.ID) -> QueueError {
+    func unknown(batch id: Batch.ID) -> QueueError {
         QueueError(
             .newer, "batch \(id) of the queue \(name) holds requests that this runner cannot make",
             remedy: .upgrade)
@@ -95,6 +105,7 @@ extension PostgresQueue {
                 SELECT DISTINCT ON (headers) id, headers FROM runner.batch
                 WHERE headers <> '[]' AND ($1::bigint IS NULL OR id = $1) AND (
                     EXISTS (SELECT FROM runner.span WHERE batch_id = batch.id AND outcome = 0)
+                    OR EXISTS (SELECT FROM runner.block WHERE batch_id = batch.id)
                     OR EXISTS (SELECT FROM runner.segment WHERE batch_id = batch.id))
                 """, Value(batch))
             return try (0..<rows.count).flatMap { row in

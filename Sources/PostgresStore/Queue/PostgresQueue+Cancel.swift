@@ -26,8 +26,20 @@ extension PostgresQueue {
                     RETURNING stop - first AS count)
                 SELECT coalesce(sum(count), 0) FROM changed
                 """, .int(batch), .int(Int(CodeBook.cancelled)))
-            tally.add(spans.int(0, 0), to: .ended(CodeBook.cancelled), of: batch)
-            var cancelled = spans.int(0, 0)
+            let blocks = try link.query(
+                """
+                WITH gone AS (
+                    DELETE FROM runner.block WHERE batch_id = $1 RETURNING batch_id, first, count),
+                lanes AS (UPDATE runner.lane SET jobs = 0 WHERE batch_id = $1 AND jobs > 0),
+                changed AS (
+                    INSERT INTO runner.span (batch_id, stop, first, outcome, priority)
+                    SELECT g.batch_id, g.first + g.count, g.first, $2, b.priority
+                    FROM gone g JOIN runner.batch b ON b.id = g.batch_id
+                    RETURNING stop - first AS count)
+                SELECT coalesce(sum(count), 0) FROM changed
+                """, .int(batch), .int(Int(CodeBook.cancelled)))
+            var cancelled = spans.int(0, 0) + blocks.int(0, 0)
+            tally.add(cancelled, to: .ended(CodeBook.cancelled), of: batch)
             let holders = try lockSegments(of: batch)
             cancelled += try cancelOpen(batch, &tally)
             try SegmentRows.add(tally, of: 0, link)

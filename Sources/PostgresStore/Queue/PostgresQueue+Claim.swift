@@ -6,7 +6,10 @@ extension PostgresQueue {
         /// The times that others had written to the runner's log when these were its segments.
         var told = 0
         var segments: [HeldSegment] = []
-        /// The batches of these.
+        /// The lines of those that are of lists.
+        var blocks: [LedgerPlace: ListBlock] = [:]
+        var blockBytes = 0
+        /// The batches of the segments.
         var batches: [Batch.ID: Batch] = [:]
         var next = Claim.Next.now
     }
@@ -19,32 +22,46 @@ extension PostgresQueue {
         return min(rowsMax, max(least, 1 << (4 * min(turn, 3))))
     }
 
+    /// The most bytes of lines, packed, in one claim.
+    private static let blockBytesMax = 2 << 20
+
     /// Leases segments to a runner, as `RunnerLease.claim` wants them.
     ///
     /// - Parameter number: The number of the claim among those of the runner.
     func claim(
         _ request: ClaimRequest, only batch: Batch.ID?, for runner: Int, _ number: Int
     ) throws(QueueError) -> Leased {
-        let scope = Scope(skipped: request.skippedBatches, only: batch)
+        let scope = ClaimScope(request, only: batch, runner, number)
+        if request.includesParked { try unpark(in: scope) }
         // Looking costs no transaction: at the end of a run there is nothing for seconds on end.
         guard try ask({ try priority(in: scope, below: nil) }) != nil else {
-            return try nothing(in: scope, for: runner)
+            return try nothing(in: scope)
         }
         return try write {
             var leased = Leased(told: try lockRunner(runner))
             var missing = request.jobs
             var last: Int?
             // Where all of a priority is being claimed by others, the next one has its turn.
-            while missing > 0, let priority = try priority(in: scope, below: last) {
+            while missing > 0, let (priority, hasLists) = try priority(in: scope, below: last) {
                 try take(&leased, &missing) { limit, missing in
-                    try leaseOpen(scope, priority, limit: limit, missing: missing, runner, number)
+                    try leaseOpen(scope, priority, limit: limit, missing: missing)
+                }
+                if hasLists {
+                    try take(&leased, &missing) { limit, missing in
+                        try leaseOpenOfLists(scope, priority, limit: limit, missing: missing)
+                    }
                 }
                 try take(&leased, &missing) { limit, missing in
-                    try leaseNew(scope, priority, limit: limit, missing: missing, runner, number)
+                    try leaseNew(scope, priority, limit: limit, missing: missing)
+                }
+                if hasLists {
+                    try take(&leased, &missing) { limit, missing in
+                        try leaseBlocks(scope, priority, limit: limit, missing: missing)
+                    }
                 }
                 last = priority
             }
-            try nameBatches(&leased)
+            try complete(&leased)
             return leased
         }
     }
@@ -59,40 +76,53 @@ extension PostgresQueue {
             let taken = try body(Self.rows(inTurn: turn, missing: missing), missing)
             if taken.isEmpty { return }
             leased.segments += taken
+            let lines = try blocks(of: taken)
+            leased.blocks.merge(lines) { _, new in new }
+            leased.blockBytes += lines.values.reduce(0) { $0 + $1.bytes.count }
+            if leased.blockBytes >= Self.blockBytesMax { missing = 0 }
             missing -= taken.reduce(0) { $0 + $1.todo }
             turn += 1
         }
     }
 
-    /// The batches that jobs may be claimed of.
-    struct Scope {
-        let skipped: Value
-        let only: Value
-
-        init(skipped: Set<Batch.ID>, only: Batch.ID?) {
-            self.skipped = .ints(skipped.sorted())
-            self.only = Value(only)
-        }
-
-        /// The condition, with the parameters `$1` and `$2`.
-        static let condition = """
-            batch_id <> ALL($1::bigint[]) AND ($2::bigint IS NULL OR batch_id = $2)
-            """
-    }
-
-    /// The highest priority, below one that had its turn, of which something may be available.
-    private func priority(in scope: Scope, below last: Int?) throws -> Int? {
-        try link.query(
+    /// The highest priority, below one that had its turn, of which something may be available, and
+    /// whether there are lists.
+    private func priority(
+        in scope: ClaimScope, below last: Int?
+    ) throws -> (priority: Int, hasLists: Bool)? {
+        let rows = try link.query(
             """
             SELECT greatest(
-                (SELECT priority FROM runner.segment
-                 WHERE runner_id = 0 AND \(Scope.condition) AND priority < $3
+                (SELECT priority FROM runner.segment s
+                 WHERE \(isReady) AND \(ClaimScope.condition) AND priority < $7
+                    AND (s.lane IS NULL OR \(ClaimScope.isFree("s")))
                  ORDER BY priority DESC LIMIT 1),
                 (SELECT priority FROM runner.span
-                 WHERE outcome = 0 AND \(Scope.condition) AND priority < $3
-                 ORDER BY priority DESC LIMIT 1))
-            """, scope.skipped, scope.only, .int(last ?? Int(Int32.max))
-        ).intIfAny(0, 0)
+                 WHERE outcome = 0 AND \(ClaimScope.condition) AND priority < $7
+                 ORDER BY priority DESC LIMIT 1),
+                (SELECT priority FROM runner.lane l
+                 WHERE \(ClaimScope.hasBlocks) AND priority < $7 AND \(ClaimScope.isFree("l"))
+                 ORDER BY priority DESC LIMIT 1)),
+                EXISTS (SELECT FROM runner.lane), $6::bigint
+            """, scope.values + [.int(last ?? Int(Int32.max))])
+        return rows.intIfAny(0, 0).map { ($0, rows.bool(0, 1)) }
+    }
+
+    /// The most segments that one claim takes before their wait is over.
+    private static let earlyMax = 16
+
+    /// Lets some segments be claimed that were set aside, those whose wait ends next.
+    private func unpark(in scope: ClaimScope) throws(QueueError) {
+        try rewrite {
+            try link.query(
+                """
+                UPDATE runner.segment s SET not_before_us = 0
+                WHERE (batch_id, first) IN (
+                    SELECT batch_id, first FROM runner.segment
+                    WHERE runner_id = 0 AND not_before_us > 0
+                    ORDER BY not_before_us LIMIT $1 FOR UPDATE SKIP LOCKED)
+                """, .int(Self.earlyMax))
+        }
     }
 
     /// Keeps the runner's row from being deleted, and others from writing to its log, until the
@@ -109,91 +139,29 @@ extension PostgresQueue {
         return rows.int(0, 0)
     }
 
-    /// The value of `after_seq` when a runner gets a segment: what its log tells of these jobs so far
-    /// is of a segment that they were cut out of.
-    ///
-    /// - Parameter runner: The parameter that the runner is.
-    private static func afterSeq(of runner: String) -> String {
-        "(SELECT coalesce(max(seq), 0) FROM runner.log WHERE runner_id = \(runner))"
-    }
-
-    /// Leases segments that were begun before.
-    private func leaseOpen(
-        _ scope: Scope, _ priority: Int, limit: Int, missing: Int, _ runner: Int, _ number: Int
-    ) throws -> [HeldSegment] {
-        let rows = try link.query(
-            """
-            WITH open AS (
-                SELECT batch_id, first, todo FROM runner.segment
-                WHERE runner_id = 0 AND priority = $3 AND \(Scope.condition)
-                ORDER BY batch_id, first LIMIT $4 FOR UPDATE SKIP LOCKED),
-            wanted AS (
-                SELECT batch_id, first,
-                    sum(todo) OVER (ORDER BY batch_id, first) - todo AS before FROM open)
-            UPDATE runner.segment s SET runner_id = $6, claim = $7,
-                after_seq = \(Self.afterSeq(of: "$6"))
-            FROM wanted w
-            WHERE s.batch_id = w.batch_id AND s.first = w.first AND w.before < $5
-            RETURNING \(SegmentRows.columnsOfS)
-            """,
-            scope.skipped, scope.only, .int(priority), .int(limit), .int(missing), .int(runner),
-            .int(number))
-        return try segments(in: rows)
-    }
-
-    /// Cuts segments off spans that are available.
-    private func leaseNew(
-        _ scope: Scope, _ priority: Int, limit: Int, missing: Int, _ runner: Int, _ number: Int
-    ) throws -> [HeldSegment] {
-        let rows = try link.query(
-            """
-            WITH piece AS (
-                SELECT batch_id, stop, first FROM runner.span
-                WHERE outcome = 0 AND priority = $3 AND \(Scope.condition)
-                ORDER BY batch_id, stop LIMIT $4 FOR UPDATE SKIP LOCKED),
-            counted AS (
-                SELECT *, sum(stop - first) OVER (ORDER BY batch_id, stop) - (stop - first) AS before
-                FROM piece),
-            wanted AS (
-                SELECT batch_id, stop, first,
-                    least(stop - first, (($5 - before::bigint + 4095) / 4096) * 4096) AS jobs
-                FROM counted WHERE before < $5),
-            cut AS (
-                UPDATE runner.span s SET first = w.first + w.jobs FROM wanted w
-                WHERE s.batch_id = w.batch_id AND s.stop = w.stop AND w.jobs < w.stop - w.first),
-            used AS (
-                DELETE FROM runner.span s USING wanted w
-                WHERE s.batch_id = w.batch_id AND s.stop = w.stop AND w.jobs = w.stop - w.first)
-            INSERT INTO runner.segment (batch_id, first, count, todo, priority, runner_id, claim)
-            SELECT batch_id, g, least(4096, first + jobs - g), least(4096, first + jobs - g), $3, $6,
-                $7
-            FROM wanted, generate_series(first, first + jobs - 1, 4096) g
-            RETURNING \(SegmentRows.columns)
-            """,
-            scope.skipped, scope.only, .int(priority), .int(limit), .int(missing), .int(runner),
-            .int(number))
-        return try segments(in: rows)
-    }
-
     /// Leases segments of which nothing is left but retries that nobody holds.
     func adoptRetries(
         only batch: Batch.ID?, for runner: Int, _ number: Int
     ) throws(QueueError) -> Leased {
-        try write {
+        let scope = ClaimScope(ClaimRequest(jobs: 1), only: batch, runner, number)
+        return try write {
             var leased = Leased(told: try lockRunner(runner))
+            // No lane is locked for a few retries: another runner may begin with the lane just now.
             let rows = try link.query(
                 """
                 WITH waiting AS (
-                    SELECT batch_id, first FROM runner.segment
-                    WHERE runner_id = 0 AND todo = 0 AND ($1::bigint IS NULL OR batch_id = $1)
+                    SELECT batch_id, first FROM runner.segment s
+                    WHERE \(isReady) AND todo = 0 AND \(ClaimScope.condition)
+                        AND (s.lane IS NULL OR \(ClaimScope.isFree("s")))
+                        AND $3::bigint[] IS NOT NULL AND $4::int[] IS NOT NULL
                     ORDER BY priority DESC, batch_id, first LIMIT 64 FOR UPDATE SKIP LOCKED)
-                UPDATE runner.segment s SET runner_id = $2, claim = $3,
-                    after_seq = \(Self.afterSeq(of: "$2"))
+                UPDATE runner.segment s SET runner_id = $5, claim = $6, not_before_us = 0,
+                    after_seq = \(Self.afterSeq(of: "$5"))
                 FROM waiting w WHERE s.batch_id = w.batch_id AND s.first = w.first
                 RETURNING \(SegmentRows.columnsOfS)
-                """, Value(batch), .int(runner), .int(number))
+                """, scope.values)
             leased.segments = try segments(in: rows)
-            try nameBatches(&leased)
+            try complete(&leased)
             return leased
         }
     }
@@ -204,40 +172,40 @@ extension PostgresQueue {
         try write {
             var leased = Leased(told: try lockRunner(runner, alone: true))
             leased.segments = try segments(of: runner, where: "claim = \(number)")
-            try nameBatches(&leased)
+            try complete(&leased)
             return leased
         }
     }
 
-    /// The segments in rows, by rising batch and position: an UPDATE returns them in any order.
-    private func segments(in rows: Rows) throws -> [HeldSegment] {
-        let segments = try (0..<rows.count).map { try SegmentRows.segment(in: rows, at: $0) }
-        return segments.sorted { ($0.batchID, $0.first) < ($1.batchID, $1.first) }
-    }
-
-    private func nameBatches(_ leased: inout Leased) throws {
+    /// Reads the batches of what was leased, and the lines that are missing.
+    private func complete(_ leased: inout Leased) throws {
+        let lineless = leased.segments.filter { leased.blocks[$0.place] == nil }
+        leased.blocks.merge(try blocks(of: lineless)) { _, new in new }
         let ids = Set(leased.segments.map(\.batchID))
         try readBatches(ids)
         for id in ids { leased.batches[id] = try batch(id) }
     }
 
     /// The answer where nothing is available: whether others hold what may come back.
-    private func nothing(in scope: Scope, for runner: Int) throws(QueueError) -> Leased {
-        try watchRunners(for: runner)
+    private func nothing(in scope: ClaimScope) throws(QueueError) -> Leased {
+        try watchRunners(for: scope.runner)
         let rows = try ask {
             try link.query(
                 """
-                SELECT EXISTS (SELECT FROM runner.runner WHERE id = $3),
-                    EXISTS (SELECT FROM runner.segment WHERE runner_id = 0 AND \(Scope.condition))
-                    OR EXISTS (SELECT FROM runner.span WHERE outcome = 0 AND \(Scope.condition)),
-                    EXISTS (SELECT FROM runner.segment
-                        WHERE runner_id NOT IN (0, $3) AND \(Scope.condition))
-                """, scope.skipped, scope.only, .int(runner))
+                SELECT EXISTS (SELECT FROM runner.runner WHERE id = $5),
+                    EXISTS (SELECT FROM runner.segment WHERE runner_id <> $5 AND \(ClaimScope.condition))
+                    OR EXISTS (SELECT FROM runner.span WHERE outcome = 0 AND \(ClaimScope.condition))
+                    OR EXISTS (SELECT FROM runner.lane l WHERE \(ClaimScope.hasBlocks)),
+                    (SELECT min(not_before_us) - \(clock.sql) FROM runner.segment
+                     WHERE runner_id = 0 AND not_before_us > 0 AND \(ClaimScope.condition)), $6::bigint
+                """, scope.values)
         }
         guard rows.bool(0, 0) else { throw fenced("its runner is no longer registered") }
-        if rows.bool(0, 1) { return Leased(next: .now) }
-        // At random, so that runners with nothing to do do not ask together.
+        guard rows.bool(0, 1) else { return Leased(next: .finished) }
+        // At random, so that runners with nothing to do do not ask together; no longer than the wait
+        // of what was set aside.
+        let parked = rows.intIfAny(0, 2).map { Duration.microseconds(max(1000, $0)) }
         let wait = Duration.milliseconds(Int.random(in: 1000...2000))
-        return Leased(next: rows.bool(0, 2) ? .after(wait) : .finished)
+        return Leased(next: .after(min(parked ?? wait, wait)))
     }
 }

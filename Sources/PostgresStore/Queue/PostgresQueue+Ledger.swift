@@ -122,7 +122,7 @@ extension PostgresQueue {
             """
             SELECT * FROM (
                 (SELECT batch_id, first, stop - first AS count, 0, NULL::bytea, NULL::bytea, 0,
-                    0::bigint, outcome, NULL::bigint
+                    0::bigint, NULL::int, outcome, NULL::bigint
                  FROM runner.span WHERE batch_id = $1 AND stop > $2 ORDER BY stop LIMIT $3)
                 UNION ALL
                 (SELECT \(SegmentRows.columns), NULL, runner_id
@@ -130,8 +130,13 @@ extension PostgresQueue {
                  WHERE batch_id = $1 AND first > $2 - 4096 AND first + count > $2
                  ORDER BY first LIMIT $3)
                 UNION ALL
-                (SELECT batch_id, first, count, 0, outcomes, NULL, 0, 0, NULL, NULL
+                (SELECT batch_id, first, count, 0, outcomes, NULL, 0, 0, NULL, NULL, NULL
                  FROM runner.mixed
+                 WHERE batch_id = $1 AND first > $2 - 4096 AND first + count > $2
+                 ORDER BY first LIMIT $3)
+                UNION ALL
+                (SELECT batch_id, first, count, 0, NULL, NULL, 0, 0, lane, 0, NULL
+                 FROM runner.block
                  WHERE batch_id = $1 AND first > $2 - 4096 AND first + count > $2
                  ORDER BY first LIMIT $3)
             ) AS pieces ORDER BY first LIMIT $3
@@ -178,14 +183,6 @@ extension PostgresQueue {
         }
         return held
     }
-
-    public func block(
-        holding position: Int, of batch: Batch
-    ) throws(QueueError) -> ListBlock {
-        throw damaged("batch \(batch.id) has no lines")
-    }
-
-    public func unfinishedLists() -> [UnfinishedList] { [] }
 
     public func recordsSupersededMax(of batch: Batch.ID) throws(QueueError) -> Int {
         try ask {

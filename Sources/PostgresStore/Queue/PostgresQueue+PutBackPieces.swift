@@ -10,15 +10,8 @@ struct PutBackPass {
     /// The jobs that were put back.
     var count = 0
     var tally = TallyChange()
-
-    /// The positions among some that go to the host that is selected, as rising runs.
-    func onHost(_ positions: Range<Int>) -> [Range<Int>] {
-        guard let host = jobs.host else { return positions.isEmpty ? [] : [positions] }
-        if let known = batch.hostOfTemplate { return host.matches(known) ? [positions] : [] }
-        guard case .range(let ids, let request) = batch.source else { return [] }
-        return positions.filter { host.matches(HostKey(of: request.url(for: ids.id(at: $0)))) }
-            .map { $0..<$0 + 1 }
-    }
+    /// The lines that were read last.
+    var hosts: BlockHosts?
 }
 
 extension PostgresQueue {
@@ -31,16 +24,21 @@ extension PostgresQueue {
             switch piece.content {
             case .alike(let code):
                 guard code != 0, pass.jobs.wants(try outcome(ofCode: code)) else { continue }
-                try putBack(pass.onHost(wanted), ofSpan: piece.positions, code, &pass)
+                let runs = try onHost(wanted, &pass)
+                if case .list = pass.batch.source {
+                    try putBack(runs, ofListSpan: piece.positions, code, &pass)
+                } else {
+                    try putBack(runs, ofSpan: piece.positions, code, &pass)
+                }
             case .mixed(let codes):
-                let chosen = try chosen(wanted, piece.positions.lowerBound, codes, pass)
+                let chosen = try chosen(wanted, piece.positions.lowerBound, codes, &pass)
                 try putBack(chosen, ofMixed: piece.positions, codes, &pass)
             case .segment(let runner):
                 guard
                     let segment = held.segment(
                         holding: piece.positions.lowerBound, of: pass.batch.id)
                 else { throw damaged("jobs \(piece.positions) cannot be read") }
-                let chosen = try chosen(wanted, segment.first, segment.codes, pass)
+                let chosen = try chosen(wanted, segment.first, segment.codes, &pass)
                 guard !chosen.isEmpty else { continue }
                 pass.count += chosen.count
                 if runner != 0, segment.isAtRest, let row = piece.segment {
@@ -96,7 +94,7 @@ extension PostgresQueue {
         let free = runs.map { run in
             HeldSegment(
                 batchID: row.batchID, first: run.lowerBound, priority: row.priority,
-                codes: [UInt8](repeating: 0, count: run.count))
+                codes: [UInt8](repeating: 0, count: run.count), lane: row.lane)
         }
         try SegmentRows.insert(free, of: 0, link)
         try SegmentRows.insert(
@@ -123,16 +121,45 @@ extension PostgresQueue {
         }
     }
 
+    /// The positions among some that go to the host that is selected, as rising runs.
+    private func onHost(_ positions: Range<Int>, _ pass: inout PutBackPass) throws -> [Range<Int>] {
+        guard let host = pass.jobs.host else { return positions.isEmpty ? [] : [positions] }
+        let batch = pass.batch
+        if let known = batch.hostOfTemplate { return host.matches(known) ? [positions] : [] }
+        var runs: [Range<Int>] = []
+        switch batch.source {
+        case .range(let ids, let request):
+            runs = positions.filter { host.matches(HostKey(of: request.url(for: ids.id(at: $0)))) }
+                .map { $0..<$0 + 1 }
+        case .list(let list):
+            var next = positions.lowerBound
+            while next < positions.upperBound {
+                if pass.hosts?.positions.contains(next) != true {
+                    pass.hosts = BlockHosts(try readBlock(holding: next, of: batch.id), of: list)
+                }
+                guard let hosts = pass.hosts else {
+                    throw lineless(LedgerPlace(batchID: batch.id, position: next))
+                }
+                let end = min(hosts.positions.upperBound, positions.upperBound)
+                hosts.forEach(of: next..<end) { run, key in
+                    if host.matches(key) { runs.append(run) }
+                }
+                next = end
+            }
+        }
+        return runs
+    }
+
     /// The jobs to put back among some that have outcomes of their own.
     private func chosen(
-        _ wanted: Range<Int>, _ first: Int, _ codes: [UInt8], _ pass: PutBackPass
+        _ wanted: Range<Int>, _ first: Int, _ codes: [UInt8], _ pass: inout PutBackPass
     ) throws -> [Int] {
         var isWanted: [UInt8: Bool] = [0: false]
         for code in codes where isWanted[code] == nil {
             isWanted[code] = pass.jobs.wants(try outcome(ofCode: code))
         }
         guard isWanted.values.contains(true) else { return [] }
-        return pass.onHost(wanted).joined().filter { isWanted[codes[$0 - first]] ?? false }
+        return try onHost(wanted, &pass).joined().filter { isWanted[codes[$0 - first]] ?? false }
     }
 
     /// Makes runs of a span available.
@@ -157,14 +184,67 @@ extension PostgresQueue {
         try link.query(
             "DELETE FROM runner.span WHERE batch_id = $1 AND stop = $2", .int(pass.batch.id),
             .int(span.upperBound))
+        try insert(parts, pass)
+    }
+
+    /// Makes segments with jobs to do of jobs of a list that ended alike: each is a block of lines.
+    private func putBack(
+        _ runs: [Range<Int>], ofListSpan span: Range<Int>, _ code: UInt8, _ pass: inout PutBackPass
+    ) throws {
+        guard let low = runs.first?.lowerBound, let high = runs.last?.upperBound else { return }
+        let rows = try link.query(
+            """
+            SELECT first, count, lane FROM runner.line
+            WHERE batch_id = $1 AND first > $2 - 4096 AND first + count > $2 AND first < $3
+            ORDER BY first
+            """, .int(pass.batch.id), .int(low), .int(high))
+        var (segments, rest): ([HeldSegment], [Range<Int>]) = ([], [])
+        var end = span.lowerBound
+        for row in 0..<rows.count {
+            let first = rows.int(row, 0)
+            let lines = (first..<first + rows.int(row, 1)).clamped(to: span)
+            let chosen = runs.flatMap { Array($0.clamped(to: lines)) }
+            guard !chosen.isEmpty else { continue }
+            var segment = HeldSegment(
+                batchID: pass.batch.id, first: lines.lowerBound, priority: pass.priority,
+                codes: [UInt8](repeating: code, count: lines.count), lane: rows.int(row, 2))
+            for position in chosen {
+                try segment.apply(.putBack, at: position, atMicros: 0, &pass.tally)
+            }
+            _ = segment.giveBack()
+            pass.count += chosen.count
+            segments.append(segment)
+            if lines.lowerBound > end { rest.append(end..<lines.lowerBound) }
+            end = lines.upperBound
+        }
+        if end < span.upperBound { rest.append(end..<span.upperBound) }
+        try link.query(
+            "DELETE FROM runner.span WHERE batch_id = $1 AND stop = $2", .int(pass.batch.id),
+            .int(span.upperBound))
+        try insert(rest.map { ($0, Int(code)) }, pass)
+        try SegmentRows.insert(segments, of: 0, link)
+    }
+
+    private func insert(_ spans: [(positions: Range<Int>, code: Int)], _ pass: PutBackPass) throws {
         try link.query(
             """
             INSERT INTO runner.span (batch_id, stop, first, outcome, priority)
             SELECT $1::bigint, u.*, $5::int FROM unnest($2::bigint[], $3::bigint[], $4::smallint[]) AS u
             """,
-            .int(pass.batch.id), .ints(parts.map(\.positions.upperBound)),
-            .ints(parts.map(\.positions.lowerBound)), .ints(parts.map(\.code)),
+            .int(pass.batch.id), .ints(spans.map(\.positions.upperBound)),
+            .ints(spans.map(\.positions.lowerBound)), .ints(spans.map(\.code)),
             .int(pass.priority))
+    }
+
+    /// Gives segments of a list the lanes of their lines.
+    private func setLanes(of firsts: [Int], in batch: Batch) throws {
+        guard case .list = batch.source else { return }
+        try link.query(
+            """
+            UPDATE runner.segment s SET lane = (SELECT lane FROM runner.line l
+                WHERE l.batch_id = $1 AND l.first <= s.first ORDER BY l.first DESC LIMIT 1)
+            WHERE s.batch_id = $1 AND s.first = ANY($2::bigint[])
+            """, .int(batch.id), .ints(firsts))
     }
 
     /// Makes a segment with jobs to do of finished jobs.
@@ -187,6 +267,7 @@ extension PostgresQueue {
             batchID: pass.batch.id, first: positions.lowerBound, priority: pass.priority,
             codes: codes)
         try putBack(chosen, of: segment, &pass.tally)
+        try setLanes(of: [positions.lowerBound], in: pass.batch)
     }
 
     /// Makes jobs of a segment available that nobody holds.

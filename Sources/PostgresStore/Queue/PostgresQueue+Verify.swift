@@ -50,6 +50,7 @@ extension PostgresQueue {
             faults.append(
                 "batch \(batch): jobs from \(end) on are not tiled exactly up to \(count)")
         }
+        faults += try listFaults(of: batch, count: count)
         guard faults.isEmpty else { return faults }
         let kept = try numbers(in: batch...batch, gone: [])[batch] ?? [:]
         for code in Set(kept.keys).union(counted.keys).sorted()
@@ -64,6 +65,34 @@ extension PostgresQueue {
             }
         }
         return faults
+    }
+
+    /// Checks that each job of a list has a line, and that lanes count their blocks.
+    private func listFaults(of batch: Batch.ID, count: Int) throws -> [String] {
+        let checks = try link.query(
+            """
+            SELECT
+                (SELECT count(*) FROM (
+                    SELECT first, lag(first + count, 1, 0::bigint) OVER (ORDER BY first) AS before
+                    FROM runner.line WHERE batch_id = $1) l WHERE first <> before),
+                (SELECT count(*) FROM runner.batch WHERE id = $1 AND kind = 'list' AND count <>
+                    (SELECT coalesce(sum(count), 0) FROM runner.line WHERE batch_id = $1)),
+                (SELECT count(*) FROM (
+                    SELECT first, count, lane FROM runner.block WHERE batch_id = $1
+                    EXCEPT SELECT first, count, lane FROM runner.line WHERE batch_id = $1) b),
+                (SELECT count(*) FROM (
+                    SELECT lane, sum(count) AS jobs FROM runner.block WHERE batch_id = $1
+                    GROUP BY lane) b
+                 FULL JOIN (SELECT lane, jobs FROM runner.lane WHERE batch_id = $1 AND jobs > 0) l
+                 USING (lane) WHERE b.jobs IS DISTINCT FROM l.jobs)
+            """, .int(batch))
+        return [
+            "lines that do not meet end to end", "more or fewer lines than jobs",
+            "blocks that are not as their lines", "lanes that do not count their blocks",
+        ].enumerated().compactMap { column, what in
+            let found = checks.int(0, column)
+            return found == 0 ? nil : "batch \(batch): \(what): \(found)"
+        }
     }
 
     private func faultsOf(
@@ -93,7 +122,7 @@ extension PostgresQueue {
     private func strays() throws -> [String] {
         try [
             ("span", "spans"), ("segment", "segments"), ("mixed", "mixed segments"),
-            ("tally", "tallies"),
+            ("tally", "tallies"), ("lane", "lanes"),
         ].compactMap { table, what in
             let count = try link.query(
                 """

@@ -36,6 +36,8 @@ public actor PostgresQueue: JobQueue {
     var batches: [Batch.ID: Batch] = [:]
     /// The locks of the runners that this connection has attached, which show that they live.
     var locks: [Int: RunnerLock] = [:]
+    /// The same of the lists that this connection adds.
+    var importLocks: [String: RunnerLock] = [:]
     /// The runners that this connection has attached and that have not ended.
     var attached: Set<Int> = []
     var watch = RunnerWatch()
@@ -97,6 +99,7 @@ public actor PostgresQueue: JobQueue {
 
     public func close() {
         locks.removeAll()
+        importLocks.removeAll()
         attached.removeAll()
         link.close()
     }
@@ -173,14 +176,24 @@ public actor PostgresQueue: JobQueue {
     /// it: what `body` does must find what it has done before.
     @discardableResult
     func change<Result>(_ body: () throws -> Result) throws(QueueError) -> Result {
+        try repeated { () throws(QueueError) in
+            try write {
+                try link.query("SELECT FROM runner.control FOR UPDATE")
+                return try body()
+            }
+        }
+    }
+
+    /// Runs `body` again where transactions met, and where it is not known what became of it, for
+    /// half a minute.
+    func repeated<Result>(
+        _ body: () throws(QueueError) -> Result
+    ) throws(QueueError) -> Result {
         let end = SystemClock.monotonicMicros() + Self.changeMicrosMax
         var tries = 0
         while true {
             do throws(QueueError) {
-                return try write {
-                    try link.query("SELECT FROM runner.control FOR UPDATE")
-                    return try body()
-                }
+                return try body()
             } catch {
                 guard error.code == .busy || error.code == .unreachable,
                     SystemClock.monotonicMicros() < end
@@ -211,7 +224,7 @@ public actor PostgresQueue: JobQueue {
     }
 
     /// Makes the error for a queue that contradicts itself.
-    func damaged(_ what: String) -> QueueError {
+    nonisolated func damaged(_ what: String) -> QueueError {
         QueueError(.damaged, "the queue \(name) is damaged: \(what); restore a copy")
     }
 

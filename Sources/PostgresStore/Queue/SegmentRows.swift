@@ -4,12 +4,14 @@ internal import JobStore
 enum SegmentRows {
     /// The columns that `segment(in:at:)` reads.
     static let columns =
-        "batch_id, first, count, priority, outcomes, retries, returned, after_seq"
+        "batch_id, first, count, priority, outcomes, retries, returned, after_seq, lane"
     /// The same of a table with a name of its own.
     static let columnsOfS =
-        "s.batch_id, s.first, s.count, s.priority, s.outcomes, s.retries, s.returned, s.after_seq"
+        """
+        s.batch_id, s.first, s.count, s.priority, s.outcomes, s.retries, s.returned, s.after_seq, s.lane
+        """
     /// The number of `columns`.
-    static let columnCount = 8
+    static let columnCount = 9
 
     /// Reads a segment.
     ///
@@ -22,7 +24,8 @@ enum SegmentRows {
         let retries = try HeldSegment.retries(in: rows.bytes(row, 5), count: count)
         let segment = HeldSegment(
             batchID: rows.int(row, 0), first: first, priority: rows.int(row, 3), codes: codes,
-            retries: retries, returned: rows.int(row, 6), afterSeq: rows.int(row, 7))
+            retries: retries, returned: rows.int(row, 6), afterSeq: rows.int(row, 7),
+            lane: rows.intIfAny(row, 8))
         guard retries.keys.allSatisfy({ codes[$0] != 0 }),
             0...segment.todo ~= segment.returned
         else { throw .init() }
@@ -62,17 +65,19 @@ enum SegmentRows {
         try link.query(
             """
             INSERT INTO runner.segment (batch_id, first, count, todo, tried, retrying, priority,
-                outcomes, retries, returned, after_seq, runner_id, claim)
-            SELECT u.*, $12::bigint, $13::bigint
+                outcomes, retries, returned, after_seq, lane, runner_id, claim)
+            SELECT u.*, $13::bigint, $14::bigint
             FROM unnest($1::bigint[], $2::bigint[], $3::int[], $4::int[], $5::int[], $6::int[],
-                $7::int[], $8::bytea[], $9::bytea[], $10::int[], $11::bigint[]) AS u
+                $7::int[], $8::bytea[], $9::bytea[], $10::int[], $11::bigint[],
+                $12::int[]) AS u
             """,
             .ints(segments.map(\.batchID)), .ints(segments.map(\.first)),
             .ints(segments.map(\.codes.count)), .ints(segments.map(\.todo)),
             .ints(segments.map(\.tried)), .ints(segments.map(\.retries.count)),
             .ints(segments.map(\.priority)), .blobs(segments.map(packed)),
             .blobs(segments.map(\.packedRetries)), .ints(segments.map(\.returned)),
-            .ints(segments.map(\.afterSeq)), .int(runner), .int(claim))
+            .ints(segments.map(\.afterSeq)),
+            .texts(segments.map { $0.lane.map { "\($0)" } }), .int(runner), .int(claim))
     }
 
     /// The column `outcomes` of a segment.

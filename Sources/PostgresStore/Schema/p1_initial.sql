@@ -1,6 +1,6 @@
 -- Version 1 of a queue in PostgreSQL. Made by the owner, in one transaction.
 --
--- The jobs of a batch, 0..<count, are tiled exactly by its spans, segments and mixed rows. What a
+-- The jobs of a batch, 0..<count, are tiled exactly by its spans, segments, mixed rows and blocks. What a
 -- runner has marked since it last wrote its segments is in the log. Each statement names the schema:
 -- a pooler keeps no search_path. Times are Unix times in µs of the server's clock.
 CREATE SCHEMA runner;
@@ -29,7 +29,7 @@ INSERT INTO runner.duty (name) VALUES ('watch');
 
 CREATE TABLE runner.batch (
     id bigint PRIMARY KEY,
-    kind text NOT NULL CHECK (kind IN ('range')),
+    kind text NOT NULL CHECK (kind IN ('range', 'list')),
     first_id bigint NOT NULL CHECK (first_id >= 0),
     count bigint NOT NULL CHECK (count > 0),
     step bigint NOT NULL CHECK (step > 0),
@@ -38,6 +38,7 @@ CREATE TABLE runner.batch (
     headers jsonb NOT NULL,                         -- an array each: name, value, words
     body bytea,
     body_syntax text NOT NULL,
+    fields jsonb,                                   -- of a list: names, key, kept, parts, one_host
     name text UNIQUE,
     priority int NOT NULL,
     enqueue_key text UNIQUE,
@@ -76,6 +77,8 @@ CREATE TABLE runner.segment (
     todo int NOT NULL, tried int NOT NULL DEFAULT 0, retrying int NOT NULL DEFAULT 0,
     priority int NOT NULL,
     runner_id bigint NOT NULL,                      -- 0: nobody
+    lane int,                                       -- of a list
+    not_before_us bigint NOT NULL DEFAULT 0,        -- nobody claims it before
     -- The number that its runner gave the claim, by which it finds what an answer told that was lost.
     claim bigint NOT NULL DEFAULT 0,
     after_seq bigint NOT NULL DEFAULT 0,            -- the log tells of it after this commit
@@ -86,6 +89,7 @@ CREATE TABLE runner.segment (
 ) WITH (fillfactor = 50, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 5000);
 ALTER TABLE runner.segment ALTER outcomes SET STORAGE EXTERNAL, ALTER retries SET STORAGE EXTERNAL;
 CREATE INDEX segment_open ON runner.segment (priority DESC, batch_id, first) WHERE runner_id = 0;
+CREATE INDEX segment_lane ON runner.segment (batch_id, lane) WHERE lane IS NOT NULL;
 CREATE INDEX segment_leased ON runner.segment (runner_id) WHERE runner_id > 0;
 
 -- Finished jobs that are not alike: written once, so that cold bytes share no page with hot ones.
@@ -95,6 +99,36 @@ CREATE TABLE runner.mixed (
     outcomes bytea NOT NULL, PRIMARY KEY (batch_id, first)
 );
 ALTER TABLE runner.mixed ALTER outcomes SET STORAGE EXTERNAL;
+
+-- The lines of lists, as many of one lane in a row as make a segment; they stay as they are. A block
+-- is a row of lines of which nothing was begun.
+CREATE TABLE runner.line (
+    batch_id bigint NOT NULL, first bigint NOT NULL,
+    count int NOT NULL CHECK (count BETWEEN 1 AND 4096), lane int NOT NULL, bytes bytea NOT NULL,
+    PRIMARY KEY (batch_id, first)
+);
+ALTER TABLE runner.line ALTER bytes SET STORAGE EXTERNAL;
+CREATE TABLE runner.block (
+    batch_id bigint NOT NULL, first bigint NOT NULL, count int NOT NULL, lane int NOT NULL,
+    PRIMARY KEY (batch_id, first)
+);
+CREATE INDEX block_lane ON runner.block (batch_id, lane, first);
+
+-- The lanes of lists: lines of the same hosts. Whoever claims of one locks its row, and looks whether
+-- another runner holds segments of it: a host is one machine's business at a time.
+CREATE TABLE runner.lane (
+    batch_id bigint NOT NULL, lane int NOT NULL, priority int NOT NULL,
+    jobs bigint NOT NULL,                           -- in blocks
+    PRIMARY KEY (batch_id, lane)
+) WITH (fillfactor = 50);
+CREATE INDEX lane_available ON runner.lane (priority DESC, batch_id, jobs DESC) WHERE jobs > 0;
+
+-- Lists that are being added: their lines are there, and nobody sees them yet.
+CREATE TABLE runner.import (
+    batch_id bigint PRIMARY KEY,
+    instance text NOT NULL,                         -- as of a runner
+    at timestamptz NOT NULL DEFAULT clock_timestamp()
+);
 
 -- How many jobs have an outcome: by runner, so that runners do not wait for each other; 0 has those
 -- of all that have ended.
