@@ -4,11 +4,6 @@ import Stores
 import TestSupport
 import Testing
 
-/// A number a longer run of these tests gives.
-func setting(_ name: String, default value: Int) -> Int {
-    ProcessInfo.processInfo.environment[name].flatMap { Int($0) } ?? value
-}
-
 /// What `--format` takes.
 enum OutputFormat: String, CaseIterable, Sendable, CustomTestStringConvertible {
     case jsonl

@@ -26,7 +26,9 @@ import Testing
         }
         try await fleet.finishRest()
         try await fleet.expectEachOnce()
-        #expect(fleet.deaths > 3 && fleet.breaks > 3 && fleet.putBackCount > Fleet.count / 200, "seed \(seed)")
+        #expect(
+            fleet.deaths > 3 && fleet.breaks > 3 && fleet.putBackCount > Fleet.count / 200,
+            "seed \(seed)")
     }
 
     /// A runner that was taken over while it lived commits nothing more.

@@ -217,7 +217,8 @@ final class Fleet: Sendable {
         let confirmed = state.withLock(\.confirmed)
         #expect(counts.completed == Self.count && counts.left == 0, "seed \(seed)")
         #expect(confirmed.values.allSatisfy { $0 == 1 }, "seed \(seed)")
-        #expect(confirmed.count <= Self.count && confirmed.count > Self.count * 9 / 10, "seed \(seed)")
+        #expect(
+            confirmed.count <= Self.count && confirmed.count > Self.count * 9 / 10, "seed \(seed)")
         #expect(try await queue.verify() == [], "seed \(seed)")
         await queue.close()
     }

@@ -23,3 +23,8 @@ public func testSeed(for test: String) -> UInt64 {
     print("\(test): RUNNER_TEST_SEED=\(seed)")
     return seed
 }
+
+/// A number that a longer run of a test gives in its environment.
+public func setting(_ name: String, default value: Int) -> Int {
+    ProcessInfo.processInfo.environment[name].flatMap { Int($0) } ?? value
+}
