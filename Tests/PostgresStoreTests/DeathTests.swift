@@ -202,6 +202,43 @@ import Testing
         await other.close()
     }
 
+    /// A server that has lost what it had confirmed, as a standby has that lagged: its last commit, a
+    /// fold, a claim, or that others wrote to the runner's log.
+    @Test(arguments: [
+        "DELETE FROM runner.log WHERE seq = (SELECT max(seq) FROM runner.log)",
+        "UPDATE runner.runner SET folded_seq = 0",
+        "UPDATE runner.runner SET claims = 0",
+        "UPDATE runner.runner SET told = 0",
+    ])
+    func whatAServerLost_isTold(loss: String) async throws {
+        let url = try PostgresServer.shared.makeDatabase().url
+        let client = StoreClient(to: try PostgresQueue(url: url, access: .create))
+        let request = try RequestTemplate(parsing: "http://127.0.0.1/{id}")
+        _ = try await client.enqueue(JobRange(first: 0, count: 5000), request: request)
+        try await client.attach(RunnerDescription(pid: 1, workers: 1))
+        let positions = try await client.claim(jobs: 5000).flatMap { $0.todo.joined() }
+        let beat = Heartbeat(requestsPerSecond: 1)
+        func commit(_ position: Int) async throws {
+            let failed = Outcome(.failed, status: 404)
+            let mark = Mark(batchID: 1, position: position, attempt: 1, outcome: failed)
+            try await client.commit([mark], heartbeat: beat)
+        }
+        for position in positions[..<70] { try await commit(position) }
+        let other = StoreClient(to: try PostgresQueue(url: url, access: .write))
+        #expect(try await other.queue.putBack(FailedJobs()) == 70)
+        for position in positions[70..<80] { try await commit(position) }
+        try PostgresServer.shared.execute(loss, at: url)
+        // A fold that is lost shows with the next one, after 64 commits.
+        let error = try #require(
+            await #expect(throws: QueueError.self) {
+                for position in positions[80..<160] { try await commit(position) }
+            })
+        #expect(
+            error.code == .fenced && "\(error)".contains("no longer has what it had confirmed"))
+        await client.close()
+        await other.close()
+    }
+
     /// Segments that have ended alike become one span, and others stay apart.
     @Test func spansThatEndedAlike_areMelted() async throws {
         let url = try PostgresServer.shared.makeDatabase().url

@@ -77,6 +77,7 @@ extension PostgresLease {
         }
         openClaims.remove(number)
         claimsInDoubt.removeAll { $0 == number }
+        if !current.segments.isEmpty { claimsTaken = max(claimsTaken, number) }
         try add(current)
         return current
     }

@@ -74,13 +74,17 @@ extension PostgresLease {
         do throws(PostgresError) {
             // The lock keeps a takeover waiting. Whoever writes to the log of another runner counts
             // `told` up under a lock on this row; after waiting for that, the row is looked at again.
+            // The commit before must be there, and the claims: a standby may have lost them.
             // One sent before may come in as late as after it was sent again and folded: the row it
             // would conflict with is gone then.
             rows = try link.query(
                 """
                 WITH me AS (
                     SELECT id FROM runner.runner
-                    WHERE id = $1 AND told = $2 AND folded_seq < $3 FOR SHARE)
+                    WHERE id = $1 AND told = $2 AND claims >= $12 AND folded_seq < $3
+                        AND greatest(folded_seq, (SELECT max(seq) FROM runner.log
+                            WHERE runner_id = $1)) = $3::bigint - 1
+                    FOR SHARE)
                 INSERT INTO runner.log (runner_id, seq, at_us, requests_per_s, trouble, measures,
                     batch_ids, codes, counts, has_files, body)
                 SELECT id, $3, \(clock.sql), $4, $5, $6, $7::bigint[], $8::smallint[], $9::bigint[],
@@ -90,7 +94,8 @@ extension PostgresLease {
                 .int(runner), .int(told), .int(seq + 1), .real(heartbeat.requestsPerSecond),
                 .text(heartbeat.trouble ?? ""), Value(heartbeat.measures),
                 .ints(changes.map(\.batch)), .ints(changes.map(\.kind.code)),
-                .ints(changes.map(\.count)), .bool(!body.files.isEmpty), .bytes(bytes))
+                .ints(changes.map(\.count)), .bool(!body.files.isEmpty), .bytes(bytes),
+                .int(claimsTaken))
         } catch {
             // Nothing was sent, or it was refused; of what was sent before, that may not be true.
             if error.kind != .lost { pending = nil }

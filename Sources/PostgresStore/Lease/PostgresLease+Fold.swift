@@ -9,15 +9,29 @@ extension PostgresLease {
     func catchUp() throws {
         // The lock waits for a commit or fold that was sent and still goes on: after it, what came of
         // them stands.
-        let (facts, log) = try link.transaction {
+        let (facts, log, lastOfLog) = try link.transaction {
             (
                 try link.query(
-                    "SELECT told, folded_seq FROM runner.runner WHERE id = $1 FOR UPDATE",
-                    .int(runner)),
-                try RunnerLog.read(of: runner, after: seq, link)
+                    """
+                    SELECT told, folded_seq, claims FROM runner.runner WHERE id = $1 FOR UPDATE
+                    """, .int(runner)),
+                try RunnerLog.read(of: runner, after: seq, link),
+                try link.query(
+                    "SELECT coalesce(max(seq), 0) FROM runner.log WHERE runner_id = $1",
+                    .int(runner)
+                ).int(0, 0)
             )
         }
         guard facts.count == 1 else { throw queue.fenced("its runner is no longer registered") }
+        // A commit of ours that is not there any more was confirmed by a server that is gone.
+        let last = max(facts.int(0, 1), log.rows.last?.seq ?? lastOfLog)
+        guard facts.int(0, 0) >= told, facts.int(0, 1) >= foldedSeq, facts.int(0, 2) >= claimsTaken,
+            last >= seq
+        else {
+            throw queue.fenced(
+                "the server no longer has what it had confirmed; it was replaced by a standby that had not received all"
+            )
+        }
         if let fold = foldInDoubt {
             foldInDoubt = nil
             if facts.int(0, 1) >= fold { finishFold(upTo: fold) }
@@ -96,7 +110,7 @@ extension PostgresLease {
         do throws(QueueError) {
             try foldNow()
         } catch {
-            let mayPass: Set<QueueError.Code> = [.busy, .unreachable, .full, .fenced]
+            let mayPass: Set<QueueError.Code> = [.busy, .unreachable, .full]
             if !mayPass.contains(error.code) { foldFailure = error }
         }
     }

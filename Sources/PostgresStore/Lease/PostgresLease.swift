@@ -56,6 +56,8 @@ actor PostgresLease: RunnerLease {
 
     /// The number of the last claim.
     var claimCount = 0
+    /// The number of the last claim whose segments are among those that are held.
+    var claimsTaken = 0
     /// Claims whose segments are not among those that are held yet.
     var openClaims: Set<Int> = []
     /// Those of `openClaims` whose answer was lost.

@@ -62,8 +62,18 @@ extension PostgresQueue {
                 last = priority
             }
             try complete(&leased)
+            try note(leased, in: scope)
             return leased
         }
+    }
+
+    /// Notes in its runner's row that a claim got something, last: a commit in progress waits for the
+    /// end of the transaction.
+    private func note(_ leased: Leased, in scope: ClaimScope) throws {
+        guard !leased.segments.isEmpty else { return }
+        try link.query(
+            "UPDATE runner.runner SET claims = $2 WHERE id = $1", .int(scope.runner),
+            .int(scope.claim))
     }
 
     /// Takes segments by more and more rows at a time, until there are enough jobs or no rows left.
@@ -162,6 +172,7 @@ extension PostgresQueue {
                 """, scope.values)
             leased.segments = try segments(in: rows)
             try complete(&leased)
+            try note(leased, in: scope)
             return leased
         }
     }

@@ -166,6 +166,7 @@ CREATE TABLE runner.runner (
     -- How often others have written to its log: what it has not heard of holds its commits up.
     told bigint NOT NULL DEFAULT 0,
     folded_seq bigint NOT NULL DEFAULT 0,           -- the last commit that its segments tell of
+    claims bigint NOT NULL DEFAULT 0,               -- the number of its last claim that got something
     beat_us bigint NOT NULL, requests_per_s real NOT NULL DEFAULT 0,
     trouble text NOT NULL DEFAULT '', measures text NOT NULL DEFAULT '',
     wishes_taken bigint NOT NULL DEFAULT 0
