@@ -50,7 +50,7 @@ struct Split: StatusCommand {
         do {
             // Killed after it was split, it has shards to put in their places.
             if try await store.setting(Shard.splitName) == nil {
-                try await OutputFiles.closeForGood(store, queueFolder: folder)
+                try await Merge.closeOutput(of: store, in: folder)
             }
             result = try await store.split(into: into, folder: dir) { $0.place(from: folder) }
         } catch {

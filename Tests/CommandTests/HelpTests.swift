@@ -961,8 +961,9 @@ import Testing
         queue: run that from then on, and none of the shards. Responses stay in the
         shards' folders; runner verify checks that each job is in one of them.
 
-        The shards are only read, but for what a killed run has left in their outputs,
-        which is cut off. The merged queue is there once it is whole.
+        The shards are only read, but for their outputs: what a killed or failed run
+        has left there is cut off, and the last file is sealed. The merged queue is
+        there once it is whole.
 
         EXAMPLES
           runner merge --queue all.db 'shards/*/runner.db'

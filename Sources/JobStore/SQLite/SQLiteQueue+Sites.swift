@@ -76,11 +76,15 @@ extension QueueDraft {
     /// Keeps the format of the output that the jobs had before, so that a run can tell who drops
     /// responses without meaning to.
     func keepFormat(_ format: String?) throws(QueueError) {
-        guard let format else { return }
+        if let format { try keep(format, as: Shard.formatBeforeName) }
+    }
+
+    /// Keeps a choice (`JobLedger.setting`).
+    func keep(_ value: String, as name: String) throws(QueueError) {
         try write { connection throws(SQLiteError) in
             _ = try connection.run(
-                "INSERT OR REPLACE INTO setting (name, value) VALUES (?, ?)",
-                .text(Shard.formatBeforeName), .text(format))
+                "INSERT OR REPLACE INTO setting (name, value) VALUES (?, ?)", .text(name),
+                .text(value))
         }
     }
 

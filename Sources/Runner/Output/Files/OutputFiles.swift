@@ -46,6 +46,12 @@ public struct OutputFiles: Sink {
         return file
     }
 
+    /// Seals the last file, too, where nothing that counts was written to it: it is removed.
+    func closeLast(for lease: any RunnerLease) async throws {
+        if try await sealLast(for: lease) != nil { return }
+        try await lease.keepOutput(settings, [try await writer.removeLast()])
+    }
+
     /// Lets other runs write to the folder. Nothing may be written any more.
     func close() { writer.folder.unlock() }
 
