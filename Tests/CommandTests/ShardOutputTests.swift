@@ -77,4 +77,83 @@ import Testing
         try await program.runner("merge", "--queue", "more.db", Self.pattern).expectSuccess()
         await origin.stop()
     }
+
+    // MARK: - Handing over
+
+    private static let command = ["--on-seal", #"echo "$1" >>log"#]
+
+    /// A queue of which 20 jobs of 60 were done, and their output was open, before it was split in two
+    /// that have done the rest.
+    private func splitHalfDone(_ origin: Origin, first: [String] = []) async throws {
+        func enqueue(_ range: String) async throws {
+            try await program.runner(
+                "enqueue", "--range", range, "--url", "\(origin.url)/{id}"
+            ).expectSuccess()
+        }
+        try await enqueue("0..20")
+        try await run("runner.db", "whole")
+        try await enqueue("20..60")
+        try await program.runner("split", "--into", "2", "--dir", "shards").expectSuccess()
+        let run = try await program.start(
+            "runner",
+            ["run", "--queue", "shards/0/runner.db", "--output", "shards/0/out"] + first
+        ).wait()
+        #expect(run.status == 0, "\(run.err)")
+        try await self.run("shards/1/runner.db", "shards/1/out")
+    }
+
+    private func handOver(_ queue: String) async throws -> Program.Result {
+        let result = try await program.start(
+            "runner", ["run", "--queue", queue, "--output", "rest"] + Self.command
+        ).wait()
+        #expect(result.status == 0, "\(result.err)")
+        return result
+    }
+
+    private func expectHanded(
+        _ folders: [String], sourceLocation: SourceLocation = #_sourceLocation
+    ) {
+        let files = folders.map { program.folder.file("\($0)/responses-00001.jsonl") }
+        #expect(lines(of: "log").map(String.init) == files, sourceLocation: sourceLocation)
+    }
+
+    /// Each once, whoever has sealed it.
+    @Test(.timeLimit(.minutes(1)))
+    func whatSplitAndMergeSeal_isHandedOver() async throws {
+        let origin = try await Origin.start()
+        try await splitHalfDone(origin, first: Self.command)
+        expectHanded(["whole", "shards/0/out"])
+        try await program.runner("merge", "--queue", "all.db", Self.pattern).expectSuccess()
+        let (folder, away) = (program.folder.file("shards/1/out"), program.folder.file("away"))
+        try FileManager.default.moveItem(atPath: folder, toPath: away)
+        let without = try await handOver("all.db")
+        #expect(
+            without.err.contains("1 sealed output file is not handed over: the folder \(folder)"))
+        // Another queue's folder is not taken for it.
+        try FileManager.default.createDirectory(
+            atPath: folder, withIntermediateDirectories: false)
+        write(Array("other\n".utf8), to: folder + "/.runner")
+        #expect(try await handOver("all.db").err.contains("not handed over: the folder"))
+        expectHanded(["whole", "shards/0/out"])
+        try FileManager.default.removeItem(atPath: folder)
+        try FileManager.default.moveItem(atPath: away, toPath: folder)
+        #expect(try await !handOver("all.db").err.contains("not handed over"))
+        expectHanded(["whole", "shards/0/out", "shards/1/out"])
+        _ = try await handOver("all.db")
+        expectHanded(["whole", "shards/0/out", "shards/1/out"])
+        try await program.runner("verify", "--queue", "all.db").expectSuccess()
+        await origin.stop()
+    }
+
+    /// As soon as the merged queue, if no shard has.
+    @Test(.timeLimit(.minutes(1)))
+    func aMergedQueue_handsOverTheFilesOfAllItsFolders() async throws {
+        let origin = try await Origin.start()
+        try await splitHalfDone(origin)
+        try await program.runner("merge", "--queue", "all.db", Self.pattern).expectSuccess()
+        let run = try await handOver("all.db")
+        #expect(!run.err.contains("are not in it"), "\(run.err)")
+        expectHanded(["whole", "shards/0/out", "shards/1/out"])
+        await origin.stop()
+    }
 }
