@@ -147,13 +147,39 @@ import Testing
 
     /// As soon as the merged queue, if no shard has.
     @Test(.timeLimit(.minutes(1)))
-    func aMergedQueue_handsOverTheFilesOfAllItsFolders() async throws {
+    func aMergedQueue_handsOverTheFilesOfAllItsFolders_andShowsThem() async throws {
         let origin = try await Origin.start()
         try await splitHalfDone(origin)
         try await program.runner("merge", "--queue", "all.db", Self.pattern).expectSuccess()
+        let report = try await program.runner("report", "--json", "--queue", "all.db")
+        let output = try #require(try report.json["output"] as? [String: Any])
+        #expect(output["records"] as? Int == 60 && output["files"] as? Int == 3, "\(output)")
+        #expect(output["folders"] as? Int == 3, "\(output)")
+        let text = try await program.runner("report", "--queue", "all.db").out
+        #expect(text.contains("60 records in 3 files") && text.contains("and 2 more folders"))
+        let page = try await program.runner("report", "--html", "-", "--queue", "all.db").out
+        for folder in ["whole", "shards/0/out", "shards/1/out"] {
+            #expect(page.contains(program.folder.file("\(folder)/responses-00001.jsonl")))
+        }
+        try await expectServed("runner_output_records 60\n")
         let run = try await handOver("all.db")
         #expect(!run.err.contains("are not in it"), "\(run.err)")
         expectHanded(["whole", "shards/0/out", "shards/1/out"])
         await origin.stop()
+    }
+
+    /// Waits for a line of the metrics that `serve` has.
+    private func expectServed(_ line: String) async throws {
+        let server = try program.start("runner", ["serve", "--queue", "all.db", "--http", "0"])
+        try await server.wait { server.err.contains("/#") }
+        let base = try #require(server.err.firstMatch(of: #/http://[0-9.:]+/#)).0
+        let script =
+            "import sys, urllib.request as r; print(r.urlopen(sys.argv[1]).read().decode())"
+        try await server.wait {
+            try await program.start("/usr/bin/python3", ["-c", script, base + "/metrics"]).wait()
+                .out.contains(line)
+        }
+        server.kill(SIGINT)
+        await server.wait()
     }
 }
