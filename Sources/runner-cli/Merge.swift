@@ -21,7 +21,7 @@ struct Merge: StatusCommand {
               runner verify --queue all.db
             """)
 
-    @OptionGroup var queue: QueueOptions
+    @OptionGroup var file: QueueFileOptions
 
     @Argument(
         help: ArgumentHelp(
@@ -36,6 +36,7 @@ struct Merge: StatusCommand {
     }
 
     func execute() async throws -> ExitStatus {
+        let queue = file.options
         let shards = try QueuesOptions.queues(shards)
         guard let folder = queue.folder, !shards.contains(where: \.isShared) else {
             throw ValidationError(

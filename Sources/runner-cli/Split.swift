@@ -22,7 +22,7 @@ struct Split: StatusCommand {
               runner merge --queue all.db 'shards/*/runner.db'
             """)
 
-    @OptionGroup var queue: QueueOptions
+    @OptionGroup var file: QueueFileOptions
 
     @Option(help: ArgumentHelp("The number of shards.", valueName: "number"))
     var into: Int
@@ -44,6 +44,7 @@ struct Split: StatusCommand {
     }
 
     func execute() async throws -> ExitStatus {
+        let queue = file.options
         let store = try openFileQueue(at: queue.location)
         let folder = queue.realFolder
         let result: SplitQueue

@@ -943,8 +943,8 @@ import Testing
         USAGE: runner split [--queue <file>] --into <number> --dir <folder> [--json]
 
         OPTIONS:
-          --queue <file>          The queue's file, or postgres://user@host/database
-                                  (default: $RUNNER_QUEUE, else ./runner.db).
+          --queue <file>          The queue's file (default: $RUNNER_QUEUE, else
+                                  ./runner.db).
           --into <number>         The number of shards.
           --dir <folder>          The folder to make them in.
           --json                  Print the result as JSON.
@@ -975,8 +975,8 @@ import Testing
           <shard>                 The shards' files, or patterns of them in quotes.
 
         OPTIONS:
-          --queue <file>          The queue's file, or postgres://user@host/database
-                                  (default: $RUNNER_QUEUE, else ./runner.db).
+          --queue <file>          The queue's file (default: $RUNNER_QUEUE, else
+                                  ./runner.db).
           --json                  Print the result as JSON.
           --version               Show the version.
           -h, --help              Show help information.
