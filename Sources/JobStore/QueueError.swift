@@ -78,6 +78,9 @@ public struct QueueError: Error, Sendable, CustomStringConvertible {
         case upgrade
         /// Work on the shards, the queues in this folder; where some are missing, split once more.
         case useShards(folder: String, count: Int, queue: String)
+        /// Queue the jobs by shards, in each of them; or elsewhere, or in the queue that they are
+        /// merged to.
+        case queueShard(Shard)
         /// Name all shards of the larger queue.
         case nameAllShards
         /// Name another folder for the shards.

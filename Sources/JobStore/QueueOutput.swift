@@ -74,6 +74,20 @@ public struct OutputFile: Equatable, Sendable {
     }
 }
 
+/// Files in a folder that runs of another queue have written to.
+public struct InheritedFiles: Equatable, Sendable {
+    public let site: Site
+    public let settings: OutputSettings
+    /// Some of the files of the site, by rising ID.
+    public let files: [OutputFile]
+
+    public init(site: Site, settings: OutputSettings, files: [OutputFile]) {
+        self.site = site
+        self.settings = settings
+        self.files = files
+    }
+}
+
 /// The output of a queue, as the queue remembers it.
 public struct QueueOutput: Equatable, Sendable {
     /// The settings of the output; `nil` while responses are not kept.

@@ -41,6 +41,15 @@ public protocol RunnerLease: Sendable {
     /// - Parameter file: The number of the file.
     func handedOver(_ file: Int) async throws(QueueError)
 
+    /// Returns the sealed files that are not handed over, of the folders that runs of other queues
+    /// have written to before this queue was made of them.
+    func inheritedFiles() async throws(QueueError) -> [InheritedFiles]
+
+    /// Records that a file of `inheritedFiles` was handed over, for good.
+    ///
+    /// - Parameter file: The number of the file within the site.
+    func handedOver(_ file: Int, ofInherited site: Site) async throws(QueueError)
+
     /// Records how attempts ended, how much of the site's output counts, and that the runner is
     /// alive. A job to be tried again is cancelled instead where its batch was.
     ///
@@ -77,6 +86,13 @@ public protocol RunnerLease: Sendable {
 
 extension RunnerLease {
     public var commitInterval: Duration { .milliseconds(100) }
+
+    /// Nothing, for stores whose queues are not made of others.
+    public func inheritedFiles() async throws(QueueError) -> [InheritedFiles] { [] }
+
+    public func handedOver(_ file: Int, ofInherited site: Site) async throws(QueueError) {
+        preconditionFailure("a store that tells of inherited files takes note of them")
+    }
 
     /// Claims jobs of any batch.
     public func claim(jobs: Int) async throws(QueueError) -> Claim {
@@ -226,12 +242,16 @@ public struct Attachment: Sendable {
     public let output: QueueOutput
     /// The hosts that pushed back of late: `HostPace.countMax` at most, the latest.
     public let hosts: [HostPace]
+    /// Of a queue that is a part of another, or made of parts: the number of completed jobs that are
+    /// in no output, of whatever queue; `nil` for others.
+    public let unrecorded: Int?
 
     public init(
         rescued: Int, mayRepeat: Int, retrying: Int, counts: QueueCounts, site: Site,
-        output: QueueOutput, hosts: [HostPace] = []
+        output: QueueOutput, hosts: [HostPace] = [], unrecorded: Int? = nil
     ) {
         self.hosts = hosts
+        self.unrecorded = unrecorded
         self.rescued = rescued
         self.mayRepeat = mayRepeat
         self.retrying = retrying

@@ -7,7 +7,7 @@ extension Crawl {
         _ lease: any RunnerLease, handing files: OutputFiles, to command: String,
         _ observer: (any CrawlObserver)?
     ) async throws -> Ending {
-        let handOver = HandOver(command, folder: files.path, for: lease, options, stop: stop) {
+        let handOver = HandOver(command, for: lease, options, stop: stop) {
             observer?.handing($0)
         }
         handOver.add(files.sealed)
@@ -19,7 +19,9 @@ extension Crawl {
             // A stop may come with the last job.
             let isFinished = try await queue.counts(of: options.batch).left == 0
             if isFinished {
-                if let last = try await files.sealLast(for: lease) { handOver.add([last]) }
+                if let last = try await files.sealLast(for: lease) {
+                    handOver.add(files.placed([last]))
+                }
             }
             handOver.close(isFinished: isFinished)
             try await group.waitForAll()

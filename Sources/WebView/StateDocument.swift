@@ -174,6 +174,7 @@ enum StateDocument {
         writer.object { writer in
             writer.member("folder", output.folder)
             writer.member("format", output.format)
+            writer.member("folder_count", output.folderCount)
             writer.member("file_count", output.fileCount)
             writer.member("records", output.records)
             writer.member("bytes", output.bytes)

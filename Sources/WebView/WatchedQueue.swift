@@ -30,12 +30,14 @@ public struct QueueFacts: Sendable {
         case unreadable
     }
 
-    /// The output of the queue.
+    /// The output of the queue, in all folders that it has.
     public struct Output: Sendable {
+        /// The folder written to last, and its format.
         public let folder: String
         public let format: String
+        public let folderCount: Int
         public let fileCount: Int
-        /// The latest files, the last first.
+        /// The latest files, the last first; of several folders, with their paths.
         public let files: [(name: String, records: Int, bytes: Int, isSealed: Bool)]
         public let records: Int
         public let bytes: Int
@@ -45,12 +47,13 @@ public struct QueueFacts: Sendable {
         public let keepsFailures: Bool
 
         public init(
-            folder: String, format: String, fileCount: Int,
+            folder: String, format: String, folderCount: Int = 1, fileCount: Int,
             files: [(name: String, records: Int, bytes: Int, isSealed: Bool)], records: Int,
             bytes: Int, freeBytes: Int?, keepsFailures: Bool
         ) {
             self.folder = folder
             self.format = format
+            self.folderCount = folderCount
             self.fileCount = fileCount
             self.files = files
             self.records = records

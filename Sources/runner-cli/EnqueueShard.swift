@@ -7,9 +7,10 @@ extension Enqueue {
     func enqueue(
         _ range: JobRange, _ request: RequestTemplate, _ shard: Shard
     ) async throws -> ExitStatus {
-        guard !shard.positions(of: range.count).isEmpty else {
+        // In all shards alike: their next batch is to have the same ID in each.
+        guard shard.count <= range.count else {
             throw ValidationError(
-                "--shard \(shard.text) has none of \(range.count) jobs; cut them in \(range.count) shards at most"
+                "--shard \(shard.text) would leave shards without any of \(range.count) jobs; cut them in \(range.count) shards at most"
             )
         }
         let store = try openFileQueue(at: queue.location, makesMissing: true)

@@ -12,15 +12,16 @@ struct Merge: StatusCommand {
             queue: run that from then on, and none of the shards. Responses stay in the
             shards' folders; runner verify checks that each job is in one of them.
 
-            The shards are only read, but for what a killed run has left in their outputs,
-            which is cut off. The merged queue is there once it is whole.
+            The shards are only read, but for their outputs: what a killed or failed run
+            has left there is cut off, and the last file is sealed. The merged queue is
+            there once it is whole.
 
             EXAMPLES
               runner merge --queue all.db 'shards/*/runner.db'
               runner verify --queue all.db
             """)
 
-    @OptionGroup var queue: QueueOptions
+    @OptionGroup var file: QueueFileOptions
 
     @Argument(
         help: ArgumentHelp(
@@ -35,6 +36,7 @@ struct Merge: StatusCommand {
     }
 
     func execute() async throws -> ExitStatus {
+        let queue = file.options
         let shards = try QueuesOptions.queues(shards)
         guard let folder = queue.folder, !shards.contains(where: \.isShared) else {
             throw ValidationError(
@@ -44,9 +46,11 @@ struct Merge: StatusCommand {
         let realFolder = QueueOptions.real(folder)
         let merger = QueueMerger(shards.map(\.path), to: queue.path) { settings, shard in
             settings.place(from: shard, in: realFolder)
+        } isClosed: { output, shard in
+            OutputFiles.isClosed(output, queueFolder: shard)
         }
-        let killed = Set(try await merger.check())
-        for shard in shards where killed.contains(shard.path) {
+        let open = Set(try await merger.check())
+        for shard in shards where open.contains(shard.path) {
             try await Self.closeOutput(of: shard)
         }
         let counts = try await merger.run()
@@ -55,16 +59,25 @@ struct Merge: StatusCommand {
         return .done
     }
 
-    /// Takes back what a killed run has left: nobody else does once the shards are merged.
+    /// Takes back what a killed or failed run has left: nobody else does once the shards are merged.
     static func closeOutput(of queue: QueueOptions) async throws {
         let store = try openQueue(at: queue.location)
         do {
-            try await OutputFiles.closeForGood(store, queueFolder: queue.realFolder)
+            try await closeOutput(of: store, in: queue.realFolder)
         } catch {
             await store.close()
             throw error
         }
         await store.close()
+    }
+
+    static func closeOutput(of store: any JobQueue, in folder: String?) async throws {
+        do {
+            try await OutputFiles.closeForGood(store, queueFolder: folder)
+        } catch let error as SinkError where error.remedy == .putBackOrNameFolder {
+            // There is no option that names another.
+            throw SinkError(error.code, "\(error.description); put it back")
+        }
     }
 }
 

@@ -22,7 +22,7 @@ struct Split: StatusCommand {
               runner merge --queue all.db 'shards/*/runner.db'
             """)
 
-    @OptionGroup var queue: QueueOptions
+    @OptionGroup var file: QueueFileOptions
 
     @Option(help: ArgumentHelp("The number of shards.", valueName: "number"))
     var into: Int
@@ -44,13 +44,14 @@ struct Split: StatusCommand {
     }
 
     func execute() async throws -> ExitStatus {
+        let queue = file.options
         let store = try openFileQueue(at: queue.location)
         let folder = queue.realFolder
         let result: SplitQueue
         do {
             // Killed after it was split, it has shards to put in their places.
             if try await store.setting(Shard.splitName) == nil {
-                try await OutputFiles.closeForGood(store, queueFolder: folder)
+                try await Merge.closeOutput(of: store, in: folder)
             }
             result = try await store.split(into: into, folder: dir) { $0.place(from: folder) }
         } catch {

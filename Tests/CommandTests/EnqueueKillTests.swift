@@ -31,8 +31,8 @@ import Testing
         "report": ["write"],
     ])
     private static let onANewQueue = Call.calls([
-        "runner.db-new": ["openat", "pwrite64", "fdatasync", "unlink", "rename"],
-        "runner.db-new-journal": ["openat", "pwrite64", "fdatasync", "unlink"],
+        ".runner.db-draft": ["openat", "pwrite64", "fdatasync", "unlink", "rename"],
+        ".runner.db-draft-journal": ["openat", "pwrite64", "fdatasync", "unlink"],
         "": ["fsync"],
     ])
 

@@ -943,8 +943,8 @@ import Testing
         USAGE: runner split [--queue <file>] --into <number> --dir <folder> [--json]
 
         OPTIONS:
-          --queue <file>          The queue's file, or postgres://user@host/database
-                                  (default: $RUNNER_QUEUE, else ./runner.db).
+          --queue <file>          The queue's file (default: $RUNNER_QUEUE, else
+                                  ./runner.db).
           --into <number>         The number of shards.
           --dir <folder>          The folder to make them in.
           --json                  Print the result as JSON.
@@ -961,8 +961,9 @@ import Testing
         queue: run that from then on, and none of the shards. Responses stay in the
         shards' folders; runner verify checks that each job is in one of them.
 
-        The shards are only read, but for what a killed run has left in their outputs,
-        which is cut off. The merged queue is there once it is whole.
+        The shards are only read, but for their outputs: what a killed or failed run
+        has left there is cut off, and the last file is sealed. The merged queue is
+        there once it is whole.
 
         EXAMPLES
           runner merge --queue all.db 'shards/*/runner.db'
@@ -974,8 +975,8 @@ import Testing
           <shard>                 The shards' files, or patterns of them in quotes.
 
         OPTIONS:
-          --queue <file>          The queue's file, or postgres://user@host/database
-                                  (default: $RUNNER_QUEUE, else ./runner.db).
+          --queue <file>          The queue's file (default: $RUNNER_QUEUE, else
+                                  ./runner.db).
           --json                  Print the result as JSON.
           --version               Show the version.
           -h, --help              Show help information.

@@ -6,16 +6,8 @@ import Testing
 /// however far a record got, the next run makes it exactly one.
 ///
 /// strace counts the calls of each thread that touch the output, so a point is the n-th of its
-/// thread. `RUNNER_TEST_SYSCALL_STEP=1` strikes in all ways at each of them, at any other step at
-/// every so many; without it one way and one point of a call are drawn.
+/// thread.
 @Suite(.serialized) struct OutputSyscallTests {
-    /// What happens instead of a call, or before it.
-    enum Strike: String, CaseIterable, Sendable {
-        case kill = "signal=KILL"
-        case noSpace = "error=ENOSPC"
-        case broken = "error=EIO"
-    }
-
     /// A format and a kind of call it makes.
     struct Point: Sendable, CustomStringConvertible {
         let format: OutputFormat
@@ -23,8 +15,6 @@ import Testing
 
         var description: String { "\(format.rawValue) \(call)" }
     }
-
-    private static let step = setting("RUNNER_TEST_SYSCALL_STEP", default: 0)
 
     /// A kind of call that is made no more fails the test: it would show nothing.
     static let points: [Point] = OutputFormat.allCases.flatMap { format in
@@ -35,7 +25,7 @@ import Testing
             case .jsonl: all
             case .files: all + ofBodies
             // Their files are written as those of jsonl.
-            case .jsonlGzip, .warc: step > 0 ? all : ["pwrite64"]
+            case .jsonlGzip, .warc: SyscallStrike.step > 0 ? all : ["pwrite64"]
             }
         return calls.map { Point(format: format, call: $0) }
     }
@@ -48,46 +38,22 @@ import Testing
 
     @Test(.timeLimit(.minutes(60)), arguments: points)
     func eachJobHasOneRecord_whereverTheOutputIsStruck(point: Point) async throws {
-        var random = SeededGenerator(seed: testSeed(for: "whereverTheOutputIsStruck \(point)"))
         let origin = try await TestOrigin()
-        let all = Strike.allCases
-        for strike in Self.step > 0 ? all : [all[Int.random(in: 0..<all.count, using: &random)]] {
-            var number = Int.random(in: 1...max(Self.step, 3), using: &random)
-            var struck = 0
-            while number < 5000 {
-                if try await isStruck(point, strike, number, origin) {
-                    struck += 1
-                    guard Self.step > 0 else { break }
-                    number += Self.step
-                } else if struck == 0 && number > 1 {
-                    number /= 2  // so many are not made
-                } else {
-                    break
-                }
-            }
-            #expect(struck > 0, "no \(point) was struck, so nothing was shown")
-            print("whereverTheOutputIsStruck: \(point), \(strike): \(struck) points")
+        try await SyscallStrike.forEachPoint(point, of: "whereverTheOutputIsStruck", firstMax: 3) {
+            try await isStruck(point, $0, $1, origin)
         }
     }
 
     /// - Returns: Whether the run made so many calls.
     private func isStruck(
-        _ point: Point, _ strike: Strike, _ number: Int, _ origin: TestOrigin
+        _ point: Point, _ strike: SyscallStrike, _ number: Int, _ origin: TestOrigin
     ) async throws -> Bool {
         let comment = "\(point), \(strike) at \(number)"
         let program = Program()
         try await begin(program, point.format, origin)
         let run = try program.start(
-            "/usr/bin/strace",
-            ["-f", "-qq", "-o", "/dev/null"]
-                + paths(of: program, point.format).flatMap { ["-P", $0] }
-                + [
-                    "-e", "trace=\(point.call)", "-e",
-                    "inject=\(point.call):\(strike.rawValue):when=\(number)",
-                    // strace may be killed, too, and would leave it behind.
-                    "/usr/bin/setpriv", "--pdeathsig", "KILL", Program.products + "/runner", "run",
-                    "--workers", "\(Self.workers)",
-                ])
+            struckAt: point.call, strike, number, paths: paths(of: program, point.format),
+            ["run", "--workers", "\(Self.workers)"])
         let result = await run.wait(seconds: 60)
         if result.signal == nil && result.status == 0 {
             try await program.expectPerfect(

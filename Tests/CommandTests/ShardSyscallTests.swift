@@ -7,17 +7,7 @@ import Testing
 
 /// Each system call of `split` and `merge` in turn is killed at, or fails as on a full or broken
 /// disk: the whole queue is left as it was, or all of its shards; the shards, or one whole queue.
-///
-/// `RUNNER_TEST_SYSCALL_STEP=1` strikes in all ways at each call, at any other step at every so many;
-/// without it, one way and one point of a call are drawn.
 @Suite(.serialized) struct ShardSyscallTests {
-    enum Strike: String, CaseIterable, Sendable {
-        case kill = "signal=KILL"
-        case noSpace = "error=ENOSPC"
-        case broken = "error=EIO"
-    }
-
-    private static let step = setting("RUNNER_TEST_SYSCALL_STEP", default: 0)
     private static let jobs = 20_000
 
     static let splitCalls = [
@@ -50,58 +40,21 @@ import Testing
         return program
     }
 
-    private func strike(
-        _ program: Program, _ call: String, _ strike: Strike, _ number: Int, _ command: [String]
-    ) async throws -> Program.Result {
-        try await program.start(
-            "/usr/bin/strace",
-            [
-                "-f", "-qq", "-o", "/dev/null", "-e", "trace=\(call)", "-e",
-                "inject=\(call):\(strike.rawValue):when=\(number)",
-                // strace may be killed, too, and would leave it behind.
-                "/usr/bin/setpriv", "--pdeathsig", "KILL", Program.products + "/runner",
-            ] + command
-        ).wait(seconds: 60)
-    }
-
-    /// Calls a function with rising points until none is struck.
-    private func forEachPoint(
-        _ call: String, of test: String,
-        _ body: (Strike, Int) async throws -> Bool
-    ) async throws {
-        var random = SeededGenerator(seed: testSeed(for: "\(test) \(call)"))
-        let all = Strike.allCases
-        for strike in Self.step > 0 ? all : [all[Int.random(in: 0..<all.count, using: &random)]] {
-            var number = Int.random(in: 1...max(Self.step, 40), using: &random)
-            if Self.step > 0 { number = Int.random(in: 1...Self.step, using: &random) }
-            var struck = 0
-            while number < 3000 {
-                if try await body(strike, number) {
-                    struck += 1
-                    guard Self.step > 0 else { break }
-                    number += Self.step
-                } else if struck == 0 && number > 1 {
-                    number /= 2  // so many are not made
-                } else {
-                    break
-                }
-            }
-            #expect(struck > 0, "no \(call) was struck, so nothing was shown")
-            print("\(test): \(call), \(strike): \(struck) points")
-        }
-    }
-
     @Test(.timeLimit(.minutes(60)), arguments: splitCalls)
     func split_leavesTheQueueOrAllShards(call: String) async throws {
         let whole = try await makeProgram()
         let rows = try await whole.runner("export").out
         let files = try whole.files().filter { $0.key == "runner.db" }
         let command = ["split", "--into", "4", "--dir", "shards"]
-        try await forEachPoint(call, of: "split_leavesTheQueueOrAllShards") { strike, number in
+        try await SyscallStrike.forEachPoint(
+            call, of: "split_leavesTheQueueOrAllShards", firstMax: 40
+        ) {
+            strike, number in
             let comment = "\(call), \(strike) at \(number)"
             let program = Program()
             for (name, bytes) in files { write(bytes, to: program.folder.file(name)) }
-            let result = try await self.strike(program, call, strike, number, command)
+            let result = try await program.start(struckAt: call, strike, number, command)
+                .wait(seconds: 60)
             if result.signal == nil, result.status == 0 {
                 // Removing what is left is not worth a word.
                 return call == "unlink" || call == "rmdir" ? strike != .kill && number == 1 : false
@@ -146,13 +99,15 @@ import Testing
         let shards = (0..<3).map { program.folder.file("shards/\($0)/runner.db") }
         let before = shards.map { contents(of: $0) }
         let command = ["merge", "--queue", "all.db", "shards/*/runner.db"]
-        try await forEachPoint(call, of: "merge_leavesNothingHalf") { strike, number in
+        try await SyscallStrike.forEachPoint(call, of: "merge_leavesNothingHalf", firstMax: 40) {
+            strike, number in
             let comment = "\(call), \(strike) at \(number)"
             for name in try FileManager.default.contentsOfDirectory(atPath: program.folder.path)
             where name.hasPrefix("all.db") {
                 try FileManager.default.removeItem(atPath: program.folder.file(name))
             }
-            let result = try await self.strike(program, call, strike, number, command)
+            let result = try await program.start(struckAt: call, strike, number, command)
+                .wait(seconds: 60)
             if result.signal == nil, result.status == 0 {
                 return call == "unlink" ? strike != .kill && number == 1 : false
             }

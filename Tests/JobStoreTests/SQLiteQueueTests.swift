@@ -135,11 +135,37 @@ import Testing
     @Test func aQueueIsOneFileOfOurOwn_afterClosing() async throws {
         let queue = try queue()
         await queue.close()
-        #expect(contents(of: path + "-wal").isEmpty && contents(of: path + "-new").isEmpty)
+        #expect(contents(of: path + "-wal").isEmpty)
+        #expect(contents(of: folder.file(".runner.db-draft")).isEmpty)
         var status = stat()
         #expect(stat(path, &status) == 0 && status.st_mode & 0o777 == 0o600)
         #expect(try rows("PRAGMA application_id") == QueueFile.applicationID)
         #expect(try rows("PRAGMA user_version") == Migrator.latest)
+    }
+
+    /// What a killed run has left under the draft's name goes; somebody's file, or a queue that is
+    /// merely called so, does not.
+    @Test(arguments: ["", "left", "others"])
+    func aDraftIsOurs_orStays(_ kind: String) async throws {
+        let draft = folder.file(".runner.db-draft")
+        let other = try SQLiteQueue(path: path + "-new", access: .create)
+        await other.close()
+        if kind == "left" {
+            write(contents(of: path + "-new"), to: draft)
+        } else {
+            write(Array(kind.utf8), to: draft)
+        }
+        let before = contents(of: path + "-new")
+        do {
+            let queue = try queue()
+            await queue.close()
+            #expect(kind != "others" && contents(of: draft).isEmpty)
+        } catch let error as QueueError {
+            #expect(kind == "others" && error.code == .notAQueue, "\(error)")
+            #expect(
+                error.description.contains(draft) && contents(of: draft) == Array("others".utf8))
+        }
+        #expect(contents(of: path + "-new") == before)
     }
 
     @Test func aReaderLeavesTheFileAsItWas() async throws {

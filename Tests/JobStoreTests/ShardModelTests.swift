@@ -68,6 +68,8 @@ private struct ShardModel {
         let all = folder.file("all.db")
         _ = try await QueueMerger(shards.shuffled(using: &random), to: all) { settings, _ in
             settings.folder
+        } isClosed: { _, _ in
+            true
         }.run()
         try await expectTable(of: [all], "merge")
         // The merged queue is worked on, and split, as any other.

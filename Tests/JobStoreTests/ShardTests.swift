@@ -39,9 +39,15 @@ import Testing
     private func merge(
         _ paths: [String], to target: String? = nil
     ) async throws -> QueueCounts {
-        try await QueueMerger(paths, to: target ?? folder.file("all.db")) { settings, _ in
+        try await merger(of: paths, to: target).run()
+    }
+
+    private func merger(of paths: [String], to target: String? = nil) -> QueueMerger {
+        QueueMerger(paths, to: target ?? folder.file("all.db")) { settings, _ in
             settings.folder
-        }.run()
+        } isClosed: { output, _ in
+            output.files.allSatisfy(\.isSealed)
+        }
     }
 
     private func expect(
@@ -143,6 +149,58 @@ import Testing
                 shard: try #require(Shard(number: 0, of: 2)), as: BatchLabel())
         }
         await queue.close()
+    }
+
+    /// It would have the ID of another batch of another shard.
+    @Test func aShard_takesNoWholeBatch() async throws {
+        let template = try RequestTemplate(parsing: request)
+        let key = BatchLabel(key: "k")
+        do {
+            let queue = StoreClient(to: try SQLiteQueue(path: path, access: .create))
+            _ = try await queue.queue.enqueue(
+                .range(JobRange(first: 0, count: 10), template), as: key)
+            await queue.close()
+        }
+        try await split(into: 2)
+        let queue = try SQLiteQueue(path: shard(1), access: .write)
+        let range = JobRange(first: 0, count: 5)
+        await expect(.unfit, "holds shard 1/2") {
+            _ = try await queue.enqueue(.range(range, template), as: BatchLabel())
+        }
+        let list = try RequestTemplate(parsing: "{url}", fields: ["url"])
+        await expect(.unfit, "holds shard 1/2") {
+            _ = try await queue.addList(list, LineFields(["url"]))
+        }
+        await expect(.unfit, "holds shard 1/2") {
+            _ = try await queue.streamList(
+                list, LineFields(["url"]), from: nil, mayRepeat: false, as: BatchLabel())
+        }
+        // Its own piece, once more, is nothing new.
+        let own = JobRange(first: 5, count: 5)
+        #expect(try await queue.enqueue(.range(own, template), as: key).count == 5)
+        #expect(try await queue.counts().total == 5)
+        await queue.close()
+    }
+
+    /// Batch 2 has no jobs in some shards; batch 3 has its ID in each.
+    @Test func whatIsQueuedInEachShard_hasOneID() async throws {
+        try await makeQueue(10, 2)
+        try await split(into: 4)
+        let template = try RequestTemplate(parsing: request)
+        for number in 0..<4 {
+            let queue = try SQLiteQueue(path: shard(number), access: .write)
+            let batch = try await queue.enqueue(
+                JobRange(first: 0, count: 100), template,
+                shard: try #require(Shard(number: number, of: 4)), as: BatchLabel())
+            #expect(batch.id == 3)
+            await queue.close()
+        }
+        #expect(try await merge((0..<4).map(shard)).total == 112)
+        // The merged queue goes on with its own numbers, and takes whole batches.
+        let all = StoreClient(to: try SQLiteQueue(path: folder.file("all.db"), access: .write))
+        #expect(try await all.enqueue(JobRange(first: 0, count: 1), request: template).id == 4)
+        #expect(try await all.verify() == [])
+        await all.close()
     }
 
     // MARK: - Split
@@ -248,6 +306,25 @@ import Testing
         await expect(.notAQueue, "already") { _ = try await merge(all) }
     }
 
+    /// A run that came between closing an output and reading the queue may have left it open.
+    @Test func outputsThatAreOpen_areFound_andNotTaken() async throws {
+        let open = OutputFile(id: 1, name: "f", format: "jsonl", bytes: 3, crc32: 4, records: 10)
+        var closed = open
+        closed.isSealed = true
+        try await makeQueue(20_000)
+        try await complete(10, of: path, output: "big", files: [open])
+        await expect(.inUse, "output", "not closed") { try await split(into: 2) }
+        try await complete(1, of: path, files: [closed])
+        try await split(into: 2)
+        let all = (0..<2).map(shard)
+        #expect(try await merger(of: all).check() == [])
+        try await complete(10, of: all[1], output: "s1", files: [open])
+        #expect(try await merger(of: all).check() == [all[1]])
+        await expect(.inUse, all[1], "not closed") { _ = try await merge(all) }
+        try await complete(1, of: all[1], files: [closed])
+        #expect(try await merge(all).completed == 22)
+    }
+
     /// What is half done in a shard would be done by nobody in the merged queue.
     @Test func shardsWithSomethingHalfDone_areNotMerged() async throws {
         try await makeQueue(20_000)
@@ -311,7 +388,7 @@ import Testing
             #expect(error.description.contains(part), "\(error)")
         }
         #expect(contents(of: folder.file("all.db")).isEmpty)
-        #expect(contents(of: folder.file("all.db-new")).isEmpty)
+        #expect(contents(of: folder.file(".all.db-draft")).isEmpty)
     }
 
     // MARK: - What belongs to no batch
@@ -335,7 +412,7 @@ import Testing
         }
         let hosts =
             "SELECT group_concat(name || not_before_us || ifnull(rate, '-') || seen_us) FROM host"
-        let settings = "SELECT group_concat(name || value) FROM setting"
+        let settings = "SELECT group_concat(name || value) FROM setting WHERE name <> 'last_batch'"
         let robots = "SELECT group_concat(origin || expires_us || status || hex(body)) FROM robots"
         for number in 0..<4 {
             // All ask at a time.
@@ -391,7 +468,8 @@ import Testing
     @Test func outputs_becomeSites_andJobsWithoutARecordAreCounted() async throws {
         try await makeQueue(40_000)
         try await complete(10, of: path)
-        let file = OutputFile(id: 1, name: "f", format: "jsonl", bytes: 3, crc32: 4, records: 100)
+        let file = OutputFile(
+            id: 1, name: "f", format: "jsonl", bytes: 3, crc32: 4, records: 100, isSealed: true)
         try await complete(100, of: path, output: "big", files: [file])
         try await split(into: 3)
         // The first shard tells of what its own runs wrote alone.

@@ -73,17 +73,14 @@ struct QueueFile {
             throw QueueError(
                 .unreadable, "the queue \(path) cannot be read: \(error); check its permissions")
         }
-        guard header.count >= 72, header[..<16].elementsEqual("SQLite format 3\0".utf8) else {
+        guard let application = Self.applicationID(in: header) else {
             throw QueueError(
                 .notAQueue,
                 "\(path) is not a queue (not a SQLite database)",
                 remedy: .nameAnotherFile)
         }
         // Before SQLite opens it: to open someone else's database can be to write its log back.
-        let application = header[68..<72].reduce(0) { $0 << 8 | Int($1) }
-        guard application == Self.applicationID else {
-            throw Self.foreign(path)
-        }
+        guard application == Self.applicationID else { throw Self.foreign(path) }
     }
 
     static func foreign(_ path: String) -> QueueError {
@@ -144,6 +141,10 @@ struct QueueFile {
             return look.descriptor
         }
         guard descriptor >= 0 else { throw Errno(errno) }
+        return try beginning(of: descriptor)
+    }
+
+    private static func beginning(of descriptor: Int32) throws(Errno) -> [UInt8] {
         var bytes = [UInt8](repeating: 0, count: 100)
         let count = pread(descriptor, &bytes, bytes.count, 0)
         guard count >= 0 else { throw Errno(errno) }
@@ -176,11 +177,11 @@ struct QueueFile {
             defer { lock.release(.write) }
             if isMade { return }  // while we waited
             try checkNoLog()
-            removeDraft()  // of one who was killed
-            defer { removeDraft() }
+            try removeLeftDraft()
             let descriptor = open(draft, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0o600)
             guard descriptor >= 0 else { throw Errno(errno) }
             _ = close(descriptor)
+            defer { removeDraft() }
             try Migrator.create(at: draft)
             try placeDraft()
         } catch let error as QueueError {
@@ -194,8 +195,12 @@ struct QueueFile {
         }
     }
 
-    /// The file that becomes the queue once it is whole.
-    var draft: String { resolved + "-new" }
+    /// The file that becomes the queue once it is whole: hidden, and of a name that nobody gives to a
+    /// queue.
+    var draft: String {
+        let name = resolved.lastIndex(of: "/").map(resolved.index(after:)) ?? resolved.startIndex
+        return "\(resolved[..<name]).\(resolved[name...])-draft"
+    }
 
     /// Whether there is something at the queue's place.
     var isMade: Bool {
@@ -220,7 +225,42 @@ struct QueueFile {
         try syncFolder()
     }
 
+    /// Removes the draft that we have made.
     func removeDraft() { Self.remove(draft) }
+
+    /// Removes the draft of one who was killed.
+    ///
+    /// - Throws: `.notAQueue` when what is in its place is certainly no draft.
+    func removeLeftDraft() throws(QueueError) {
+        var status = stat()
+        guard lstat(draft, &status) == 0 else { return }
+        // One that was killed early is empty.
+        let isDraft =
+            status.st_mode & S_IFMT == S_IFREG
+            && (status.st_size == 0 || Self.applicationID(ofFileAt: draft) == Self.applicationID)
+        guard isDraft else {
+            throw QueueError(
+                .notAQueue,
+                "\(draft) is in the way of the queue \(path), which is made under that name, and is not of runner; move it away"
+            )
+        }
+        removeDraft()
+    }
+
+    /// - Returns: `nil` when the file cannot be read, or is no SQLite database.
+    private static func applicationID(ofFileAt path: String) -> Int? {
+        let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW)
+        guard descriptor >= 0 else { return nil }
+        defer { _ = close(descriptor) }
+        return applicationID(in: (try? beginning(of: descriptor)) ?? [])
+    }
+
+    private static func applicationID(in header: [UInt8]) -> Int? {
+        guard header.count >= 72, header[..<16].elementsEqual("SQLite format 3\0".utf8) else {
+            return nil
+        }
+        return header[68..<72].reduce(0) { $0 << 8 | Int($1) }
+    }
 
     /// Removes a file of SQLite, and those beside it.
     static func remove(_ path: String) {

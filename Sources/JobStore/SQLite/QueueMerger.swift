@@ -8,41 +8,46 @@ public struct QueueMerger: Sendable {
     private let paths: [String]
     private let target: String
     private let place: @Sendable (OutputSettings, _ folder: String) -> String
+    private let isClosed: @Sendable (QueueOutput, _ folder: String) -> Bool
 
     /// - Parameters:
     ///   - paths: The shards, in any order.
     ///   - target: The path of the merged queue, where there is nothing so far.
     ///   - place: Tells where an output's folder is now, as the merged queue is to keep it, by the
     ///     folder of the shard's file.
+    ///   - isClosed: Tells whether an output is as it has to be in a queue that nobody runs any more,
+    ///     by the folder of the shard's file.
     public init(
         _ paths: [String], to target: String,
-        place: @escaping @Sendable (OutputSettings, _ folder: String) -> String
+        place: @escaping @Sendable (OutputSettings, _ folder: String) -> String,
+        isClosed: @escaping @Sendable (QueueOutput, _ folder: String) -> Bool
     ) {
         self.paths = paths
         self.target = target
         self.place = place
+        self.isClosed = isClosed
     }
 
     /// Checks that the queues are shards that can be merged, before anything is done with them.
     ///
-    /// - Returns: Those whose last run was killed: its output may have more than counts.
+    /// - Returns: Those whose output is to be closed first: it may have more than counts.
     /// - Throws: `.unfit` when the queues are not all shards of one larger queue, each once;
-    ///   `.notAQueue` when there is a file at `target`.
+    ///   `.notAQueue` when there is a file at `target`; `.inUse` when a runner works on a shard.
     public func check() async throws(QueueError) -> [String] {
         let shards = try await shards()
         guard try QueueFile(path: target).state == .missing else { throw targetIsThere }
-        var killed: [String] = []
+        var open: [String] = []
         for shard in shards.files {
             let queue = try SQLiteQueue(path: shard.path, access: .read)
             do throws(QueueError) {
-                if try await queue.isLeftByKill() { killed.append(shard.path) }
+                if try await !queue.isLeftWell(isClosed) { open.append(shard.path) }
                 await queue.close()
             } catch {
                 await queue.close()
                 throw error
             }
         }
-        return killed
+        return open
     }
 
     private var targetIsThere: QueueError {
@@ -79,7 +84,7 @@ public struct QueueMerger: Sendable {
         defer { lock.release(.write) }
         guard !file.isMade else { throw targetIsThere }
         try file.checkNoLog()
-        file.removeDraft()  // of one who was killed
+        try file.removeLeftDraft()
         do throws(QueueError) {
             try await fill(file.draft, shards)
             // Made by somebody meanwhile, who asks for no lock.
@@ -101,7 +106,7 @@ public struct QueueMerger: Sendable {
         for shard in shards.files {
             let queue = try SQLiteQueue(path: shard.path, access: .read)
             do throws(QueueError) {
-                try await queue.copyAll(to: draft, place)
+                try await queue.copyAll(to: draft, place, isClosed)
                 await queue.close()
             } catch {
                 await queue.close()
@@ -126,16 +131,20 @@ public struct QueueMerger: Sendable {
 }
 
 extension SQLiteQueue {
-    /// Whether the last run was killed.
-    fileprivate func isLeftByKill() throws(QueueError) -> Bool {
-        if isRunLive != false { return false }
-        return try read { try connection.int("SELECT 1 FROM runner LIMIT 1") == 1 }
+    /// Whether no run has left anything for the next one to do: neither a runner that was killed, nor
+    /// an output that is not closed.
+    fileprivate func isLeftWell(
+        _ isClosed: @Sendable (QueueOutput, String) -> Bool
+    ) throws(QueueError) -> Bool {
+        try checkNobodyRuns()
+        let folder = QueueFile.folder(ofFileAt: path)
+        return try read {
+            try connection.int("SELECT 1 FROM runner LIMIT 1") == nil
+                && isClosed(try readOutput(), folder)
+        }
     }
 
-    /// Copies a shard to the queue that it is merged to, behind those with lower numbers.
-    fileprivate func copyAll(
-        to draft: QueueDraft, _ place: @Sendable (OutputSettings, String) -> String
-    ) throws(QueueError) {
+    private func checkNobodyRuns() throws(QueueError) {
         guard let isRunLive else {
             throw QueueError(
                 .unreadable,
@@ -145,8 +154,17 @@ extension SQLiteQueue {
             throw QueueError(
                 .inUse, "a run works on the queue \(path); wait for its end, or stop it")
         }
+    }
+
+    /// Copies a shard to the queue that it is merged to, behind those with lower numbers.
+    fileprivate func copyAll(
+        to draft: QueueDraft, _ place: @Sendable (OutputSettings, String) -> String,
+        _ isClosed: @Sendable (QueueOutput, String) -> Bool
+    ) throws(QueueError) {
+        try checkNobodyRuns()
         let folder = QueueFile.folder(ofFileAt: path)
         try read {
+            guard isClosed(try readOutput(), folder) else { throw outputIsOpen() }
             try checkNothingIsHalfDone()
             try copyOutcomes(to: draft, areKept: false)
             try forEachBatch { row in

@@ -27,7 +27,8 @@ extension SQLiteQueue {
                 queue: self, runnerID: ourID(), batch: runner.batch,
                 attachment: Attachment(
                     rescued: rescued, mayRepeat: mayRepeat, retrying: counts.retrying,
-                    counts: counts, site: .only, output: try output(of: .only), hosts: paces))
+                    counts: counts, site: .only, output: try output(of: .only), hosts: paces,
+                    unrecorded: try read { try hasShardTables() ? try unrecordedCount() : nil }))
         } catch {
             runnerID = nil
             lock?.release(.run)
@@ -227,6 +228,14 @@ struct SQLiteLease: RunnerLease {
 
     func handedOver(_ file: Int) async throws(QueueError) {
         try await queue.handedOver(file, by: runnerID)
+    }
+
+    func inheritedFiles() async throws(QueueError) -> [InheritedFiles] {
+        try await queue.inheritedFiles()
+    }
+
+    func handedOver(_ file: Int, ofInherited site: Site) async throws(QueueError) {
+        try await queue.handedOver(file, ofInherited: site, by: runnerID)
     }
 
     func commit(

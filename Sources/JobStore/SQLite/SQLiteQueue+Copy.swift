@@ -97,7 +97,7 @@ extension SQLiteQueue {
                 // The courses of runs (`runner report`) stay with the file of these runs.
                 """
                 SELECT name, value FROM setting
-                WHERE name <> 'courses' AND name NOT GLOB 'course [0-9]*'
+                WHERE name NOT IN ('courses', 'last_batch') AND name NOT GLOB 'course [0-9]*'
                 """,
                 "INSERT OR IGNORE INTO setting (name, value) VALUES (?, ?)"
             ),

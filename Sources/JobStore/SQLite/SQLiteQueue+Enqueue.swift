@@ -9,6 +9,7 @@ extension SQLiteQueue {
                     guard known.source == source else { throw keyTaken(key, by: known) }
                     return known
                 }
+                try checkIsNoShard()
                 return try add(range, request, label)
             }
         case .list: preconditionFailure("a list is added by addList, block by block")

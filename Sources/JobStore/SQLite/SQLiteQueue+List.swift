@@ -13,6 +13,7 @@ extension SQLiteQueue {
     /// Notes that a list is being added by this process.
     func beginList() throws(QueueError) -> Batch.ID {
         try writeWithRightToAdd {
+            try checkIsNoShard()
             let id = try nextBatchID()
             try connection.run(
                 "INSERT INTO import (batch_id, started_at_us) VALUES (?, ?)", .int(id),
@@ -21,14 +22,16 @@ extension SQLiteQueue {
         }
     }
 
-    /// The ID of the next batch. IDs of lists that are being added are taken.
+    /// The ID of the next batch. IDs of lists that are being added are taken, and in a shard those of
+    /// the larger queue.
     func nextBatchID() throws -> Batch.ID {
         let last =
             try connection.int(
                 """
                 SELECT max(coalesce((SELECT max(id) FROM batch), 0),
-                    coalesce((SELECT max(batch_id) FROM import), 0))
-                """) ?? 0
+                    coalesce((SELECT max(batch_id) FROM import), 0),
+                    coalesce((SELECT CAST(value AS INTEGER) FROM setting WHERE name = ?), 0))
+                """, .text(Self.lastBatchName)) ?? 0
         guard (0..<Int.max - LockFile.rightsMax).contains(last) else {
             throw damaged("it has no room for another batch")
         }

@@ -2,14 +2,17 @@
 extension SQLiteQueue {
     /// Adds the jobs of a shard alone, of a range whose IDs are all jobs.
     ///
-    /// - Parameter shard: A shard that holds at least one of the IDs.
+    /// The same is to be done with each shard, in the same order: then pieces of one batch have one
+    /// ID.
+    ///
+    /// - Parameter shard: One of as many shards as there are IDs, or fewer.
     /// - Returns: The batch, which is a piece of a larger one; its IDs are the shard's.
     /// - Throws: As `enqueue` does; `.unfit` when the queue holds another shard, or whole batches.
     public func enqueue(
         _ whole: JobRange, _ request: RequestTemplate, shard: Shard, as label: BatchLabel
     ) throws(QueueError) -> Batch {
         let piece = shard.positions(of: whole.count)
-        precondition(!piece.isEmpty, "a shard has jobs")
+        precondition(shard.count <= whole.count, "each shard has jobs")
         let range = JobRange(
             first: whole.id(at: piece.lowerBound), count: piece.count, step: whole.step)
         return try write {
@@ -26,6 +29,20 @@ extension SQLiteQueue {
                 .int(piece.lowerBound), .int(whole.count), .int(batch.id))
             return batch
         }
+    }
+
+    /// The name of the choice that tells the last batch that the larger queue had. Shards do not have
+    /// all of its batches, and their next one has the same ID in each.
+    static let lastBatchName = "last_batch"
+
+    /// Refuses what would be a whole batch in a shard: it would get the ID that another shard gives to
+    /// other jobs, and the two could not be merged.
+    func checkIsNoShard() throws {
+        guard let kept = try keptShard() else { return }
+        throw QueueError(
+            .unfit,
+            "the queue \(path) holds shard \(kept.shard.text), and so no whole batch",
+            remedy: .queueShard(kept.shard))
     }
 
     /// Makes the queue hold a shard, unless it does.

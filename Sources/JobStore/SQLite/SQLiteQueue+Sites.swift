@@ -30,6 +30,43 @@ extension SQLiteQueue {
         return QueueOutput(settings: settings, files: files, completedBefore: unrecorded)
     }
 
+    /// The files of all sites, those that a shard carries for the merge included, that are sealed
+    /// and not handed over.
+    func inheritedFiles() throws(QueueError) -> [InheritedFiles] {
+        try read {
+            guard try hasShardTables() else { return [] }
+            let rows = try connection.prepare(
+                """
+                SELECT id, name, format, bytes, crc32, records, sealed, handed_over, site_id
+                FROM site_output WHERE sealed = 1 AND handed_over = 0 AND bytes > 0
+                ORDER BY site_id, id
+                """)
+            try rows.bind([])
+            var sites: [(site: Site, files: [OutputFile])] = []
+            while try rows.step() {
+                let site = Site(id: rows.int(8))
+                if sites.last?.site != site { sites.append((site, [])) }
+                sites[sites.count - 1].files.append(Self.file(in: rows))
+            }
+            return try sites.compactMap { site, files in
+                try settings(ofClosed: site).map {
+                    InheritedFiles(site: site, settings: $0, files: files)
+                }
+            }
+        }
+    }
+
+    func handedOver(
+        _ file: Int, ofInherited site: Site, by runner: Int
+    ) throws(QueueError) {
+        try check(runner)
+        try write {
+            _ = try connection.run(
+                "UPDATE site_output SET handed_over = 1 WHERE site_id = ? AND id = ? AND sealed = 1",
+                .int(site.id), .int(file))
+        }
+    }
+
     private func settings(ofClosed site: Site) throws -> OutputSettings? {
         let row = try connection.prepare(
             """
@@ -76,11 +113,15 @@ extension QueueDraft {
     /// Keeps the format of the output that the jobs had before, so that a run can tell who drops
     /// responses without meaning to.
     func keepFormat(_ format: String?) throws(QueueError) {
-        guard let format else { return }
+        if let format { try keep(format, as: Shard.formatBeforeName) }
+    }
+
+    /// Keeps a choice (`JobLedger.setting`).
+    func keep(_ value: String, as name: String) throws(QueueError) {
         try write { connection throws(SQLiteError) in
             _ = try connection.run(
-                "INSERT OR REPLACE INTO setting (name, value) VALUES (?, ?)",
-                .text(Shard.formatBeforeName), .text(format))
+                "INSERT OR REPLACE INTO setting (name, value) VALUES (?, ?)", .text(name),
+                .text(value))
         }
     }
 

@@ -26,10 +26,11 @@ extension SQLiteQueue {
     ) async throws(QueueError) -> SplitQueue {
         precondition(1...Shard.countMax ~= count, "the number of shards is within its bounds")
         let path = try SplitFolder.make(folder)
-        if let done = try finishSplit(into: count, at: path) { return done }
         guard runnerID == nil else { throw fenced("this process runs the queue") }
+        // Before anything is looked at: somebody else may put the shards in their places.
         try takeRightToRun(pid: Int(getpid()))
         defer { lock?.release(.run) }
+        if let done = try finishSplit(into: count, at: path) { return done }
         try removeAbandonedLists()
         _ = try write { try rescue() }
         try await finishCancellations()
@@ -38,6 +39,7 @@ extension SQLiteQueue {
         do {
             try write {
                 try checkIsSplittable(into: count)
+                guard try readOutput().files.allSatisfy(\.isSealed) else { throw outputIsOpen() }
                 try makeDrafts(shards, place)
                 try connection.run("UPDATE split SET is_complete = 1")
                 try connection.run(
@@ -45,18 +47,34 @@ extension SQLiteQueue {
                     .text(Shard.splitName), .text("\(count) queues in \(path)"))
             }
         } catch {
-            // A commit that failed may yet have happened: then the drafts are the shards.
-            if (try? isSplit()) == false { shards.removeDrafts() }
+            // Else the next call finds them.
+            if (try? settleNotSplit()) != nil { shards.removeDrafts() }
             throw error
         }
         _ = try shards.place()
         return SplitQueue(count: count, folder: path, isNew: true, counts: try counts(of: nil))
     }
 
-    private func isSplit() throws(QueueError) -> Bool {
-        try read {
-            try hasShardTables() && connection.int("SELECT is_complete FROM split") == 1
+    /// Makes sure that no commit of a split that failed happens later.
+    ///
+    /// All of it may be in the log, and only its sync have failed: whoever reads the log next, after
+    /// a kill, takes it for whole. So other frames are written over it.
+    ///
+    /// - Throws: `.wasSplit` when it has happened.
+    private func settleNotSplit() throws(QueueError) {
+        try write {
+            // Back and forth, since a page that does not change is not written.
+            try connection.run("UPDATE split SET is_complete = 1")
+            try connection.run("UPDATE split SET is_complete = 0")
         }
+    }
+
+    /// The error for a queue whose output a run has left open since it was closed.
+    func outputIsOpen() -> QueueError {
+        QueueError(
+            .inUse,
+            "the output of the queue \(path) is not closed: a run has worked on it meanwhile; try again"
+        )
     }
 
     /// Finishes what a call before has done but for putting shards in their places.
@@ -96,7 +114,10 @@ extension SQLiteQueue {
             guard try row.step(), 1...Shard.countMax ~= row.int(2) else { return nil }
             return SplitFolder(path: row.text(0), whole: row.text(1), count: row.int(2))
         }
-        before?.removeDrafts()
+        if let before {
+            try settleNotSplit()
+            before.removeDrafts()
+        }
         return try write {
             let whole = try connection.text("SELECT lower(hex(randomblob(16)))")
             let shards = SplitFolder(path: path, whole: whole, count: count)
@@ -151,6 +172,7 @@ extension SQLiteQueue {
                 }
             }
             try draft.keepFormat(format)
+            try draft.keep("\(try nextBatchID() - 1)", as: Self.lastBatchName)
             try draft.finish()
         }
         try shards.syncDrafts()

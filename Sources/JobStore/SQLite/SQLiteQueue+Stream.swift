@@ -9,6 +9,7 @@ extension SQLiteQueue {
             if let origin, !mayRepeat, let other = try streamedBatch(from: origin) {
                 throw beingAdded(other)
             }
+            try checkIsNoShard()
             let id = try nextBatchID()
             try connection.run(
                 """

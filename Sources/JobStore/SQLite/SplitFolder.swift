@@ -25,7 +25,9 @@ struct SplitFolder {
             var end = path.startIndex
             while end < path.endIndex {
                 end = path[end...].dropFirst().firstIndex(of: "/") ?? path.endIndex
-                try makeFolder(String(path[..<end]))
+                let folder = String(path[..<end])
+                // Else shards would be there, and after a power cut no way to them.
+                if try makeFolder(folder) { try Errno.sync(folder + "/..", O_RDONLY | O_DIRECTORY) }
             }
             guard let real = realpath(path, nil) else { throw Errno(errno) }
             defer { free(real) }
@@ -35,10 +37,13 @@ struct SplitFolder {
         }
     }
 
-    private static func makeFolder(_ path: String) throws(Errno) {
-        guard mkdir(path, 0o777) == 0 || errno == EEXIST || access(path, F_OK) == 0 else {
-            throw Errno(errno)
-        }
+    /// - Returns: Whether the folder is new; its name is durable once the folder that it is in is
+    ///   synced.
+    @discardableResult
+    private static func makeFolder(_ path: String) throws(Errno) -> Bool {
+        if mkdir(path, 0o777) == 0 { return true }
+        guard errno == EEXIST || access(path, F_OK) == 0 else { throw Errno(errno) }
+        return false
     }
 
     /// - Throws: `.unfit` when a shard's place is taken.
@@ -83,9 +88,16 @@ struct SplitFolder {
     /// - Returns: Whether there were any.
     func place() throws(QueueError) -> Bool {
         guard access(drafts, F_OK) == 0 else { return false }
-        for number in 0..<count where access(draft(number), F_OK) == 0 {
+        let left = (0..<count).filter { access(draft($0), F_OK) == 0 }
+        do throws(Errno) {
+            for number in left { try Self.makeFolder(folder(number)) }
+            // Before a shard is in one of them.
+            try Errno.sync(path, O_RDONLY | O_DIRECTORY)
+        } catch {
+            throw error.unmakable("a folder in \(path)")
+        }
+        for number in left {
             do throws(Errno) {
-                try Self.makeFolder(folder(number))
                 try Errno.placeNew(draft(number), queue(number))
                 try Errno.sync(folder(number), O_RDONLY | O_DIRECTORY)
             } catch {

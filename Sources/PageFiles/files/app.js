@@ -168,7 +168,7 @@ function showTime(now) {
 
 function showOutput(now) {
   const output = now.output;
-  setText($('output-total'), output ? `${output.folder} (${output.format}): ${count(output.file_count)} files, ${count(output.records)} records, ${bytes(output.bytes)}; ${bytes(output.free_bytes)} free` : 'responses are not kept');
+  setText($('output-total'), output ? `${output.folder}${output.folder_count > 1 ? ` and ${count(output.folder_count - 1)} more` : ''} (${output.format}): ${count(output.file_count)} files, ${count(output.records)} records, ${bytes(output.bytes)}; ${bytes(output.free_bytes)} free` : 'responses are not kept');
   rows($('output'), output?.files ?? [], f => f.name, f => [{ text: f.name, wide: true }, count(f.records), bytes(f.bytes), f.sealed ? 'sealed' : 'being written']);
 }
 

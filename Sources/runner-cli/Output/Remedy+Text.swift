@@ -63,6 +63,8 @@ extension QueueError.Remedy {
         case .upgrade: Cure.upgrade
         case .useShards(let folder, let count, let queue):
             "run those, for example with --queue \(ShellWord.quoted("\(folder)/0/\(Shard.queueName)")); if some are not there since the split was killed, repeat: runner split --queue \(ShellWord.quoted(queue)) --into \(count) --dir \(ShellWord.quoted(folder))"
+        case .queueShard(let shard):
+            "queue a range in each shard, here with --shard \(shard.text), or name another file with --queue, or queue it once the shards are merged"
         case .nameAllShards: "name all of them"
         case .nameAnotherShardFolder: "name another folder with --dir"
         }

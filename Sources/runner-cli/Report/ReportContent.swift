@@ -18,7 +18,7 @@ struct ReportContent: Sendable {
     /// `nil` when responses are not kept.
     var output: OutputTotals?
     /// The latest output files, the last first.
-    var files: [OutputFile] = []
+    var files: [(folder: String, file: OutputFile)] = []
 
     static let filesMax = 50
 
@@ -49,9 +49,9 @@ extension ReportContent {
                     0, counts.done - runs[runs.count - 1].doneBefore)
             }
         }
-        let output = try await ledger.output(of: .only)
-        self.output = OutputTotals(output, from: queue.realFolder)
-        files = output.files.suffix(Self.filesMax).reversed()
+        let outputs = try await PlacedOutput.all(of: ledger, from: queue.realFolder)
+        output = OutputTotals(outputs)
+        files = outputs.latestFiles(max: Self.filesMax)
     }
 
     /// The word for how a run has ended, or that it has not.

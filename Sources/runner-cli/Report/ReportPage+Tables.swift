@@ -194,10 +194,11 @@ extension ReportPage {
                     Column(name: "size"),
                     Column(name: "state"),
                 ],
-                content.files.map {
+                content.files.map { folder, file in
                     [
-                        Layout.plain($0.name), Format.count($0.records), Format.bytes($0.bytes),
-                        $0.isSealed ? "sealed" : "open",
+                        Layout.plain(output.folders == 1 ? file.name : "\(folder)/\(file.name)"),
+                        Format.count(file.records), Format.bytes(file.bytes),
+                        file.isSealed ? "sealed" : "open",
                     ]
                 }, to: &html)
             if more > 0 {

@@ -9,19 +9,23 @@ extension QueueFacts {
     mutating func readSlow(_ ledger: any JobLedger, in folder: String?) async throws(QueueError) {
         retriesDue = try await ledger.retriesDue(
             in: Self.retryPeriods, of: .seconds(Self.retryPeriodSeconds))
-        let output = try await ledger.output(of: .only)
-        self.output = output.settings.map { settings in
-            let place = settings.place(from: folder)
-            return Output(
-                folder: place, format: settings.format, fileCount: output.files.count,
-                files: output.files.suffix(Self.filesMax).reversed().map {
-                    ($0.name, $0.records, $0.bytes, $0.isSealed)
-                },
-                records: output.files.reduce(0) { $0 + $1.records },
-                bytes: output.files.reduce(0) { $0 + $1.bytes },
-                freeBytes: DiskReserve.freeBytes(of: place),
-                keepsFailures: settings.keepsFailures)
+        let outputs = try await PlacedOutput.all(of: ledger, from: folder)
+        guard let last = outputs.first, let totals = OutputTotals(outputs) else {
+            output = nil
+            return
         }
+        output = Output(
+            folder: totals.folder, format: totals.format, folderCount: totals.folders,
+            fileCount: totals.files,
+            files: outputs.latestFiles(max: Self.filesMax).map { folder, file in
+                (
+                    totals.folders == 1 ? file.name : "\(folder)/\(file.name)", file.records,
+                    file.bytes, file.isSealed
+                )
+            },
+            records: totals.records, bytes: totals.bytes,
+            freeBytes: DiskReserve.freeBytes(of: totals.folder),
+            keepsFailures: last.settings.keepsFailures)
     }
 
     /// The most files of the output that are shown.

@@ -9,7 +9,6 @@ internal import Synchronization
 /// once: twice where a kill came between the two.
 final class HandOver: Sendable {
     private let command: String
-    private let folder: String
     private let lease: any RunnerLease
     private let patience: Patience
     private let stop: StopSwitch
@@ -24,15 +23,12 @@ final class HandOver: Sendable {
     /// The time in µs that a command gets to end when it is asked to.
     private static let terminationMicros = 2_000_000
 
-    /// - Parameters:
-    ///   - folder: The path of the output's folder.
-    ///   - tell: Called with what is worth a word, from one task.
+    /// - Parameter tell: Called with what is worth a word, from one task.
     init(
-        _ command: String, folder: String, for lease: any RunnerLease, _ options: CrawlOptions,
+        _ command: String, for lease: any RunnerLease, _ options: CrawlOptions,
         stop: StopSwitch, tell: @escaping @Sendable (HandOverNews) -> Void
     ) {
         self.command = command
-        self.folder = folder
         self.lease = lease
         self.stop = stop
         self.tell = tell
@@ -44,7 +40,7 @@ final class HandOver: Sendable {
     var count: Int { plan.withLock(\.count) }
 
     /// Adds files, of which those that are sealed and not handed over count.
-    func add(_ files: [OutputFile]) {
+    func add(_ files: [SealedFile]) {
         plan.withLock { $0.add(files) }
         bell.ring()
     }
@@ -77,17 +73,16 @@ final class HandOver: Sendable {
     private var isCancelled: Bool { Task.isCancelled || stop.isCancelRequested }
 
     private func hand(
-        _ file: OutputFile, _ random: inout SystemRandomNumberGenerator
+        _ file: SealedFile, _ random: inout SystemRandomNumberGenerator
     ) async throws(QueueError) {
-        let path = folder == "/" ? "/\(file.name)" : "\(folder)/\(file.name)"
-        guard access(path, F_OK) == 0 || errno != ENOENT else {
+        guard access(file.path, F_OK) == 0 || errno != ENOENT else {
             // Sealed files may be moved away at any time.
             tell(.gone(file: file.name))
             return try await record(file)
         }
         let started: ShellCommand
         do throws(Errno) {
-            started = try ShellCommand(command, file: path)
+            started = try ShellCommand(command, file: file.path)
         } catch {
             return failed(file, "the command cannot be started (\(error))", &random)
         }
@@ -104,14 +99,14 @@ final class HandOver: Sendable {
     }
 
     private func failed(
-        _ file: OutputFile, _ reason: String, _ random: inout SystemRandomNumberGenerator
+        _ file: SealedFile, _ reason: String, _ random: inout SystemRandomNumberGenerator
     ) {
         let wait = plan.withLock { $0.failed(file, at: .read(), using: &random) }
         tell(.failed(file: file.name, reason: reason, wait: .microseconds(wait)))
     }
 
     /// Waits for the end of a command; `nil` when the time is over, and it was ended.
-    private func end(of command: ShellCommand, _ file: OutputFile) async -> ShellCommand.End? {
+    private func end(of command: ShellCommand, _ file: SealedFile) async -> ShellCommand.End? {
         var killMicros: Int?
         while true {
             if let end = command.look({ tell(.said(file: file.name, line: $0)) }) {
@@ -141,9 +136,13 @@ final class HandOver: Sendable {
         }
     }
 
-    private func record(_ file: OutputFile) async throws(QueueError) {
+    private func record(_ file: SealedFile) async throws(QueueError) {
         try await patience.whileBusy { () async throws(QueueError) in
-            try await lease.handedOver(file.id)
+            if let site = file.inheritedSite {
+                try await lease.handedOver(file.file.id, ofInherited: site)
+            } else {
+                try await lease.handedOver(file.file.id)
+            }
         }
         plan.withLock { $0.succeeded(file, at: .read()) }
     }

@@ -5,7 +5,7 @@ internal import JobStore
 struct HandOverPlan {
     /// The next thing to do.
     enum Step: Equatable {
-        case hand(OutputFile)
+        case hand(SealedFile)
         /// Nothing is due before this time, on the monotonic clock; `nil`: until a file is sealed.
         case wait(untilMicros: Int?)
         /// All is handed over, or what is left is the next run's.
@@ -13,12 +13,12 @@ struct HandOverPlan {
     }
 
     private struct Due {
-        let file: OutputFile
+        let file: SealedFile
         var failures = 0
         var notBeforeMicros = 0
     }
 
-    /// Files by rising number.
+    /// Files in the order in which they came.
     private var due: [Due] = []
     /// The time since which nothing but files to be handed over has kept the run; `nil` before.
     private var closedMicros: Int?
@@ -41,10 +41,10 @@ struct HandOverPlan {
     /// The number of files that are yet to be handed over.
     var count: Int { due.count }
 
-    mutating func add(_ files: [OutputFile]) {
-        due += files.filter { $0.isSealed && !$0.isHandedOver && $0.bytes > 0 }.map {
-            Due(file: $0)
-        }
+    mutating func add(_ files: [SealedFile]) {
+        due += files.filter { place in
+            place.file.isSealed && !place.file.isHandedOver && place.file.bytes > 0
+        }.map { Due(file: $0) }
     }
 
     /// Told that the run was asked to stop.
@@ -92,18 +92,18 @@ struct HandOverPlan {
     }
 
     /// Told that a file was handed over.
-    mutating func succeeded(_ file: OutputFile, at now: Now) {
+    mutating func succeeded(_ file: SealedFile, at now: Now) {
         lastSuccessMicros = now.monotonicMicros
-        due.removeAll { $0.file.id == file.id }
+        due.removeAll { $0.file.path == file.path }
     }
 
     /// Told that the command failed for a file.
     ///
     /// - Returns: The wait in µs before the file's next turn.
     mutating func failed(
-        _ file: OutputFile, at now: Now, using random: inout some RandomNumberGenerator
+        _ file: SealedFile, at now: Now, using random: inout some RandomNumberGenerator
     ) -> Int {
-        guard let index = due.firstIndex(where: { $0.file.id == file.id }) else { return 0 }
+        guard let index = due.firstIndex(where: { $0.file.path == file.path }) else { return 0 }
         due[index].failures += 1
         let wait = backoff.waitMicros(afterAttempt: due[index].failures, using: &random)
         due[index].notBeforeMicros = now.monotonicMicros + wait

@@ -29,6 +29,6 @@ final class HandingSink: Sink {
             defer { written = [] }
             return written
         }
-        if !sealed.isEmpty { handOver.add(sealed) }
+        if !sealed.isEmpty { handOver.add(files.placed(sealed)) }
     }
 }

@@ -8,10 +8,11 @@ public struct OutputFiles: Sink {
     /// The settings that the queue remembers from now on.
     public let settings: OutputSettings
     public let storage: CaptureStorage
-    /// The sealed files of earlier runs, and those that were sealed as the output was opened.
-    let sealed: [OutputFile]
+    /// The sealed files of earlier runs, and those that were sealed as the output was opened. Where
+    /// sealed files are handed over, those of other queues' runs come first.
+    let sealed: [SealedFile]
     /// The path of the folder.
-    var path: String { writer.folder.path }
+    private var path: String { writer.folder.path }
     private let format: any OutputFormat
     private let rendering: RenderingOptions
     private let writer: OutputWriter
@@ -32,6 +33,11 @@ public struct OutputFiles: Sink {
             keepsFailures: settings.keepsFailures, budget: storage.budget)
     }
 
+    /// Files of this output, as files to be handed over.
+    func placed(_ files: [OutputFile]) -> [SealedFile] {
+        files.map { SealedFile(file: $0, folder: path) }
+    }
+
     public func write(_ deposits: [Deposit]) async throws(SinkError) -> [OutputFile] {
         try await writer.write(deposits)
     }
@@ -44,6 +50,12 @@ public struct OutputFiles: Sink {
         try await lease.keepOutput(settings, [file])
         try await writer.committed()
         return file
+    }
+
+    /// Seals the last file, too, where nothing that counts was written to it: it is removed.
+    func closeLast(for lease: any RunnerLease) async throws {
+        if try await sealLast(for: lease) != nil { return }
+        try await lease.keepOutput(settings, [try await writer.removeLast()])
     }
 
     /// Lets other runs write to the folder. Nothing may be written any more.
@@ -110,10 +122,11 @@ public struct OutputFiles: Sink {
         try await writer.committed()
         if plan.isCurrentThere { try await writer.resume() }
         var notes = plan.notes
-        if lease.attachment.output.settings == nil, lease.attachment.counts.completed > 0 {
+        let unrecorded =
+            lease.attachment.unrecorded ?? lease.attachment.counts.completed
+        if lease.attachment.output.settings == nil, unrecorded > 0 {
             notes.append(
-                "\(lease.attachment.counts.completed) jobs were completed before there was an output, and are not in it"
-            )
+                "\(unrecorded) jobs were completed before there was an output, and are not in it")
         }
         let new = Set(changed.map(\.id))
         let sealed =
@@ -125,11 +138,19 @@ public struct OutputFiles: Sink {
                 "\(left) sealed output files were not handed over, unlike others before them, and no command is given now"
             )
         }
+        var inherited: [SealedFile] = []
+        if options.sealedFileCommand != nil {
+            let found = Self.inherited(
+                try await lease.inheritedFiles(), queueFolder: options.queueFolder)
+            inherited = found.files
+            notes += found.notes
+        }
         return OutputFiles(
             notes: notes, settings: plan.settings,
             storage: CaptureStorage(
                 budget: budget, spool: Spool { folder.descriptor }, folder: folder.path),
-            sealed: sealed, format: plan.format, rendering: rendering,
+            sealed: inherited + sealed.map { SealedFile(file: $0, folder: folder.path) },
+            format: plan.format, rendering: rendering,
             writer: writer)
     }
 }

@@ -112,6 +112,16 @@ actor OutputWriter {
         file.bytes > 0 ? try sealFile() : nil
     }
 
+    /// Removes the file that is written to, which is empty.
+    ///
+    /// - Returns: The file as it is to be recorded: sealed.
+    func removeLast() throws(SinkError) -> OutputFile {
+        appender = nil
+        try folder.remove(file.name)
+        file.isSealed = true
+        return file
+    }
+
     /// Told that the queue has recorded the files that `write` or `seal` returned.
     func committed() throws(SinkError) { try sealer.settle() }
 

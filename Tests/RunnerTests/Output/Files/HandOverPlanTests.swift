@@ -4,9 +4,13 @@ import Testing
 @testable import Runner
 
 @Suite struct HandOverPlanTests {
-    private func file(_ id: Int) -> OutputFile {
-        OutputFile(
+    private func file(
+        _ id: Int, of site: Site? = nil, _ change: (inout OutputFile) -> Void = { _ in }
+    ) -> SealedFile {
+        var file = OutputFile(
             id: id, name: "\(id)", format: "jsonl", bytes: 1, records: 1, isSealed: true)
+        change(&file)
+        return SealedFile(file: file, folder: site.map { "/\($0.id)" } ?? "/", inheritedSite: site)
     }
 
     private func at(_ seconds: Double) -> Now {
@@ -15,18 +19,15 @@ import Testing
 
     private func plan(_ files: Int...) -> HandOverPlan {
         var plan = HandOverPlan(grace: .seconds(30), stallMax: .seconds(900))
-        plan.add(files.map(file))
+        plan.add(files.map { file($0) })
         return plan
     }
 
     @Test func filesThatAreNotDue_areLeftOut() {
         var plan = plan()
-        var open = file(1)
-        open.isSealed = false
-        var done = file(2)
-        done.isHandedOver = true
-        var empty = file(3)
-        empty.bytes = 0
+        let open = file(1) { $0.isSealed = false }
+        let done = file(2) { $0.isHandedOver = true }
+        let empty = file(3) { $0.bytes = 0 }
         plan.add([open, done, empty, file(4)])
         #expect(plan.count == 1)
         #expect(plan.next(at: at(0)) == .hand(file(4)))
@@ -34,6 +35,16 @@ import Testing
         #expect(plan.next(at: at(1)) == .wait(untilMicros: nil))
         plan.close(isFinished: true, at: at(2))
         #expect(plan.next(at: at(2)) == .ended)
+    }
+
+    /// Numbers and names are those of a folder.
+    @Test func filesOfOneNumber_inSeveralFolders_areSeveral() {
+        var plan = plan(1)
+        plan.add([file(1, of: Site(id: 3)), file(1, of: Site(id: 4))])
+        plan.succeeded(file(1, of: Site(id: 3)), at: at(0))
+        #expect(plan.count == 2 && plan.next(at: at(0)) == .hand(file(1)))
+        plan.succeeded(file(1), at: at(0))
+        #expect(plan.next(at: at(0)) == .hand(file(1, of: Site(id: 4))))
     }
 
     @Test func aFileThatFails_waits_whileOthersGoOn() {
