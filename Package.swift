@@ -64,7 +64,9 @@ let package = Package(
             swiftSettings: strict),
         .target(
             name: "PostgresStore", dependencies: ["CPostgres", "JobStore"],
-            resources: [.embedInCode("Schema/p1_initial.sql")], swiftSettings: strict),
+            resources: [
+                .embedInCode("Schema/p1_initial.sql"), .embedInCode("Schema/p2_shares.sql"),
+            ], swiftSettings: strict),
         .target(
             name: "Stores",
             dependencies: [

@@ -96,6 +96,8 @@ extension Crawl {
             parts.feed.setPaused(true)
             observer?.changed(.paused)
         }
+        var shares = ShareKeeper(parts.lease, parts.feed)
+        try await shares.begin()
         MachineLimits.forgetStartUpCode()
         defer { observer?.measured(parts.loops.measures()) }  // once they have stopped
         defer { parts.loops.stop() }
@@ -131,7 +133,7 @@ extension Crawl {
                 return nil
             }
             group.addTask { try await feed(parts) }
-            addWatches(of: parts, observer, to: &group)
+            addWatches(of: parts, shares, observer, to: &group)
             do {
                 var ending = Ending.finished
                 for _ in 0..<3 {  // all but the watches, which end last
@@ -153,13 +155,13 @@ extension Crawl {
 
     /// Adds the tasks that look at the run until it is over.
     private func addWatches(
-        of parts: Parts, _ observer: (any CrawlObserver)?,
+        of parts: Parts, _ shares: ShareKeeper, _ observer: (any CrawlObserver)?,
         to group: inout ThrowingTaskGroup<Ending?, any Error>
     ) {
         group.addTask {
-            let steering = SteeringWatch(lease: parts.lease, feed: parts.feed) {
-                observer?.changed($0)
-            }
+            var steering = SteeringWatch(
+                lease: parts.lease, feed: parts.feed, changed: { observer?.changed($0) },
+                shares: shares)
             try await steering.watch()
             return nil
         }

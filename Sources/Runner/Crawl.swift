@@ -138,7 +138,7 @@ public struct Crawl: Sendable {
         }
         return RunnerDescription(
             pid: Int(getpid()), workers: options.workers, siteIdentity: identity,
-            batch: options.batch)
+            batch: options.batch, rate: options.politeness.rate?.perSecond)
     }
 
     private func checkIsOnly(_ output: QueueOutput) throws(SinkError) {

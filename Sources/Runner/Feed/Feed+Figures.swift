@@ -32,7 +32,7 @@ extension JobFeed {
         let phase: RunPhase =
             if isDraining {
                 .stopping
-            } else if pause.isOn {
+            } else if holds.isPaused {
                 .paused
             } else if stalledSinceMicros != nil {
                 .stalled
