@@ -26,7 +26,7 @@ extension Crawl {
 
     /// Makes the parts of a run and connects them.
     func wire(
-        _ lease: any RunnerLease, _ sink: (any Sink)?, seesFailures: Bool
+        _ lease: any RunnerLease, _ stay: Stay, _ sink: (any Sink)?, seesFailures: Bool
     ) throws -> Parts {
         let patience = Patience(limit: options.stallMax, stop: stop)
         let bells = LoopBells()
@@ -41,7 +41,7 @@ extension Crawl {
             patience: patience, defaults: try defaults(for: sink), perHost: options.perHost,
             wakeLoops: { bells.ring() })
         let disk = DiskWatch(options.diskReserve)
-        let limits = LimitWatch(options.limits)
+        let limits = stay.limits
         let board = MeasureBoard()
         let failures = seesFailures ? FailureLog() : nil
         let marker = Marker(
@@ -86,7 +86,9 @@ extension Crawl {
     }
 
     /// Runs the parts until the work is over, or one of them fails.
-    func supervise(_ parts: Parts, _ observer: (any CrawlObserver)?) async throws -> Ending {
+    func supervise(
+        _ parts: Parts, _ stay: inout Stay, _ observer: (any CrawlObserver)?
+    ) async throws -> Ending {
         defer { parts.bells.disconnect() }
         if parts.disk.look(), let folder = parts.disk.shortage {
             return .diskReserve(folder: folder)
@@ -99,7 +101,10 @@ extension Crawl {
         var shares = ShareKeeper(parts.lease, parts.feed)
         try await shares.begin()
         MachineLimits.forgetStartUpCode()
-        defer { observer?.measured(parts.loops.measures()) }  // once they have stopped
+        defer {  // once they have stopped
+            stay.add(parts.loops)
+            observer?.measured(stay.measures)
+        }
         defer { parts.loops.stop() }
         try parts.loops.start()
         let grace = GracePeriod(options.grace) { parts.loops.cancelTransfers() }
