@@ -130,6 +130,13 @@ let package = Package(
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             path: "Tests/queue-maker", swiftSettings: strict),
+        .executableTarget(
+            name: "fleet-load",
+            dependencies: [
+                "JobStore", "Stores",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
+            path: "Tests/fleet-load", swiftSettings: strict),
         .target(
             name: "StoreConformance", dependencies: ["JobStore", "TestSupport"],
             path: "Tests/StoreConformance", swiftSettings: strict),
