@@ -64,7 +64,9 @@ let package = Package(
             swiftSettings: strict),
         .target(
             name: "PostgresStore", dependencies: ["CPostgres", "JobStore"],
-            resources: [.embedInCode("Schema/p1_initial.sql")], swiftSettings: strict),
+            resources: [
+                .embedInCode("Schema/p1_initial.sql"), .embedInCode("Schema/p2_shares.sql"),
+            ], swiftSettings: strict),
         .target(
             name: "Stores",
             dependencies: [
@@ -128,6 +130,13 @@ let package = Package(
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             path: "Tests/queue-maker", swiftSettings: strict),
+        .executableTarget(
+            name: "fleet-load",
+            dependencies: [
+                "JobStore", "Stores",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
+            path: "Tests/fleet-load", swiftSettings: strict),
         .target(
             name: "StoreConformance", dependencies: ["JobStore", "TestSupport"],
             path: "Tests/StoreConformance", swiftSettings: strict),

@@ -103,6 +103,17 @@ public protocol JobQueue: JobLedger {
     ///   `LiveRun.wishTaken` is as high; `nil` when the runner is gone, and nothing is kept.
     func ask(_ limits: [String: String], of runner: Int) async throws(QueueError) -> Int?
 
+    /// Whether all runners keep to one rate together (`RunnerLease.share`). Otherwise each has its own.
+    var sharesRate: Bool { get }
+
+    /// Sets the rate that all runners keep to together, in requests a second; `nil` lifts it. It holds
+    /// until it is set anew, or the last runner has ended.
+    func setRate(perSecond: Double?) async throws(QueueError)
+
+    /// Returns the rate that all runners keep to together, in requests a second; `nil` when there is
+    /// none.
+    func ratePerSecond() async throws(QueueError) -> Double?
+
     /// Returns the robots.txt of an origin (`HostKey.text`) that is kept and still counts; `nil` when
     /// there is none.
     func robots(of origin: String) async throws(QueueError) -> RobotsRecord?
@@ -118,6 +129,10 @@ public protocol JobQueue: JobLedger {
 }
 
 extension JobQueue {
+    public var sharesRate: Bool { false }
+    public func setRate(perSecond: Double?) async throws(QueueError) {}
+    public func ratePerSecond() async throws(QueueError) -> Double? { nil }
+
     /// Adds a batch of a range's IDs. A repeated call adds another batch.
     public func enqueue(
         _ range: JobRange, request: RequestTemplate

@@ -12,6 +12,18 @@ public protocol RunnerLease: Sendable {
     /// of very many runners asks each to commit less often.
     var commitInterval: Duration { get }
 
+    /// The moment from which this runner is to send nothing more, unless the store has heard of it by
+    /// then; `nil` where nobody takes over a runner that lives. Others do so later than that.
+    var heldUntil: ContinuousClock.Instant? { get }
+
+    /// Agrees on this runner's share of a rate that all runners of the queue keep to together
+    /// (`JobQueue.setRate`).
+    ///
+    /// - Returns: The runner's share from now on. Where it is less than the runner keeps to, others
+    ///   have more only once the runner has told that it keeps to it, by another call. `nil` where
+    ///   each runner has a rate of its own.
+    func share(_ claim: RateClaim) async throws(QueueError) -> RateShare?
+
     /// Leases segments: those of batches with the highest priority first; among these, segments that
     /// were begun before, then new ones by rising batch and position, then those of the lanes of
     /// lists with the most jobs.
@@ -86,6 +98,8 @@ public protocol RunnerLease: Sendable {
 
 extension RunnerLease {
     public var commitInterval: Duration { .milliseconds(100) }
+    public var heldUntil: ContinuousClock.Instant? { nil }
+    public func share(_ claim: RateClaim) async throws(QueueError) -> RateShare? { nil }
 
     /// Nothing, for stores whose queues are not made of others.
     public func inheritedFiles() async throws(QueueError) -> [InheritedFiles] { [] }
@@ -181,12 +195,20 @@ public struct RunnerDescription: Sendable {
     /// The only batch whose jobs the runner is handed, and that `Attachment.counts` and
     /// `Attachment.retrying` count; `nil` for all.
     public let batch: Batch.ID?
+    /// The most requests a second that its user allows; `nil` for any number. Where the store shares a
+    /// rate, that is the one of all runners from now on; `nil` leaves that of the others as it is.
+    public let rate: Double?
+    /// Whether the runner comes back after it was taken for dead. Then its rate counts only where
+    /// there is no other runner.
+    public let isReturning: Bool
 
     /// - Parameter host: `nil` for the name that this machine gives itself.
     public init(
         pid: Int, workers: Int, host: String? = nil, siteIdentity: String? = nil,
-        batch: Batch.ID? = nil
+        batch: Batch.ID? = nil, rate: Double? = nil, isReturning: Bool = false
     ) {
+        self.rate = rate
+        self.isReturning = isReturning
         self.batch = batch
         self.pid = pid
         self.workers = workers

@@ -13,7 +13,8 @@ struct RunnerWatch {
     }
 
     /// The time in µs for which the heartbeat of a runner may stand still.
-    var leaseMicros = 30_000_000
+    static let leaseMicros = 30_000_000
+    var leaseMicros = Self.leaseMicros
     private var sights: [Int: Sight] = [:]
     private var connectedSinceMicros: Int?
 

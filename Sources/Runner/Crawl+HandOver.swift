@@ -4,7 +4,8 @@ extension Crawl {
     /// Runs, and beside it has a command run for each sealed file. Once all is fetched, the last file
     /// is sealed, too, and the run waits for the commands that are left.
     func run(
-        _ lease: any RunnerLease, handing files: OutputFiles, to command: String,
+        _ lease: any RunnerLease, _ stay: inout Stay, handing files: OutputFiles,
+        to command: String,
         _ observer: (any CrawlObserver)?
     ) async throws -> Ending {
         let handOver = HandOver(command, for: lease, options, stop: stop) {
@@ -12,10 +13,11 @@ extension Crawl {
         }
         handOver.add(files.sealed)
         let parts = try wire(
-            lease, HandingSink(files, handOver), seesFailures: observer?.seesFailures ?? false)
+            lease, stay, HandingSink(files, handOver), seesFailures: observer?.seesFailures ?? false
+        )
         return try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { try await handOver.run() }
-            let ending = try await supervise(parts, observer)
+            let ending = try await supervise(parts, &stay, observer)
             // A stop may come with the last job.
             let isFinished = try await queue.counts(of: options.batch).left == 0
             if isFinished {

@@ -26,7 +26,7 @@ extension Crawl {
 
     /// Makes the parts of a run and connects them.
     func wire(
-        _ lease: any RunnerLease, _ sink: (any Sink)?, seesFailures: Bool
+        _ lease: any RunnerLease, _ stay: Stay, _ sink: (any Sink)?, seesFailures: Bool
     ) throws -> Parts {
         let patience = Patience(limit: options.stallMax, stop: stop)
         let bells = LoopBells()
@@ -41,7 +41,7 @@ extension Crawl {
             patience: patience, defaults: try defaults(for: sink), perHost: options.perHost,
             wakeLoops: { bells.ring() })
         let disk = DiskWatch(options.diskReserve)
-        let limits = LimitWatch(options.limits)
+        let limits = stay.limits
         let board = MeasureBoard()
         let failures = seesFailures ? FailureLog() : nil
         let marker = Marker(
@@ -86,7 +86,9 @@ extension Crawl {
     }
 
     /// Runs the parts until the work is over, or one of them fails.
-    func supervise(_ parts: Parts, _ observer: (any CrawlObserver)?) async throws -> Ending {
+    func supervise(
+        _ parts: Parts, _ stay: inout Stay, _ observer: (any CrawlObserver)?
+    ) async throws -> Ending {
         defer { parts.bells.disconnect() }
         if parts.disk.look(), let folder = parts.disk.shortage {
             return .diskReserve(folder: folder)
@@ -96,8 +98,13 @@ extension Crawl {
             parts.feed.setPaused(true)
             observer?.changed(.paused)
         }
+        var shares = ShareKeeper(parts.lease, parts.feed)
+        try await shares.begin()
         MachineLimits.forgetStartUpCode()
-        defer { observer?.measured(parts.loops.measures()) }  // once they have stopped
+        defer {  // once they have stopped
+            stay.add(parts.loops)
+            observer?.measured(stay.measures)
+        }
         defer { parts.loops.stop() }
         try parts.loops.start()
         let grace = GracePeriod(options.grace) { parts.loops.cancelTransfers() }
@@ -131,7 +138,7 @@ extension Crawl {
                 return nil
             }
             group.addTask { try await feed(parts) }
-            addWatches(of: parts, observer, to: &group)
+            addWatches(of: parts, shares, observer, to: &group)
             do {
                 var ending = Ending.finished
                 for _ in 0..<3 {  // all but the watches, which end last
@@ -153,13 +160,13 @@ extension Crawl {
 
     /// Adds the tasks that look at the run until it is over.
     private func addWatches(
-        of parts: Parts, _ observer: (any CrawlObserver)?,
+        of parts: Parts, _ shares: ShareKeeper, _ observer: (any CrawlObserver)?,
         to group: inout ThrowingTaskGroup<Ending?, any Error>
     ) {
         group.addTask {
-            let steering = SteeringWatch(lease: parts.lease, feed: parts.feed) {
-                observer?.changed($0)
-            }
+            var steering = SteeringWatch(
+                lease: parts.lease, feed: parts.feed, changed: { observer?.changed($0) },
+                shares: shares)
             try await steering.watch()
             return nil
         }

@@ -76,13 +76,47 @@ public struct Crawl: Sendable {
         for source in try await queue.references(of: options.batch) + options.fetch.headers {
             _ = try options.fetch.references.fields(of: source)
         }
-        let description = try await description(for: destination)
-        let lease = try await Patience(limit: options.stallMax, stop: stop).whileUnreachable {
-            () async throws(QueueError) in try await queue.attach(description)
+        var stay = Stay(limits: LimitWatch(options.limits))
+        while true {
+            if let ending = try await attend(&stay, to: destination, observer) { return ending }
         }
+    }
+
+    /// The part of a run that outlasts its hold on the queue.
+    struct Stay {
+        /// Counts what the run has done so far.
+        let limits: LimitWatch?
+        /// The times that the run was taken for dead, and came back.
+        var returns = 0
+        /// The measurements of all loops that have stopped.
+        private(set) var loops: [LoopMeasures] = []
+        private(set) var idle: [IdleTime] = []
+        /// The waits before the run comes back: a run that was silent for half a minute need not hurry.
+        fileprivate let pauses = Backoff(baseMicros: 1_000_000, waitMicrosMax: 30_000_000)
+
+        init(limits: LimitWatch?) { self.limits = limits }
+
+        /// Takes in the measurements of loops that have stopped.
+        mutating func add(_ stopped: EventLoops) {
+            loops += stopped.loops.map(\.measures)
+            idle += stopped.idleTimes
+        }
+
+        var measures: RunMeasures { RunMeasures(loops, idle) }
+    }
+
+    /// Works on the queue from attaching to detaching.
+    ///
+    /// - Returns: `nil` when the run was taken for dead, and is to attach anew.
+    private func attend(
+        _ stay: inout Stay, to destination: Destination, _ observer: (any CrawlObserver)?
+    ) async throws -> Ending? {
+        let lease = try await attach(stay, for: destination)
         do {
-            for (name, value) in options.choices { try await queue.keep(value, as: name) }
-            let ending = try await run(lease, to: destination, observer)
+            if stay.returns == 0 {
+                for (name, value) in options.choices { try await queue.keep(value, as: name) }
+            }
+            let ending = try await run(lease, &stay, to: destination, observer)
             try await lease.detach()
             return ending
         } catch {
@@ -91,28 +125,60 @@ public struct Crawl: Sendable {
             } else {
                 await lease.abandon()
             }
-            throw error
+            guard queue.allowsManyRunners, (error as? QueueError)?.code == .fenced else {
+                throw error
+            }
+            // Its jobs are others' already.
+            if stop.isRequested { return .stopped }
+            stay.returns += 1
+            observer?.wasTakenForDead()
+            return nil
+        }
+    }
+
+    private func attach(
+        _ stay: Stay, for destination: Destination
+    ) async throws -> any RunnerLease {
+        if stay.returns > 1 {
+            var random = SystemRandomNumberGenerator()
+            let micros = stay.pauses.waitMicros(afterAttempt: stay.returns - 1, using: &random)
+            try? await Task.sleep(for: .microseconds(micros))
+        }
+        let isReturning = stay.returns > 0
+        return try await Patience(limit: options.stallMax, stop: stop).whileUnreachable {
+            () async throws(QueueError) in
+            try await queue.attach(
+                try await description(for: destination, isReturning: isReturning))
         }
     }
 
     private func run(
-        _ lease: any RunnerLease, to destination: Destination, _ observer: (any CrawlObserver)?
+        _ lease: any RunnerLease, _ stay: inout Stay, to destination: Destination,
+        _ observer: (any CrawlObserver)?
     ) async throws -> Ending {
+        let seesFailures = observer?.seesFailures ?? false
+        func begin(_ notes: [String]) {
+            if stay.returns == 0 {
+                observer?.began(lease.attachment, notes: notes)
+            } else {
+                observer?.cameBack(lease.attachment, notes: notes)
+            }
+        }
         switch destination {
         case .files(let output):
             let files = try await OutputFiles.open(output, for: lease, options)
             defer { files?.close() }
-            observer?.began(lease.attachment, notes: files?.notes ?? [])
+            begin(files?.notes ?? [])
             if let files, let command = output.sealedFileCommand {
-                return try await run(lease, handing: files, to: command, observer)
+                return try await run(lease, &stay, handing: files, to: command, observer)
             }
-            return try await supervise(
-                try wire(lease, files, seesFailures: observer?.seesFailures ?? false), observer)
+            let parts = try wire(lease, stay, files, seesFailures: seesFailures)
+            return try await supervise(parts, &stay, observer)
         case .sink(let sink):
             try checkIsOnly(lease.attachment.output)
-            observer?.began(lease.attachment, notes: [])
-            return try await supervise(
-                try wire(lease, sink, seesFailures: observer?.seesFailures ?? false), observer)
+            begin([])
+            let parts = try wire(lease, stay, sink, seesFailures: seesFailures)
+            return try await supervise(parts, &stay, observer)
         }
     }
 
@@ -126,8 +192,8 @@ public struct Crawl: Sendable {
     }
 
     private func description(
-        for destination: Destination
-    ) async throws -> RunnerDescription {
+        for destination: Destination, isReturning: Bool
+    ) async throws(QueueError) -> RunnerDescription {
         var identity: String?
         switch destination {
         // A store that lets one runner work at a time has one site, and needs no telling.
@@ -138,7 +204,8 @@ public struct Crawl: Sendable {
         }
         return RunnerDescription(
             pid: Int(getpid()), workers: options.workers, siteIdentity: identity,
-            batch: options.batch)
+            batch: options.batch, rate: options.politeness.rate?.perSecond,
+            isReturning: isReturning)
     }
 
     private func checkIsOnly(_ output: QueueOutput) throws(SinkError) {
@@ -166,14 +233,21 @@ public protocol CrawlObserver: Sendable {
     ///     each.
     func began(_ attachment: Attachment, notes: [String])
 
+    /// Told that the run was taken for dead, so that others have its jobs, and that it attaches anew.
+    func wasTakenForDead()
+
+    /// Told that the run, which was taken for dead, goes on. What it counts begins anew, but for the
+    /// limits at which it stops.
+    func cameBack(_ attachment: Attachment, notes: [String])
+
     /// Told of the state of the run, about once each `interval`.
     ///
     /// - Returns: The figures as text, which the queue keeps for other processes to read
     ///   (`QueueCounts.LiveRun.measures`); `nil` to leave the last.
     func sampled(_ sample: RunSample) -> String?
 
-    /// Told once of the last state of the run, when all requests have ended and are committed. Where
-    /// the store has failed, perhaps not.
+    /// Told of the last state of the run, when all requests have ended and are committed; also each
+    /// time that the run was taken for dead. Where the store has failed, perhaps not.
     func ended(_ sample: RunSample)
 
     /// Told when a host, or this machine, has been out of reach for some seconds, and when that is
@@ -182,8 +256,8 @@ public protocol CrawlObserver: Sendable {
     /// Told that people have changed the run while it goes on, or that it begins paused.
     func changed(_ change: LiveChange)
 
-    /// Told once, when all requests have ended, how many there were and how long they took. Not
-    /// told of a run that made none for want of room on disk.
+    /// Told when all requests have ended how many there were and how long they took; of all of the
+    /// run again when it has come back. Not told of a run that made none for want of room on disk.
     func measured(_ measures: RunMeasures)
 
     /// Told of the command that sealed files are handed to.
@@ -194,6 +268,8 @@ extension CrawlObserver {
     public var interval: Duration { .seconds(1) }
     public var seesFailures: Bool { false }
     public func sampled(_ sample: RunSample) -> String? { nil }
+    public func wasTakenForDead() {}
+    public func cameBack(_ attachment: Attachment, notes: [String]) {}
     public func ended(_ sample: RunSample) {}
     public func changed(_ change: LiveChange) {}
     public func measured(_ measures: RunMeasures) {}

@@ -160,6 +160,7 @@ struct Run: StatusCommand {
             sentences: proxies.sentences
                 + [
                     judged.note, limits.note(at: now),
+                    try await rateSentence(options, in: store, runs: before.runs.count),
                     try await robots.sentence(for: store, only: only),
                     try await droppedResponses(in: store),
                 ].compactMap(\.self))
@@ -228,6 +229,20 @@ struct Run: StatusCommand {
         let before = kept.without(judging.choice)
         let note = before == JudgingChoice() ? nil : "judging as before: \(before.text)"
         return (choice, note)
+    }
+
+    /// Returns a sentence on the rate that all runs of the queue keep to together; `nil` where there is
+    /// none.
+    private func rateSentence(
+        _ options: CrawlOptions, in store: any JobQueue, runs: Int
+    ) async throws -> String? {
+        guard store.sharesRate else { return nil }
+        if let rate = options.politeness.rate {
+            return "--rate \(LimitsDocument.text(rate)) is that of all runs of this queue together"
+        }
+        guard runs > 0, let rate = try await store.ratePerSecond() else { return nil }
+        return
+            "the runs of this queue keep to \(Format.rate(rate))/s together, and so does this one; runner set --rate none lifts that"
     }
 
     /// Returns a sentence on responses that are dropped though others were kept before the queue was

@@ -39,6 +39,18 @@ struct RunObserver: CrawlObserver {
         if let screen = view.screen { screen.takeKeys(keys(screen)) }
     }
 
+    func wasTakenForDead() {
+        view.event(
+            .note,
+            "this run was taken for dead, and others have its jobs; it attaches anew", .warning)
+    }
+
+    func cameBack(_ attachment: Attachment, notes: [String]) {
+        output.keep(attachment.site)
+        view.event(.note, "attached anew: the run goes on")
+        for note in notes { view.note(note) }
+    }
+
     private func keys(_ screen: LiveScreen) -> LiveKeys {
         LiveKeys(
             screen: screen, withQueue: { [store] in try await $0(store) },

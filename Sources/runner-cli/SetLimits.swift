@@ -95,12 +95,17 @@ struct SetLimits: AsyncParsableCommand {
         let runs = try await store.counts().runs
         guard let first = runs.first else { throw noRun }
         for run in runs { try checkWorkers(of: run) }
+        // Before the runs hear of it, which look for their share of it then.
+        let isShared = store.sharesRate && change.rate != nil
+        if isShared { try await store.setRate(perSecond: change.rate?.value?.perSecond) }
         var wishes: [Int: Int] = [:]
         for run in runs { wishes[run.id] = try await store.ask(change.kept, of: run.id) }
         guard !wishes.isEmpty else { throw noRun }
         let deadline = ContinuousClock.now + Self.patience
         func report(_ isTaken: Bool) -> SetReport {
-            SetReport(pid: first.pid, others: runs.count - 1, isTaken: isTaken, change: change)
+            SetReport(
+                pid: first.pid, others: runs.count - 1, isRateShared: isShared, isTaken: isTaken,
+                change: change)
         }
         repeat {
             let live = try await store.counts().runs.filter { wishes[$0.id] != nil }
@@ -140,6 +145,8 @@ struct SetReport: Encodable {
     let pid: Int
     /// The other runs of the queue that were asked, too.
     var others = 0
+    /// Whether the rate is that of all runs together.
+    var isRateShared = false
     let isTaken: Bool
     let change: LimitChange
 
@@ -155,11 +162,18 @@ struct SetReport: Encodable {
         try container.encode(LimitsDocument(change), forKey: .limits)
     }
 
+    private var how: String {
+        guard isRateShared else { return "each by itself" }
+        var rest = change
+        rest.rate = nil
+        return rest.isAny ? "the rate together and the rest each by itself" : "together"
+    }
+
     func text(of queue: String) -> String {
         let limits = LimitsDocument(change).text
         if others > 0 {
             return isTaken
-                ? "set \(limits): \(others + 1) runs keep to it, each by itself"
+                ? "set \(limits): \(others + 1) runs keep to it, \(how)"
                 : "asked \(others + 1) runs for \(limits), which not all have taken in yet; see: runner status\(RetryAdvice.option(queue))"
         }
         return isTaken

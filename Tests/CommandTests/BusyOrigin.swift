@@ -11,6 +11,8 @@ final class BusyOrigin: OriginProcess {
         let early: Int
         /// Paths that were answered twice.
         let twice: Int
+        /// The requests by User-Agent.
+        let agents: [String: Int]
         let inFlight: Int
         let mostInFlight: Int
         /// The most requests in any second.

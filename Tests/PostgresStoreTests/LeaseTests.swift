@@ -41,9 +41,46 @@ import Testing
         await alive.close()
         await watcher.close()
     }
+
+    /// A runner counts on half a lease from its last commit on, as of when that was sent.
+    @Test func aRunner_thatWasHeardOf_isNotTakenOver_byWhoSawItSilent() async throws {
+        let url = try PostgresServer.shared.makeDatabase().url
+        let queue = try PostgresQueue(url: url, access: .create)
+        let before = ContinuousClock.now
+        let lease = try await queue.attach(RunnerDescription(pid: 1, workers: 1))
+        let runner = try #require(lease as? PostgresLease).runner
+        let first = try #require(lease.heldUntil)
+        #expect(first >= before + .seconds(15) && first <= .now + .seconds(15))
+        let beat = try await queue.lastBeat(of: runner)
+        let sent = ContinuousClock.now
+        try await lease.renew(Heartbeat(requestsPerSecond: 1))
+        let second = try #require(lease.heldUntil)
+        #expect(second >= sent + .seconds(15) && second <= .now + .seconds(15))
+        // Between the look and the takeover, it said something.
+        #expect(try await queue.takeOver(runner, silentSince: beat) == nil)
+        let other = try PostgresQueue(url: url, access: .write)
+        #expect(
+            try await other.takeOver(runner, silentSince: try await queue.lastBeat(of: runner))
+                != nil)
+        await #expect(throws: QueueError.self) {
+            try await lease.renew(Heartbeat(requestsPerSecond: 1))
+        }
+        #expect(lease.heldUntil == second)
+        await other.close()
+        await queue.close()
+    }
 }
 
 extension PostgresQueue {
+    fileprivate func lastBeat(of runner: Int) throws -> Int {
+        try link.query(
+            """
+            SELECT greatest(beat_us, (SELECT max(at_us) FROM runner.log WHERE runner_id = $1))
+            FROM runner.runner WHERE id = $1
+            """, .int(runner)
+        ).int(0, 0)
+    }
+
     fileprivate func shortenLease(toMicros micros: Int) { watch.leaseMicros = micros }
 
     /// Removes the files of all runners' locks, as if each were on a machine of its own.

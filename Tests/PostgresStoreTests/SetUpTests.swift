@@ -49,6 +49,26 @@ import Testing
                 == "0")
     }
 
+    /// A runner of an earlier version that is still on may send any number.
+    @Test func anOlderQueue_isBroughtUp_besideARunner() async throws {
+        let url = server.makeDatabase().url
+        let link = Link(try ServerAddress(url: url))
+        try link.script(String(decoding: PackageResources.p1_initial_sql, as: UTF8.self))
+        try link.query(
+            """
+            INSERT INTO runner.runner (instance, host, pid, workers, site_id, started_us, beat_us)
+            VALUES ('old', 'far', 1, 1, 0, 0, 0)
+            """)
+        let queue = try PostgresQueue(url: url, access: .write)
+        #expect(try PostgresStore.Migrator.version(link) == PostgresStore.Migrator.latest)
+        let lease = try await queue.attach(RunnerDescription(pid: 2, workers: 1, rate: 100))
+        let claim = RateClaim(kept: 0, wanted: .infinity)
+        #expect(try await lease.share(claim)?.perSecond == 0)
+        try link.query("DELETE FROM runner.runner WHERE instance = 'old'")
+        #expect(try await lease.share(claim)?.perSecond == 100)
+        await queue.close()
+    }
+
     @Test func aNewerQueue_isLeftAlone() async throws {
         let url = server.makeDatabase().url
         await (try PostgresQueue(url: url, access: .create)).close()

@@ -13,7 +13,7 @@
 
 Prints the address it listens at. `/_/report` is answered with what was seen: `ok` and `refused`
 answers, `early` requests for paths that had been told to wait for longer, paths that were answered
-`twice`, requests `in_flight`, `most_in_flight` and `most_in_a_second` of any second. `/_/reset` has
+`twice`, requests by `agents` (their User-Agent), requests `in_flight`, `most_in_flight` and `most_in_a_second` of any second. `/_/reset` has
 the latter two begin anew.
 """
 
@@ -32,6 +32,7 @@ class Origin:
         self.mode = mode
         self.values = [float(value) for value in values]
         self.ok = collections.Counter()
+        self.agents = collections.Counter()
         self.refused = self.early = self.in_flight = self.most_in_flight = 0
         self.told = {}
         self.times = []
@@ -68,7 +69,7 @@ class Origin:
         return {
             "ok": sum(self.ok.values()), "refused": self.refused, "early": self.early,
             "twice": sum(1 for count in self.ok.values() if count > 1),
-            "in_flight": self.in_flight,
+            "agents": self.agents, "in_flight": self.in_flight,
             "most_in_flight": self.most_in_flight, "most_in_a_second": most}
 
 
@@ -96,6 +97,9 @@ class Connection(asyncio.Protocol):
             self.transport.close()
             return
         origin.times.append(now)
+        for line in head.split(b"\r\n")[1:]:
+            if line.lower().startswith(b"user-agent:"):
+                origin.agents[line[11:].strip().decode()] += 1
         if path in origin.told and now < origin.told[path]:
             origin.early += 1
         origin.in_flight += 1

@@ -70,6 +70,7 @@ extension PostgresLease {
         let (bytes, tally) = (body.bytes, count(body))
         let changes = tally.all
         pending = seq + 1
+        let sentAt = ContinuousClock.now
         let rows: Rows
         do throws(PostgresError) {
             // The lock keeps a takeover waiting. Whoever writes to the log of another runner counts
@@ -105,6 +106,7 @@ extension PostgresLease {
         pending = nil
         seq += 1
         lastCommitMicros = SystemClock.monotonicMicros()
+        heard(sentAt)
         clock.note(rows.int(0, 0))
         take(body, atMicros: rows.int(0, 0))
         return true

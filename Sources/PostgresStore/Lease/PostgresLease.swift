@@ -35,6 +35,9 @@ actor PostgresLease: RunnerLease {
 
     /// The runners of the queue when they were last counted.
     nonisolated private let runnerCount = Locked(1)
+    /// The time at which the last call was made that has shown that the runner's row is there, and
+    /// that has left a heartbeat.
+    nonisolated private let lastHeard: Locked<ContinuousClock.Instant>
 
     /// The number of the last commit that is known here.
     var seq = 0
@@ -82,15 +85,17 @@ actor PostgresLease: RunnerLease {
 
     /// Begins a runner's hold.
     static func make(
-        of queue: PostgresQueue, runner: Int, batch: Batch.ID?, attachment: Attachment
+        of queue: PostgresQueue, runner: Int, batch: Batch.ID?, attachment: Attachment,
+        askedAt: ContinuousClock.Instant
     ) async throws(QueueError) -> PostgresLease {
-        let lease = try PostgresLease(queue, runner, batch, attachment)
+        let lease = try PostgresLease(queue, runner, batch, attachment, askedAt)
         await lease.beginToKeep()
         return lease
     }
 
     private init(
-        _ queue: PostgresQueue, _ runner: Int, _ batch: Batch.ID?, _ attachment: Attachment
+        _ queue: PostgresQueue, _ runner: Int, _ batch: Batch.ID?, _ attachment: Attachment,
+        _ askedAt: ContinuousClock.Instant
     ) throws(QueueError) {
         thread = BlockingThread()
         if let number = thread.startFailure {
@@ -103,6 +108,7 @@ actor PostgresLease: RunnerLease {
         self.runner = runner
         self.batch = batch
         self.attachment = attachment
+        lastHeard = Locked(askedAt)
         link = Link(queue.address)
         retriesMayBeLeft = attachment.retrying > 0
         retriesAnnounced = attachment.retrying
@@ -175,7 +181,27 @@ actor PostgresLease: RunnerLease {
         guard !hasEnded else { throw queue.fenced("the runner is not attached") }
     }
 
+    func share(_ claim: RateClaim) async throws(QueueError) -> RateShare? {
+        try checkIsHeld()
+        let pause = Self.sharePause(runners: runnerCount.withLock(\.self))
+        return try await queue.share(claim, of: runner, next: pause)
+    }
+
     // MARK: - Staying alive
+
+    /// Half of the time after which others take over a runner that is silent: so it has stopped by
+    /// then, though nobody has told it to. By the clock that goes on while the machine sleeps.
+    nonisolated var heldUntil: ContinuousClock.Instant? {
+        lastHeard.withLock(\.self) + .microseconds(RunnerWatch.leaseMicros / 2)
+    }
+
+    /// Takes in that the queue has heard of this runner, by a commit that was sent at a moment.
+    nonisolated func heard(_ sentAt: ContinuousClock.Instant) { lastHeard.withLock { $0 = sentAt } }
+
+    /// A second with up to 250 runners, and as much more as there are more, up to four.
+    nonisolated static func sharePause(runners: Int) -> Duration {
+        .milliseconds(min(max(runners * 1000 / 250, 1000), 4000))
+    }
 
     /// 100 ms with up to 250 runners, and as much more as there are more, up to a second: so that a
     /// server has 2,500 commits a second at most from up to 2,500 runners.

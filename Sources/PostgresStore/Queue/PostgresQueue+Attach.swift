@@ -9,6 +9,7 @@ extension PostgresQueue {
         let instance = Self.randomName()
         // Before others can see the runner, or they would take it for gone.
         let lock = RunnerLock(instance: instance)
+        let askedAt = ContinuousClock.now
         let (id, site) = try register(runner, as: instance)
         locks[id] = lock
         attached.insert(id)
@@ -20,7 +21,8 @@ extension PostgresQueue {
                 retrying: retrying, counts: counts, site: site, output: try output(of: site),
                 hosts: try paces())
             return try await PostgresLease.make(
-                of: self, runner: id, batch: runner.batch, attachment: attachment)
+                of: self, runner: id, batch: runner.batch, attachment: attachment,
+                askedAt: askedAt)
         } catch {
             abandon(id)
             throw error
@@ -38,14 +40,16 @@ extension PostgresQueue {
                 "SELECT id, site_id FROM runner.runner WHERE instance = $1", .text(instance))
             if known.count == 1 { return (known.int(0, 0), Site(id: known.int(0, 1))) }
             let site = try site(for: runner)
+            let share = try beginShare(of: runner)
             let added = try link.query(
                 """
-                INSERT INTO runner.runner (instance, host, pid, workers, site_id, started_us, beat_us)
-                SELECT $1, $2, $3, $4, $5, now, now FROM (SELECT \(clock.sql)) AS clock (now)
+                INSERT INTO runner.runner (instance, host, pid, workers, site_id, started_us, beat_us,
+                    share)
+                SELECT $1, $2, $3, $4, $5, now, now, $6 FROM (SELECT \(clock.sql)) AS clock (now)
                 RETURNING id, started_us
                 """,
                 .text(instance), .text(runner.host), .int(runner.pid), .int(runner.workers),
-                .int(site.id))
+                .int(site.id), .real(share))
             clock.note(added.int(0, 1))
             return (added.int(0, 0), site)
         }
@@ -93,7 +97,7 @@ extension PostgresQueue {
             }
             beatMicros = beat
             if SystemClock.monotonicMicros() - sinceMicros >= watch.leaseMicros {
-                if let taken = try takeOver(id) {
+                if let taken = try takeOver(id, silentSince: beat) {
                     rescue.jobs += taken.jobs
                     rescue.requests += taken.requests
                 }

@@ -13,11 +13,14 @@ extension PostgresQueue {
     /// Removes a runner, and gives back all that it held. From then on the runner records nothing:
     /// each of its commits locks its row, which is gone.
     ///
-    /// - Returns: `nil` when there is no such runner.
+    /// - Parameter silentSince: The runner's last heartbeat, in µs, where the runner is taken for dead
+    ///   because nothing was heard of it since; `nil` where it is gone for certain.
+    /// - Returns: `nil` when there is no such runner, or something was heard of it.
     @discardableResult
-    func takeOver(_ runner: Int) throws(QueueError) -> Rescue? {
+    func takeOver(_ runner: Int, silentSince beatMicros: Int? = nil) throws(QueueError) -> Rescue? {
         var instance = ""
         let rescue: Rescue? = try change {
+            if let beatMicros, try isHeardOf(runner, since: beatMicros) { return nil }
             // Waits for a commit in progress. What that one wrote is seen by the next statements.
             let gone = try link.query(
                 """
@@ -78,6 +81,7 @@ extension PostgresQueue {
     func watchRunners(for runner: Int) throws(QueueError) {
         try takeOverGone()
         var isWatching = false
+        var beats: [Int: Int] = [:]
         let dead: [Int] = try ask {
             let turn = try link.query(
                 """
@@ -95,16 +99,30 @@ extension PostgresQueue {
                 FROM runner.runner WHERE id <> $1
                 """, .int(runner))
             guard rows.count > 0 else { return [] }
+            for row in 0..<rows.count { beats[rows.int(row, 0)] = rows.int(row, 1) }
             return watch.look(
-                at: (0..<rows.count).map { (rows.int($0, 0), rows.int($0, 1)) },
+                at: beats.map { ($0.key, $0.value) },
                 serverMicros: rows.int(0, 2), monotonicMicros: SystemClock.monotonicMicros(),
                 connectedSinceMicros: link.connectedSinceMicros)
         }
-        for runner in dead { try takeOver(runner) }
+        for runner in dead { try takeOver(runner, silentSince: beats[runner]) }
         let nowMicros = SystemClock.monotonicMicros()
         guard isWatching, nowMicros >= nextMeltMicros else { return }
         nextMeltMicros = nowMicros + Self.meltPauseMicros
         try melt()
+    }
+
+    /// Whether there is a newer heartbeat of a runner than the one that was seen: its last commit has
+    /// told it that it may go on.
+    private func isHeardOf(_ runner: Int, since beatMicros: Int) throws -> Bool {
+        // Waits for a commit in progress; the statement after it sees what that one wrote.
+        try link.query("SELECT FROM runner.runner WHERE id = $1 FOR UPDATE", .int(runner))
+        return try link.query(
+            """
+            SELECT FROM runner.runner WHERE id = $1 AND greatest(beat_us,
+                (SELECT max(at_us) FROM runner.log WHERE runner_id = $1 AND NOT by_others)) > $2
+            """, .int(runner), .int(beatMicros)
+        ).count == 1
     }
 
     /// The time in µs between two parts of the queue that are melted.

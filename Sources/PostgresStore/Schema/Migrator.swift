@@ -6,7 +6,9 @@ internal import JobStore
 /// more line here.
 enum Migrator {
     /// SQL scripts by rising version; the script at index *i* leads from version *i* to *i* + 1.
-    private static var scripts: [[UInt8]] { [PackageResources.p1_initial_sql] }
+    private static var scripts: [[UInt8]] {
+        [PackageResources.p1_initial_sql, PackageResources.p2_shares_sql]
+    }
     static var latest: Int { scripts.count }
 
     /// The version of a queue; `nil` where the database holds none.

@@ -12,6 +12,8 @@ struct FeedFigures {
     let outages: [JobFeed.Outage]
     let waitingUntilMicros: Int?
     let pause: PauseClock
+    /// Whether people have paused the run.
+    let isPaused: Bool
     /// Busy hosts and those held back, the busiest first.
     let hosts: [(id: Host.ID, host: HostFigures)]
     let hostCount: Int
@@ -32,7 +34,7 @@ extension JobFeed {
         let phase: RunPhase =
             if isDraining {
                 .stopping
-            } else if pause.isOn {
+            } else if holds.isPaused {
                 .paused
             } else if stalledSinceMicros != nil {
                 .stalled
@@ -45,7 +47,7 @@ extension JobFeed {
             phase: phase, inFlight: inFlight, workers: workersMax ?? limits.workers,
             workersMax: limits.workers, perSecondMax: pace.perSecondMax,
             attempts: attempts, outages: outages, waitingUntilMicros: waitingUntilMicros,
-            pause: pause, hosts: lanes.figures(limit: hostsMax, at: now),
+            pause: pause, isPaused: holds.isPaused, hosts: lanes.figures(limit: hostsMax, at: now),
             hostCount: lanes.lanes.count)
     }
 }

@@ -141,7 +141,10 @@ final class Feed: Sendable {
         _ limit: Int, into spans: inout SpanQueue, at now: Now, inFlightMax: Int = .max,
         untold: Int = 0
     ) -> Handout {
+        // Asked each time: a process that was stopped for a while does not know it.
+        let isInDoubt = isHoldInDoubt
         let (handout, isToLook) = state.withLock { state in
+            let isNews = isInDoubt && state.setInDoubt(true, at: now)
             let before = state.open
             _ = state.take(
                 limit, into: &spans, at: now, inFlightMax: inFlightMax, untold: untold)
@@ -149,13 +152,16 @@ final class Feed: Sendable {
                 Handout(
                     isClosed: state.isDraining, tripped: state.tripped, isDry: state.isDry,
                     shortage: state.shortage(inFlightMax: inFlightMax)),
-                before >= state.limits.ready && state.open < state.limits.ready
+                isNews || before >= state.limits.ready && state.open < state.limits.ready
                     || state.isLookSooner
             )
         }
         if isToLook { bell.ring() }
         return handout
     }
+
+    /// Whether the queue has not heard of this run for so long that it must send nothing more.
+    var isHoldInDoubt: Bool { lease.heldUntil.map { $0 <= .now } ?? false }
 
     /// Feed state returned to a loop after its report.
     struct FeedState {

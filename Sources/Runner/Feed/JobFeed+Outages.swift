@@ -17,13 +17,23 @@ extension JobFeed {
                 Outage(host: lane.host.key.text, sinceMicros: $0, message: lane.message)
             }
         }
-        return ([machine.outage].compactMap(\.self) + hosts)
+        return ([queueOutage, machine.outage].compactMap(\.self) + hosts)
             .sorted { $0.sinceMicros < $1.sinceMicros }
+    }
+
+    private var queueOutage: Outage? {
+        holds.inDoubtSinceMicros.map {
+            Outage(
+                sinceMicros: $0,
+                message:
+                    "nothing was heard of the queue for a while, and nothing is sent until it is")
+        }
     }
 
     /// Whether trouble holds up all that could be done.
     var isStalled: Bool {
-        if pause.isOn { return false }
+        if holds.isPaused { return false }
+        if holds.inDoubtSinceMicros != nil { return true }
         if machine.isTripped { return true }
         return !tripped.isEmpty && !lanes.areAsked && !lanes.areOpen
             && retries.inQueue <= lanes.totals.heldInQueue

@@ -8,8 +8,10 @@ internal import JobStore
 struct JobFeed {
     let limits: Limits
     var lanes: Lanes
-    /// The times at which people held the run back.
+    /// The times at which the run was held back.
     var pause = PauseClock()
+    /// The reasons for which it is.
+    var holds = Holds()
     /// The most requests in flight where people asked for fewer than the run began with; `nil`
     /// otherwise.
     var workersMax: Int?
@@ -230,6 +232,7 @@ struct JobFeed {
         taken += lanes.take(
             allowed - taken, into: &spans, at: now, mayComeMore: !wasDry && mayClaim)
         pace.sent(taken, isShort: allowed < wanted, at: now)
+        if allowed < wanted, startable > 0 { pace.heldJobs() }
         // Others that were left without a job wait still.
         if taken < limit { isStarved = true }
         return taken

@@ -10,17 +10,24 @@ struct RateBucket: Sendable {
     /// The time in µs for which turns that passed unused can be caught up. In any second so no more
     /// than a twentieth over the rate goes out.
     static let slackMicros = 45_000.0
+    /// The same of a rate that many runs share: each may be late at the same time, and each sends one
+    /// request whatever its share.
+    static let sharedSlackMicros = 20_000.0
+    private let slackMicros: Double
 
     /// - Parameter turnMicros: The turn of the first request.
-    init(intervalMicros: Double, turnMicros: Int = 0) {
+    init(
+        intervalMicros: Double, turnMicros: Int = 0, slackMicros: Double = Self.slackMicros
+    ) {
         self.intervalMicros = intervalMicros
+        self.slackMicros = slackMicros
         self.turnMicros = Double(turnMicros)
     }
 
     /// Returns the number of requests, `limit` at most, that may go out now.
     func allowed(_ limit: Int, at now: Now) -> Int {
         let time = Double(now.monotonicMicros)
-        let turn = max(turnMicros, time - Self.slackMicros)
+        let turn = max(turnMicros, time - slackMicros)
         guard turn <= time else { return 0 }
         let count = (time - turn) / intervalMicros + 1
         return count >= Double(limit) ? limit : Int(count)
@@ -28,7 +35,7 @@ struct RateBucket: Sendable {
 
     /// Takes in that requests went out.
     mutating func sent(_ count: Int, at now: Now) {
-        let turn = max(turnMicros, Double(now.monotonicMicros) - Self.slackMicros)
+        let turn = max(turnMicros, Double(now.monotonicMicros) - slackMicros)
         turnMicros = turn + Double(count) * intervalMicros
     }
 

@@ -69,10 +69,8 @@ struct EventLoops: Sendable {
     func cancelTransfers() { for loop in loops { loop.cancelTransfers() } }
     func stop() { for loop in loops { loop.stop() } }
 
-    /// The measurements of the run. To be asked once all loops have stopped.
-    func measures() -> RunMeasures {
-        RunMeasures(loops.map(\.measures), desks.map(\.idleTime))
-    }
+    /// The time that the workers of each loop waited for jobs. To be asked once all have stopped.
+    var idleTimes: [IdleTime] { desks.map(\.idleTime) }
 
     /// Runs all workers, each on one loop for life, until their work is over.
     func work() async {

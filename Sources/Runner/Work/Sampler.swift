@@ -52,13 +52,18 @@ struct Sampler {
 
     private mutating func counts() async throws(QueueError) -> QueueCounts {
         let now = Now.read()
-        guard now.monotonicMicros < nextAskMicros else {
+        if now.monotonicMicros >= nextAskMicros {
             nextAskMicros = now.monotonicMicros + queue.countsInterval.microseconds
-            let counts = try await queue.counts(of: batch)
-            // What is committed meanwhile may be missing until the next look, but is never counted
-            // twice.
-            known = (counts, feed.committed)
-            return counts
+            do {
+                let counts = try await queue.counts(of: batch)
+                // What is committed meanwhile may be missing until the next look, but is never
+                // counted twice.
+                known = (counts, feed.committed)
+                return counts
+            } catch {
+                // A later look will do.
+                guard error.code == .busy || error.code == .unreachable else { throw error }
+            }
         }
         return known.counts.adding(feed.committed.merging(known.committed, uniquingKeysWith: -))
     }
@@ -110,7 +115,8 @@ struct Sampler {
             waitingUntilMicros: feed.waitingUntilMicros.map {
                 now.wallMicros + $0 - now.monotonicMicros
             },
-            pausedMicros: feed.pause.sinceMicros.map { now.monotonicMicros - $0 },
+            pausedMicros: feed.isPaused
+                ? feed.pause.sinceMicros.map { now.monotonicMicros - $0 } : nil,
             hosts: hosts.add(feed.hosts, times(of: loops.map(\.figures)), at: now),
             hostCount: feed.hostCount)
     }

@@ -14,6 +14,7 @@ struct SteeringWatch: Sendable {
     let feed: Feed
     /// Told of each change that was made.
     let changed: @Sendable (LiveChange) -> Void
+    var shares: ShareKeeper
 
     /// The time between two looks: people are to see the run follow within a second.
     private static let pause = Duration.milliseconds(500)
@@ -22,14 +23,16 @@ struct SteeringWatch: Sendable {
     ///
     /// - Throws: `QueueError` when the queue cannot be read, but for one that is locked or out of
     ///   reach: a later look will do.
-    func watch() async throws(QueueError) {
+    mutating func watch() async throws(QueueError) {
         var wishes = Wishes()
         while !Task.isCancelled {
             do {
                 try await look(&wishes)
+                try await shares.look()
             } catch {
                 guard error.code == .busy || error.code == .unreachable else { throw error }
             }
+            feed.lookAtHold()
             try? await Task.sleep(for: Self.pause)
         }
     }
@@ -41,7 +44,7 @@ struct SteeringWatch: Sendable {
         var told = 0
     }
 
-    private func look(_ wishes: inout Wishes) async throws(QueueError) {
+    private mutating func look(_ wishes: inout Wishes) async throws(QueueError) {
         let steering = try await lease.steering()
         if steering.isPaused != feed.isPaused {
             feed.setPaused(steering.isPaused)
@@ -50,6 +53,7 @@ struct SteeringWatch: Sendable {
         if steering.wish > wishes.taken {
             let change = LimitChange(kept: steering.limits)
             feed.keep(to: change)
+            if change.rate != nil { try await shares.look(isNow: true) }
             wishes.taken = steering.wish
             changed(.limits(change))
         }

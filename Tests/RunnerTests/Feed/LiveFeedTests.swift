@@ -183,6 +183,27 @@ import Testing
         #expect(feed.take(1000, at: .at(ms: 5400)).count == 1000 && feed.sumsHold)
     }
 
+    // MARK: - Doubt
+
+    @Test func nothingGoesOut_whileTheHoldIsInDoubt_whateverPeopleAskFor() {
+        var feed = feed()
+        _ = feed.take(10, at: .at(ms: 0))
+        #expect(feed.setInDoubt(true, at: .at(ms: 100)) && !feed.setInDoubt(true, at: .at(ms: 101)))
+        feed.setPaused(true, at: .at(ms: 200))
+        feed.setPaused(false, at: .at(ms: 300))
+        #expect(feed.take(10, at: .at(ms: 400)).isEmpty && feed.startable == 0)
+        #expect(feed.figures(attempts: [:], hostsMax: 1, at: .at(ms: 400)).phase == .running)
+        _ = feed.need(at: .at(ms: 500))
+        // It is told of, and ends the run after as long as an outage does.
+        #expect(feed.stalledSinceMicros == 500_000)
+        #expect(feed.figures(attempts: [:], hostsMax: 1, at: .at(ms: 501)).phase == .stalled)
+        #expect(feed.outages.map(\.sinceMicros) == [100_000] && !feed.isWakeDue(at: .at(ms: 501)))
+        feed.setInDoubt(false, at: .at(ms: 600))
+        _ = feed.need(at: .at(ms: 601))
+        #expect(feed.stalledSinceMicros == nil && feed.outages.isEmpty)
+        #expect(feed.take(10, at: .at(ms: 602)).count == 10 && feed.sumsHold)
+    }
+
     // MARK: - Limits
 
     @Test func fewerWorkers_takeJobsOnlyAsFarAsAskedFor_andAllAgain() {

@@ -75,14 +75,15 @@ import Testing
         let stop = StopSwitch()
         let crawl = try Crawl(queue: queue, options: options, stop: stop)
         let lease = try await queue.attach(RunnerDescription(pid: 1, workers: workers))
-        let parts = try crawl.wire(lease, nil, seesFailures: false)
+        var stay = Crawl.Stay(limits: nil)
+        let parts = try crawl.wire(lease, stay, nil, seesFailures: false)
         let watchdog = Watchdog(parts.loops.loops)
         let end = Task {
             try? await Task.sleep(for: .seconds(seconds))
             stop.request()
             stop.request()
         }
-        _ = try await crawl.supervise(parts, nil)
+        _ = try await crawl.supervise(parts, &stay, nil)
         watchdog.end()
         end.cancel()
         try await lease.detach()
