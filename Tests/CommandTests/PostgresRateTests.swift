@@ -19,8 +19,7 @@ import Testing
     func theRate_isTheFleets_whateverBecomesOfRuns() async throws {
         let fleet = setting("RUNNER_TEST_FLEET", default: 4)
         let (rate, few) = (fleet >= 8 ? 1000 : 200, fleet / 4)
-        // Beside other tests, turns are late now and then, and not made up for.
-        let least = (fleet >= 8 ? 0.95 : 0.9) * Double(rate)
+        let least = 0.95 * Double(rate)
         let origin = try await BusyOrigin(["plain", "5"])
         try await program.runner(
             "enqueue", "--range", "0..\(rate * 300)", "--url", "\(origin.url)/{id}"
@@ -30,7 +29,7 @@ import Testing
         }
         var runs = try (0..<fleet).map { _ in try start() }
         try await runs[0].wait { try await runCount() == fleet }
-        try await settledRate(origin, over: 4, after: 3, isAtLeast: least)
+        try await settledRate(origin, over: 4, isAtLeast: least)
         for _ in 0..<few {
             let run = runs.removeFirst()
             run.kill(SIGKILL)
@@ -39,12 +38,12 @@ import Testing
         for _ in 0..<few { runs.append(try start()) }
         // Those that are gone are found within five seconds.
         try await runs[0].wait { try await runCount() == fleet }
-        try await settledRate(origin, over: 5, after: 4, isAtLeast: least)
+        try await settledRate(origin, over: 5, isAtLeast: least)
         // One that stands still for a while does not catch up.
         runs[0].kill(SIGSTOP)
         try await Task.sleep(for: .seconds(2))
         runs[0].kill(SIGCONT)
-        try await settledRate(origin, over: 3, after: 1, isAtLeast: 0.9 * Double(rate))
+        try await settledRate(origin, over: 3, isAtLeast: least)
         let most = try origin.report().mostInASecond
         // A few tens of milliseconds lie between sending and arriving when processes are many.
         #expect(most <= rate + max(rate / 20, 20), "\(most) in a second")
@@ -53,16 +52,21 @@ import Testing
         #expect(try await program.runner("verify").status == 0)
     }
 
+    /// Waits until the rate is reached for some time: a machine with other work to do may need
+    /// several tries, since turns that are late are not made up for. A share that is lost is never
+    /// made up for.
     private func settledRate(
-        _ origin: BusyOrigin, over seconds: Double, after pause: Double, isAtLeast least: Double,
+        _ origin: BusyOrigin, over seconds: Double, isAtLeast least: Double,
         _ location: SourceLocation = #_sourceLocation
     ) async throws {
-        try await Task.sleep(for: .seconds(pause))
-        let (begin, before) = (ContinuousClock.now, try origin.report().ok)
-        try await Task.sleep(for: .seconds(seconds))
-        let done = try origin.report().ok - before
-        let rate = Double(done) / ((ContinuousClock.now - begin) / .seconds(1))
-        #expect(rate >= least, "\(rate) a second", sourceLocation: location)
+        var rates: [Double] = []
+        repeat {
+            let (begin, before) = (ContinuousClock.now, try origin.report().ok)
+            try await Task.sleep(for: .seconds(seconds))
+            let done = try origin.report().ok - before
+            rates.append(Double(done) / ((ContinuousClock.now - begin) / .seconds(1)))
+        } while rates.last ?? 0 < least && rates.count < 15
+        #expect(rates.last ?? 0 >= least, "\(rates) a second", sourceLocation: location)
     }
 
     private func runCount() async throws -> Int {
@@ -85,12 +89,12 @@ import Testing
         #expect(
             set.out == "set --rate 100/s: 2 runs keep to it, together\n", "\(set.out)\(set.err)")
         _ = try origin.reset()
-        try await settledRate(origin, over: 3, after: 1, isAtLeast: 90)
+        try await settledRate(origin, over: 3, isAtLeast: 90)
         #expect(try origin.report().mostInASecond <= 115)
         let third = try program.start("runner", ["run", "-w", "4"])
         try await third.wait { third.err.contains("the runs of this queue keep to 100/s together") }
         #expect(try await program.runner("set", "--rate", "none").status == 0)
-        try await settledRate(origin, over: 1, after: 1, isAtLeast: 200)
+        try await settledRate(origin, over: 1, isAtLeast: 200)
         for run in runs + [third] {
             run.kill(SIGINT)
             #expect(await run.wait().status == 11, "\(run.err)")
