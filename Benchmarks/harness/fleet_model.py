@@ -107,8 +107,8 @@ def write(results: Figures, folder: Path) -> None:
 
 
 def tables(results: Figures, costs: Costs, played: list[Figures]) -> str:
-    lines = ["| runners | jobs/s asked | served | commit p50, p99 ms | server CPU s and WAL MB a million jobs | cores busy |",
-             "|---:|---:|---:|---:|---:|---:|"]
+    lines = ["| runners | jobs/s asked | served | commit p50, p99 ms | server CPU s and WAL MB a million jobs | cores busy | load of the machine |",
+             "|---:|---:|---:|---:|---:|---:|---:|"]
     rows = results["load"] + ([results["hold"]] if "hold" in results else [])
     for row in rows:
         time = f", for {row['seconds']:.0f} s" if row is results.get("hold") else ""
@@ -116,7 +116,7 @@ def tables(results: Figures, costs: Costs, played: list[Figures]) -> str:
             f"| {row['runners']:.0f}{time} | {row['asked_per_s']:,.0f} | {row['jobs_per_s']:,.0f} "
             f"| {row['commit_ms_p50']:.1f}, {row['commit_ms_p99']:.1f} "
             f"| {row['cpu_s_per_million']:.1f}, {row['wal_mb_per_million']:.1f} "
-            f"| {row['cores']:.2f} |")
+            f"| {row['cores']:.2f} | {row['load_of_machine']:.0f} |")
     lines += ["", "Other figures, medians:", ""]
     status = results["status"]
     lines.append(f"- `runner status` with 1,000 runners and 10^10 jobs: {status['status_ms']:.0f} ms; "
