@@ -42,7 +42,8 @@ struct RunObserver: CrawlObserver {
     func wasTakenForDead() {
         view.event(
             .note,
-            "this run was taken for dead, and others have its jobs; it attaches anew", .warning)
+            "the queue takes nothing more of this run: it was taken for dead, or the database has lost what it had confirmed; it attaches anew",
+            .warning)
     }
 
     func cameBack(_ attachment: Attachment, notes: [String]) {
