@@ -125,13 +125,12 @@ public struct Crawl: Sendable {
             } else {
                 await lease.abandon()
             }
-            guard queue.allowsManyRunners, (error as? QueueError)?.code == .fenced else {
-                throw error
-            }
+            guard queue.allowsManyRunners, let error = error as? QueueError, error.code == .fenced
+            else { throw error }
             // Its jobs are others' already.
             if stop.isRequested { return .stopped }
             stay.returns += 1
-            observer?.wasTakenForDead()
+            observer?.lostHold(error)
             return nil
         }
     }
@@ -233,8 +232,9 @@ public protocol CrawlObserver: Sendable {
     ///     each.
     func began(_ attachment: Attachment, notes: [String])
 
-    /// Told that the run was taken for dead, so that others have its jobs, and that it attaches anew.
-    func wasTakenForDead()
+    /// Told that the queue takes nothing more of this run, since it was taken for dead, say, and that
+    /// it attaches anew.
+    func lostHold(_ reason: QueueError)
 
     /// Told that the run, which was taken for dead, goes on. What it counts begins anew, but for the
     /// limits at which it stops.
@@ -268,7 +268,7 @@ extension CrawlObserver {
     public var interval: Duration { .seconds(1) }
     public var seesFailures: Bool { false }
     public func sampled(_ sample: RunSample) -> String? { nil }
-    public func wasTakenForDead() {}
+    public func lostHold(_ reason: QueueError) {}
     public func cameBack(_ attachment: Attachment, notes: [String]) {}
     public func ended(_ sample: RunSample) {}
     public func changed(_ change: LiveChange) {}

@@ -39,11 +39,8 @@ struct RunObserver: CrawlObserver {
         if let screen = view.screen { screen.takeKeys(keys(screen)) }
     }
 
-    func wasTakenForDead() {
-        view.event(
-            .note,
-            "the queue takes nothing more of this run: it was taken for dead, or the database has lost what it had confirmed; it attaches anew",
-            .warning)
+    func lostHold(_ reason: QueueError) {
+        view.event(.note, "\(reason.description); this run attaches anew", .warning)
     }
 
     func cameBack(_ attachment: Attachment, notes: [String]) {

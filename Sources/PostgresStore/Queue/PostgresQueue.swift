@@ -231,7 +231,7 @@ public actor PostgresQueue: JobQueue {
     nonisolated func fenced(_ why: String) -> QueueError {
         QueueError(
             .fenced,
-            "a result was refused by the queue \(name): \(why); another runner may have taken over. Nothing is lost: run again"
+            "the queue \(name) takes nothing more of this runner: \(why). Nothing is lost"
         )
     }
 
