@@ -61,7 +61,7 @@ import Testing
         let result = await run.wait()
         #expect(result.status == 0, "\(result.err)")
         #expect(result.err.contains("paused: nothing was heard of the queue"), "\(result.err)")
-        #expect(result.err.contains("taken for dead") == isTakenOver, "\(result.err)")
+        #expect(result.err.contains("this run attaches anew") == isTakenOver, "\(result.err)")
         if let other { #expect(await other.wait().status == 0, "\(other.err)") }
         try await expectEachOnce(jobs)
         #expect(try origin.report().twice <= (isTakenOver ? 2500 : 0))
@@ -79,7 +79,7 @@ import Testing
         try await first.wait { first.err.contains("attached anew") }
         let results = [await first.wait(), await second.wait()]
         #expect(results.map(\.status) == [0, 0], "\(results.map(\.err))")
-        #expect(results[0].err.contains("taken for dead"))
+        #expect(results[0].err.contains("this run attaches anew"))
         try await expectEachOnce(12_000)
         // What was in flight, and not committed.
         #expect(try origin.report().twice < 400)
