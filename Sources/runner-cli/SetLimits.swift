@@ -27,7 +27,7 @@ struct SetLimits: AsyncParsableCommand {
 
     @Option(
         help: ArgumentHelp(
-            "The most requests of the run: 500/s, 100/m, 5000/h or 100000/d; none lifts it.",
+            "The most requests, of all runs of the queue together: 500/s, 100/m, 5000/h or 100000/d; none lifts it.",
             valueName: "rate"))
     var rate: Liftable<Rate>?
 

@@ -478,8 +478,8 @@ import Testing
           --per-host <n>          Requests in flight at once to one host; 0 for no
                                   bound. (default: 8 for lists of several hosts, none
                                   where all jobs have one)
-          --rate <rate>           The most requests of the run: 500/s, 100/m, 5000/h or
-                                  100000/d.
+          --rate <rate>           The most requests, of all runs of the queue together:
+                                  500/s, 100/m, 5000/h or 100000/d.
           --host-rate <rate>      The most requests to one host, as --rate.
           --delay <seconds>       The time between two requests to one host, half as
                                   much more or less by chance.
@@ -742,8 +742,8 @@ import Testing
                                   (default: $RUNNER_QUEUE, else ./runner.db).
           -w, --workers <workers> Requests in flight at once, as many as the run began
                                   with at most.
-          --rate <rate>           The most requests of the run: 500/s, 100/m, 5000/h or
-                                  100000/d; none lifts it.
+          --rate <rate>           The most requests, of all runs of the queue together:
+                                  500/s, 100/m, 5000/h or 100000/d; none lifts it.
           --host-rate <rate>      The most requests to one host, as --rate.
           --delay <seconds>       The time between two requests to one host, half as
                                   much more or less by chance; none lifts it.

@@ -99,11 +99,12 @@ final class Link {
         case reading
 
         /// Nobody waits long for a lock, and a client that is gone keeps its locks for no longer
-        /// than a lease. With the transaction, so that it holds with a pooler, too.
+        /// than a lease. With the transaction, so that it holds with a pooler, too. No statement of ours
+        /// takes so long that compiling it would pay.
         fileprivate var begin: String {
             let limits = """
                 SET LOCAL statement_timeout = '15s'; SET LOCAL lock_timeout = '5s';
-                SET LOCAL idle_in_transaction_session_timeout = '15s'
+                SET LOCAL idle_in_transaction_session_timeout = '15s'; SET LOCAL jit = off
                 """
             return switch self {
             case .writing: "BEGIN; \(limits)"

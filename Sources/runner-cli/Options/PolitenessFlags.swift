@@ -13,7 +13,8 @@ struct PolitenessFlags: ParsableArguments {
 
     @Option(
         help: ArgumentHelp(
-            "The most requests of the run: 500/s, 100/m, 5000/h or 100000/d.", valueName: "rate"))
+            "The most requests, of all runs of the queue together: 500/s, 100/m, 5000/h or 100000/d.",
+            valueName: "rate"))
     var rate: Rate?
 
     @Option(
