@@ -19,6 +19,13 @@ final class StoreClock: Sendable {
             ?? "(extract(epoch FROM clock_timestamp()) * 1000000)::bigint"
     }
 
+    /// The time at which a statement began: the same for all its rows, so that it may stand in a
+    /// condition by which rows are looked for.
+    var stableSQL: String {
+        fixed.map { "\($0())::bigint" }
+            ?? "(extract(epoch FROM statement_timestamp()) * 1000000)::bigint"
+    }
+
     /// Takes in a time that a statement has just read.
     func note(_ serverMicros: Int) {
         offsetMicros.withLock { $0 = serverMicros - SystemClock.monotonicMicros() }

@@ -111,6 +111,7 @@ public struct Crawl: Sendable {
     private func attend(
         _ stay: inout Stay, to destination: Destination, _ observer: (any CrawlObserver)?
     ) async throws -> Ending? {
+        guard await pauseBeforeReturn(of: stay) else { return .stopped }
         let lease = try await attach(stay, for: destination)
         do {
             if stay.returns == 0 {
@@ -135,14 +136,25 @@ public struct Crawl: Sendable {
         }
     }
 
+    /// Waits before the run comes back for the second time, and later.
+    ///
+    /// - Returns: Whether nobody has asked the run to stop meanwhile.
+    private func pauseBeforeReturn(of stay: Stay) async -> Bool {
+        guard stay.returns > 1 else { return true }
+        var random = SystemRandomNumberGenerator()
+        let end =
+            ContinuousClock.now
+            + .microseconds(
+                stay.pauses.waitMicros(afterAttempt: stay.returns - 1, using: &random))
+        while ContinuousClock.now < end, !stop.isRequested {
+            try? await Task.sleep(for: .milliseconds(100))
+        }
+        return !stop.isRequested
+    }
+
     private func attach(
         _ stay: Stay, for destination: Destination
     ) async throws -> any RunnerLease {
-        if stay.returns > 1 {
-            var random = SystemRandomNumberGenerator()
-            let micros = stay.pauses.waitMicros(afterAttempt: stay.returns - 1, using: &random)
-            try? await Task.sleep(for: .microseconds(micros))
-        }
         let isReturning = stay.returns > 0
         return try await Patience(limit: options.stallMax, stop: stop).whileUnreachable {
             () async throws(QueueError) in

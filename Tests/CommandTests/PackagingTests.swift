@@ -94,6 +94,10 @@ import Testing
         #expect(
             try seconds("terminationGracePeriodSeconds: (\\d+)", in: job)
                 > seconds("--grace, \"(\\d+)\"", in: job))
+        let fleet = try Self.file("deploy/kubernetes/fleet.yaml")
+        #expect(
+            try seconds("terminationGracePeriodSeconds: (\\d+)", in: fleet)
+                > seconds("--grace=(\\d+)", in: fleet))
     }
 
     /// The commands of the examples must be some that this program takes.
@@ -112,6 +116,22 @@ import Testing
             let result = try await program.start("runner", here.map { String($0) }).wait()
             #expect(result.status == 3, "\(result.err)")
         }
+    }
+
+    @Test func fleet_usesOptionsThatThereAre() async throws {
+        let fleet = try Self.file("deploy/kubernetes/fleet.yaml")
+        write(Array("0123456789abcdef0123456789abcdef\n".utf8), to: program.folder.file("token"))
+        let folder = program.folder.path
+        let arguments = fleet.matches(of: #/ {12}- (run|--\S+)/#).map { match in
+            String(match.1).replacing("/data", with: folder).replacing("/secret", with: folder)
+                .replacing("$(POD_IP)", with: "127.0.0.1").replacing(":8080", with: ":0")
+        }
+        #expect(arguments.count > 8)
+        var program = program
+        program.environment["RUNNER_QUEUE"] = "postgres://me@127.0.0.1:1/crawl"
+        // Usage would be 2: what is wrong is that there is no server.
+        let result = try await program.start("runner", arguments).wait()
+        #expect(result.status == 3 && result.err.contains("cannot be reached"), "\(result.err)")
     }
 
     @Test(

@@ -55,7 +55,14 @@ public struct ListBlock: Sendable {
     /// Returns a block of the lines of some of the jobs; `nil` when they cannot be read.
     package func part(_ positions: Range<Int>) -> ListBlock? {
         if positions == self.positions { return self }
-        guard positions.clamped(to: self.positions) == positions, let lines = lines() else {
+        return lines().flatMap { part(positions, of: $0) }
+    }
+
+    /// Returns a block of some of the lines; `nil` when it does not have them.
+    ///
+    /// - Parameter lines: The block's lines.
+    package func part(_ positions: Range<Int>, of lines: ListLines) -> ListBlock? {
+        guard !positions.isEmpty, positions.clamped(to: self.positions) == positions else {
             return nil
         }
         var builder = ListBlockBuilder()

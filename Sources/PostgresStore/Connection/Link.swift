@@ -48,6 +48,7 @@ final class Link {
         try query(sql, values)
     }
 
+    @discardableResult
     func query(_ sql: String, _ values: [Value]) throws(PostgresError) -> Rows {
         try connect()
         let encoded = values.map(\.encoded)

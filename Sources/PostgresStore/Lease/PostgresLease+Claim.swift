@@ -99,7 +99,12 @@ extension PostgresLease {
             for change in changes { try apply(change.entry, atMicros: change.atMicros) }
         }
         // The batch of one of them may have been cancelled since it was claimed.
-        if told > 0 { try ask { try readCancelled() } }
+        guard told > 0 else { return }
+        do throws(QueueError) { try ask { try readCancelled() } } catch {
+            // These segments are handed out all the same. The next commit finds that it has to catch
+            // up first.
+            told = -1
+        }
     }
 
     func claimRetries(limit: Int) async throws(QueueError) -> RetryClaim {
@@ -166,14 +171,19 @@ extension PostgresLease {
                 part.append((place, first))
                 places.removeFirst()
             }
-            let blocks = try ask { try LineRows.blocks(holding: Array(firsts), link) }
-            let unpacked = blocks.compactMapValues { $0.lines() }
-            for (place, first) in part {
-                guard let block = blocks[first], block.positions.contains(place.position),
-                    let known = unpacked[first]
-                else { throw queue.lineless(place) }
-                lines[place] = block.only(place.position, of: known)
+            var left = part.map(\.place)[...]
+            for (batchID, block) in try ask({
+                try LineRows.blocks(holding: Array(firsts), link)
+            }) {
+                guard let known = block.lines() else { continue }
+                while let place = left.first, place.batchID == batchID,
+                    block.positions.contains(place.position)
+                {
+                    lines[place] = block.only(place.position, of: known)
+                    left.removeFirst()
+                }
             }
+            if let place = left.first { throw queue.lineless(place) }
         }
         return lines
     }

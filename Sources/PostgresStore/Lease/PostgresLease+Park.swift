@@ -48,21 +48,17 @@ extension PostgresLease {
 
         init(_ segment: HeldSegment, isCancelled: Bool) {
             whole = segment
+            // Between retries, what is done goes with what is to do: the parts are to be few.
             var begin = segment.first
-            func add(_ positions: Range<Int>, isToDo: Bool, _ parts: inout Parts) {
-                guard !positions.isEmpty else { return }
-                let part = segment.part(positions)
-                if isToDo { parts.free.append(part) } else { parts.kept.append(part) }
-            }
-            if segment.retries.isEmpty {
-                free = [segment.part(segment.positions)]
-            } else {
-                for run in segment.todoRuns {
-                    add(begin..<run.lowerBound, isToDo: false, &self)
-                    add(run, isToDo: true, &self)
-                    begin = run.upperBound
-                }
-                add(begin..<segment.positions.upperBound, isToDo: false, &self)
+            while begin < segment.positions.upperBound {
+                let isRetry = segment.retry(at: begin) != nil
+                let end =
+                    (begin + 1..<segment.positions.upperBound).first {
+                        (segment.retry(at: $0) != nil) != isRetry
+                    } ?? segment.positions.upperBound
+                let part = segment.part(begin..<end)
+                if part.todo > 0 { free.append(part) } else { kept.append(part) }
+                begin = end
             }
             guard isCancelled else { return }
             for index in free.indices {

@@ -2,28 +2,29 @@ public import JobStore
 
 /// Lines of lists as rows of their table.
 enum LineRows {
-    /// Reads the blocks that hold the lines of some jobs.
+    /// Reads the blocks that hold the lines of some jobs, each once.
     ///
-    /// - Returns: The blocks of those that have lines.
+    /// - Returns: The blocks by rising batch and position, without those of jobs that have no line.
     static func blocks(
         holding places: [LedgerPlace], _ link: Link
-    ) throws(PostgresError) -> [LedgerPlace: ListBlock] {
-        guard !places.isEmpty else { return [:] }
+    ) throws(PostgresError) -> [(batchID: Batch.ID, block: ListBlock)] {
+        guard !places.isEmpty else { return [] }
         let rows = try link.query(
             """
-            SELECT p.b, p.p, l.first, l.count, l.lane, l.bytes
-            FROM unnest($1::bigint[], $2::bigint[]) AS p(b, p), LATERAL (
-                SELECT first, count, lane, bytes FROM runner.line
-                WHERE batch_id = p.b AND first <= p.p ORDER BY first DESC LIMIT 1) l
-            WHERE l.first + l.count > p.p
+            SELECT batch_id, first, count, lane, bytes FROM runner.line
+            WHERE (batch_id, first) IN (
+                SELECT p.b, (SELECT max(first) FROM runner.line WHERE batch_id = p.b AND first <= p.p)
+                FROM unnest($1::bigint[], $2::bigint[]) AS p(b, p))
+            ORDER BY batch_id, first
             """, .ints(places.map(\.batchID)), .ints(places.map(\.position)))
-        var blocks: [LedgerPlace: ListBlock] = [:]
-        for row in 0..<rows.count {
-            blocks[LedgerPlace(batchID: rows.int(row, 0), position: rows.int(row, 1))] = ListBlock(
-                first: rows.int(row, 2), count: rows.int(row, 3), lane: rows.int(row, 4),
-                bytes: rows.bytes(row, 5) ?? [])
+        return (0..<rows.count).map { row in
+            (
+                rows.int(row, 0),
+                ListBlock(
+                    first: rows.int(row, 1), count: rows.int(row, 2), lane: rows.int(row, 3),
+                    bytes: rows.bytes(row, 4) ?? [])
+            )
         }
-        return blocks
     }
 }
 
@@ -36,23 +37,33 @@ extension PostgresQueue {
 
     func readBlock(holding position: Int, of batch: Batch.ID) throws -> ListBlock {
         let place = LedgerPlace(batchID: batch, position: position)
-        guard let block = try LineRows.blocks(holding: [place], link)[place] else {
-            throw lineless(place)
-        }
+        guard let block = try LineRows.blocks(holding: [place], link).first?.block,
+            block.positions.contains(position)
+        else { throw lineless(place) }
         return block
     }
 
     /// The blocks of segments of lists, each with the lines of its segment alone.
     func blocks(of segments: [HeldSegment]) throws -> [LedgerPlace: ListBlock] {
-        let listed = segments.filter { $0.lane != nil }
-        let blocks = try LineRows.blocks(holding: listed.map(\.place), link)
+        let listed = segments.filter { $0.lane != nil }.sorted {
+            ($0.batchID, $0.first) < ($1.batchID, $1.first)
+        }[...]
+        var rest = listed
         var parts: [LedgerPlace: ListBlock] = [:]
-        for segment in listed {
-            guard let part = blocks[segment.place]?.part(segment.positions) else {
-                throw lineless(segment.place)
+        // Of a block that was cut in parts, all are made of lines that are unpacked once.
+        for (batchID, block) in try LineRows.blocks(holding: listed.map(\.place), link) {
+            var lines: ListLines?
+            while let segment = rest.first, segment.batchID == batchID,
+                block.positions.contains(segment.first)
+            {
+                rest.removeFirst()
+                if segment.positions != block.positions { lines = lines ?? block.lines() }
+                parts[segment.place] =
+                    segment.positions == block.positions
+                    ? block : lines.flatMap { block.part(segment.positions, of: $0) }
             }
-            parts[segment.place] = part
         }
+        for segment in listed where parts[segment.place] == nil { throw lineless(segment.place) }
         return parts
     }
 

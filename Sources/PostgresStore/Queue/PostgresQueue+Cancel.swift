@@ -26,6 +26,9 @@ extension PostgresQueue {
                     RETURNING stop - first AS count)
                 SELECT coalesce(sum(count), 0) FROM changed
                 """, .int(batch), .int(Int(CodeBook.cancelled)))
+            // In the order of a claim, which locks lanes before it takes their blocks.
+            try link.query(
+                "SELECT FROM runner.lane WHERE batch_id = $1 ORDER BY lane FOR UPDATE", .int(batch))
             let blocks = try link.query(
                 """
                 WITH gone AS (

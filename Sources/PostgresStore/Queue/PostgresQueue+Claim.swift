@@ -128,10 +128,13 @@ extension PostgresQueue {
                 """
                 UPDATE runner.segment s SET not_before_us = 0
                 WHERE (batch_id, first) IN (
-                    SELECT batch_id, first FROM runner.segment
-                    WHERE runner_id = 0 AND not_before_us > 0
-                    ORDER BY not_before_us LIMIT $1 FOR UPDATE SKIP LOCKED)
-                """, .int(Self.earlyMax))
+                    SELECT batch_id, first FROM runner.segment s
+                    WHERE s.runner_id = 0 AND s.not_before_us > 0 AND \(ClaimScope.condition)
+                        AND (s.lane IS NULL OR \(ClaimScope.isFree("s")))
+                        AND $3::bigint[] IS NOT NULL AND $4::int[] IS NOT NULL
+                        AND $6::bigint IS NOT NULL
+                    ORDER BY not_before_us LIMIT $7 FOR UPDATE SKIP LOCKED)
+                """, scope.values + [.int(Self.earlyMax)])
         }
     }
 
@@ -199,7 +202,7 @@ extension PostgresQueue {
 
     /// The answer where nothing is available: whether others hold what may come back.
     private func nothing(in scope: ClaimScope) throws(QueueError) -> Leased {
-        try watchRunners(for: scope.runner)
+        if SystemClock.monotonicMicros() >= nextWatchMicros { try watchRunners(for: scope.runner) }
         let rows = try ask {
             try link.query(
                 """
@@ -207,8 +210,10 @@ extension PostgresQueue {
                     EXISTS (SELECT FROM runner.segment WHERE runner_id <> $5 AND \(ClaimScope.condition))
                     OR EXISTS (SELECT FROM runner.span WHERE outcome = 0 AND \(ClaimScope.condition))
                     OR EXISTS (SELECT FROM runner.lane l WHERE \(ClaimScope.hasBlocks)),
-                    (SELECT min(not_before_us) - \(clock.sql) FROM runner.segment
-                     WHERE runner_id = 0 AND not_before_us > 0 AND \(ClaimScope.condition)), $6::bigint
+                    (SELECT min(not_before_us) - \(clock.stableSQL) FROM runner.segment s
+                     WHERE runner_id = 0 AND not_before_us > \(clock.stableSQL)
+                        AND \(ClaimScope.condition)
+                        AND (s.lane IS NULL OR \(ClaimScope.isFree("s")))), $6::bigint
                 """, scope.values)
         }
         guard rows.bool(0, 0) else { throw fenced("its runner is no longer registered") }

@@ -6,8 +6,8 @@ extension PostgresQueue {
     /// ahead than ever happens was so before the clock was set back.
     var isReady: String {
         """
-        s.runner_id = 0 AND (s.not_before_us = 0 OR s.not_before_us <= \(clock.sql)
-            OR s.not_before_us > \(clock.sql) + \(Retry.aheadMax.microseconds))
+        s.runner_id = 0 AND (s.not_before_us = 0 OR s.not_before_us <= \(clock.stableSQL)
+            OR s.not_before_us > \(clock.stableSQL) + \(Retry.aheadMax.microseconds))
         """
     }
 
@@ -35,9 +35,9 @@ extension PostgresQueue {
             let lanes = try lockLanes(
                 scope, priority, limit: limit,
                 where: """
-                    \(ClaimScope.condition) AND EXISTS (SELECT FROM runner.segment s
-                        WHERE s.batch_id = l.batch_id AND s.lane = l.lane AND s.priority = $7
-                            AND \(isReady))
+                    \(ClaimScope.condition) AND (l.batch_id, l.lane) IN (
+                        SELECT s.batch_id, s.lane FROM runner.segment s
+                        WHERE s.lane IS NOT NULL AND s.priority = $7 AND \(isReady))
                     """, order: "batch_id, lane")
         else { return [] }
         return try leaseOpen(

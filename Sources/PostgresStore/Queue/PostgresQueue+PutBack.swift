@@ -79,6 +79,9 @@ extension PostgresQueue {
             jobs: jobs, next: LedgerPlace(batchID: row.int(0, 5), position: row.int(0, 6)))
     }
 
+    /// The most positions that one transaction goes through: it is to take a second at most.
+    private static let positionsMax = 1 << 20
+
     /// Puts back jobs of one batch, as many as are in the pieces that are read at a time.
     ///
     /// - Returns: Whether something may be left.
@@ -96,18 +99,19 @@ extension PostgresQueue {
         let begin = max(
             batch.id == wish.next.batchID ? wish.next.position : 0, selected.lowerBound)
         let later = LedgerPlace(batchID: batch.id + 1, position: 0)
-        guard begin < min(batch.count, selected.upperBound) else {
-            return try note(0, of: id, next: later)
-        }
+        let last = min(batch.count, selected.upperBound)
+        guard begin < last else { return try note(0, of: id, next: later) }
+        // A piece may be all of a batch.
+        let bound = begin + min(last - begin, Self.positionsMax)
         let pieces = try lockedPieces(of: batch.id, from: begin)
         var pass = PutBackPass(
             batch: batch, priority: rows.int(0, Self.batchColumnCount), jobs: wish.jobs,
-            positions: begin..<min(batch.count, selected.upperBound))
+            positions: begin..<bound)
         try putBack(pieces, &pass)
-        let end = pieces.last?.positions.upperBound ?? batch.count
+        let end = min(bound, pieces.last?.positions.upperBound ?? bound)
         return try note(
             pass.count, of: id,
-            next: end < pass.positions.upperBound
+            next: end < last
                 ? LedgerPlace(batchID: batch.id, position: end) : later, in: batch.id)
     }
 

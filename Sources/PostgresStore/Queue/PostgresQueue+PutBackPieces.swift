@@ -12,12 +12,14 @@ struct PutBackPass {
     var tally = TallyChange()
     /// The lines that were read last.
     var hosts: BlockHosts?
+    /// The logs of runners, which are locked.
+    var logs: [Int: RunnerLog] = [:]
 }
 
 extension PostgresQueue {
     func putBack(_ pieces: [Piece], _ pass: inout PutBackPass) throws {
         let held = try heldSegments(in: pieces)
-        var foreign: [Int: [LogBody.Entry]] = [:]
+        var foreign: [Int: (entries: [LogBody.Entry], segments: [HeldSegment])] = [:]
         for piece in pieces {
             let wanted = piece.positions.clamped(to: pass.positions)
             guard !wanted.isEmpty else { continue }
@@ -44,7 +46,8 @@ extension PostgresQueue {
                 if runner != 0, segment.isAtRest, let row = piece.segment {
                     try cutOut(chosen, of: row, segment, runner, &pass)
                 } else if runner != 0 {
-                    foreign[runner, default: []] += chosen.map {
+                    foreign[runner, default: ([], [])].segments.append(segment)
+                    foreign[runner]?.entries += chosen.map {
                         .init(batchID: pass.batch.id, position: $0, change: .putBack)
                     }
                 } else {
@@ -52,12 +55,9 @@ extension PostgresQueue {
                 }
             }
         }
-        for (runner, entries) in foreign {
-            var table = SegmentTable(
-                held.all.filter { segment in
-                    entries.contains { segment.positions.contains($0.position) }
-                })
-            try write(entries, intoLogOf: runner, &table)
+        for (runner, change) in foreign {
+            var table = SegmentTable(change.segments)
+            try write(change.entries, intoLogOf: runner, &table)
         }
         try SegmentRows.add(pass.tally, of: 0, link)
     }
@@ -98,7 +98,7 @@ extension PostgresQueue {
         }
         try SegmentRows.insert(free, of: 0, link)
         try SegmentRows.insert(
-            try parts(rest, of: row, runner), of: runner, by: claim, link)
+            try parts(rest, of: row, runner, &pass), of: runner, by: claim, link)
         // The log has counted what became of these jobs since the row was written.
         var gone = TallyChange()
         for part in runs.map({ row.part($0) }) {
@@ -110,10 +110,12 @@ extension PostgresQueue {
 
     /// The parts of a segment in which its runner does nothing but wait for retries.
     private func parts(
-        _ runs: [Range<Int>], of row: HeldSegment, _ runner: Int
+        _ runs: [Range<Int>], of row: HeldSegment, _ runner: Int, _ pass: inout PutBackPass
     ) throws -> [HeldSegment] {
         var told = SegmentTable(runs.map { row.part($0) })
-        try RunnerLog.read(of: runner, link).apply(to: &told)
+        let log = try pass.logs[runner] ?? RunnerLog.read(of: runner, link)
+        pass.logs[runner] = log
+        try log.apply(to: &told)
         // With what the log tells, all that is to do in them was put back.
         return runs.map { run in
             let part = told.segment(holding: run.lowerBound, of: row.batchID)

@@ -58,8 +58,11 @@ extension PostgresQueue {
             _ = try ask {
                 try link.query(
                     """
-                    UPDATE runner.runner SET share = least(share, $2), wanted = $3 WHERE id = $1
-                    """, .int(runner), .real(claim.kept), .real(claim.wanted))
+                    UPDATE runner.runner SET share = least(share, $2), wanted = $3
+                    WHERE id = $1 AND share = $4
+                    """, .int(runner), .real(claim.kept), .real(claim.wanted),
+                    // One that comes late, after a connection broke, is to change nothing.
+                    .real(state.share))
             }
         }
         let share =

@@ -65,9 +65,9 @@ extension PostgresQueue {
 
     /// Takes over all runners that are gone for certain.
     @discardableResult
-    func takeOverGone() throws(QueueError) -> Rescue {
+    func takeOverGone(atMost limit: Int = .max) throws(QueueError) -> Rescue {
         var rescue = Rescue()
-        for runner in try ask({ try goneRunners() }) {
+        for runner in try ask({ try goneRunners() }).prefix(limit) {
             guard let taken = try takeOver(runner) else { continue }
             rescue.jobs += taken.jobs
             rescue.requests += taken.requests
@@ -75,11 +75,18 @@ extension PostgresQueue {
         return rescue
     }
 
+    /// The time in µs between two looks of a runner for others, and the most that it takes over in
+    /// one: it has to say that it lives itself in between.
+    private static let watchPauseMicros = 5_000_000
+    private static let takeOversMax = 4
+
     /// Looks, for a runner, for others that are gone, and takes them over: those whose process this
     /// machine knows to be gone at once, and where it is this runner's turn to watch, those that
     /// have not been heard of for a lease.
     func watchRunners(for runner: Int) throws(QueueError) {
-        try takeOverGone()
+        nextWatchMicros =
+            SystemClock.monotonicMicros() + min(Self.watchPauseMicros, watch.leaseMicros)
+        try takeOverGone(atMost: Self.takeOversMax)
         var isWatching = false
         var beats: [Int: Int] = [:]
         let dead: [Int] = try ask {
@@ -105,7 +112,9 @@ extension PostgresQueue {
                 serverMicros: rows.int(0, 2), monotonicMicros: SystemClock.monotonicMicros(),
                 connectedSinceMicros: link.connectedSinceMicros)
         }
-        for runner in dead { try takeOver(runner, silentSince: beats[runner]) }
+        for runner in dead.prefix(Self.takeOversMax) {
+            try takeOver(runner, silentSince: beats[runner])
+        }
         let nowMicros = SystemClock.monotonicMicros()
         guard isWatching, nowMicros >= nextMeltMicros else { return }
         nextMeltMicros = nowMicros + Self.meltPauseMicros

@@ -41,6 +41,9 @@ public actor PostgresQueue: JobQueue {
     /// The runners that this connection has attached and that have not ended.
     var attached: Set<Int> = []
     var watch = RunnerWatch()
+    /// The time on the monotonic clock, in µs, from which on a runner that finds nothing looks for
+    /// others that are gone.
+    var nextWatchMicros = 0
     var meltPlace = MeltPlace()
     /// The time on the monotonic clock, in µs, when a runner that watches has spans melted next.
     var nextMeltMicros = 0
