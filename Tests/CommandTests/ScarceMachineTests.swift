@@ -31,7 +31,10 @@ import Testing
     @Test func aThreadThatCannotBeStarted_isSaidSo_orDoneWithout() async throws {
         let origin = try await TestOrigin()
         var (refused, made) = (0, 0)
-        for number in 1...6 {
+        // Which thread starts which is not the same each time, nor how many a single one starts: on a
+        // busy machine few threads start more than one.
+        for attempt in 0..<24 where attempt < 6 || made < 4 || refused < 3 {
+            let number = attempt % 6 + 1
             origin.reset()
             let program = Program()
             try await program.enqueue(jobs, origin, "{id}")
@@ -49,9 +52,8 @@ import Testing
             #expect(try origin.hits().distinct == jobs && origin.hits().repeated == 0)
             try await program.expectVerified()
         }
-        // Which thread starts which is not the same each time, nor how many a single one starts.
-        #expect(made >= 4, "only \(made) of 6 showed anything")
-        #expect(refused >= 3, "threads of the program's own are at least three")
+        #expect(made >= 4, "only \(made) of 24 showed anything")
+        #expect(refused >= 3, "threads of the program's own are refused too seldom")
     }
 
     @Test(arguments: [2, 3, 4])
