@@ -75,14 +75,13 @@ extension PostgresLease {
             .int(runner), .int(told), .int(seq))
         guard me.count == 1 else { return false }
         let wholes = parts.map(\.whole)
-        let claims = try link.query(
+        let gone = try link.query(
             """
             DELETE FROM runner.segment s
             USING unnest($1::bigint[], $2::bigint[]) AS u(batch_id, first)
             WHERE s.batch_id = u.batch_id AND s.first = u.first AND s.runner_id = $3
-            RETURNING s.claim
             """, .ints(wholes.map(\.batchID)), .ints(wholes.map(\.first)), .int(runner))
-        guard claims.count == wholes.count else {
+        guard gone.touched == wholes.count else {
             throw queue.fenced("a segment is no longer this runner's")
         }
         try SegmentRows.insert(parts.flatMap(\.kept), of: runner, link)

@@ -22,9 +22,11 @@ struct ClaimScope {
         [skippedBatches, only, lanes.batches, lanes.numbers, .int(runner), .int(claim)]
     }
 
-    /// The condition on a row's batch.
+    /// The condition on a row's batch. It names all parameters but the runner, whose types the server
+    /// must be able to tell in each statement.
     static let condition = """
         batch_id <> ALL($1::bigint[]) AND ($2::bigint IS NULL OR batch_id = $2)
+            AND $3::bigint[] IS NOT NULL AND $4::int[] IS NOT NULL AND $6::bigint IS NOT NULL
         """
 
     /// Says of a row with a batch and a lane that no other runner works on the lane.

@@ -113,7 +113,7 @@ extension PostgresQueue {
                 (SELECT priority FROM runner.lane l
                  WHERE \(ClaimScope.hasBlocks) AND priority < $7 AND \(ClaimScope.isFree("l"))
                  ORDER BY priority DESC LIMIT 1)),
-                EXISTS (SELECT FROM runner.lane), $6::bigint
+                EXISTS (SELECT FROM runner.lane)
             """, scope.values + [.int(last ?? Int(Int32.max))])
         return rows.intIfAny(0, 0).map { ($0, rows.bool(0, 1)) }
     }
@@ -131,8 +131,6 @@ extension PostgresQueue {
                     SELECT batch_id, first FROM runner.segment s
                     WHERE s.runner_id = 0 AND s.not_before_us > 0 AND \(ClaimScope.condition)
                         AND (s.lane IS NULL OR \(ClaimScope.isFree("s")))
-                        AND $3::bigint[] IS NOT NULL AND $4::int[] IS NOT NULL
-                        AND $6::bigint IS NOT NULL
                     ORDER BY not_before_us LIMIT $7 FOR UPDATE SKIP LOCKED)
                 """, scope.values + [.int(Self.earlyMax)])
         }
@@ -166,7 +164,6 @@ extension PostgresQueue {
                     SELECT batch_id, first FROM runner.segment s
                     WHERE \(isReady) AND todo = 0 AND \(ClaimScope.condition)
                         AND (s.lane IS NULL OR \(ClaimScope.isFree("s")))
-                        AND $3::bigint[] IS NOT NULL AND $4::int[] IS NOT NULL
                     ORDER BY priority DESC, batch_id, first LIMIT 64 FOR UPDATE SKIP LOCKED)
                 UPDATE runner.segment s SET runner_id = $5, claim = $6, not_before_us = 0,
                     after_seq = \(Self.afterSeq(of: "$5"))
@@ -213,7 +210,7 @@ extension PostgresQueue {
                     (SELECT min(not_before_us) - \(clock.stableSQL) FROM runner.segment s
                      WHERE runner_id = 0 AND not_before_us > \(clock.stableSQL)
                         AND \(ClaimScope.condition)
-                        AND (s.lane IS NULL OR \(ClaimScope.isFree("s")))), $6::bigint
+                        AND (s.lane IS NULL OR \(ClaimScope.isFree("s"))))
                 """, scope.values)
         }
         guard rows.bool(0, 0) else { throw fenced("its runner is no longer registered") }

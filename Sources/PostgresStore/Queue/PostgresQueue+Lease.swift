@@ -57,7 +57,6 @@ extension PostgresQueue {
             WITH open AS (
                 SELECT batch_id, first, todo FROM runner.segment s
                 WHERE \(isReady) AND priority = $7 AND \(ClaimScope.condition) AND \(condition)
-                    AND $3::bigint[] IS NOT NULL AND $4::int[] IS NOT NULL
                 ORDER BY batch_id, first LIMIT $8 FOR UPDATE SKIP LOCKED),
             wanted AS (
                 SELECT batch_id, first,
@@ -81,7 +80,6 @@ extension PostgresQueue {
             """
             SELECT batch_id, lane FROM runner.lane l
             WHERE priority = $7 AND \(condition) AND \(ClaimScope.isFree("l"))
-                AND $3::bigint[] IS NOT NULL AND $4::int[] IS NOT NULL AND $6::bigint IS NOT NULL
             ORDER BY \(order) LIMIT $8 FOR UPDATE SKIP LOCKED
             """, scope.values + [.int(priority), .int(limit)])
         guard rows.count > 0 else { return nil }
@@ -141,7 +139,6 @@ extension PostgresQueue {
             WITH piece AS (
                 SELECT batch_id, stop, first FROM runner.span
                 WHERE outcome = 0 AND priority = $7 AND \(ClaimScope.condition)
-                    AND $3::bigint[] IS NOT NULL AND $4::int[] IS NOT NULL
                 ORDER BY batch_id, stop LIMIT $8 FOR UPDATE SKIP LOCKED),
             counted AS (
                 SELECT *, sum(stop - first) OVER (ORDER BY batch_id, stop) - (stop - first) AS before
