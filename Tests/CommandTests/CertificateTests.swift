@@ -22,7 +22,9 @@ import Testing
 
     @Test(arguments: [true, false])
     func aCertificateThatIsWrongForAWhile_failsNoJob(http2: Bool) async throws {
-        // Connections are made anew all the time.
+        // Connections are made anew all the time. When nginx takes another certificate, some are
+        // still accepted with the one before for a while: a job may meet the wrong one when the
+        // change comes, and once more when it goes.
         let nginx = try await program.startNginx(http2: http2, requests: 20)
         defer { nginx.process.kill(SIGKILL) }
         try await program.copyCertificate(from: "", to: "right-")
@@ -31,14 +33,15 @@ import Testing
         try await enqueue(4000, nginx.port)
         let run = try program.start(
             "runner",
-            ["run", "-w", "20", "--cacert", "right-cert.pem", "--rate", "500/s", "--retries", "1"])
+            ["run", "-w", "20", "--cacert", "right-cert.pem", "--rate", "500/s", "--retries", "3"])
         try await run.wait { try await program.status().jobs.completed > 300 }
         nginx.process.kill(SIGHUP)  // the wrong one is in its place
         try await run.wait { news(run.err).count == 1 }
         try await program.copyCertificate(from: "right-", to: "")
         nginx.process.kill(SIGHUP)
         let result = await run.wait()
-        #expect(result.status == 0, "\(result.out)\(result.err)")
+        let failures = try await program.runner("failures", "--json").out
+        #expect(result.status == 0, "\(result.out)\(result.err)\(failures)")
         #expect(try await program.status().jobs.completed == 4000)
         let lines = news(result.err)
         #expect(lines.count == 2, "\(result.err)")
