@@ -1,0 +1,10 @@
+/// The word of a handler (`ResponseHandler`) on a job whose response it has seen.
+public enum HandlerVerdict: Sendable, Equatable {
+    /// The job is completed.
+    case done
+    /// The job is tried again, while it has attempts left: after this wait at the earliest, or after
+    /// that of any other failure if it is longer.
+    case retry(after: Duration)
+    /// The job has failed for good, for this reason in one line.
+    case failed(String)
+}

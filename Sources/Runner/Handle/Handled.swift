@@ -1,0 +1,60 @@
+public import JobStore
+
+/// All that a handler made of one response.
+public struct Handled: Sendable {
+    public var verdict: HandlerVerdict
+    /// The requests to follow. Those of the queue, or that another response named before, are left
+    /// out.
+    public var follow: [FollowRequest]
+    /// The records: JSON values on one line, with a comma between each two.
+    public private(set) var records: [UInt8] = []
+    /// The number of `records`.
+    public private(set) var recordCount = 0
+
+    public init(_ verdict: HandlerVerdict = .done, follow: [FollowRequest] = []) {
+        self.verdict = verdict
+        self.follow = follow
+    }
+
+    /// Adds a record.
+    ///
+    /// - Parameter json: A JSON value in UTF-8, without line breaks between its parts.
+    public mutating func add(json: some Sequence<UInt8>) {
+        if recordCount > 0 { records.append(UInt8(ascii: ",")) }
+        records += json
+        recordCount += 1
+    }
+}
+
+/// A request that a response led to.
+public struct FollowRequest: Sendable, Equatable {
+    /// The URL, as it stands in the response: one that is relative is resolved against the URL that
+    /// the response came from.
+    public var url: String
+    public var method: HTTPMethod
+    /// Header fields, in place of those of the same name that the job's batch has.
+    public var headers: [(name: String, value: String)]
+    public var body: [UInt8]?
+    /// A key of the user's, which records carry along.
+    public var key: String?
+    /// A JSON value in UTF-8 on one line, which records carry along.
+    public var meta: [UInt8]?
+
+    public init(
+        _ url: String, method: HTTPMethod = .get, headers: [(name: String, value: String)] = [],
+        body: [UInt8]? = nil, key: String? = nil, meta: [UInt8]? = nil
+    ) {
+        self.url = url
+        self.method = method
+        self.headers = headers
+        self.body = body
+        self.key = key
+        self.meta = meta
+    }
+
+    public static func == (one: FollowRequest, other: FollowRequest) -> Bool {
+        one.url == other.url && one.method == other.method && one.body == other.body
+            && one.key == other.key && one.meta == other.meta
+            && one.headers.elementsEqual(other.headers, by: ==)
+    }
+}
