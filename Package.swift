@@ -56,6 +56,7 @@ let package = Package(
                 .embedInCode("v11_politeness.sql"), .embedInCode("v12_put_back.sql"),
                 .embedInCode("v13_live.sql"), .embedInCode("v14_measures.sql"),
                 .embedInCode("v15_handed_over.sql"), .embedInCode("v16_shards.sql"),
+                .embedInCode("v17_found.sql"),
                 .embedInCode("shard_tables.sql"),
             ],
             swiftSettings: strict),

@@ -15,6 +15,7 @@ public enum Schema {
             PackageResources.v11_politeness_sql, PackageResources.v12_put_back_sql,
             PackageResources.v13_live_sql, PackageResources.v14_measures_sql,
             PackageResources.v15_handed_over_sql, PackageResources.v16_shards_sql,
+            PackageResources.v17_found_sql,
         ]
     }
 

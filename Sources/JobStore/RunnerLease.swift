@@ -76,6 +76,18 @@ public protocol RunnerLease: Sendable {
         _ marks: [Mark], _ files: [OutputFile], heartbeat: Heartbeat
     ) async throws(QueueError)
 
+    /// Records as `commit` does, and adds requests that responses to the marked jobs led to, all in
+    /// one transaction. Each is added that the queue's set of requests does not hold.
+    ///
+    /// This process has the right to add to the set: a list of `JobQueue.addUniqueList` is open.
+    ///
+    /// - Parameter countMax: The most jobs of a batch of such requests; others are left out.
+    /// - Returns: What became of the requests.
+    func commit(
+        _ marks: [Mark], _ files: [OutputFile], _ found: [FoundRequests], countMax: Int,
+        heartbeat: Heartbeat
+    ) async throws(QueueError) -> FoundTally
+
     /// Records that the runner is alive.
     func renew(_ heartbeat: Heartbeat) async throws(QueueError)
 
@@ -100,6 +112,16 @@ extension RunnerLease {
     public var commitInterval: Duration { .milliseconds(100) }
     public var heldUntil: ContinuousClock.Instant? { nil }
     public func share(_ claim: RateClaim) async throws(QueueError) -> RateShare? { nil }
+
+    /// For stores that have no set of requests: nobody can open a list for it.
+    public func commit(
+        _ marks: [Mark], _ files: [OutputFile], _ found: [FoundRequests], countMax: Int,
+        heartbeat: Heartbeat
+    ) async throws(QueueError) -> FoundTally {
+        precondition(found.isEmpty, "there is no set of requests to add to")
+        try await commit(marks, files, heartbeat: heartbeat)
+        return FoundTally()
+    }
 
     /// Nothing, for stores whose queues are not made of others.
     public func inheritedFiles() async throws(QueueError) -> [InheritedFiles] { [] }

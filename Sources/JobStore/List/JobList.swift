@@ -35,6 +35,23 @@ public struct LineFields: Equatable, Sendable {
     public let kept: [Int]
     /// The fields with parts of a request; `nil` when the template has them all.
     public let parts: RequestParts?
+    /// The fields that say where a request was found; `nil` where requests were enqueued.
+    public let trail: Trail?
+
+    /// The indices of fields that say where a request was found.
+    public struct Trail: Equatable, Sendable {
+        /// The job whose response led to it, as its batch and ID with a slash between them.
+        public let foundOn: Int
+        /// The number of responses that led to it, one after another, from 1.
+        public let depth: Int
+
+        public init(foundOn: Int, depth: Int) {
+            self.foundOn = foundOn
+            self.depth = depth
+        }
+
+        package var indices: [Int] { [foundOn, depth] }
+    }
 
     /// The indices of fields that hold parts of a request.
     public struct RequestParts: Equatable, Sendable {
@@ -58,13 +75,18 @@ public struct LineFields: Equatable, Sendable {
     }
 
     /// - Precondition: Each index is one of `names`.
-    public init(_ names: [String], key: Int? = nil, kept: [Int] = [], parts: RequestParts? = nil) {
-        let indices = kept + (key.map { [$0] } ?? []) + (parts?.indices ?? [])
+    public init(
+        _ names: [String], key: Int? = nil, kept: [Int] = [], parts: RequestParts? = nil,
+        trail: Trail? = nil
+    ) {
+        let indices =
+            kept + (key.map { [$0] } ?? []) + (parts?.indices ?? []) + (trail?.indices ?? [])
         precondition(indices.allSatisfy(names.indices.contains), "each field has a name")
         self.names = names
         self.key = key
         self.kept = kept
         self.parts = parts
+        self.trail = trail
     }
 
     /// The most fields that a line keeps.

@@ -156,7 +156,7 @@ public struct ListLines: Sendable {
 ///
 /// A line is its number of fields, then each field as its length plus one and its bytes; the length
 /// 0 stands for a field that the line does not have. Numbers are little-endian in base 128.
-public struct ListBlockBuilder {
+public struct ListBlockBuilder: Sendable {
     private var bytes: [UInt8] = []
     /// The number of lines.
     public private(set) var count = 0

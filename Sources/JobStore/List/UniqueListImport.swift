@@ -30,4 +30,12 @@ public protocol UniqueListImport: ListImport {
     ///
     /// - Parameter hashes: Different hashes, rising. Memory does not grow with them.
     func add(_ hashes: [RequestHash]) async throws(QueueError)
+
+    /// Does what keeps the set quick to look at, as it grows by requests that a run finds
+    /// (`RunnerLease.commit`). Work beside it goes on.
+    func tidy() async throws(QueueError)
+}
+
+extension UniqueListImport {
+    public func tidy() async throws(QueueError) {}
 }

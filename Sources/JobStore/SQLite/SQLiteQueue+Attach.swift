@@ -241,11 +241,19 @@ struct SQLiteLease: RunnerLease {
     func commit(
         _ marks: [Mark], _ files: [OutputFile], heartbeat: Heartbeat
     ) async throws(QueueError) {
-        try await queue.commit(marks, files, heartbeat: heartbeat, for: runnerID)
+        _ = try await queue.commit(marks, files, heartbeat: heartbeat, for: runnerID)
+    }
+
+    func commit(
+        _ marks: [Mark], _ files: [OutputFile], _ found: [FoundRequests], countMax: Int,
+        heartbeat: Heartbeat
+    ) async throws(QueueError) -> FoundTally {
+        try await queue.commit(
+            marks, files, found, countMax: countMax, heartbeat: heartbeat, for: runnerID)
     }
 
     func renew(_ heartbeat: Heartbeat) async throws(QueueError) {
-        try await queue.commit([], [], heartbeat: heartbeat, for: runnerID)
+        _ = try await queue.commit([], [], heartbeat: heartbeat, for: runnerID)
     }
 
     func park(_ starts: [LedgerPlace], for wait: Duration) async throws(QueueError) {

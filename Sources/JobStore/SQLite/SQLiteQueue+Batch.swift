@@ -127,7 +127,8 @@ extension SQLiteQueue {
 
     // The column `options` is an object: the syntax of the body (raw if it is missing); of a range
     // the distance between its IDs (1 if it is missing); of a list the names of its fields, with the
-    // indices of some of them, and the number of its hosts where it is known to be 1.
+    // indices of some of them (`trail`: where a request was found), and the number of its hosts where it is
+    // known to be 1.
 
     /// The options of a batch.
     private struct Options {
@@ -162,6 +163,7 @@ extension SQLiteQueue {
         if let key = fields.key { try set("key", "\(key)") }
         if !fields.kept.isEmpty { try set("kept", "\(fields.kept)") }
         if let parts = fields.parts { try set("parts", "\(parts.indices)") }
+        if let trail = fields.trail { try set("trail", "\(trail.indices)") }
         return json
     }
 
@@ -172,7 +174,7 @@ extension SQLiteQueue {
         let isKnown = try connection.int(
             """
             SELECT iif(json_valid(?1), json_remove(?1, '$.body', '$.fields', '$.key', '$.kept',
-                '$.parts', '$.hosts', '$.step') = '{}', 0)
+                '$.parts', '$.hosts', '$.step', '$.trail') = '{}', 0)
             """, .text(json))
         guard isKnown == 1 else { throw unknown(batch: id) }
         let body = try connection.text("SELECT ? ->> 'body'", .text(json))
@@ -194,17 +196,20 @@ extension SQLiteQueue {
         let names = try list("fields")
         guard !names.isEmpty else { return options }
         options.hasOneHost = try connection.int("SELECT ? ->> 'hosts'", .text(json)) == 1
-        let (kept, parts) = (
-            try list("kept").compactMap(Int.init), try list("parts").compactMap(Int.init)
+        let (kept, parts, trail) = (
+            try list("kept").compactMap(Int.init), try list("parts").compactMap(Int.init),
+            try list("trail").compactMap(Int.init)
         )
         let key = try connection.int("SELECT ? ->> 'key'", .text(json))
-        guard (kept + parts + (key.map { [$0] } ?? [])).allSatisfy(names.indices.contains),
-            parts.isEmpty || parts.count == 4
+        guard
+            (kept + parts + trail + (key.map { [$0] } ?? [])).allSatisfy(names.indices.contains),
+            parts.isEmpty || parts.count == 4, trail.isEmpty || trail.count == 2
         else { throw unreadable(batch: id) }
         options.fields = LineFields(
             names, key: key, kept: kept,
             parts: parts.isEmpty
-                ? nil : .init(method: parts[0], headers: parts[1], body: parts[2], meta: parts[3]))
+                ? nil : .init(method: parts[0], headers: parts[1], body: parts[2], meta: parts[3]),
+            trail: trail.isEmpty ? nil : .init(foundOn: trail[0], depth: trail[1]))
         return options
     }
 }

@@ -1,9 +1,10 @@
 extension SQLiteQueue {
     func commit(
-        _ marks: [Mark], _ files: [OutputFile], heartbeat: Heartbeat, for runner: Int
-    ) throws(QueueError) {
+        _ marks: [Mark], _ files: [OutputFile], _ found: [FoundRequests] = [],
+        countMax: Int = .max, heartbeat: Heartbeat, for runner: Int
+    ) throws(QueueError) -> FoundTally {
         try check(runner)
-        try write {
+        let (found, hashes) = try write {
             // Only now: another writer may have kept us waiting.
             let nowMicros = unixMicros()
             let marks = marks.sorted { ($0.batchID, $0.position) < ($1.batchID, $1.position) }
@@ -42,7 +43,14 @@ extension SQLiteQueue {
                 .text(heartbeat.trouble ?? ""), heartbeat.measures.map(Value.text) ?? .null,
                 .int(ourID()))
             guard changed == 1 else { throw fenced("its runner is no longer registered") }
+            var foundTally = FoundTally()
+            let hashes = try add(found, countMax: countMax, &foundTally)
+            return (foundTally, hashes)
         }
+        remember(hashes)
+        // The commit stands. What fails now is tried again after the next one.
+        try? sealFoundHashes()
+        return found
     }
 
     private func workingSegment(holding mark: Mark) throws -> WorkingSegment {

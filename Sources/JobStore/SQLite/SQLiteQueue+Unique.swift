@@ -22,6 +22,8 @@ extension SQLiteQueue {
                 }
                 return key
             }
+            // What a run has left there is looked for in runs from now on.
+            try sealFoundHashes(countMin: 0)
             let id = try beginList()
             uniqueList = id
             return SQLiteUniqueImport(
@@ -55,6 +57,7 @@ extension SQLiteQueue {
 
     func endUniqueList() {
         uniqueList = nil
+        recentHashes = []
         lock?.release(.addingUnique)
     }
 
@@ -107,14 +110,19 @@ extension SQLiteQueue {
     ) throws(QueueError) {
         try write {
             try checkAdding(id)
-            let page = try connection.prepare(
-                "INSERT INTO hash_page (run_id, lowest, hashes) VALUES (?, ?, ?)")
-            var rest = hashes
-            while let lowest = rest.first {
-                let part = rest.prefix(Self.pageHashesMax)
-                try page.run(.int(run), .blob(lowest.bytes), .blob(RequestHash.bytes(of: part)))
-                rest = rest.dropFirst(part.count)
-            }
+            try insert(hashes, intoRun: run)
+        }
+    }
+
+    /// Inserts hashes, which rise, behind those of a run.
+    func insert(_ hashes: ArraySlice<RequestHash>, intoRun run: Int) throws {
+        let page = try connection.prepare(
+            "INSERT INTO hash_page (run_id, lowest, hashes) VALUES (?, ?, ?)")
+        var rest = hashes
+        while let lowest = rest.first {
+            let part = rest.prefix(Self.pageHashesMax)
+            try page.run(.int(run), .blob(lowest.bytes), .blob(RequestHash.bytes(of: part)))
+            rest = rest.dropFirst(part.count)
         }
     }
 
@@ -190,17 +198,22 @@ extension SQLiteQueue {
     func look(
         for hashes: ArraySlice<RequestHash>, in run: Int, _ known: inout [Bool]
     ) throws(QueueError) {
-        try read {
-            var rest = hashes
-            while let next = rest.first {
-                let page = try page(of: run, holding: next)
-                if let page { rest = Self.compare(rest, with: page, &known) }
-                guard !rest.isEmpty, let lowest = try lowest(of: run, after: page?.first) else {
-                    return
-                }
-                // Between two pages there is nothing.
-                rest = rest[rest.firstIndex(notBefore: lowest)...]
+        try read { try find(hashes, in: run, &known) }
+    }
+
+    /// As `look`, within a transaction.
+    func find(
+        _ hashes: ArraySlice<RequestHash>, in run: Int, _ known: inout [Bool]
+    ) throws {
+        var rest = hashes
+        while let next = rest.first {
+            let page = try page(of: run, holding: next)
+            if let page { rest = Self.compare(rest, with: page, &known) }
+            guard !rest.isEmpty, let lowest = try lowest(of: run, after: page?.first) else {
+                return
             }
+            // Between two pages there is nothing.
+            rest = rest[rest.firstIndex(notBefore: lowest)...]
         }
     }
 

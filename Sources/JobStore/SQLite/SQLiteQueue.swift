@@ -38,6 +38,11 @@ public actor SQLiteQueue: JobQueue {
     var addedLists: Set<Batch.ID> = []
     /// The list that this process is adding without duplicates; `nil` for none.
     var uniqueList: Batch.ID?
+    /// Hashes of requests that this process has added to the set of late, for as long as it has the
+    /// right to add to it.
+    var recentHashes: Set<RequestHash> = []
+    /// The number of hashes that this process has added since the last run was made of them.
+    var foundHashes = 0
     var codes = CodeBook()
     /// The time that a transaction takes, before its commit, to put failed jobs back: a runner's
     /// commits wait for it, 50 ms at most.

@@ -73,6 +73,8 @@ final class SQLiteUniqueImport: UniqueListImport {
         }
     }
 
+    func tidy() async throws(QueueError) { try await merge(isOwn: false, hashesMax: .max) }
+
     func add(_ blocks: [ListBlock]) async throws(QueueError) { try await list.add(blocks) }
 
     func finish(
