@@ -39,6 +39,8 @@ public struct Outcome: Hashable, Sendable {
         case badURL = "bad_url"
         /// The origin's robots.txt disallows the URL: no request was made.
         case robots
+        /// The handler of responses failed, or says that the job has.
+        case handler
         /// Any other error that libcurl reports.
         case other
     }

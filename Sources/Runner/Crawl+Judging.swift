@@ -22,7 +22,7 @@ extension Crawl {
         _ sinks: TransferSettings.Keeping?, _ budget: MemoryBudget,
         failed: @escaping @Sendable (SinkError) -> Void
     ) -> TransferSettings.Keeping? {
-        guard options.rules.hasConditions else { return sinks }
+        guard options.rules.hasConditions || handler != nil else { return sinks }
         var keeping =
             sinks
             ?? TransferSettings.Keeping(
@@ -30,7 +30,9 @@ extension Crawl {
                 failed: { error in
                     failed(SinkError(folder: temporaryFolder, "a body cannot be kept there", error))
                 })
-        if options.rules.needsBodies, !keeping.keepsBodies {
+        if handler != nil {
+            keeping.needs.insert(.bodies)
+        } else if options.rules.needsBodies, !keeping.keepsBodies {
             keeping.needs.insert(.bodies)
             // As they come, bytes say less than decoded; but so much may always be in memory.
             keeping.bodyBytesMax = AnswerConditions.bodyBytesMax

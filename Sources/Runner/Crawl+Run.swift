@@ -18,6 +18,10 @@ extension Crawl {
         let limits: LimitWatch?
         /// `nil` where no robots.txt is honoured.
         let gate: RobotsGate?
+        /// `nil` where nobody makes anything of responses.
+        let handlers: HandlerPool?
+        /// `nil` where nothing is followed.
+        let follower: Follower?
         let board: MeasureBoard
         /// `nil` where nobody looks at failures.
         let failures: FailureLog?
@@ -26,7 +30,8 @@ extension Crawl {
 
     /// Makes the parts of a run and connects them.
     func wire(
-        _ lease: any RunnerLease, _ stay: Stay, _ sink: (any Sink)?, seesFailures: Bool
+        _ lease: any RunnerLease, _ stay: Stay, _ sink: (any Sink)?, _ follower: Follower?,
+        seesFailures: Bool
     ) throws -> Parts {
         let patience = Patience(limit: options.stallMax, stop: stop)
         let bells = LoopBells()
@@ -45,7 +50,8 @@ extension Crawl {
         let board = MeasureBoard()
         let failures = seesFailures ? FailureLog() : nil
         let marker = Marker(
-            lease: lease, feed: feed, patience: patience, sink: sink, board: board
+            lease: lease, feed: feed, patience: patience, sink: sink, board: board,
+            follower: follower
         ) {
             if disk.look(ahead: feed.unmarkedBytes) { feed.drain() }
         }
@@ -61,7 +67,15 @@ extension Crawl {
         }
         let keeping = keeping(sink?.keeping(failed: unkept), budget, failed: unkept)
         let gate = options.robots.scope == .none ? nil : RobotsGate(options.robots, queue)
-        let loops = try EventLoops(options, keeping, budget, gate: gate, board: board) {
+        let handlers = handler.map { handler in
+            HandlerPool(FollowCheck(of: handler, follows: follower != nil)) { error in
+                marker.fail(error)
+                feed.drain()
+            }
+        }
+        let loops = try EventLoops(
+            options, keeping, budget, gate: gate, handlers: handlers, board: board
+        ) {
             Desk(
                 feed: feed, marker: marker, judge: judge, conditions: makeConditions(keeping),
                 collector: sink?.makeCollector(),
@@ -71,8 +85,9 @@ extension Crawl {
         bells.connect(loops)
         return Parts(
             attachment: lease.attachment, lease: lease, feed: feed, marker: marker, loops: loops,
-            disk: disk, limits: limits, gate: gate, board: board, failures: failures,
-            bells: bells)
+            disk: disk, limits: limits, gate: gate, handlers: handlers, follower: follower,
+            board: board,
+            failures: failures, bells: bells)
     }
 
     private func defaults(for sink: (any Sink)?) throws(RequestError) -> RequestDefaults {
@@ -128,7 +143,11 @@ extension Crawl {
         }
         return try await withThrowingTaskGroup(of: Ending?.self) { group in
             group.addTask {
-                await parts.loops.work()
+                await withDiscardingTaskGroup { group in
+                    if let handlers = parts.handlers { group.addTask { await handlers.run() } }
+                    await parts.loops.work()
+                    parts.handlers?.close()
+                }
                 await parts.gate?.keep()
                 parts.marker.close()
                 return nil
@@ -179,6 +198,12 @@ extension Crawl {
         if let observer {
             group.addTask {
                 await tellOfTrouble(parts, observer)
+                return nil
+            }
+        }
+        if let follower = parts.follower {
+            group.addTask {
+                try await follower.keepTidy()
                 return nil
             }
         }

@@ -44,15 +44,19 @@ public struct Crawl: Sendable {
     let queue: any JobQueue
     let options: CrawlOptions
     let stop: StopSwitch
+    let handler: (any ResponseHandler)?
 
     /// - Parameters:
     ///   - queue: A queue that is open, and stays open until the run has ended.
+    ///   - handler: Makes something of responses; `nil` when nobody does.
     ///   - stop: Asks the run to stop, from any thread.
     /// - Throws: `LimitError` when this machine does not allow so many workers; nothing was touched
     ///   then.
     public init(
-        queue: any JobQueue, options: CrawlOptions, stop: StopSwitch = StopSwitch()
+        queue: any JobQueue, options: CrawlOptions, stop: StopSwitch = StopSwitch(),
+        handler: (any ResponseHandler)? = nil
     ) throws {
+        self.handler = handler
         precondition(options.workers >= 1, "a run has at least one worker")
         self.queue = queue
         self.options = options
@@ -113,14 +117,23 @@ public struct Crawl: Sendable {
     ) async throws -> Ending? {
         guard await pauseBeforeReturn(of: stay) else { return .stopped }
         let lease = try await attach(stay, for: destination)
+        var follower: Follower?
         do {
             if stay.returns == 0 {
                 for (name, value) in options.choices { try await queue.keep(value, as: name) }
             }
-            let ending = try await run(lease, &stay, to: destination, observer)
+            if let follow = options.follow {
+                follower = try await Follower.open(queue, follow) { stop.isRequested }
+            }
+            let ending =
+                options.follow != nil && follower == nil
+                ? Ending.stopped
+                : try await run(lease, &stay, follower, to: destination, observer)
+            await follower?.close()
             try await lease.detach()
             return ending
         } catch {
+            await follower?.close()
             if Self.leavesQueueWell(error) {
                 try? await lease.detach()
             } else {
@@ -164,8 +177,8 @@ public struct Crawl: Sendable {
     }
 
     private func run(
-        _ lease: any RunnerLease, _ stay: inout Stay, to destination: Destination,
-        _ observer: (any CrawlObserver)?
+        _ lease: any RunnerLease, _ stay: inout Stay, _ follower: Follower?,
+        to destination: Destination, _ observer: (any CrawlObserver)?
     ) async throws -> Ending {
         let seesFailures = observer?.seesFailures ?? false
         func begin(_ notes: [String]) {
@@ -181,14 +194,15 @@ public struct Crawl: Sendable {
             defer { files?.close() }
             begin(files?.notes ?? [])
             if let files, let command = output.sealedFileCommand {
-                return try await run(lease, &stay, handing: files, to: command, observer)
+                return try await run(
+                    lease, &stay, follower, handing: files, to: command, observer)
             }
-            let parts = try wire(lease, stay, files, seesFailures: seesFailures)
+            let parts = try wire(lease, stay, files, follower, seesFailures: seesFailures)
             return try await supervise(parts, &stay, observer)
         case .sink(let sink):
             try checkIsOnly(lease.attachment.output)
             begin([])
-            let parts = try wire(lease, stay, sink, seesFailures: seesFailures)
+            let parts = try wire(lease, stay, sink, follower, seesFailures: seesFailures)
             return try await supervise(parts, &stay, observer)
         }
     }

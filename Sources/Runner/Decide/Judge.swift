@@ -93,11 +93,34 @@ struct Judge: Sendable {
                 .tls where mayGiveBack && isRetried:
                 return .giveBack
             case .tls, .dns, .connect, .timeout, .reset, .tooLarge, .badResponse, .redirects,
-                .forbiddenAddress, .badURL, .robots, .other:
+                .forbiddenAddress, .badURL, .robots, .handler, .other:
                 guard isRetried else { return .outcome(Outcome(.failed, reason), wait: .zero) }
                 return retry(Outcome(.retrying, reason), response, job, now, &random)
             }
         }
+    }
+
+    /// Returns the verdict on a job whose response would complete it, by the word of its handler.
+    func verdict(
+        of handler: HandlerVerdict, on response: Response, of job: Job, at now: Now,
+        using random: inout some RandomNumberGenerator
+    ) -> Verdict {
+        switch handler {
+        case .done:
+            let status = UInt16(clamping: response.status)
+            return .outcome(Outcome(.completed, status: status), wait: .zero)
+        case .failed: return .outcome(Outcome(.failed, .handler), wait: .zero)
+        case .retry(let wait):
+            var response = response
+            response.retryAfter = max(.zero, wait)
+            return retry(Outcome(.retrying, .handler), response, job, now, &random)
+        }
+    }
+
+    /// Whether a response, as far as it is known, completes its job.
+    func completes(_ response: Response, _ matched: JudgingRules.Verdict?) -> Bool {
+        response.failure == nil && !response.isOfRobots
+            && (matched ?? rules.verdict(onStatus: response.status)) == .complete
     }
 
     /// Whether a job waits to which access was denied: its host denies access to all jobs, and has
@@ -154,7 +177,7 @@ struct Judge: Sendable {
     static func isWorthRetrying(_ reason: Outcome.Reason) -> Bool {
         switch reason {
         case .tooLarge, .redirects, .forbiddenAddress, .badURL, .robots: false
-        case .dns, .connect, .tls, .timeout, .reset, .badResponse, .other: true
+        case .dns, .connect, .tls, .timeout, .reset, .badResponse, .handler, .other: true
         }
     }
 

@@ -208,11 +208,14 @@ final class Feed: Sendable {
     }
 
     /// Takes in marks that were committed just now.
-    func marked(_ marks: [Mark], bytes: Int = 0) {
+    ///
+    /// - Parameter hasMore: Whether jobs were added to the queue with them.
+    func marked(_ marks: [Mark], bytes: Int = 0, hasMore: Bool = false) {
         let now = Now.read()
         attempts.withLock { $0.add(marks) }
         let isStarved = state.withLock { state in
             state.marked(marks, bytes: bytes, at: now)
+            if hasMore { state.hasMore() }
             defer { state.areWoken() }
             return state.isStarved
         }

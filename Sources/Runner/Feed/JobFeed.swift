@@ -281,6 +281,9 @@ struct JobFeed {
         lanes.takeChangedPaces(at: now) + [pace.kept(at: now)].compactMap(\.self)
     }
 
+    /// Takes in that jobs were added to the queue.
+    mutating func hasMore() { supply.hasMore() }
+
     /// Has a queue that was empty asked again.
     mutating func askAgain() { supply.askAgain() }
 }

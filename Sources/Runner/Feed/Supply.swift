@@ -14,6 +14,9 @@ struct Supply {
     private(set) var isOver = false
     /// Whether the claim that was last asked for leaves a part of the queue out.
     private var isSkipping = false
+    /// Whether jobs were added to the queue since it was last asked, so that its answer may not know of
+    /// them.
+    private var isOutdated = false
 
     /// Whether the last claim brought nothing.
     var wasDry: Bool { dryUntilMicros > 0 }
@@ -26,6 +29,7 @@ struct Supply {
 
     /// Takes in that the queue is being asked.
     mutating func isAsked(_ request: ClaimRequest) {
+        isOutdated = false
         isSkipping = !request.skippedBatches.isEmpty || !request.skippedLanes.isEmpty
     }
 
@@ -33,7 +37,7 @@ struct Supply {
     ///
     /// - Parameter isIdle: Whether the run has nothing to do, what the answer brings included.
     mutating func add(_ claim: Claim, isIdle: Bool, _ limits: JobFeed.Limits, at now: Now) {
-        let isDry = claim.segments.isEmpty
+        let isDry = claim.segments.isEmpty && !isOutdated
         // What was left out may have come in reach, and have ended, while the queue was asked.
         isOver = isDry && claim.next == .finished && isIdle && !isSkipping
         let dryMicros = isSkipping ? limits.skippedDryMicros : limits.dryMicros
@@ -47,6 +51,12 @@ struct Supply {
             askAgainMicros =
                 now.monotonicMicros + max(wait.microseconds, limits.askAgainMicrosMin)
         }
+    }
+
+    /// Takes in that jobs were added to the queue.
+    mutating func hasMore() {
+        isOutdated = true
+        (isOver, dryUntilMicros, askAgainMicros) = (false, 0, 0)
     }
 
     /// Has a queue that was empty asked again.

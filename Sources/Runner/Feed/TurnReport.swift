@@ -125,7 +125,7 @@ struct TurnReport {
             hosts[index].message = response.message
         // A request that was sent before the network went down ends so, too.
         case .reason(.timeout), .reason(.other), .reason(.badURL), .reason(.forbiddenAddress),
-            .cancelled, .unkept:
+            .reason(.handler), .cancelled, .unkept:
             break
         // Nobody was asked.
         case .reason(.robots):

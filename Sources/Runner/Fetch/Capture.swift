@@ -65,6 +65,13 @@ public final class Capture: @unchecked Sendable {
 
     deinit { reset() }
 
+    /// Returns a capture of the same attempt of which nothing has come.
+    func makeEmpty() -> Capture {
+        let capture = Capture(storage)
+        capture.startedMicros = startedMicros
+        return capture
+    }
+
     /// Empties the capture for the next job.
     func reset() {
         resetResponse()

@@ -116,6 +116,13 @@ final class ListRequests: Sendable {
         source.key(of: lines.fields(ofLine: position - first))
     }
 
+    /// Where the request was found; `nil` when it was enqueued.
+    func trail(at position: Int) -> FoundTrail? {
+        guard let trail = source.fields.trail else { return nil }
+        let fields = lines.fields(ofLine: position - first)
+        return FoundTrail(foundOn: fields[trail.foundOn], depth: fields[trail.depth])
+    }
+
     /// Appends the values that the line has for the output, as JSON; nothing when it has none.
     ///
     /// - Parameter prefix: Appended before the values.

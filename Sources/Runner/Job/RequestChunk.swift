@@ -190,6 +190,14 @@ struct JobRequest {
         }
     }
 
+    /// Where the request was found; `nil` when it was enqueued.
+    var trail: FoundTrail? {
+        switch chunk.requests {
+        case .range: nil
+        case .list(let list): list.trail(at: position)
+        }
+    }
+
     /// Appends the values that the job's line has for the output, as JSON; nothing when it has
     /// none.
     ///

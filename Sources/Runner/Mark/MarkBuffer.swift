@@ -5,6 +5,11 @@ internal import JobStore
 struct Handover: Sendable {
     var marks: [Mark]
     var deposit = Deposit()
+    /// The responses that lead to further requests.
+    var pages: [FollowedPage] = []
+
+    /// About how many bytes a commit writes for it.
+    var size: Int { deposit.size + pages.reduce(0) { $0 + $1.size } }
 }
 
 /// Gathers marks until they are worth a commit: so early that the first mark is committed 80 ms
@@ -59,7 +64,7 @@ struct MarkBuffer {
         let wasDue = isFull || self.isLast
         handovers.append(added)
         count += added.marks.count
-        bytes += added.deposit.size
+        bytes += added.size
         self.isLast = self.isLast || isLast
         return wasEmpty || ((isFull || self.isLast) && !wasDue)
     }
@@ -99,7 +104,7 @@ struct MarkBuffer {
     private mutating func takeWhatFits() -> [Handover] {
         var (taken, takenBytes) = (0, 0)
         while taken < handovers.count && takenBytes < bytesMax {
-            takenBytes += handovers[taken].deposit.size
+            takenBytes += handovers[taken].size
             count -= handovers[taken].marks.count
             taken += 1
         }

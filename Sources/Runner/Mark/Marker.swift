@@ -6,7 +6,7 @@ final class Marker: Sendable {
     private struct State {
         var buffer = MarkBuffer()
         /// The reason that no more can be committed.
-        var failure: SinkError?
+        var failure: (any Error)?
         /// The times that commits took, and their sum in µs.
         var commits = Histogram(.fine)
         var commitMicros = 0
@@ -19,6 +19,7 @@ final class Marker: Sendable {
     private let patience: Patience
     private let sink: (any Sink)?
     private let board: MeasureBoard
+    private let follower: Follower?
     private let afterCommit: @Sendable () -> Void
     /// The time in µs between reports of trouble; shorter than the age at which a report is ignored
     /// (`LiveRun.trouble`).
@@ -27,11 +28,14 @@ final class Marker: Sendable {
     /// - Parameters:
     ///   - sink: The sink that keeps records; `nil` when nothing is kept.
     ///   - board: Where the text is that goes with the heartbeat.
+    ///   - follower: Makes requests of what responses lead to; `nil` when nothing is followed.
     ///   - afterCommit: Called after each commit.
     init(
         lease: any RunnerLease, feed: Feed, patience: Patience, sink: (any Sink)? = nil,
-        board: MeasureBoard = MeasureBoard(), afterCommit: @escaping @Sendable () -> Void = {}
+        board: MeasureBoard = MeasureBoard(), follower: Follower? = nil,
+        afterCommit: @escaping @Sendable () -> Void = {}
     ) {
+        self.follower = follower
         self.lease = lease
         self.feed = feed
         self.patience = patience
@@ -59,8 +63,8 @@ final class Marker: Sendable {
         bell.ring()
     }
 
-    /// Ends the run with an error, since further responses cannot be kept.
-    func fail(_ error: SinkError) {
+    /// Ends the run with an error, since further responses cannot be kept, or handled.
+    func fail(_ error: any Error) {
         state.withLock { $0.failure = $0.failure ?? error }
         bell.ring()
     }
@@ -80,7 +84,7 @@ final class Marker: Sendable {
             }
             switch next {
             case .commit(let handovers):
-                let bytes = handovers.reduce(0) { $0 + $1.deposit.size }
+                let bytes = handovers.reduce(0) { $0 + $1.size }
                 try await commit(handovers, bytes, at: now, &rate)
                 let tookMicros = Now.read().monotonicMicros - now.monotonicMicros
                 state.withLock { state in
@@ -131,10 +135,13 @@ final class Marker: Sendable {
         let heartbeat = Heartbeat(
             requestsPerSecond: rate.perSecond(at: unpaused), hosts: feed.takeChangedPaces(at: now),
             measures: board.takeText())
-        try await patience.whileBusy { () async throws(QueueError) in
-            try await lease.commit(marks, files, heartbeat: heartbeat)
+        let found = follower?.requests(of: handovers.flatMap(\.pages)) ?? []
+        let countMax = follower?.jobsMax ?? .max
+        let tally = try await patience.whileBusy { () async throws(QueueError) in
+            try await lease.commit(marks, files, found, countMax: countMax, heartbeat: heartbeat)
         }
+        follower?.add(tally)
         try await sink?.committed()
-        feed.marked(marks, bytes: bytes)
+        feed.marked(marks, bytes: bytes, hasMore: tally.added > 0)
     }
 }

@@ -34,6 +34,9 @@ public struct CrawlOptions: Sendable {
     /// The longest `Retry-After` that is honoured. The default is also the longest wait that the
     /// queue allows.
     public var retryAfterMax: Duration = Retry.waitMax
+    /// The requests to follow of those that the handler names; `nil` to follow none. Then a handler
+    /// that names any ends the run.
+    public var follow: FollowOptions?
     /// The waits between attempts.
     var backoff = Backoff()
     /// The limits at which the run stops.

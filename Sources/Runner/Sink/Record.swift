@@ -17,11 +17,15 @@ public struct Record: Sendable {
     public let message: String
     /// Whether the answer is that of the host's robots.txt, and the job was not asked for.
     private let isOfRobots: Bool
+    /// The records that the job's handler made of the response (`Handled.records`); `nil` when no
+    /// handler has seen it.
+    let made: [UInt8]?
 
     init(
         job: Job, outcome: Outcome, status: Int, bodyBytes: Int, capture: Capture,
-        message: String = "", isOfRobots: Bool = false
+        message: String = "", isOfRobots: Bool = false, made: [UInt8]? = nil
     ) {
+        self.made = made
         self.job = job
         self.outcome = outcome
         self.status = status
@@ -44,6 +48,14 @@ public struct Record: Sendable {
     /// Nor is that of the host's robots.txt, which stands for the job's own.
     public var isAnswered: Bool {
         isCompleted || outcome.reason == nil && status > 0 && !isOfRobots
+    }
+    /// The number of responses that led to the job, one after another; 0 when it was enqueued.
+    public var depth: Int { job.request.trail?.depth ?? 0 }
+    /// The key that the job has of its user's; `nil` when it has none.
+    public var key: String? { job.request.key.map { String(decoding: $0, as: UTF8.self) } }
+    /// Appends the JSON value that the job carries along; nothing when it has none.
+    public func appendMeta(to bytes: inout [UInt8]) {
+        job.request.appendMeta(after: "", to: &bytes)
     }
     /// The method of the request.
     public var method: String { job.request.method.rawValue }

@@ -25,6 +25,8 @@ final class Desk: EventLoopClient, @unchecked Sendable {
         var isShort = false
         var handout = Feed.Handout()
         var marks: [Mark] = []
+        /// The responses of jobs in `marks` that lead to further requests.
+        var pages: [FollowedPage] = []
         var turn = TurnReport()
         /// The attempts of this turn, counted only for limits of the run.
         var ended = StopLimits.Ended()
@@ -35,8 +37,8 @@ final class Desk: EventLoopClient, @unchecked Sendable {
 
         /// - Returns: The outcome that is marked; `nil` when the job is given back.
         mutating func finish(
-            _ job: Job, with response: Response, _ matched: JudgingRules.Verdict?, at now: Now,
-            _ judge: Judge
+            _ job: Job, with response: Response, _ matched: JudgingRules.Verdict?,
+            _ handling: Handling?, at now: Now, _ judge: Judge
         ) -> Outcome? {
             let isChosen =
                 response.status >= 400 && !response.isOfRobots
@@ -46,10 +48,21 @@ final class Desk: EventLoopClient, @unchecked Sendable {
             // The breaker hears of it when the turn ends; until then a whole turn must not fail.
             let lane = job.chunk.hostID
             let isTripped = handout.tripped.contains(lane) || turn.trips(lane)
-            let verdict = judge.verdict(
-                on: response, of: job, matched: matched, isTripped: isTripped,
-                isDry: handout.isDry, at: now,
-                using: &random)
+            let verdict: Judge.Verdict =
+                switch handling {
+                case nil:
+                    judge.verdict(
+                        on: response, of: job, matched: matched, isTripped: isTripped,
+                        isDry: handout.isDry, at: now,
+                        using: &random)
+                case .handled(let handled):
+                    judge.verdict(
+                        of: handled.verdict, on: response, of: job, at: now, using: &random)
+                case .failed, .late:
+                    judge.verdict(
+                        of: .retry(after: .zero), on: response, of: job, at: now, using: &random)
+                case .unhandled: .giveBack
+                }
             switch verdict {
             case .outcome(let outcome, let wait, let isExcused):
                 turn.finish()
@@ -137,10 +150,59 @@ final class Desk: EventLoopClient, @unchecked Sendable {
     ) -> Capture? {
         var response = response
         let matched = ask(&response, capture)
-        let outcome = books.finish(job, with: response, matched, at: now, judge)
+        return finish(job, with: response, capture, matched, nil, at: now)
+    }
+
+    /// As the other `finish`, but has a response that would complete its job handled first.
+    func finish(
+        _ job: Job, with response: Response, _ capture: consuming Capture?,
+        by handlers: HandlerPool, _ loop: EventLoop
+    ) async -> Capture? {
+        var response = response
+        var capture = capture
+        let matched = ask(&response, capture)
+        guard let handed = capture, judge.completes(response, matched) else {
+            return finish(job, with: response, capture, matched, nil, at: loop.now)
+        }
+        capture = nil
+        let handling = await handlers.handle(
+            Record(
+                job: job,
+                outcome: Outcome(.completed, status: UInt16(clamping: response.status)),
+                status: response.status, bodyBytes: response.bodyBytes, capture: handed))
+        switch handling {
+        case .late(let message):
+            response.message = message
+            // The response is the handler's for as long as it hangs.
+            capture = handed.makeEmpty()
+        case .failed(let message):
+            response.message = message
+            capture = handed
+        case .handled(let handled):
+            if case .failed(let reason) = handled.verdict { response.message = reason }
+            capture = handed
+        case .unhandled: capture = handed
+        }
+        return finish(job, with: response, capture, matched, handling, at: loop.now)
+    }
+
+    private func finish(
+        _ job: Job, with response: Response, _ capture: consuming Capture?,
+        _ matched: JudgingRules.Verdict?, _ handling: Handling?, at now: Now
+    ) -> Capture? {
+        let outcome = books.finish(job, with: response, matched, handling, at: now, judge)
         if limits != nil { count(outcome, response) }
         if let failures, let outcome, outcome.state != .completed {
             failures.add(job, outcome, response.message, at: now)
+        }
+        var made: [UInt8]?
+        if case .handled(let handled) = handling, outcome?.state == .completed {
+            made = handled.records
+            if !handled.follow.isEmpty {
+                books.pages.append(
+                    FollowedPage(
+                        job: job, finalURL: capture?.finalURL ?? [], requests: handled.follow))
+            }
         }
         guard let collector, let outcome, takes(outcome), let capture else { return capture }
         defer { if collector.size >= Self.partBytes { endPart() } }
@@ -148,7 +210,7 @@ final class Desk: EventLoopClient, @unchecked Sendable {
             Record(
                 job: job, outcome: outcome, status: response.status,
                 bodyBytes: response.bodyBytes, capture: capture, message: response.message,
-                isOfRobots: response.isOfRobots))
+                isOfRobots: response.isOfRobots, made: made))
     }
 
     /// Has a job handed out again that has waited for its robots.txt.
@@ -192,11 +254,14 @@ final class Desk: EventLoopClient, @unchecked Sendable {
 
     private func endPart() {
         let deposit = collector?.take() ?? Deposit()
-        books.turn.outputBytes += deposit.size
         // A copy of their own size: the marker holds hundreds until a commit, and each would have the
         // room of the largest.
-        parts.append(Handover(marks: books.marks.map(\.self), deposit: deposit))
+        let part = Handover(
+            marks: books.marks.map(\.self), deposit: deposit, pages: books.pages)
+        books.turn.outputBytes += part.size
+        parts.append(part)
         books.marks.removeAll(keepingCapacity: true)
+        books.pages = []
     }
 
     // MARK: - The loop's turns

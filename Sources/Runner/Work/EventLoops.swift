@@ -7,8 +7,10 @@ struct EventLoops: Sendable {
     private let shardsPerLoop: Int
     private let workers: Int
     private let gate: RobotsGate?
+    private let handlers: HandlerPool?
 
     /// - Parameters:
+    ///   - handlers: Make something of responses; `nil` where nobody does.
     ///   - gate: Asked about each job, where robots.txt is honoured.
     ///   - keeping: The settings for keeping responses; `nil` when responses are dropped.
     ///   - budget: The budget in which heads are counted.
@@ -18,9 +20,11 @@ struct EventLoops: Sendable {
     ///   certificate to show to servers cannot be read.
     init(
         _ options: CrawlOptions, _ keeping: TransferSettings.Keeping?, _ budget: MemoryBudget,
-        gate: RobotsGate? = nil, board: MeasureBoard, makeDesk: () -> Desk
+        gate: RobotsGate? = nil, handlers: HandlerPool? = nil, board: MeasureBoard,
+        makeDesk: () -> Desk
     ) throws {
         self.gate = gate
+        self.handlers = handlers
         let count = Self.count(options)
         shardsPerLoop = Self.shards(forWorkers: (options.workers - 1) / count + 1)
         let authorities =
@@ -66,7 +70,10 @@ struct EventLoops: Sendable {
     /// - Throws: `LimitError` when the system gives no thread.
     func start() throws { for loop in loops { try loop.start() } }
     func wake() { for loop in loops { loop.wake() } }
-    func cancelTransfers() { for loop in loops { loop.cancelTransfers() } }
+    func cancelTransfers() {
+        for loop in loops { loop.cancelTransfers() }
+        handlers?.cancel()
+    }
     func stop() { for loop in loops { loop.stop() } }
 
     /// The time that the workers of each loop waited for jobs. To be asked once all have stopped.
@@ -79,7 +86,8 @@ struct EventLoops: Sendable {
                 let place = number % loops.count
                 let worker = Worker(
                     desk: desks[place], loop: loops[place],
-                    shard: number / loops.count % shardsPerLoop, gate: gate)
+                    shard: number / loops.count % shardsPerLoop, gate: gate,
+                    handlers: handlers)
                 group.addTask(executorPreference: loops[place]) { await worker.work() }
             }
         }

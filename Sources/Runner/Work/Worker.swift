@@ -7,6 +7,8 @@ struct Worker {
     let shard: Int
     /// Asked about each job, where robots.txt is honoured; `nil` otherwise.
     let gate: RobotsGate?
+    /// Makes something of responses; `nil` where nobody does.
+    let handlers: HandlerPool?
 
     /// Works until no job is left or the run drains. Runs on the loop's thread.
     func work() async {
@@ -19,7 +21,13 @@ struct Worker {
             } else {
                 response = await transfer.fetch(job)
             }
-            let spare = desk.finish(job, with: response, transfer.takeCapture(), at: loop.now)
+            let spare: Capture?
+            if let handlers {
+                spare = await desk.finish(
+                    job, with: response, transfer.takeCapture(), by: handlers, loop)
+            } else {
+                spare = desk.finish(job, with: response, transfer.takeCapture(), at: loop.now)
+            }
             transfer.reuse(spare)
         }
         transfer.close()

@@ -18,6 +18,11 @@ final class JSONLinesRenderer: RecordRenderer {
         makeRoom: (inout [UInt8]) throws(SinkError) -> Void
     ) throws(SinkError) {
         try appendFacts(of: record, to: &bytes)
+        if let made = record.made {
+            bytes.append(",\"records\":[")
+            bytes.append(contentsOf: made)
+            bytes.append("]")
+        }
         if record.isAnswered {
             if isIndex {
                 try appendFile(of: record, to: &bytes)
@@ -52,6 +57,7 @@ final class JSONLinesRenderer: RecordRenderer {
             bytes.append("\"")
         }
         record.job.request.appendMeta(after: ",\"meta\":", to: &bytes)
+        record.job.request.trail?.appendMembers(to: &bytes)
         bytes.append(",\"method\":\"")
         bytes.append(contentsOf: record.method.utf8)
         bytes.append("\",\"status\":")

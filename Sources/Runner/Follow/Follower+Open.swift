@@ -1,0 +1,63 @@
+internal import JobStore
+
+extension Follower {
+    /// The most jobs of a range whose requests are taken into the set: it takes 16 bytes for each.
+    static let rangeJobsMax = 1_000_000
+
+    /// Takes the right to add to a queue's set of requests, and puts the requests in it that the queue
+    /// has and the set does not: those of lists, and of ranges of up to a million jobs.
+    ///
+    /// - Parameter isStopped: Whether the run is to end; asked now and then.
+    /// - Returns: `nil` when the run is to end.
+    /// - Throws: `.busy` while a list is added without duplicates, or another run follows.
+    static func open(
+        _ queue: any JobQueue, _ options: FollowOptions, isStopped: () -> Bool
+    ) async throws -> Follower? {
+        let kind = try RequestTemplate(parsing: "{url}", fields: ["url"])
+        let set = try await queue.addUniqueList(kind, LineFields(["url"]))
+        do {
+            var last: Batch.ID = 0
+            while let batch = try await set.listOutside(after: last) {
+                try await ListHashing(of: batch, in: queue).takeIn(by: set) { _ in
+                    if isStopped() { throw CancellationError() }
+                }
+                last = batch.id
+            }
+            var next: Batch.ID? = 1
+            while let id = next {
+                let page = try await queue.batches(from: id)
+                for summary in page.summaries {
+                    if isStopped() { throw CancellationError() }
+                    try await takeIn(summary.batch, by: set)
+                }
+                next = page.next
+            }
+            try await set.tidy()
+            return Follower(set, options)
+        } catch {
+            await set.abandon()
+            if error is CancellationError { return nil }
+            throw error
+        }
+    }
+
+    private static func takeIn(_ batch: Batch, by set: any UniqueListImport) async throws {
+        guard case .range(let range, let template) = batch.source, range.count <= rangeJobsMax
+        else { return }
+        var hashes: Set<RequestHash> = []
+        // As lines that have the URL alone: what is found has no body of a template.
+        var hasher = RequestHasher(
+            template, LineFields([TextTemplate.Placeholder.idName]), set.hashKey)
+        for position in 0..<range.count {
+            let id = range.first + position * range.step
+            let url = template.urlTemplate.text(for: id)
+            let line = [Array(String(id).utf8)[...]]
+            hashes.insert(url.withUnsafeBytes { hasher.hash($0, line, at: position) })
+        }
+        let all = hashes.sorted()
+        let new = zip(all, try await set.known(all)).filter { !$0.1 }.map(\.0)
+        guard !new.isEmpty else { return }
+        try await set.add(new)
+        try await set.takeIn(batch)
+    }
+}

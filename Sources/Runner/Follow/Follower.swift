@@ -1,0 +1,103 @@
+internal import JobStore
+internal import Synchronization
+
+/// Makes requests of the queue of those that responses lead to, as far as they are to be followed.
+///
+/// For as long as it lives, this process alone may add to the queue's set of requests.
+final class Follower: Sendable {
+    private struct State {
+        var figures = FollowFigures()
+        /// What the requests of each batch have in common.
+        var batches: [Batch.ID: FoundKind] = [:]
+        /// Requests that were added since the set was tidied.
+        var untidied = 0
+    }
+
+    private let set: any UniqueListImport
+    private let options: FollowOptions
+    private let state = Locked(State())
+
+    /// The lanes of found requests: few, since a commit makes a block a lane.
+    private static let lanes = HostLanes.streamedMax
+    /// The most batches whose requests are kept in mind.
+    private static let batchesMax = 256
+    /// The requests after which the set is worth tidying.
+    private static let untidiedMax = 1 << 16
+
+    init(_ set: any UniqueListImport, _ options: FollowOptions) {
+        self.set = set
+        self.options = options
+    }
+
+    var jobsMax: Int { options.jobsMax }
+    var figures: FollowFigures { state.withLock(\.figures) }
+
+    /// Takes in what became of requests.
+    func add(_ tally: FoundTally) {
+        state.withLock { state in
+            state.figures.added += tally.added
+            state.figures.known += tally.known
+            if tally.leftOut > 0 { state.figures.cut[.full, default: 0] += tally.leftOut }
+            state.untidied += tally.added
+        }
+    }
+
+    /// Keeps the set quick to look at, until it is cancelled.
+    func keepTidy() async throws(QueueError) {
+        while !Task.isCancelled {
+            try? await Task.sleep(for: .seconds(1))
+            let isDue = state.withLock { state in
+                defer { if state.untidied >= Self.untidiedMax { state.untidied = 0 } }
+                return state.untidied >= Self.untidiedMax
+            }
+            if isDue { try await set.tidy() }
+        }
+    }
+
+    /// Gives the right to add to the set back.
+    func close() async { await set.abandon() }
+
+    // MARK: - Requests
+
+    /// Makes requests of those that responses lead to, a value for each batch of the responses' jobs.
+    func requests(of pages: [FollowedPage]) -> [FoundRequests] {
+        guard !pages.isEmpty else { return [] }
+        return state.withLock { state in
+            var found: [Batch.ID: FoundRequests] = [:]
+            var lanes = HostLanes(hashedTo: Self.lanes)
+            var reference = URLReference()
+            for page in pages {
+                let batch = page.job.chunk.batch
+                if state.batches[batch.id] == nil {
+                    if state.batches.count >= Self.batchesMax { state.batches = [:] }
+                    state.batches[batch.id] = FoundKind(of: batch, set.hashKey)
+                }
+                guard var kind = state.batches[batch.id] else { continue }
+                var requests =
+                    found[batch.id] ?? FoundRequests(in: batch.id, kind.request, FoundKind.fields)
+                let place = FoundPlace(page, options)
+                for request in page.requests {
+                    switch place.look(at: request, kind, &reference) {
+                    case .success(let url):
+                        let values = place.line(of: request, url)
+                        let lane = url.withUnsafeBytes { lanes.lane(ofURL: $0) }
+                        requests.add(kind.hash(url, values), lane: lane, values)
+                    case .failure(let cut): state.figures.cut[cut.reason, default: 0] += 1
+                    }
+                }
+                found[batch.id] = requests
+                state.batches[batch.id] = kind
+            }
+            return found.values.filter { $0.count > 0 }.sorted { $0.source < $1.source }
+        }
+    }
+}
+
+extension HostLanes {
+    /// Returns the lane of a URL that can be asked for.
+    fileprivate mutating func lane(ofURL url: UnsafeRawBufferPointer) -> Int {
+        let end = URLCheck.authorityEnd(of: url) ?? url.count
+        let authority = UnsafeRawBufferPointer(rebasing: url[..<end])
+        return lane(of: authority) ?? add(authority)
+    }
+}
