@@ -25,9 +25,9 @@ extension Request {
         }
     }
 
-    func bytesScript(_ bytes: [UInt8]) -> Script {
+    func bytesScript(_ bytes: [UInt8], type: String = "text/plain") -> Script {
         lengthScript(
-            ByteBuffer(bytes: bytes), [("Content-Type", "text/plain"), ("X-ID", String(id ?? 0))])
+            ByteBuffer(bytes: bytes), [("Content-Type", type), ("X-ID", String(id ?? 0))])
     }
 
     private func lengthScript(_ bytes: ByteBuffer, _ fields: [(name: String, value: String)])

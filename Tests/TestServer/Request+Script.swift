@@ -26,6 +26,8 @@ extension Request {
             [.pause(pause)] + mixedScript()
         case .bytes(let bytes):
             bytesScript(bytes)
+        case .site(let site):
+            bytesScript(site.html(of: id ?? 0), type: "text/html")
         case .oddFields:
             oddFieldsScript()
         case .largeHead(let kind, let bytes):

@@ -16,6 +16,8 @@ enum Route {
     case mixed(TimeAmount)
     /// A body of these bytes.
     case bytes([UInt8])
+    /// A page of HTML with links to others.
+    case site(SitePage)
     /// Header fields that are hard to keep.
     case oddFields
     /// A head of so many bytes.
@@ -123,6 +125,9 @@ extension Route {
             self = .mixed(pause)
         case ("bytes", 1):
             self = .bytes(percentDecodedBytes(values[0]))
+        case ("site", 1):
+            guard let page = SitePage(values[0]) else { return nil }
+            self = .site(page)
         case ("odd-fields", 0):
             self = .oddFields
         case ("large-head", 2):

@@ -110,6 +110,8 @@ struct Judge: Sendable {
             let status = UInt16(clamping: response.status)
             return .outcome(Outcome(.completed, status: status), wait: .zero)
         case .failed: return .outcome(Outcome(.failed, .handler), wait: .zero)
+        case .retry where rules.verdict(on: .handler) == .fail:
+            return .outcome(Outcome(.failed, .handler), wait: .zero)
         case .retry(let wait):
             var response = response
             response.retryAfter = max(.zero, wait)

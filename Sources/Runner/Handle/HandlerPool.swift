@@ -32,6 +32,13 @@ final class HandlerPool: Sendable {
         var hanging = 0
         var isClosed = false
         var isCancelled = false
+        /// Resumed when the last place has ended.
+        var end: UnsafeContinuation<Void, Never>?
+
+        /// Takes `end` if it is time for it.
+        mutating func takeEnd() -> UnsafeContinuation<Void, Never>? {
+            isClosed && places.isEmpty ? end.take() : nil
+        }
 
         mutating func takeWaiting() -> Item? {
             guard next < waiting.count else { return nil }
@@ -101,7 +108,10 @@ final class HandlerPool: Sendable {
                 if let worker = state.calls[number]?.worker { workers.append(worker) }
                 state.calls[number]?.worker = nil
             }
-            return (workers, state.calls.keys.compactMap { state.places[$0] })
+            // Calls that are deaf to it are left alone.
+            let places = state.calls.keys.compactMap { state.places.removeValue(forKey: $0) }
+            state.hanging += places.count
+            return (workers, places)
         }
         for place in places { place.cancel() }
         for worker in workers { worker.resume(returning: .unhandled) }
@@ -116,19 +126,26 @@ final class HandlerPool: Sendable {
         let watch = Task {
             while (try? await Task.sleep(for: interval)) != nil { endLateCalls(places: count) }
         }
-        while let place = state.withLock({ $0.places.first?.value }) { await place.value }
+        await withUnsafeContinuation { end in
+            let isOver = state.withLock { state in
+                state.end = end
+                return state.takeEnd()
+            }
+            isOver?.resume()
+        }
         watch.cancel()
         await handler.close()
     }
 
     /// Ends the pool, whose workers have ended.
     func close() {
-        let idle = state.withLock { state in
+        let (idle, end) = state.withLock { state in
             state.isClosed = true
             defer { state.idle = [] }
-            return state.idle
+            return (state.idle, state.takeEnd())
         }
         for place in idle { place.resume(returning: nil) }
+        end?.resume()
     }
 
     private func addPlace() {
@@ -144,7 +161,11 @@ final class HandlerPool: Sendable {
     }
 
     private func leave(_ place: Int) {
-        state.withLock { _ = $0.places.removeValue(forKey: place) }
+        let end = state.withLock { state in
+            state.places[place] = nil
+            return state.takeEnd()
+        }
+        end?.resume()
     }
 
     private func nextItem() async -> Item? {

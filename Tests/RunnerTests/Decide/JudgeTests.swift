@@ -36,7 +36,7 @@ import Testing
         switch reason {
         case .tooLarge, .redirects, .forbiddenAddress, .badURL, .robots:
             #expect(verdict(response) == .outcome(Outcome(.failed, reason), wait: .zero))
-        case .dns, .connect, .tls, .timeout, .reset, .badResponse, .other:
+        case .dns, .connect, .tls, .timeout, .reset, .badResponse, .handler, .other:
             #expect(outcome(response, 3) == Outcome(.retrying, reason))
             let last = verdict(response, attempt: 4)
             #expect(last == .outcome(Outcome(.failed, reason), wait: .zero))

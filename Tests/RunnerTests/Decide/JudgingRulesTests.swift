@@ -80,7 +80,9 @@ import Testing
                 switch reason {
                 case .dns, .tooLarge: .retry
                 case .connect, .tls, .timeout, .reset: .fail
-                case .badResponse, .redirects, .forbiddenAddress, .badURL, .robots, .other: nil
+                case .badResponse, .redirects, .forbiddenAddress, .badURL, .robots, .handler,
+                    .other:
+                    nil
                 }
             #expect(rules.verdict(on: reason) == verdict, "\(reason)")
         }

@@ -76,7 +76,7 @@ import Testing
         let crawl = try Crawl(queue: queue, options: options, stop: stop)
         let lease = try await queue.attach(RunnerDescription(pid: 1, workers: workers))
         var stay = Crawl.Stay(limits: nil)
-        let parts = try crawl.wire(lease, stay, nil, seesFailures: false)
+        let parts = try crawl.wire(lease, stay, nil, nil, seesFailures: false)
         let watchdog = Watchdog(parts.loops.loops)
         let end = Task {
             try? await Task.sleep(for: .seconds(seconds))

@@ -1,0 +1,251 @@
+import Foundation
+import JobStore
+import Runner
+import Stores
+import Synchronization
+import TestServer
+import TestSupport
+import Testing
+
+/// Runs with handlers of responses. Nothing here is imported with more than public access.
+@Suite struct HandlerTests {
+    private let folder = Folder()
+
+    private struct Line: Decodable {
+        struct Place: Decodable {
+            let batch: Int
+            let id: Int
+        }
+        struct Made: Decodable { let title: String }
+        let id: Int
+        let batch: Int
+        let url: String
+        let state: String
+        let outcome: String
+        let error: String?
+        let records: [Made]?
+        let found_on: Place?
+        let depth: Int?
+    }
+
+    private func lines(_ output: String) throws -> [Line] {
+        let names = try FileManager.default.contentsOfDirectory(atPath: folder.file(output))
+        return try names.filter { $0.hasSuffix(".jsonl") }.flatMap { name in
+            try contents(of: folder.file("\(output)/\(name)")).split(separator: 10).map {
+                try JSONDecoder().decode(Line.self, from: Data($0))
+            }
+        }
+    }
+
+    @Test func aSite_isFollowed_eachPageOnce() async throws {
+        let origin = try await Origin.start()
+        let pages = 2000
+        let site = "\(origin.url)/site/7.\(pages)"
+        let counts = try await crawlSite("\(site)/0", into: folder.path)
+        #expect(counts.left == 0)
+        let lines = try lines("pages")
+        // The seed, which has a query, is another request than page 0.
+        let fetched = Dictionary(grouping: lines) { $0.url.split(separator: "?")[0] }
+        #expect(fetched.count == pages)
+        #expect(lines.count == pages + 1 && fetched["\(site)/0"]?.count == 2)
+        for line in lines {
+            let number = try #require(line.url.split(separator: "/").last?.split(separator: "?")[0])
+            #expect(line.records?.map(\.title) == ["Page \(number)"], "\(line)")
+        }
+        // Where a page was found is told, and how deep it lies.
+        let byJob = Dictionary(
+            uniqueKeysWithValues: lines.map { ["\($0.batch)/\($0.id)", $0] }
+                .map { ($0[0] as! String, $0[1] as! Line) })
+        for line in lines where line.batch != 1 {
+            let place = try #require(line.found_on)
+            let parent = try #require(byJob["\(place.batch)/\(place.id)"])
+            #expect(line.depth == (parent.depth ?? 0) + 1)
+        }
+        // Once more: nothing is left.
+        let before = origin.summary().requests
+        let again = try await crawlSite("\(site)/0", into: folder.path)
+        #expect(again.total == counts.total && origin.summary().requests == before)
+        let queue = try openQueue(at: folder.file("site.db"))
+        #expect(try await queue.verify() == [])
+        let report = try await OutputAudit(ledger: queue).run()
+        #expect(report.isSound, "\(report.faults)")
+        await queue.close()
+        await origin.stop()
+    }
+
+    private final class Closure: ResponseHandler {
+        let concurrency: Int
+        let timeLimit: Duration
+        let body: @Sendable (Record) async throws -> Handled
+
+        init(
+            _ concurrency: Int = 4, timeLimit: Duration = .seconds(60),
+            _ body: @escaping @Sendable (Record) async throws -> Handled
+        ) {
+            (self.concurrency, self.timeLimit, self.body) = (concurrency, timeLimit, body)
+        }
+
+        func handle(_ record: Record) async throws -> Handled { try await body(record) }
+    }
+
+    private func run(
+        _ jobs: Int, _ url: String, _ handler: Closure, retries: Int = 1,
+        _ change: (inout CrawlOptions) -> Void = { _ in }
+    ) async throws -> QueueCounts {
+        let queue = try openQueue(at: folder.file("runner.db"), makesMissing: true)
+        do {
+            if try await queue.counts().total == 0 {
+                _ = try await queue.enqueue(
+                    JobRange(first: 0, count: jobs), request: RequestTemplate(parsing: url))
+            }
+            var options = CrawlOptions()
+            options.workers = 20
+            options.retries = retries
+            options.retryDelay = .milliseconds(10)
+            change(&options)
+            var output = OutputOptions()
+            output.folder = folder.file("out")
+            output.keepsFailures = true
+            let crawl = try Crawl(queue: queue, options: options, handler: handler)
+            _ = try await crawl.run(to: .files(output))
+            let counts = try await queue.counts()
+            #expect(try await queue.verify() == [])
+            let report = try await OutputAudit(ledger: queue).run()
+            #expect(report.isSound, "\(report.faults)")
+            await queue.close()
+            return counts
+        } catch {
+            await queue.close()
+            throw error
+        }
+    }
+
+    @Test func verdicts_decide() async throws {
+        let origin = try await Origin.start()
+        let tries = Mutex<[Int: Int]>([:])
+        let counts = try await run(
+            40, "\(origin.url)/body/10/{id}",
+            Closure { record in
+                let attempt = tries.withLock { tries in
+                    tries[record.id, default: 0] += 1
+                    return tries[record.id]!
+                }
+                switch record.id % 4 {
+                case 0: return Handled()
+                case 1: return Handled(.failed("no price on it"))
+                case 2: return Handled(attempt == 1 ? .retry(after: .milliseconds(5)) : .done)
+                default: throw HandlerError("it is broken")
+                }
+            })
+        #expect(counts.completed == 20 && counts.failed == 20)
+        #expect(
+            tries.withLock { tries in (0..<40).allSatisfy { tries[$0] == ($0 % 4 < 2 ? 1 : 2) } })
+        for line in try lines("out") where line.state == "failed" {
+            #expect(line.outcome == "handler")
+            #expect(line.error == (line.id % 4 == 1 ? "no price on it" : "it is broken"))
+        }
+        await origin.stop()
+    }
+
+    /// Responses that would not complete their job are not for the handler.
+    @Test func onlyGoodResponses_areHandled() async throws {
+        let origin = try await Origin.start()
+        let seen = Atomic(0)
+        let counts = try await run(
+            10, "\(origin.url)/status/404/{id}",
+            Closure { _ in
+                seen.add(1, ordering: .relaxed)
+                return Handled()
+            })
+        #expect(counts.failed == 10 && seen.load(ordering: .relaxed) == 0)
+        await origin.stop()
+    }
+
+    @Test func aCallThatHangs_costsItsJobAnAttempt_andNoPlace() async throws {
+        let origin = try await Origin.start()
+        let counts = try await run(
+            200, "\(origin.url)/body/10/{id}",
+            Closure(2, timeLimit: .milliseconds(300)) { record in
+                guard record.id == 7 else { return Handled() }
+                // Deaf to being cancelled.
+                await withUnsafeContinuation { (_: UnsafeContinuation<Void, Never>) in }
+                return Handled()
+            }, retries: 0)
+        #expect(counts.completed == 199 && counts.failed == 1)
+        let failed = try lines("out").filter { $0.state == "failed" }
+        #expect(failed.map(\.id) == [7] && failed[0].error?.contains("took longer") == true)
+        await origin.stop()
+    }
+
+    @Test func whereAllCallsHang_theRunEnds_andLosesNothing() async throws {
+        let origin = try await Origin.start()
+        let error = await #expect(throws: HandlerError.self) {
+            _ = try await run(
+                200, "\(origin.url)/body/10/{id}",
+                Closure(2, timeLimit: .milliseconds(100)) { _ in
+                    await withUnsafeContinuation { (_: UnsafeContinuation<Void, Never>) in }
+                    return Handled()
+                }, retries: 9)
+        }
+        #expect(error?.effect == .run)
+        let counts = try await run(0, "", Closure { _ in Handled() })
+        #expect(counts.completed == 200)
+        await origin.stop()
+    }
+
+    @Test func aHandlerThatFollows_whereNothingIsFollowed_endsTheRun() async throws {
+        let origin = try await Origin.start()
+        let follows = Closure { _ in Handled(follow: [FollowRequest("next")]) }
+        await #expect(throws: HandlerError.self) {
+            _ = try await run(5, "\(origin.url)/body/10/{id}", follows)
+        }
+        await origin.stop()
+    }
+
+    @Test func bounds_areKept() async throws {
+        let origin = try await Origin.start()
+        let counts = try await run(
+            3, "\(origin.url)/body/10/{id}",
+            Closure { record in
+                var url: [UInt8] = []
+                record.appendURL(to: &url)
+                let number = record.depth * 1000 + 100 * record.id
+                return Handled(
+                    follow: [
+                        FollowRequest("\(number + 1000)"), FollowRequest("http://other.invalid/1"),
+                        FollowRequest("mailto:a@b"), FollowRequest("http://[::1"),
+                        FollowRequest("x/\(number)", headers: [("A", "b\r\nC: d")]),
+                    ])
+            }
+        ) { options in
+            options.follow = FollowOptions()
+            options.follow?.depthMax = 3
+        }
+        // Three seeds, and three levels below each.
+        #expect(counts.completed == 12, "\(counts)")
+        await origin.stop()
+    }
+
+    /// What a request of one's own carries arrives, and comes with the record.
+    @Test func requestsOfTheirOwn_areMade() async throws {
+        let origin = try await Origin.start()
+        let methods = Mutex<[String]>([])
+        let counts = try await run(
+            1, "\(origin.url)/body/10/{id}",
+            Closure { record in
+                methods.withLock { $0.append("\(record.method) \(record.key ?? "-")") }
+                var meta: [UInt8] = []
+                record.appendMeta(to: &meta)
+                #expect(String(decoding: meta, as: UTF8.self) == (record.depth > 0 ? "[1]" : ""))
+                guard record.depth == 0 else { return Handled() }
+                let request = FollowRequest(
+                    "/body/20/77", method: .post, headers: [("Content-Type", "text/plain")],
+                    body: Array("hello".utf8), key: "k1", meta: Array("[1]".utf8))
+                return Handled(follow: [request, request])
+            }
+        ) { $0.follow = FollowOptions() }
+        #expect(counts.completed == 2)
+        #expect(methods.withLock { $0.sorted() } == ["GET -", "POST k1"])
+        await origin.stop()
+    }
+}
