@@ -42,6 +42,7 @@ let package = Package(
             name: "CExpat", pkgConfig: "expat", providers: [.apt(["libexpat1-dev"])]),
         .systemLibrary(name: "CLzma", pkgConfig: "liblzma", providers: [.apt(["liblzma-dev"])]),
         .systemLibrary(name: "CGlibc"),
+        .systemLibrary(name: "CPsl", pkgConfig: "libpsl", providers: [.apt(["libpsl-dev"])]),
         .systemLibrary(name: "CPostgres", pkgConfig: "libpq", providers: [.apt(["libpq-dev"])]),
         .target(name: "CShell"),
         .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
@@ -78,8 +79,12 @@ let package = Package(
             name: "Runner",
             dependencies: [
                 "CAres", "CBrotli", "CCrypto", "CCurl", "CGlibc", "CShell", "CZlib", "CZstd",
-                "JobStore", "Lists",
+                "JobStore", "Links", "Lists",
             ],
+            swiftSettings: strict),
+        .target(
+            name: "Links", dependencies: ["CCurl", "CPsl", "JobStore", "Lists"],
+            resources: [.embedInCode("HTML/entities.txt"), .embedInCode("Charset/labels.txt")],
             swiftSettings: strict),
         .target(
             name: "Lists", dependencies: ["CBzip2", "CExpat", "CLzma", "CZlib", "CZstd"],
@@ -175,6 +180,9 @@ let package = Package(
             swiftSettings: strict),
         .testTarget(
             name: "WebViewTests", dependencies: ["JobStore", "Runner", "TestSupport", "WebView"],
+            swiftSettings: strict),
+        .testTarget(
+            name: "LinksTests", dependencies: ["JobStore", "Links", "TestSupport"],
             swiftSettings: strict),
         .testTarget(
             name: "ListsTests",

@@ -1,7 +1,7 @@
 internal import Glibc
 
 /// Looks at bytes that are to be text, eight at a time where they are ASCII.
-enum TextCheck {
+package enum TextCheck {
     private static let ones: UInt64 = 0x0101_0101_0101_0101
     private static let highBits: UInt64 = 0x8080_8080_8080_8080
 
@@ -12,7 +12,7 @@ enum TextCheck {
 
     /// Whether all bytes are UTF-8 without overlong forms, surrogates, or anything past U+10FFFF.
     /// - SeeAlso: <https://www.rfc-editor.org/rfc/rfc3629#section-4>
-    static func isUTF8(_ bytes: UnsafeRawBufferPointer) -> Bool {
+    package static func isUTF8(_ bytes: UnsafeRawBufferPointer) -> Bool {
         if allWords(of: bytes, areGood: { $0 & highBits == 0 }, orBytes: { $0 < 0x80 }) {
             return true
         }

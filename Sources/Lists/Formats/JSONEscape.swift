@@ -1,6 +1,6 @@
 /// Escapes in JSON strings.
 /// - SeeAlso: <https://www.rfc-editor.org/rfc/rfc8259#section-7>
-enum JSONEscape {
+package enum JSONEscape {
     /// The byte that stands behind a backslash in place of another; `nil` where it stands for none.
     static func byte(for letter: UInt8) -> UInt8? {
         switch letter {
@@ -30,7 +30,7 @@ enum JSONEscape {
 
     /// Writes the text of a string that was checked, without its escapes. It takes no more bytes
     /// than it has with them.
-    static func decode(_ bytes: UnsafeRawBufferPointer, into scratch: ScratchBytes) {
+    package static func decode(_ bytes: UnsafeRawBufferPointer, into scratch: ScratchBytes) {
         var index = 0
         while let escape = bytes.offset(of: UInt8(ascii: "\\"), from: index) {
             scratch.append(UnsafeRawBufferPointer(rebasing: bytes[index..<escape]))

@@ -1,46 +1,49 @@
 /// The reason a line of JSON is no row.
-struct JSONFault: Error {
+package struct JSONFault: Error {
     let reason: ListRejection.Reason
     let description: String
+    /// The description without the place, for a text that is no JSON.
+    package let problem: String
 
-    init(_ reason: ListRejection.Reason, _ description: String) {
+    init(_ reason: ListRejection.Reason, _ description: String, problem: String? = nil) {
         self.reason = reason
         self.description = description
+        self.problem = problem ?? description
     }
 }
 
-/// Takes JSON values off the front of one line.
+/// Takes JSON values off the front of one line, or of a larger text.
 /// - SeeAlso: <https://www.rfc-editor.org/rfc/rfc8259>
-struct JSONScanner {
+package struct JSONScanner {
     /// The most objects and arrays within each other, that of the line included.
-    static let depthMax = 512
+    package static let depthMax = 512
 
     /// The text of a string between its quotes, as it stands.
-    struct Text {
-        let bytes: UnsafeRawBufferPointer
-        let hasEscapes: Bool
+    package struct Text {
+        package let bytes: UnsafeRawBufferPointer
+        package let hasEscapes: Bool
     }
 
     /// The types of values, by the words of the standard.
-    enum Kind: String {
+    package enum Kind: String {
         case object, array, string, number, boolean, null
     }
 
     let bytes: UnsafeRawBufferPointer
-    private(set) var offset = 0
+    package private(set) var offset = 0
     /// The byte that closes each object and array around a value that is skipped.
     private let closers: ScratchBytes
 
     /// - Parameters:
     ///   - bytes: UTF-8.
     ///   - scratch: Memory for the scanner alone.
-    init(_ bytes: UnsafeRawBufferPointer, _ scratch: ScratchBytes) {
+    package init(_ bytes: UnsafeRawBufferPointer, _ scratch: ScratchBytes) {
         self.bytes = bytes
         closers = scratch
     }
 
     /// Skips white space, and tells the byte behind it; `nil` at the end.
-    mutating func peek() -> UInt8? {
+    package mutating func peek() -> UInt8? {
         while offset < bytes.count {
             let byte = bytes[offset]
             if byte > 0x20 { return byte }
@@ -51,29 +54,30 @@ struct JSONScanner {
     }
 
     /// Takes a byte if it comes next, behind white space.
-    mutating func take(_ byte: UInt8) -> Bool {
+    package mutating func take(_ byte: UInt8) -> Bool {
         guard peek() == byte else { return false }
         offset += 1
         return true
     }
 
-    mutating func expect(_ byte: UInt8) throws(JSONFault) {
+    package mutating func expect(_ byte: UInt8) throws(JSONFault) {
         guard take(byte) else {
             throw fault("expected \(Character(Unicode.Scalar(byte)))")
         }
     }
 
-    mutating func expectEnd() throws(JSONFault) {
+    package mutating func expectEnd() throws(JSONFault) {
         if peek() != nil { throw fault("expected nothing more") }
     }
 
     /// The fault of a text that is no JSON at the byte that comes next.
-    func fault(_ problem: String) -> JSONFault {
-        JSONFault(.invalidJSON, "is no JSON at column \(offset + 1): \(problem)")
+    package func fault(_ problem: String) -> JSONFault {
+        JSONFault(
+            .invalidJSON, "is no JSON at column \(offset + 1): \(problem)", problem: problem)
     }
 
     /// The type of the value that comes next.
-    mutating func kind() throws(JSONFault) -> Kind {
+    package mutating func kind() throws(JSONFault) -> Kind {
         // No byte is at the end, and 0 begins no value either.
         switch peek() ?? 0 {
         case UInt8(ascii: "{"): .object
@@ -90,7 +94,7 @@ struct JSONScanner {
     ///
     /// - Parameter depth: The number of objects and arrays around it.
     /// - Returns: Its bytes, as they stand.
-    mutating func takeValue(depth: Int) throws(JSONFault) -> UnsafeRawBufferPointer {
+    package mutating func takeValue(depth: Int) throws(JSONFault) -> UnsafeRawBufferPointer {
         _ = peek()
         let begin = offset
         closers.reset()
@@ -163,7 +167,7 @@ struct JSONScanner {
     /// Takes a number.
     ///
     /// - Returns: Its bytes, as they stand.
-    mutating func takeNumber() throws(JSONFault) -> UnsafeRawBufferPointer {
+    package mutating func takeNumber() throws(JSONFault) -> UnsafeRawBufferPointer {
         let begin = offset
         if byte == UInt8(ascii: "-") { offset += 1 }
         if byte == UInt8(ascii: "0") {
@@ -195,7 +199,7 @@ struct JSONScanner {
 
 extension JSONScanner {
     /// Takes a string, which must come next.
-    mutating func takeString() throws(JSONFault) -> Text {
+    package mutating func takeString() throws(JSONFault) -> Text {
         offset += 1
         let begin = offset
         var hasEscapes = false
@@ -232,7 +236,9 @@ extension JSONScanner {
             offset += 1
             if try takeUnit() & 0xFC00 == 0xDC00 { return }
         }
-        throw JSONFault(.notUnicode, "has half of a surrogate pair at column \(begin + 1)")
+        throw JSONFault(
+            .notUnicode, "has half of a surrogate pair at column \(begin + 1)",
+            problem: "half of a surrogate pair")
     }
 
     /// Takes `u` and four hexadecimal digits.

@@ -73,7 +73,7 @@ final class LineCutter {
 
 extension UnsafeRawBufferPointer {
     /// The index of the first such byte from `start` on.
-    func offset(of byte: UInt8, from start: Int = 0) -> Int? {
+    package func offset(of byte: UInt8, from start: Int = 0) -> Int? {
         guard let baseAddress, start < count else { return nil }
         guard let found = memchr(baseAddress + start, Int32(byte), count - start) else {
             return nil

@@ -1,15 +1,15 @@
 /// Memory for fields that differ from the list's bytes, kept from row to row.
-final class ScratchBytes {
+package final class ScratchBytes {
     private var memory: UnsafeMutableRawBufferPointer
     private(set) var count = 0
 
-    init() { memory = .allocate(byteCount: 4096, alignment: 16) }
+    package init() { memory = .allocate(byteCount: 4096, alignment: 16) }
 
     deinit { memory.deallocate() }
 
     /// Empties the memory and makes it large enough: it does not move while no more than
     /// `byteCount` bytes are added.
-    func reset(for byteCount: Int = 0) {
+    package func reset(for byteCount: Int = 0) {
         count = 0
         if memory.count < byteCount { grow(to: byteCount) }
     }
@@ -38,7 +38,7 @@ final class ScratchBytes {
     }
 
     /// The bytes from `start` on.
-    func bytes(from start: Int = 0) -> UnsafeRawBufferPointer {
+    package func bytes(from start: Int = 0) -> UnsafeRawBufferPointer {
         UnsafeRawBufferPointer(rebasing: memory[start..<count])
     }
 

@@ -1,5 +1,6 @@
 internal import Glibc
 internal import JobStore
+internal import Links
 
 /// The conditions of judging rules on answers, ready to be asked. Each event loop has its own:
 /// glibc locks an expression while it is used.
@@ -15,7 +16,7 @@ final class AnswerConditions {
     private let isEncodingKept: Bool
 
     private enum Condition {
-        case body(BodyPattern)
+        case body(BytePattern)
         case type(String, isOther: Bool)
     }
 
@@ -36,7 +37,7 @@ final class AnswerConditions {
         rules.conditions(for: verdict).compactMap { item in
             switch item {
             // The rules have compiled it once before.
-            case .body(let text): (try? BodyPattern(text)).map(Condition.body)
+            case .body(let text): (try? BytePattern(text)).map(Condition.body)
             case .type(let type, let isOther): .type(type, isOther: isOther)
             case .statuses, .reason, .network: nil
             }

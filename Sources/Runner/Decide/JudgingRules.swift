@@ -1,4 +1,5 @@
 internal import JobStore
+internal import Links
 
 /// The choice of which answers complete a job, which are tried again, and which fail it. Pure.
 ///
@@ -38,7 +39,13 @@ public struct JudgingRules: Sendable, Equatable {
         try applyStatuses()
         try applyReasons()
         // Found out here, not by the first answer.
-        for case .body(let pattern) in items.values.joined() { _ = try BodyPattern(pattern) }
+        for case .body(let pattern) in items.values.joined() {
+            do throws(PatternFault) {
+                _ = try BytePattern(pattern)
+            } catch {
+                throw JudgingFault(.badPattern(error.description), "body~\(pattern)")
+            }
+        }
     }
 
     /// Returns the verdict on a whole answer, by its status alone.

@@ -1,4 +1,5 @@
 internal import JobStore
+internal import Links
 
 /// Hashes the requests of a list. Two requests have the same hash when they have the same method,
 /// the same URL in normal form, the same header fields and the same body.

@@ -9,7 +9,7 @@ internal import JobStore
 ///
 /// User names keep their case, and an empty query is another URL than none. A fragment is never
 /// sent, and so left out.
-struct NormalURL {
+package struct NormalURL {
     private let url: UnsafeRawBufferPointer
     private let text: UnsafeMutableRawBufferPointer
     private var count = 0
@@ -20,7 +20,7 @@ struct NormalURL {
     ///
     /// - Parameter text: Room for one byte more than the URL has.
     /// - Returns: The number of bytes written.
-    static func write(
+    package static func write(
         _ url: UnsafeRawBufferPointer, to text: UnsafeMutableRawBufferPointer
     ) -> Int {
         precondition(text.count > url.count, "there is room for a slash")

@@ -1,7 +1,7 @@
 import JobStore
 import Testing
 
-@testable import Runner
+@testable import Links
 
 @Suite struct SipHashTests {
     /// The outputs that the authors publish (`vectors_sip128`), of the inputs of 0 to 63 bytes 00,

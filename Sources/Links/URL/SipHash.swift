@@ -1,11 +1,13 @@
-internal import JobStore
+package import JobStore
 
 /// SipHash-2-4 with 128 bits of output: a hash that nobody can foretell without its key.
 ///
 /// - SeeAlso: <https://cr.yp.to/siphash/siphash-20120918.pdf>, and for 128 bits the authors' code,
 ///   <https://github.com/veorq/SipHash>
-enum SipHash {
-    static func hash(_ bytes: UnsafeRawBufferPointer, _ key: RequestHash.Key) -> RequestHash {
+package enum SipHash {
+    package static func hash(
+        _ bytes: UnsafeRawBufferPointer, _ key: RequestHash.Key
+    ) -> RequestHash {
         var state = State(key)
         let wordsEnd = bytes.count & ~7
         var offset = 0

@@ -1,7 +1,7 @@
 import TestSupport
 import Testing
 
-@testable import Runner
+@testable import Links
 
 @Suite struct NormalURLTests {
     private func normal(_ url: String) -> String {
