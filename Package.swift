@@ -111,7 +111,7 @@ let package = Package(
         .executableTarget(
             name: "runner-cli",
             dependencies: [
-                "JobStore", "Lists", "PageFiles", "Runner", "Stores", "WebView",
+                "JobStore", "Links", "Lists", "PageFiles", "Runner", "Stores", "WebView",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: strict),

@@ -81,8 +81,17 @@ public struct Crawl: Sendable {
             _ = try options.fetch.references.fields(of: source)
         }
         var stay = Stay(limits: LimitWatch(options.limits))
-        while true {
-            if let ending = try await attend(&stay, to: destination, observer) { return ending }
+        do {
+            while true {
+                guard let ending = try await attend(&stay, to: destination, observer) else {
+                    continue
+                }
+                await handler?.close()
+                return ending
+            }
+        } catch {
+            await handler?.close()
+            throw error
         }
     }
 
@@ -129,6 +138,7 @@ public struct Crawl: Sendable {
                 options.follow != nil && follower == nil
                 ? Ending.stopped
                 : try await run(lease, &stay, follower, to: destination, observer)
+            if let follower { observer?.followed(follower.figures) }
             await follower?.close()
             try await lease.detach()
             return ending
@@ -286,6 +296,9 @@ public protocol CrawlObserver: Sendable {
     /// run again when it has come back. Not told of a run that made none for want of room on disk.
     func measured(_ measures: RunMeasures)
 
+    /// Told at the end of a run what became of the requests that responses led to.
+    func followed(_ figures: FollowFigures)
+
     /// Told of the command that sealed files are handed to.
     func handing(_ news: HandOverNews)
 }
@@ -300,5 +313,6 @@ extension CrawlObserver {
     public func changed(_ change: LiveChange) {}
     public func measured(_ measures: RunMeasures) {}
     public func noticed(_ news: TroubleNews) {}
+    public func followed(_ figures: FollowFigures) {}
     public func handing(_ news: HandOverNews) {}
 }

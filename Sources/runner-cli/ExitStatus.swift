@@ -52,6 +52,9 @@ enum ExitStatus: Int32, Error {
         case let error as WebError:
             Terminal.complain(error.sentence)
             return .usage
+        case let error as HandlerError:
+            Terminal.complain("\(Terminal.escaped(error.description)); run again to resume")
+            return .limit
         case let error as LimitError:
             Terminal.complain(error.sentence)
             return .usage

@@ -33,6 +33,8 @@ struct Run: StatusCommand {
     @OptionGroup var queue: QueueOptions
     @OptionGroup(title: "Output") var outputFlags: OutputFlags
     @OptionGroup(title: "Judging") var judging: JudgingFlags
+    @OptionGroup(title: "Handling responses, and following what they lead to") var handling:
+        HandlerFlags
     @OptionGroup(title: "Limits of this run") var limits: StopFlags
     @OptionGroup(title: "Requests") var requests: RequestOptions
     @OptionGroup(title: "Headers of this run, in place of those enqueued") var headers:
@@ -141,7 +143,9 @@ struct Run: StatusCommand {
         options.limits = limits.limits(at: now)
         let only = try await batch?.summary(in: store)
         options.batch = only?.batch.id
-        let crawl = try Crawl(queue: store, options: options, stop: stop)
+        options.follow = try handling.followOptions()
+        let crawl = try Crawl(
+            queue: store, options: options, stop: stop, handler: try handling.makeHandler())
         let before = try await store.counts(of: options.batch)
         let title = only.map { "\($0.title) of \(queue.path)" } ?? queue.path
         let monitor = page?.monitor ?? RunMonitor()
@@ -172,6 +176,7 @@ struct Run: StatusCommand {
                 ending: ending, counts: try await store.counts(of: only?.batch.id), before: before,
                 elapsed: end - begin, paused: observer.pausedTime.length(at: end),
                 queue: queue.path, measures: observer.measures.last,
+                followed: observer.follows.last,
                 output: OutputTotals(
                     try await store.output(of: observer.output.site), from: queue.realFolder))
         }

@@ -16,6 +16,7 @@ struct RunObserver: CrawlObserver {
     let grace: Duration
     let isQuiet: Bool
     let measures = KeptMeasures()
+    let follows = KeptFollows()
     let pausedTime = PausedTime()
     let output = KeptSite()
     /// The sentences on how requests go out.
@@ -115,4 +116,5 @@ struct RunObserver: CrawlObserver {
     }
 
     func measured(_ measures: RunMeasures) { self.measures.keep(measures) }
+    func followed(_ figures: FollowFigures) { follows.keep(figures) }
 }

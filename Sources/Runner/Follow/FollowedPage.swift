@@ -6,6 +6,8 @@ struct FollowedPage: Sendable {
     /// The URL that the response came from, if not the job's own; empty otherwise.
     let finalURL: [UInt8]
     let requests: [FollowRequest]
+    /// Requests that the page itself takes back.
+    let nofollow: Int
 
     /// About how many bytes the requests take.
     var size: Int {
@@ -20,8 +22,14 @@ struct FollowedPage: Sendable {
 public enum FollowCut: String, Sendable, CaseIterable {
     /// It is no URL of HTTP, or no request can be made of it.
     case malformed
-    /// It leads out of `FollowOptions.scope`.
+    /// It leads out of `FollowOptions.reach`.
     case scope
+    /// It does not match `FollowOptions.match`, or it matches `FollowOptions.skip`.
+    case skipped
+    /// Its page says not to follow it.
+    case nofollow
+    /// `FollowOptions.guards` take it for a part of a site without an end.
+    case trap
     /// More responses than `FollowOptions.depthMax` lead to it.
     case depth
     /// The batch has header fields that are for its own host alone.
@@ -38,4 +46,6 @@ public struct FollowFigures: Sendable, Equatable {
     public internal(set) var known = 0
     /// Those that were not followed.
     public internal(set) var cut: [FollowCut: Int] = [:]
+
+    public init() {}
 }

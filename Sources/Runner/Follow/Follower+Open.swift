@@ -1,4 +1,5 @@
 internal import JobStore
+internal import Links
 
 extension Follower {
     /// The most jobs of a range whose requests are taken into the set: it takes 16 bytes for each.
@@ -9,10 +10,12 @@ extension Follower {
     ///
     /// - Parameter isStopped: Whether the run is to end; asked now and then.
     /// - Returns: `nil` when the run is to end.
-    /// - Throws: `.busy` while a list is added without duplicates, or another run follows.
+    /// - Throws: `ScopeFault` when a text of the options is no expression; `.busy` while a list is added without duplicates, or another run follows.
     static func open(
         _ queue: any JobQueue, _ options: FollowOptions, isStopped: () -> Bool
     ) async throws -> Follower? {
+        let scope = try Scope(
+            options.reach, match: options.match, skip: options.skip, guards: options.guards)
         let kind = try RequestTemplate(parsing: "{url}", fields: ["url"])
         let set = try await queue.addUniqueList(kind, LineFields(["url"]))
         do {
@@ -33,7 +36,7 @@ extension Follower {
                 next = page.next
             }
             try await set.tidy()
-            return Follower(set, options)
+            return Follower(set, options, scope)
         } catch {
             await set.abandon()
             if error is CancellationError { return nil }

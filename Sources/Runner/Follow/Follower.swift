@@ -1,4 +1,5 @@
 internal import JobStore
+internal import Links
 internal import Synchronization
 
 /// Makes requests of the queue of those that responses lead to, as far as they are to be followed.
@@ -11,11 +12,16 @@ final class Follower: Sendable {
         var batches: [Batch.ID: FoundKind] = [:]
         /// Requests that were added since the set was tidied.
         var untidied = 0
+        var scope: Scope
+
+        mutating func cut(_ reason: FollowCut, _ count: Int = 1) {
+            if count > 0 { figures.cut[reason, default: 0] += count }
+        }
     }
 
     private let set: any UniqueListImport
     private let options: FollowOptions
-    private let state = Locked(State())
+    private let state: Locked<State>
 
     /// The lanes of found requests: few, since a commit makes a block a lane.
     private static let lanes = HostLanes.streamedMax
@@ -24,7 +30,8 @@ final class Follower: Sendable {
     /// The requests after which the set is worth tidying.
     private static let untidiedMax = 1 << 16
 
-    init(_ set: any UniqueListImport, _ options: FollowOptions) {
+    init(_ set: any UniqueListImport, _ options: FollowOptions, _ scope: consuming Scope) {
+        state = Locked(State(scope: scope))
         self.set = set
         self.options = options
     }
@@ -37,7 +44,7 @@ final class Follower: Sendable {
         state.withLock { state in
             state.figures.added += tally.added
             state.figures.known += tally.known
-            if tally.leftOut > 0 { state.figures.cut[.full, default: 0] += tally.leftOut }
+            state.cut(.full, tally.leftOut)
             state.untidied += tally.added
         }
     }
@@ -65,7 +72,6 @@ final class Follower: Sendable {
         return state.withLock { state in
             var found: [Batch.ID: FoundRequests] = [:]
             var lanes = HostLanes(hashedTo: Self.lanes)
-            var reference = URLReference()
             for page in pages {
                 let batch = page.job.chunk.batch
                 if state.batches[batch.id] == nil {
@@ -75,14 +81,18 @@ final class Follower: Sendable {
                 guard var kind = state.batches[batch.id] else { continue }
                 var requests =
                     found[batch.id] ?? FoundRequests(in: batch.id, kind.request, FoundKind.fields)
-                let place = FoundPlace(page, options)
+                state.cut(.nofollow, page.nofollow)
+                guard let place = FoundPlace(page, options) else {
+                    state.cut(.malformed, page.requests.count)
+                    continue
+                }
                 for request in page.requests {
-                    switch place.look(at: request, kind, &reference) {
+                    switch place.look(at: request, kind, &state.scope) {
                     case .success(let url):
                         let values = place.line(of: request, url)
                         let lane = url.withUnsafeBytes { lanes.lane(ofURL: $0) }
                         requests.add(kind.hash(url, values), lane: lane, values)
-                    case .failure(let cut): state.figures.cut[cut.reason, default: 0] += 1
+                    case .failure(let cut): state.cut(cut.reason)
                     }
                 }
                 found[batch.id] = requests

@@ -134,7 +134,6 @@ final class HandlerPool: Sendable {
             isOver?.resume()
         }
         watch.cancel()
-        await handler.close()
     }
 
     /// Ends the pool, whose workers have ended.

@@ -198,10 +198,11 @@ final class Desk: EventLoopClient, @unchecked Sendable {
         var made: [UInt8]?
         if case .handled(let handled) = handling, outcome?.state == .completed {
             made = handled.records
-            if !handled.follow.isEmpty {
+            if !handled.follow.isEmpty || handled.nofollow > 0 {
                 books.pages.append(
                     FollowedPage(
-                        job: job, finalURL: capture?.finalURL ?? [], requests: handled.follow))
+                        job: job, finalURL: capture?.finalURL ?? [], requests: handled.follow,
+                        nofollow: handled.nofollow))
             }
         }
         guard let collector, let outcome, takes(outcome), let capture else { return capture }

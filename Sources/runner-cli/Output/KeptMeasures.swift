@@ -43,3 +43,13 @@ final class PausedTime: Sendable {
         state.withLock { state in state.length + (state.since.map { now - $0 } ?? .zero) }
     }
 }
+
+/// What became of the requests that responses led to, kept for a run's report.
+final class KeptFollows: Sendable {
+    private let figures = Locked<FollowFigures?>(nil)
+
+    /// `nil` when nothing is followed.
+    var last: FollowFigures? { figures.withLock(\.self) }
+
+    func keep(_ new: FollowFigures) { figures.withLock { $0 = new } }
+}

@@ -25,6 +25,8 @@ struct RunReport: Encodable {
     private let cure: String
     /// The queue, for advice on the jobs that failed.
     private let queue: String
+    /// `nil` when nothing is followed.
+    private let followed: FollowFigures?
     /// `nil` when responses are not kept.
     private let output: OutputTotals?
     /// The most outcomes that the text names.
@@ -38,8 +40,9 @@ struct RunReport: Encodable {
     init(
         ending: Crawl.Ending?, counts: QueueCounts, before: QueueCounts, elapsed: Duration,
         paused: Duration = .zero, queue: String, measures: RunMeasures? = nil,
-        output: OutputTotals? = nil
+        followed: FollowFigures? = nil, output: OutputTotals? = nil
     ) {
+        self.followed = followed
         self.queue = queue
         self.output = output
         self.counts = counts
@@ -83,7 +86,7 @@ struct RunReport: Encodable {
     }
 
     private enum CodingKeys: String, CodingKey {
-        case ending, jobs, outcomes, requests, timings, output
+        case ending, jobs, outcomes, requests, timings, followed, output
         case finished
         case elapsedSeconds = "elapsed_s"
         case pausedSeconds = "paused_s"
@@ -99,6 +102,7 @@ struct RunReport: Encodable {
         try container.encode(OutcomeDocument.all(in: counts), forKey: .outcomes)
         try container.encode(measures.map { RequestsDocument($0.requests) }, forKey: .requests)
         try container.encode(measures.map { TimingsDocument($0) }, forKey: .timings)
+        try container.encodeIfPresent(followed.map(FollowedDocument.init), forKey: .followed)
         try container.encode(output, forKey: .output)  // null, not absent
     }
 
@@ -126,7 +130,9 @@ struct RunReport: Encodable {
     var text: String {
         let advice = counts.failed > 0 && counts.left > 0 ? [RetryAdvice.text(queue)] : []
         let details = measures.map { [$0.requestsLine] + outcomeLines + $0.timeLines } ?? []
-        return ([sentence] + details + (output.map { [$0.line] } ?? []) + advice)
+        return
+            ([sentence] + details + (followed.map { [$0.line] } ?? [])
+            + (output.map { [$0.line] } ?? []) + advice)
             .joined(separator: "\n")
     }
 

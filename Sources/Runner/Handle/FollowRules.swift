@@ -1,0 +1,150 @@
+public import JobStore
+public import Links
+
+/// The places in responses that name requests to follow.
+public struct FollowRules: Sendable {
+    /// A value in a JSON body.
+    public struct Place: Sendable {
+        /// The values: strings and numbers.
+        public let pointer: JSONPointer
+        /// The URL that a value is put into, with `{}` for it; `nil` where the value is the URL.
+        public let template: RequestTemplate?
+
+        /// - Parameter url: A URL with `{}`; `nil` where the values are URLs.
+        /// - Throws: `JSONPointerFault`, or `RequestTemplate.Malformed`.
+        public init(_ pointer: String, url: String? = nil) throws {
+            self.pointer = try JSONPointer(pointer)
+            template = try url.map { try RequestTemplate(parsing: $0, fields: ["value"]) }
+        }
+    }
+
+    /// Whether to follow the links of pages of HTML.
+    public var links = false
+    /// Whether to follow the header field `Link` with `rel="next"`.
+    public var nextLink = false
+    public var places: [Place] = []
+
+    public init() {}
+
+    /// Whether nothing names requests.
+    public var isEmpty: Bool { !links && !nextLink && places.isEmpty }
+}
+
+/// Finds the requests that responses name by rules, beside what another handler makes of them.
+public struct FollowingHandler: ResponseHandler {
+    private let rules: FollowRules
+    private let inner: (any ResponseHandler)?
+    public let concurrency: Int
+    public let timeLimit: Duration
+
+    /// - Parameters:
+    ///   - inner: Handles each response, too; `nil` for none.
+    ///   - cores: The responses that are looked at at a time where there is no other handler.
+    public init(_ rules: FollowRules, beside inner: (any ResponseHandler)? = nil, cores: Int = 2) {
+        self.rules = rules
+        self.inner = inner
+        concurrency = inner?.concurrency ?? cores
+        timeLimit = inner?.timeLimit ?? .seconds(60)
+    }
+
+    public func handle(_ record: Record) async throws -> Handled {
+        var handled = try await inner?.handle(record) ?? Handled()
+        guard case .done = handled.verdict else { return handled }
+        let page = PageView(record)
+        if rules.nextLink { addNextLinks(of: page, to: &handled) }
+        if rules.links, page.isHTML { try addLinks(of: page, to: &handled) }
+        for place in rules.places { try add(place, of: page, to: &handled) }
+        return handled
+    }
+
+    public func close() async { await inner?.close() }
+
+    private func addNextLinks(of page: PageView, to handled: inout Handled) {
+        for url in LinkField.targets(of: "next", in: page.values(of: "link"), url: page.url) {
+            handled.follow.append(FollowRequest(url))
+        }
+    }
+
+    private func addLinks(of page: PageView, to handled: inout Handled) throws {
+        let reader = LinkReader(url: page.url, contentType: page.contentType)
+        try page.record.capture.body.forEachPiece(of: page.record) { reader.feed($0) }
+        var (links, nofollow): ([FoundLink], Int) = ([], 0)
+        let rest = reader.finish { links.append($0) }
+        for link in links {
+            if link.isNofollow { nofollow += 1 } else { handled.follow.append(.init(link.url)) }
+        }
+        if let canonical = rest.canonical, !rest.isNofollow {
+            handled.follow.append(.init(canonical))
+        }
+        handled.nofollow += nofollow
+    }
+
+    private func add(
+        _ place: FollowRules.Place, of page: PageView, to handled: inout Handled
+    ) throws {
+        var values: [String] = []
+        let body = try page.record.capture.body.whole(of: page.record)
+        do throws(JSONBodyFault) {
+            _ = try body.withRawBytes { bytes throws(JSONBodyFault) in
+                _ = try place.pointer.find(in: bytes) { values.append($0.text) }
+            }
+        } catch {
+            throw HandlerError("the body \(error.description)")
+        }
+        for value in values where !value.isEmpty {
+            guard let template = place.template else {
+                handled.follow.append(FollowRequest(value))
+                continue
+            }
+            let list = JobList(count: 1, request: template, fields: LineFields(["value"]))
+            let url = list.url(of: [Array(value.utf8)[...]], at: 0)
+            handled.follow.append(FollowRequest(String(decoding: url, as: UTF8.self)))
+        }
+    }
+}
+
+/// The parts of a response by which requests are found.
+private struct PageView {
+    let record: Record
+    /// The URL that the response came from.
+    let url: String
+    private let head: [UInt8]
+
+    init(_ record: Record) {
+        self.record = record
+        head = (try? record.capture.head.whole(of: record)) ?? []
+        var bytes = record.capture.finalURL
+        if !record.capture.isRedirected || bytes.isEmpty {
+            bytes = []
+            record.appendURL(to: &bytes)
+        }
+        url = String(decoding: bytes, as: UTF8.self)
+    }
+
+    /// The values of a header field, in their order.
+    ///
+    /// - Parameter name: In lower case.
+    func values(of name: String) -> [[UInt8]] {
+        head.withUnsafeBytes { head in
+            HeaderFields(head).filter { field in
+                String(decoding: field.name, as: UTF8.self).lowercased() == name
+            }.map { field in
+                var value: [UInt8] = []
+                field.forEachPiece { value += $0 }
+                return value
+            }
+        }
+    }
+
+    var contentType: String? {
+        values(of: "content-type").first.map { String(decoding: $0, as: UTF8.self) }
+    }
+
+    var isHTML: Bool {
+        guard let type = contentType?.prefix(while: { $0 != ";" }).lowercased() else {
+            return record.capture.body.count > 0
+        }
+        let name = type.filter { !$0.isWhitespace }
+        return name == "text/html" || name == "application/xhtml+xml"
+    }
+}
