@@ -112,10 +112,10 @@ extension UnsafeRawBufferPointer {
 }
 
 /// Texts for messages: of bytes that may be anything.
-enum ShownText {
+package enum ShownText {
     /// - Returns: `bytes` as text with control characters and broken UTF-8 replaced, and cut after
     ///   60 bytes.
-    static func of(_ bytes: some Collection<UInt8>) -> String {
+    package static func of(_ bytes: some Collection<UInt8>) -> String {
         let shown = bytes.prefix(60).map { $0 < 0x20 || $0 == 0x7F ? UInt8(ascii: "?") : $0 }
         return String(decoding: shown, as: UTF8.self) + (bytes.count > 60 ? "…" : "")
     }

@@ -40,8 +40,11 @@ final class FieldBuffer {
     }
 
     /// The row of these fields.
-    func row(isJSONBody: Bool = false, isSitemap: Bool = false) -> ListRow {
-        .row(ListFields(views, count: count, isJSONBody: isJSONBody, isSitemap: isSitemap))
+    func row(isSitemap: Bool = false) -> ListRow { .row(fields(isSitemap: isSitemap)) }
+
+    /// These fields.
+    func fields(isJSONBody: Bool = false, isSitemap: Bool = false) -> ListFields {
+        ListFields(views, count: count, isJSONBody: isJSONBody, isSitemap: isSitemap)
     }
 
     private func grow() {

@@ -1,5 +1,5 @@
 /// The columns of a list in JSON Lines, in their order.
-enum JSONColumn: Int, CaseIterable {
+package enum JSONColumn: Int, CaseIterable, Sendable {
     case url, method, headers, body, key, meta
 
     var name: String { String(describing: self) }

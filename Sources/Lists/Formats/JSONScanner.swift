@@ -1,7 +1,7 @@
 /// The reason a line of JSON is no row.
 package struct JSONFault: Error {
     let reason: ListRejection.Reason
-    let description: String
+    package let description: String
     /// The description without the place, for a text that is no JSON.
     package let problem: String
 

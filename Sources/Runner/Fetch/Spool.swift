@@ -78,7 +78,10 @@ final class Spool: Sendable {
         }
     }
 
-    private static func make(in folder: Int32) throws(Errno) -> Int32 {
+    /// Makes a file without a name, to be read and written.
+    ///
+    /// - Parameter folder: The descriptor of the folder that it is made in.
+    static func make(in folder: Int32) throws(Errno) -> Int32 {
         // O_TMPFILE, a macro Swift does not import: a file that never had a name.
         let unnamed = 0o20000000 | O_DIRECTORY
         let descriptor = openat(folder, ".", unnamed | O_RDWR | O_CLOEXEC, 0o600)
