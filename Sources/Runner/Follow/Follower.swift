@@ -30,7 +30,7 @@ final class Follower: Sendable {
     /// The requests after which the set is worth tidying.
     private static let untidiedMax = 1 << 16
 
-    init(_ set: any UniqueListImport, _ options: FollowOptions, _ scope: consuming Scope) {
+    init(_ set: any UniqueListImport, _ options: FollowOptions, _ scope: sending Scope) {
         state = Locked(State(scope: scope))
         self.set = set
         self.options = options

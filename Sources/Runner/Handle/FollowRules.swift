@@ -49,6 +49,7 @@ public struct FollowingHandler: ResponseHandler {
 
     public func handle(_ record: Record) async throws -> Handled {
         var handled = try await inner?.handle(record) ?? Handled()
+        handled.makesRecords = inner != nil
         guard case .done = handled.verdict else { return handled }
         let page = PageView(record)
         if rules.nextLink { addNextLinks(of: page, to: &handled) }

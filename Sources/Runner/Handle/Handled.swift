@@ -6,6 +6,8 @@ public struct Handled: Sendable {
     /// The requests to follow. Those of the queue, or that another response named before, are left
     /// out.
     public var follow: [FollowRequest]
+    /// Whether records are made of responses at all, or requests found in them alone.
+    var makesRecords = true
     /// Requests of the response's that it says itself not to follow.
     var nofollow = 0
     /// The records: JSON values on one line, with a comma between each two.

@@ -197,7 +197,7 @@ final class Desk: EventLoopClient, @unchecked Sendable {
         }
         var made: [UInt8]?
         if case .handled(let handled) = handling, outcome?.state == .completed {
-            made = handled.records
+            made = handled.makesRecords ? handled.records : nil
             if !handled.follow.isEmpty || handled.nofollow > 0 {
                 books.pages.append(
                     FollowedPage(
