@@ -68,7 +68,11 @@ extension Crawl {
         let keeping = keeping(sink?.keeping(failed: unkept), budget, failed: unkept)
         let gate = options.robots.scope == .none ? nil : RobotsGate(options.robots, queue)
         let handlers = handler.map { handler in
-            HandlerPool(FollowCheck(of: handler, follows: follower != nil)) { error in
+            HandlerPool(
+                HandlerChecks(
+                    of: handler, follows: follower != nil,
+                    isCodingKept: sink?.needs.contains(.encoding) ?? false)
+            ) { error in
                 marker.fail(error)
                 feed.drain()
             }
@@ -93,9 +97,11 @@ extension Crawl {
     private func defaults(for sink: (any Sink)?) throws(RequestError) -> RequestDefaults {
         // Formats that keep a body's coding ask for the one that every reader can decode.
         let isCodingKept = sink?.needs.contains(.encoding) ?? false
+        // Nor do handlers decode.
+        let asksForCoding = isCodingKept ? handler == nil : !options.fetch.isRaw
         return try RequestDefaults(
             userAgent: options.fetch.userAgent,
-            acceptEncoding: isCodingKept || !options.fetch.isRaw
+            acceptEncoding: asksForCoding
                 ? TransferSettings.encodings(isKept: isCodingKept) : nil,
             headers: options.fetch.headers, references: options.fetch.references)
     }

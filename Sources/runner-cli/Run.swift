@@ -144,13 +144,13 @@ struct Run: StatusCommand {
         let only = try await batch?.summary(in: store)
         options.batch = only?.batch.id
         options.follow = try handling.followOptions()
-        let crawl = try Crawl(
-            queue: store, options: options, stop: stop, handler: try handling.makeHandler())
         let before = try await store.counts(of: options.batch)
         let title = only.map { "\($0.title) of \(queue.path)" } ?? queue.path
         let monitor = page?.monitor ?? RunMonitor()
         let view = ProgressView(
             queue: title, isQuiet: quiet, mayDraw: logFormat == nil, monitor: monitor)
+        let handler = try handling.makeHandler { view.note(Terminal.escaped($0)) }
+        let crawl = try Crawl(queue: store, options: options, stop: stop, handler: handler)
         let course = CourseKeeper(
             of: Int(getpid()), in: store, batch: only?.title, counts: before,
             settings: KeptCourse.settings(

@@ -400,6 +400,35 @@ import Testing
                                   The longest Retry-After that is honoured, 1h at most
                                   (default: 1h).
 
+        HANDLING RESPONSES, AND FOLLOWING WHAT THEY LEAD TO:
+          --handler <command>     Have each response handled by processes of this
+                                  command, which speak JSON lines (docs/HANDLERS.md).
+          --handlers <n>          Processes of --handler at once (default: one a core).
+          --handler-timeout <seconds>
+                                  The time that a handler may take for a response.
+                                  (default: 60)
+          --follow-found          Fetch the requests that --handler names, too, each
+                                  once.
+          --follow-links          Follow the links of pages of HTML.
+          --follow-match <regex>  Follow only URLs that this extended regular
+                                  expression matches; may be repeated.
+          --follow-skip <regex>   Follow no URLs that this matches; may be repeated.
+          --next-link             Follow the next page that the header field Link names.
+          --next-json <pointer>   Follow the next page that a JSON body names at this
+                                  pointer: /paging/next.
+          --next-url <url>        The URL that a value of --next-json is put into, as
+                                  {}, where it is none itself.
+          --each-json <pointer>   Follow each item that a JSON body lists at this
+                                  pointer: '/items/*/id'.
+          --each-url <url>        The URL that a value of --each-json is put into, as
+                                  {}.
+          --scope <host|domain|any>
+                                  Where what is followed may lead: to the same host,
+                                  domain, or any.
+          --depth <n>             Follow so many steps from what was enqueued.
+          --max-jobs <n>          Queue so many of the requests that the jobs of a
+                                  batch lead to.
+
         LIMITS OF THIS RUN:
           --max-failures <n|p%>   Stop when so many jobs of this run have failed, or so
                                   many of a hundred.

@@ -13,6 +13,7 @@ import Testing
     private static let articles = [
         "Sources/Runner/Runner.docc/ThirtyLines.md", "Sources/Runner/Runner.docc/Runner.md",
         "Sources/Runner/Runner.docc/SinkAndFormat.md",
+        "Sources/Runner/Runner.docc/SiteCrawl.md",
         "Sources/JobStore/JobStore.docc/OwnStore.md", "Sources/JobStore/JobStore.docc/JobStore.md",
     ]
 

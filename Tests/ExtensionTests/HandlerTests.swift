@@ -24,8 +24,13 @@ import Testing
         let outcome: String
         let error: String?
         let records: [Made]?
-        let found_on: Place?
+        let foundOn: Place?
         let depth: Int?
+
+        private enum CodingKeys: String, CodingKey {
+            case id, batch, url, state, outcome, error, records, depth
+            case foundOn = "found_on"
+        }
     }
 
     private func lines(_ output: String) throws -> [Line] {
@@ -57,7 +62,7 @@ import Testing
             uniqueKeysWithValues: lines.map { ["\($0.batch)/\($0.id)", $0] }
                 .map { ($0[0] as! String, $0[1] as! Line) })
         for line in lines where line.batch != 1 {
-            let place = try #require(line.found_on)
+            let place = try #require(line.foundOn)
             let parent = try #require(byJob["\(place.batch)/\(place.id)"])
             #expect(line.depth == (parent.depth ?? 0) + 1)
         }

@@ -171,7 +171,11 @@ struct HandlerFlags: ParsableArguments {
     }
 
     /// Makes the handler of a run; `nil` when responses are not handled.
-    func makeHandler() throws -> (any ResponseHandler)? {
+    ///
+    /// - Parameter tell: Told what processes say on their standard error, a line each.
+    func makeHandler(
+        tell: @escaping @Sendable (String) -> Void
+    ) throws -> (any ResponseHandler)? {
         let rules = try rules()
         let cores = max(1, Int(sysconf(Int32(_SC_NPROCESSORS_ONLN))))
         var processes: ProcessHandler?
@@ -179,7 +183,7 @@ struct HandlerFlags: ParsableArguments {
             var options = ProcessHandlerOptions(command: handler, processes: handlers ?? cores)
             options.answerTimeLimit = handlerTimeout.duration
             processes = try ProcessHandler(options) { process, line in
-                Terminal.complain("handler \(process): \(Terminal.escaped(line))")
+                tell("handler \(process): \(line)")
             }
         }
         guard !rules.isEmpty else { return processes }
