@@ -70,6 +70,8 @@ import Testing
         ("<title></<a href=x></title><a href=y>", ["y"]), ("<title/><a href=x>", []),
         ("<style><!-- </style><a href=y>--></style>", ["y"]),
         ("<title></script></title><a href=y>", ["y"]),
+        ("<title><!--<script></title><a href=y>", ["y"]),
+        ("<title></title=><a href=x></title><a href=y>", ["y"]),
         ("<template><a href=x></template>", ["x"]), ("</title><a href=y>", ["y"]),
         ("<svg><title><a href=x></title></svg>", ["x"]), ("<svg><style/><a href=x>", ["x"]),
         ("<svg></math><style/><a href=x>", ["x"]), ("<svg><svg></svg><style/><a href=x>", ["x"]),
