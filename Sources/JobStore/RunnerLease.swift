@@ -82,7 +82,7 @@ public protocol RunnerLease: Sendable {
     /// This process has the right to add to the set: a list of `JobQueue.addUniqueList` is open.
     ///
     /// - Parameter countMax: The most jobs of a batch of such requests; others are left out.
-    /// - Returns: What became of the requests.
+    /// - Returns: The fate of the requests.
     func commit(
         _ marks: [Mark], _ files: [OutputFile], _ found: [FoundRequests], countMax: Int,
         heartbeat: Heartbeat

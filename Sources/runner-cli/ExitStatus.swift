@@ -53,7 +53,10 @@ enum ExitStatus: Int32, Error {
             Terminal.complain(error.sentence)
             return .usage
         case let error as HandlerError:
-            Terminal.complain("\(Terminal.escaped(error.description)); run again to resume")
+            let cure =
+                error.effect == .unfollowed
+                ? "run again with --follow-found" : "run again to resume"
+            Terminal.complain("\(Terminal.escaped(error.description)); \(cure)")
             return .limit
         case let error as LimitError:
             Terminal.complain(error.sentence)

@@ -96,6 +96,23 @@ import Testing
         #expect(processorTime() - begin < .seconds(120))
     }
 
+    /// Host names that have no form in ASCII leave nothing behind.
+    @Test func freesHostsThatAreNone() throws {
+        guard let resolver = URLResolver(base: pageURL) else {
+            Issue.record("no base")
+            return
+        }
+        let reference = Array(("http://" + String(repeating: "\u{FFFD}", count: 80) + "/").utf8)
+        for _ in 0..<1000 { #expect(resolver.resolve(reference) == .invalid) }
+        // The heap may grow by itself, but not each time.
+        let grown = try (0..<4).map { _ in
+            let start = try residentBytes()
+            for _ in 0..<20_000 { _ = resolver.resolve(reference) }
+            return try residentBytes() - start
+        }
+        #expect(try #require(grown.min()) < 2 << 20)
+    }
+
     @Test(arguments: ["utf-16le", "iso-2022-jp", "shift_jis", "gb18030", "big5", "utf-8"])
     func readsBrokenTextInAnySize(charset: String) throws {
         let result = try read(

@@ -47,7 +47,7 @@ public struct FoundRequests: Sendable {
     }
 }
 
-/// What became of requests that were found.
+/// The fate of requests that were found.
 public struct FoundTally: Sendable, Equatable {
     /// Those that were added.
     public var added = 0

@@ -7,6 +7,9 @@ struct PackedName: Hashable {
 
     init() {}
 
+    /// Of few names that are looked for, the first letters are enough.
+    func hash(into hasher: inout Hasher) { hasher.combine(low) }
+
     init(_ text: StaticString) {
         precondition(text.utf8CodeUnitCount <= 16, "the names that are looked for are short")
         for index in 0..<text.utf8CodeUnitCount { append(text.utf8Start[index]) }

@@ -7,7 +7,7 @@ struct Tag {
         case script, style, title, textarea, xmp, iframe, noembed, noframes
         /// All that follows is text.
         case plaintext
-        case svg, math, foreignObject
+        case svg, math, foreignObject, desc
         /// One that ends SVG and MathML around it.
         case breakout
         case head, body, other
@@ -105,7 +105,7 @@ extension Tag.Name {
             ("script", .script), ("style", .style), ("title", .title), ("textarea", .textarea),
             ("xmp", .xmp), ("iframe", .iframe), ("noembed", .noembed), ("noframes", .noframes),
             ("plaintext", .plaintext), ("svg", .svg), ("math", .math), ("head", .head),
-            ("foreignobject", .foreignObject), ("body", .body),
+            ("foreignobject", .foreignObject), ("desc", .desc), ("body", .body),
         ]
         // Those of https://html.spec.whatwg.org/multipage/parsing.html#parsing-main-inforeign
         // that are not named above, and font, which ends SVG with some attributes alone.

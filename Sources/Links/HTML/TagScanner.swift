@@ -31,10 +31,7 @@ struct TagScanner {
     private var name = PackedName()
     /// The attribute whose value is kept.
     private var attribute: Tag.Attribute?
-    /// Whether the place is in SVG or MathML, whose elements hold no raw text.
-    private var isForeign = false
-    /// Whether a `foreignObject` would be one of SVG.
-    private var isInSVG = false
+    private var foreign = ForeignElements()
 
     /// Goes on to the end of the next tag.
     ///
@@ -106,7 +103,7 @@ struct TagScanner {
         case (.endOpen, UInt8(ascii: ">")): state = .text
         case (.endOpen, _) where byte.isASCIILetter: return beginTag(isEnd: true)
         case (.declaration, UInt8(ascii: "-")): state = .declarationDash
-        case (.declaration, UInt8(ascii: "[")) where isForeign: state = .marked(1)
+        case (.declaration, UInt8(ascii: "[")) where foreign.isHere: state = .marked(1)
         case (.declarationDash, UInt8(ascii: "-")): state = .comment(CommentEnd())
         case (.marked(let count), _) where byte == Self.mark.utf8Start[count]:
             state = count + 1 == Self.mark.utf8CodeUnitCount ? .cdata(0) : .marked(count + 1)
@@ -272,24 +269,15 @@ extension TagScanner {
     /// Goes on behind the tag: into text, where it begins such an element.
     private mutating func enter() {
         state = .text
-        if tag.isEnd {
-            switch tag.name {
-            case .svg, .math: (isForeign, isInSVG) = (false, false)
-            case .foreignObject: isForeign = isInSVG
-            default: break
-            }
-            return
-        }
-        switch tag.name {
-        case .svg, .math:
-            isForeign = !tag.isSelfClosing
-            isInSVG = isForeign && tag.name == .svg
-        case .foreignObject: isForeign = false
-        case .breakout, .head, .body, .meta:
-            if isForeign { (isForeign, isInSVG) = (false, false) }
-        case .plaintext where !isForeign: state = .plain
-        case let name where name.holdsText && !isForeign: state = .rawText(RawTextEnd(name))
-        default: break
+        if tag.isEnd { return foreign.leave(tag) }
+        // Of HTML, before it may be entered: a title in SVG holds no text.
+        let isForeign = foreign.isHere
+        foreign.enter(tag)
+        if isForeign, tag.name.holdsText || tag.name == .plaintext { return }
+        if tag.name == .plaintext {
+            state = .plain
+        } else if tag.name.holdsText {
+            state = .rawText(RawTextEnd(tag.name))
         }
     }
 }

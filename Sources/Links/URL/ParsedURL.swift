@@ -65,10 +65,11 @@ struct ParsedURL: ~Copyable {
 
     private func part(_ part: CURLUPart, _ flags: Int32 = 0) -> String? {
         var text: UnsafeMutablePointer<CChar>?
-        guard curl_url_get(handle, part, &text, UInt32(flags)) == CURLUE_OK, let text else {
-            return nil
-        }
+        let result = curl_url_get(handle, part, &text, UInt32(flags))
+        // Also of a host that has no form in ASCII: libcurl up to 8.13 at least hands out the name
+        // with its error.
         defer { curl_free(text) }
+        guard result == CURLUE_OK, let text else { return nil }
         return String(cString: text)
     }
 

@@ -8,7 +8,7 @@ internal import Synchronization
 final class Follower: Sendable {
     private struct State {
         var figures = FollowFigures()
-        /// What the requests of each batch have in common.
+        /// The common parts of the requests of each batch.
         var batches: [Batch.ID: FoundKind] = [:]
         /// Requests that were added since the set was tidied.
         var untidied = 0

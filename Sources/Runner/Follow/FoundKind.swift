@@ -1,6 +1,6 @@
 internal import JobStore
 
-/// What all requests have in common that jobs of one batch led to.
+/// The common part of all requests that jobs of one batch led to.
 struct FoundKind {
     /// The template of the requests: the header fields of the batch, and of each line the rest.
     let request: RequestTemplate

@@ -25,8 +25,8 @@ struct HandlerChecks: ResponseHandler {
         let handled = try await handler.handle(record)
         guard follows || handled.follow.isEmpty else {
             throw HandlerError(
-                "the handler names requests to follow, for job \(record.id) of batch \(record.batchID), and the run follows none (--follow-found)",
-                .run)
+                "the handler names requests to follow, for job \(record.id) of batch \(record.batchID), and the run follows none",
+                .unfollowed)
         }
         return handled
     }

@@ -203,7 +203,7 @@ final class HandlerPool: Sendable {
     private func handling(of record: Record) async -> Handling {
         do {
             return .handled(try await handler.handle(record))
-        } catch let error as HandlerError where error.effect == .run {
+        } catch let error as HandlerError where error.effect != .attempt {
             failed(error)
             return .unhandled
         } catch {

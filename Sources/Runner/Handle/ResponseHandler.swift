@@ -35,6 +35,9 @@ public struct HandlerError: Error, Sendable, CustomStringConvertible {
         case attempt
         /// No response can be handled, and the run ends. The job counts as never tried.
         case run
+        /// The same, as the handler names requests to follow and the run has no `FollowOptions`: they
+        /// would be lost.
+        case unfollowed
     }
 
     public let description: String

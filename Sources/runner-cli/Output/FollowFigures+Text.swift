@@ -1,6 +1,6 @@
 import Runner
 
-/// What became of the requests that responses led to, as a contract (docs/CLI.md).
+/// The fate of the requests that responses led to, as a contract (docs/FOLLOWING.md).
 struct FollowedDocument: Encodable {
     let added: Int
     let known: Int

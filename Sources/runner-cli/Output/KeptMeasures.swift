@@ -44,7 +44,7 @@ final class PausedTime: Sendable {
     }
 }
 
-/// What became of the requests that responses led to, kept for a run's report.
+/// The fate of the requests that responses led to, kept for a run's report.
 final class KeptFollows: Sendable {
     private let figures = Locked<FollowFigures?>(nil)
 
