@@ -223,7 +223,9 @@ extension ProcessLoop {
             for process in left {
                 process.readErrors()
                 // Nobody waits for what it answers, and it must not wait for a reader.
-                _ = try? process.readAnswers { _ in true }
+                do { _ = try process.readAnswers { _ in true } } catch {
+                    process.signalGroup(SIGKILL)
+                }
             }
         }
     }

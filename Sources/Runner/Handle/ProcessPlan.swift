@@ -89,8 +89,7 @@ struct ProcessPlan {
             if let slot = startable(now) { return start(slot) }
         }
         guard let first = waiting.first else { return nil }
-        let slot = slots.indices.filter { slots[$0].takes(first, rules) }
-            .min { slots[$0].sent.count < slots[$1].sent.count }
+        let slot = leastBusy(for: first)
         if let slot, slots[slot].sent.isEmpty {
             return send(waiting.removeFirst(), to: slot, alone: false, now)
         }
@@ -98,6 +97,14 @@ struct ProcessPlan {
         if let slot = startable(now) { return start(slot) }
         guard let slot else { return nil }
         return send(waiting.removeFirst(), to: slot, alone: false, now)
+    }
+
+    private func leastBusy(for response: PlannedResponse) -> Int? {
+        var best: Int?
+        for slot in slots.indices where slots[slot].takes(response, rules) {
+            if best.map({ slots[slot].sent.count < slots[$0].sent.count }) ?? true { best = slot }
+        }
+        return best
     }
 
     private func startable(_ now: Int) -> Int? {
@@ -178,7 +185,9 @@ struct ProcessPlan {
         let returnsMax = rules.returnsMax
         verdict.failed += take { $0.isForgotten || $0.returns > returnsMax }
         if !old.hasAnswered { futility += readBytes == 0 ? 2 : 1 }
-        verdict.isHopeless = futility >= 2 * (4 + rules.processes)
+        // One that is at its first response may answer yet.
+        verdict.isHopeless =
+            futility >= 2 * (4 + rules.processes) && !slots.contains { $0.isOn && $0.failures < 2 }
         return verdict
     }
 

@@ -33,7 +33,7 @@ struct ProcessSlot {
     /// Since when, in µs, the process has been at the first of the responses.
     private var sinceMicros = 0
     /// Processes in a row that have ended without an answer.
-    private var failures = 0
+    private(set) var failures = 0
     /// The time in µs before which no process is started.
     private(set) var notBeforeMicros = 0
 

@@ -54,7 +54,19 @@ extension [UInt8] {
 
     /// Appends the characters of a JSON string for UTF-8 bytes, without the quotes.
     mutating func append(json bytes: UnsafeRawBufferPointer) {
-        append(bytes, asIs: JSONText.isPlain, JSONText.arePlain, other: { $0.appendEscape($1) })
+        // An escape takes six bytes at most; a word is written whole, and then over.
+        let pieceMax = 1024
+        withUnsafeTemporaryAllocation(
+            byteCount: 6 * Swift.min(pieceMax, bytes.count) + 8, alignment: 8
+        ) { room in
+            var start = 0
+            while start < bytes.count {
+                let piece = bytes[start..<Swift.min(start + pieceMax, bytes.count)]
+                let count = JSONText.write(UnsafeRawBufferPointer(rebasing: piece), to: room)
+                append(raw: UnsafeRawBufferPointer(rebasing: room[..<count]))
+                start = piece.endIndex
+            }
+        }
     }
 
     mutating func append(json bytes: some Collection<UInt8>) {
@@ -103,15 +115,9 @@ extension [UInt8] {
     }
 
     private mutating func appendEscape(_ byte: UInt8) {
-        switch byte {
-        case UInt8(ascii: "\""): append("\\\"")
-        case UInt8(ascii: "\\"): append("\\\\")
-        case UInt8(ascii: "\n"): append("\\n")
-        case UInt8(ascii: "\r"): append("\\r")
-        case UInt8(ascii: "\t"): append("\\t")
-        default:
-            append("\\u00")
-            append(hex: CollectionOfOne(byte))
+        withUnsafeTemporaryAllocation(byteCount: 6, alignment: 1) { room in
+            let count = JSONText.writeEscape(of: byte, to: room, at: 0)
+            append(raw: UnsafeRawBufferPointer(rebasing: room[..<count]))
         }
     }
 
@@ -164,29 +170,6 @@ extension [UInt8] {
         append(".")
         append(decimal: micros / 1000, digits: 3)
         append("Z")
-    }
-}
-
-/// The bytes that a JSON string holds without an escape.
-///
-/// > All Unicode characters may be placed within the quotation marks, except for the characters
-/// > that MUST be escaped: quotation mark, reverse solidus, and the control characters.
-/// <https://www.rfc-editor.org/rfc/rfc8259#section-7>
-private enum JSONText {
-    static func isPlain(_ byte: UInt8) -> Bool {
-        byte >= 0x20 && byte != UInt8(ascii: "\"") && byte != UInt8(ascii: "\\")
-    }
-
-    /// Whether all eight bytes of a word are plain.
-    ///
-    /// - SeeAlso: <https://graphics.stanford.edu/~seander/bithacks.html#HasLessInWord>
-    static func arePlain(_ word: UInt64) -> Bool {
-        let (ones, high) = (0x0101_0101_0101_0101 as UInt64, 0x8080_8080_8080_8080 as UInt64)
-        func hasByte(below limit: UInt64, _ word: UInt64) -> UInt64 {
-            (word &- ones &* limit) & ~word & high
-        }
-        return hasByte(below: 0x20, word) | hasByte(below: 1, word ^ ones &* 0x22)
-            | hasByte(below: 1, word ^ ones &* 0x5C) == 0
     }
 }
 

@@ -129,6 +129,17 @@ import Testing
         #expect(plan.wakeMicros == 0)
     }
 
+    @Test func processesThatEnd_areNoHope_unlessOneMayAnswerYet() {
+        let plan = Planned(0..<8, Self.rules())
+        _ = plan.send()
+        for _ in 0..<20 {
+            #expect(!plan.ended(1, .fault, readBytes: 0).isHopeless)
+            _ = plan.send(atMicros: .max / 2)
+            for number in 8..<10 { plan.add(number) }
+        }
+        #expect(plan.ended(0, .fault, readBytes: 0).isHopeless)
+    }
+
     @Test func forgotten_isDroppedWhereNoProcessHasIt() {
         let plan = Planned(0..<6, Self.rules(processes: 1))
         _ = plan.send()

@@ -13,6 +13,22 @@ import Testing
                 == #"a\"b\\c\n\r\t\u0000\u001f"# + "\u{7F}é\u{2028}/")
     }
 
+    @Test(arguments: 0..<20) func json_ofAnyLength_isReadBackAsItWas(seed: Int) throws {
+        var random = SeededGenerator(seed: UInt64(seed))
+        // Escapes at every place of a word, and at the seams of pieces.
+        let length = Int.random(in: 0..<5000, using: &random)
+        let rare = Int.random(in: 1...40, using: &random)
+        let text = (0..<length).map { _ in
+            Int.random(in: 0..<rare, using: &random) == 0
+                ? UInt8.random(in: 0..<0x80, using: &random) : UInt8(ascii: "a")
+        }
+        var bytes = Array("\"".utf8)
+        bytes.append(json: text)
+        bytes.append("\"")
+        let read = try JSONSerialization.jsonObject(with: Data(bytes), options: .fragmentsAllowed)
+        #expect(read as? String == String(decoding: text, as: UTF8.self), "seed \(seed)")
+    }
+
     @Test func jsonLatin1_makesEachByteACharacter() throws {
         var bytes = Array("\"".utf8)
         (0...255).map { UInt8($0) }.withUnsafeBytes { bytes.append(jsonLatin1: $0) }
