@@ -96,6 +96,34 @@ import Testing
         #expect(try await program.runner("verify").status == 0)
     }
 
+    /// What others have completed is in their folders; what was completed before all of them is in
+    /// none.
+    @Test(arguments: [0, 5])
+    func aRunThatJoins_tellsOfJobsInNoFolder(unrecorded: Int) async throws {
+        let origin = try await TestOrigin()
+        if unrecorded > 0 {
+            try await program.runner(
+                "enqueue", "--range", "0..\(unrecorded)", "--url", "\(origin.url)/{id}"
+            ).expectSuccess()
+            #expect(try await program.runner("run").status == 0)
+        }
+        try await program.runner(
+            "enqueue", "--range", "5..5000", "--url", "\(origin.url)/delay/20/{id}"
+        ).expectSuccess()
+        let first = try program.start("runner", ["run", "-w", "2", "--output", "a"])
+        try await first.wait { try origin.hits().requests > 50 }
+        let second = try program.start("runner", ["run", "-w", "2", "--output", "b"])
+        try await second.wait { try await runCount() == 2 && second.err.contains("resuming") }
+        for run in [first, second] {
+            run.kill(SIGINT)
+            let result = await run.wait()
+            #expect(result.status == 11, "\(result.err)")
+            let told = "info 5 jobs were completed before there was an output"
+            #expect(result.err.contains(told) == (unrecorded > 0), "\(result.err)")
+            #expect(result.err.contains("completed before") == (unrecorded > 0), "\(result.err)")
+        }
+    }
+
     @Test func lists_areFetchedByAll_aHostByOneAtATime() async throws {
         let origin = try await TestOrigin()
         let names = (1...40).map { "h\($0).test" }

@@ -19,7 +19,7 @@ extension PostgresQueue {
             let attachment = Attachment(
                 rescued: rescue.jobs, mayRepeat: min(rescue.jobs, rescue.requests),
                 retrying: retrying, counts: counts, site: site, output: try output(of: site),
-                hosts: try paces())
+                hosts: try paces(), unrecorded: try completedBeforeOutputs())
             return try await PostgresLease.make(
                 of: self, runner: id, batch: runner.batch, attachment: attachment,
                 askedAt: askedAt)
@@ -124,6 +124,15 @@ extension PostgresQueue {
             return (
                 rows.int(0, 0), rows.int(0, 1), "process \(rows.int(0, 2)) on \(rows.text(0, 3))"
             )
+        }
+    }
+
+    /// The jobs that were completed before a site had an output; `nil` where none has one.
+    private func completedBeforeOutputs() throws(QueueError) -> Int? {
+        try ask {
+            try link.query(
+                "SELECT sum(completed_before)::bigint FROM runner.site WHERE folder IS NOT NULL"
+            ).intIfAny(0, 0)
         }
     }
 
