@@ -63,13 +63,16 @@ extension PostgresQueue {
                 EXISTS (SELECT FROM runner.runner WHERE site_id = site.id)
             FROM runner.site ORDER BY id
             """)
-        for row in 0..<sites.count {
-            let isTheirs =
-                sites.bool(row, 1)
-                ? runner.siteIdentity.map { [sites.text(row, 2), sites.text(row, 3)].contains($0) }
-                    ?? false
-                : !sites.bool(row, 4)
-            if isTheirs { return Site(id: sites.int(row, 0)) }
+        // Its own first: there may be others that nobody has written to yet.
+        if let identity = runner.siteIdentity {
+            for row in 0..<sites.count
+            where sites.bool(row, 1) && [sites.text(row, 2), sites.text(row, 3)].contains(identity)
+            {
+                return Site(id: sites.int(row, 0))
+            }
+        }
+        for row in 0..<sites.count where !sites.bool(row, 1) && !sites.bool(row, 4) {
+            return Site(id: sites.int(row, 0))
         }
         // Alone, a runner goes on where the queue's only output is: its folder may have moved.
         if sites.count == 1, !sites.bool(0, 4) { return Site(id: sites.int(0, 0)) }
