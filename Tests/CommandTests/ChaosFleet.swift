@@ -31,7 +31,6 @@ struct ChaosFleet {
     }
 
     private static let size = 16
-    private static let delayMillis = 60
     private static let hosts = (1...40).map { "h\($0).test" }
     /// The URLs of jobs, of which those of the list have IDs by their hosts.
     private static let addresses =
@@ -43,6 +42,8 @@ struct ChaosFleet {
     private let origin: TestOrigin
     private let relay: StallingRelay
     private let workers: Int
+    /// The time that an answer takes. A few runs claim all of few jobs.
+    private let delayMillis: Int
     private let sizes: (list: Int, flaky: Int, all: Int)
     /// Whether runs stand still for as long as it takes, and not until others are told that the
     /// process is gone.
@@ -66,6 +67,7 @@ struct ChaosFleet {
         self.server = server
         self.workers = workers
         waitsForLeases = jobs >= 100_000
+        delayMillis = jobs >= 100_000 ? 60 : 20
         random = SeededGenerator(seed: seed)
         sizes = (jobs / 20, jobs / 50, jobs)
         let database = server.makeDatabase()
@@ -94,13 +96,13 @@ struct ChaosFleet {
     private func enqueue() async throws {
         let lines = (0..<sizes.list).map { id in
             let host = Self.hosts[id % Self.hosts.count]
-            return "http://\(host):\(origin.port)/delay/\(Self.delayMillis)/\(id)\n"
+            return "http://\(host):\(origin.port)/delay/\(delayMillis)/\(id)\n"
         }
         write(Array(lines.joined().utf8), to: program.folder.file("list"))
         let added = try await program.runner("enqueue", "list")
         #expect(added.status == 0, "\(added.err)")
         let ends = [sizes.list, sizes.list + sizes.flaky, sizes.all]
-        for (index, path) in ["flaky/2/500", "delay/\(Self.delayMillis)"].enumerated() {
+        for (index, path) in ["flaky/2/500", "delay/\(delayMillis)"].enumerated() {
             try await program.runner(
                 "enqueue", "--range", "\(ends[index])..\(ends[index + 1])", "--url",
                 "\(origin.url)/\(path)/{id}"
@@ -291,7 +293,7 @@ struct ChaosFleet {
 
     /// The requests that a run makes in a time, at most.
     private func requests(in seconds: Double) -> Int {
-        workers + Int(seconds * Double(workers) * 1000 / Double(Self.delayMillis))
+        workers + Int(seconds * Double(workers) * 1000 / Double(delayMillis))
     }
 
     /// Counts what a run that ends or stands still now may have fetched and not committed: what is in flight, what is
