@@ -76,7 +76,7 @@ struct ChaosFleet {
         program.environment["RUNNER_QUEUE"] = url
         self.program = program
         origin = try await TestOrigin()
-        relay = try await StallingRelay(to: url, breaks: (30_000, seed))
+        relay = try await StallingRelay(to: url, ["30000", "\(seed)"])
         try await enqueue()
         for number in 0..<Self.size {
             let queue =
