@@ -286,8 +286,8 @@ public struct Attachment: Sendable {
     public let output: QueueOutput
     /// The hosts that pushed back of late: `HostPace.countMax` at most, the latest.
     public let hosts: [HostPace]
-    /// Of a queue that is a part of another, or made of parts: the number of completed jobs that are
-    /// in no output, of whatever queue; `nil` for others.
+    /// The number of completed jobs that are in no output, of a queue that is a part of another or
+    /// made of parts, or that has an output at another site; `nil` for others.
     public let unrecorded: Int?
 
     public init(

@@ -172,13 +172,21 @@ struct Run: StatusCommand {
         let begin = ContinuousClock.now
         func report(_ ending: Crawl.Ending?) async throws -> RunReport {
             let end = ContinuousClock.now
+            // What was done is told, though the queue may be out of reach just now.
+            let patience = Patience(limit: options.stallMax, stop: stop)
+            let (counts, output) = try await patience.whileUnreachable {
+                () async throws(QueueError) in
+                (
+                    try await store.counts(of: options.batch),
+                    try await store.output(of: observer.output.site)
+                )
+            }
             return RunReport(
-                ending: ending, counts: try await store.counts(of: only?.batch.id), before: before,
+                ending: ending, counts: counts, before: before,
                 elapsed: end - begin, paused: observer.pausedTime.length(at: end),
                 queue: queue.path, measures: observer.measures.last,
                 followed: observer.follows.last,
-                output: OutputTotals(
-                    try await store.output(of: observer.output.site), from: queue.realFolder))
+                output: OutputTotals(output, from: queue.realFolder))
         }
         // Bare, since it ends before the course is kept for the last time.
         let keeping = Task { await course.watch() }

@@ -96,6 +96,23 @@ extension Program {
         return summary
     }
 
+    /// Has the files of some folders of JSON Lines in one, as `cat` would put them together.
+    func gather(_ folders: [String], into all: String = "gathered") throws {
+        let files = FileManager.default
+        try files.createDirectory(
+            atPath: folder.file(all), withIntermediateDirectories: true)
+        var number = 0
+        for path in folders.map(folder.file) where files.fileExists(atPath: path) {
+            for name in try files.contentsOfDirectory(atPath: path).sorted()
+            where name.hasPrefix("responses-") {
+                number += 1
+                try files.linkItem(
+                    atPath: "\(path)/\(name)",
+                    toPath: folder.file("\(all)/\(OutputFormat.jsonl.fileName(number))"))
+            }
+        }
+    }
+
     /// The queue's own invariant.
     func expectSoundQueue(
         _ comment: String = "", sourceLocation: SourceLocation = #_sourceLocation

@@ -5,8 +5,7 @@ import TestPostgres
 import TestSupport
 import Testing
 
-/// Runs of the built program that share a queue in PostgreSQL. `RUNNER_TEST_KILLS=100
-/// RUNNER_TEST_JOBS=200000` is the full length.
+/// Runs of the built program that share a queue in PostgreSQL.
 @Suite(.serialized) struct PostgresFleetTests {
     private let program: Program
 
@@ -15,66 +14,6 @@ import Testing
         program.environment["RUNNER_QUEUE"] = try PostgresServer.shared.makeDatabase().url
         self.program = program
     }
-
-    @Test(.timeLimit(.minutes(30)))
-    func fleet_underKills_keepsEachRecordOnce() async throws {
-        let kills = setting("RUNNER_TEST_KILLS", default: 9)
-        let jobs = setting("RUNNER_TEST_JOBS", default: 15_000)
-        let seed = testSeed(for: "fleet_underKills")
-        var random = SeededGenerator(seed: seed)
-        let origin = try await TestOrigin()
-        try await program.runner(
-            "enqueue", "--range", "0..\(jobs)", "--url", "\(origin.url)/delay/60/{id}")
-        func start(_ number: Int) throws -> Program.Running {
-            try program.start("runner", ["run", "--workers", "40", "--output", "out\(number)"])
-        }
-        let isOwn = try PostgresServer.shared.isOwn
-        var runs = try (0..<3).map(start)
-        for kill in 1...kills {
-            try await Task.sleep(for: .milliseconds(Int.random(in: 100...900, using: &random)))
-            switch kill {
-            case 4 where isOwn:
-                // A run that finds no server at its start does not wait for one.
-                try await runs[0].wait { try await runCount() == 3 }
-                try PostgresServer.shared.crash()
-            case 6:
-                try PostgresServer.shared.execute(
-                    """
-                    SELECT pg_terminate_backend(pid) FROM pg_stat_activity
-                    WHERE datname LIKE 'runner_test%' AND pid <> pg_backend_pid()
-                    """)
-            case _:
-                let number = Int.random(in: 0..<3, using: &random)
-                runs[number].kill(SIGKILL)
-                await runs[number].wait()
-                runs[number] = try start(number)
-            }
-        }
-        for run in runs {
-            let result = await run.wait()
-            #expect(result.status == 0, "seed \(seed): \(result.err)")
-        }
-        let verified = try await program.runner("verify")
-        #expect(verified.status == 0, "seed \(seed): \(verified.out)\(verified.err)")
-        var seen: [Int: Int] = [:]
-        for number in 0..<3 {
-            for file in try FileManager.default.contentsOfDirectory(
-                atPath: program.folder.file("out\(number)"))
-            where file.hasSuffix(".jsonl") {
-                let text = contents(of: program.folder.file("out\(number)/\(file)"))
-                for line in text.split(separator: UInt8(ascii: "\n")) {
-                    let record = try JSONDecoder().decode(Record.self, from: Data(line))
-                    seen[record.id, default: 0] += 1
-                }
-            }
-        }
-        #expect(seen.count == jobs && seen.values.allSatisfy { $0 == 1 }, "seed \(seed)")
-        #expect(try origin.missing(of: jobs) == 0)
-        // Three runners with what is in flight, and what a commit takes, each time.
-        #expect(try origin.hits().repeated <= (kills + 6) * 3 * 300, "seed \(seed)")
-    }
-
-    private struct Record: Decodable { let id: Int }
 
     @Test func retries_ofARunThatDied_areTriedByAnother() async throws {
         let origin = try await TestOrigin()
@@ -94,6 +33,34 @@ import Testing
         let status = try await program.status()
         #expect(status.jobs.completed == 300 && status.jobs.retrying == 0)
         #expect(try await program.runner("verify").status == 0)
+    }
+
+    /// What others have completed is in their folders; what was completed before all of them is in
+    /// none.
+    @Test(arguments: [0, 5])
+    func aRunThatJoins_tellsOfJobsInNoFolder(unrecorded: Int) async throws {
+        let origin = try await TestOrigin()
+        if unrecorded > 0 {
+            try await program.runner(
+                "enqueue", "--range", "0..\(unrecorded)", "--url", "\(origin.url)/{id}"
+            ).expectSuccess()
+            #expect(try await program.runner("run").status == 0)
+        }
+        try await program.runner(
+            "enqueue", "--range", "5..5000", "--url", "\(origin.url)/delay/20/{id}"
+        ).expectSuccess()
+        let first = try program.start("runner", ["run", "-w", "2", "--output", "a"])
+        try await first.wait { try origin.hits().requests > 50 }
+        let second = try program.start("runner", ["run", "-w", "2", "--output", "b"])
+        try await second.wait { try await runCount() == 2 && second.err.contains("resuming") }
+        for run in [first, second] {
+            run.kill(SIGINT)
+            let result = await run.wait()
+            #expect(result.status == 11, "\(result.err)")
+            let told = "info 5 jobs were completed before there was an output"
+            #expect(result.err.contains(told) == (unrecorded > 0), "\(result.err)")
+            #expect(result.err.contains("completed before") == (unrecorded > 0), "\(result.err)")
+        }
     }
 
     @Test func lists_areFetchedByAll_aHostByOneAtATime() async throws {

@@ -67,6 +67,23 @@ import Testing
         #expect(try origin.report().twice <= (isTakenOver ? 2500 : 0))
     }
 
+    /// For longer than a look is repeated.
+    @Test func aRun_thatIsDone_waitsForItsQueue_toTellWhatWasDone() async throws {
+        // The last that a run changes is that it has left.
+        let relay = try await StallingRelay(
+            to: url, ["--away", "8", "DELETE FROM runner.wish WHERE runner_id"])
+        let origin = try await BusyOrigin(["plain", "5"])
+        try await enqueue(40, origin)
+        var relayed = program
+        relayed.environment["RUNNER_QUEUE"] = relay.relayed
+        let run = try relayed.start("runner", ["run", "-w", "4", "--output", "a"])
+        try await run.wait { relay.process.out.contains("away") }
+        let result = await run.wait()
+        #expect(result.status == 0, "\(result.err)")
+        #expect("\(result.out)\(result.err)".contains("40 completed"), "\(result.err)")
+        try await expectEachOnce(40)
+    }
+
     /// As one whose machine slept for a night: it comes back with its folder.
     @Test func aRun_thatWasTakenForDead_comesBack() async throws {
         let origin = try await BusyOrigin(["plain", "30"])

@@ -40,6 +40,14 @@ struct Program {
         var out: String { String(decoding: contents(of: output + ".out"), as: UTF8.self) }
         var err: String { String(decoding: contents(of: output + ".err"), as: UTF8.self) }
 
+        /// Whether it has ended, so that `wait` returns at once.
+        var hasEnded: Bool {
+            // The state follows the name, which is in brackets.
+            let facts = String(decoding: contents(of: "/proc/\(pid)/stat"), as: UTF8.self)
+            let state = facts.split(separator: ")").last?.drop { $0 == " " }.first
+            return result != nil || state == nil || state == "Z"
+        }
+
         /// Waits for its end; kills it and fails the test after `seconds`.
         @discardableResult
         func wait(seconds: Double = 300) async -> Result {

@@ -10,24 +10,6 @@ import Testing
 
     private func shard(_ number: Int) -> String { "shards/\(number)/runner.db" }
 
-    /// Copies the output files of some folders to one, as `cat` would put them together.
-    private func gather(_ folders: [String]) throws {
-        let files = FileManager.default
-        let all = program.folder.file("gathered")
-        try files.createDirectory(atPath: all, withIntermediateDirectories: true)
-        var number = 0
-        for folder in folders {
-            let path = program.folder.file(folder)
-            for name in try files.contentsOfDirectory(atPath: path).sorted()
-            where name.hasPrefix("responses-") {
-                number += 1
-                try files.copyItem(
-                    atPath: "\(path)/\(name)",
-                    toPath: "\(all)/\(OutputFormat.jsonl.fileName(number))")
-            }
-        }
-    }
-
     private func text(_ arguments: String...) async throws -> String {
         let result = try await program.start("runner", arguments).wait()
         result.expectSuccess()
@@ -110,7 +92,7 @@ import Testing
         let rows = try await text("export", "--queue", "all.db")
         #expect(try await text("export", "--queue", Self.pattern) == rows)
         #expect(rows.split(separator: "\n").count == jobs + 1)
-        try gather(["out"] + (0..<5).map { "shards/\($0)/out" })
+        try program.gather(["out"] + (0..<5).map { "shards/\($0)/out" })
         try await program.checkOutput(.jsonl, folder: "gathered", jobs: jobs)
     }
 
@@ -142,7 +124,7 @@ import Testing
         let verified = try await program.runner("verify", "--queue", "all.db")
         #expect(verified.status == 0, "\(verified.out)")
         #expect(verified.out.contains("jobs completed before there was an output"))
-        try gather(["shards/1/out", "shards/2/out", "rest"])
+        try program.gather(["shards/1/out", "shards/2/out", "rest"])
         try await program.checkOutput(
             .jsonl, folder: "gathered", jobs: 900, more: ["--missing", "\(dropped)"])
 

@@ -36,6 +36,26 @@ import Testing
         await queue.close()
     }
 
+    /// A runner that comes with its folder gets that one's site, though there is one that nobody has
+    /// written to: of a runner that was killed as it began.
+    @Test func aRunner_getsItsOwnSite_beforeOneThatIsFree() async throws {
+        let queue = try PostgresQueue(url: server.makeDatabase().url, access: .create)
+        let clients = [StoreClient(to: queue), StoreClient(to: queue)]
+        for client in clients { try await client.attach(RunnerDescription(pid: 1, workers: 1)) }
+        let settings = OutputSettings(
+            folder: "/out", identity: "mine", format: "jsonl", rotateBytes: 1 << 20,
+            keepsBodies: true, keepsFailures: false)
+        try await clients[1].lease.keepOutput(settings, [])
+        for client in clients { try await client.detach() }
+        let lease = try await queue.attach(
+            RunnerDescription(pid: 1, workers: 1, siteIdentity: "mine"))
+        #expect(lease.attachment.output.settings?.identity == "mine")
+        let other = try await queue.attach(RunnerDescription(pid: 1, workers: 1))
+        #expect(other.attachment.output.settings == nil)
+        #expect(other.attachment.site != lease.attachment.site)
+        await queue.close()
+    }
+
     @Test func aQueueThatIsMissing_isNotMade_toLookAtIt() throws {
         let url = server.makeDatabase().url
         for access in [PostgresQueue.Access.read, .write] {

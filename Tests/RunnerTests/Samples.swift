@@ -149,12 +149,17 @@ actor SampleLease: RunnerLease {
         counts: QueueCounts(total: 0, running: 0, retriesRunning: 0, outcomes: [], runs: []),
         site: .only, output: QueueOutput(settings: nil, files: [], completedBefore: 0))
 
-    init(jobs: Int = 0) {
+    init(jobs: Int = 0, silence: Doorbell? = nil) {
+        self.silence = silence
         segments = jobs == 0 ? [] : [Segment(batch: .sample(), todo: [0..<jobs])]
     }
 
-    func claim(_ request: ClaimRequest) -> Claim {
+    /// Has claims wait that find nothing, as those of a queue that does not answer; until it is rung.
+    nonisolated let silence: Doorbell?
+
+    func claim(_ request: ClaimRequest) async -> Claim {
         defer { segments = [] }
+        if segments.isEmpty { await silence?.wait(untilMicros: nil) }
         return Claim(segments: segments, next: segments.isEmpty ? .finished : .now)
     }
 

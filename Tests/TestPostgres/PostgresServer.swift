@@ -25,12 +25,19 @@ public final class PostgresServer: Sendable {
     private let pooled: (front: String, back: String)?
     private let shell: Shell?
     private let databases = Mutex(0)
+    /// Whether the server has a disk of its own, which may be filled.
+    public let hasDisk: Bool
 
     /// Whether this is a server of the tests' own, which may be stopped.
     public var isOwn: Bool { shell != nil }
 
-    private init() throws {
-        if let url = ProcessInfo.processInfo.environment["RUNNER_TEST_POSTGRES"] {
+    /// - Parameter diskMegabytes: The size of a disk of the server's own, which takes root; `nil` for
+    ///   none.
+    public init(diskMegabytes: Int? = nil) throws {
+        hasDisk = diskMegabytes != nil
+        if diskMegabytes == nil,
+            let url = ProcessInfo.processInfo.environment["RUNNER_TEST_POSTGRES"]
+        {
             let query = url.firstIndex(of: "?") ?? url.endIndex
             let start = url[..<query].range(of: "://").map(\.upperBound) ?? url.startIndex
             let slash = url[start..<query].lastIndex(of: "/") ?? query
@@ -41,7 +48,9 @@ public final class PostgresServer: Sendable {
         }
         let ports = [BoundSocket(), BoundSocket()]
         for port in ports { close(port.descriptor) }
-        let shell = try Shell(script: Self.script(port: ports[0].port, poolPort: ports[1].port))
+        let shell = try Shell(
+            script: Self.script(port: ports[0].port, poolPort: ports[1].port, hasDisk: hasDisk),
+            diskMegabytes: diskMegabytes)
         guard shell.await("ready") else { throw Missing() }
         self.shell = shell
         base = ("postgres://runner@127.0.0.1:\(ports[0].port)", "")
@@ -69,7 +78,7 @@ public final class PostgresServer: Sendable {
     /// - Returns: The first column of the first row of the last one; `nil` where there is none.
     @discardableResult
     public func execute(_ statements: String..., at url: String? = nil) -> String? {
-        let connection = PQconnectdb(url ?? "\(base.front)/postgres\(base.back)")
+        let connection = connect(url)
         defer { PQfinish(connection) }
         var value: String?
         for statement in statements {
@@ -84,18 +93,44 @@ public final class PostgresServer: Sendable {
         return value
     }
 
+    /// Runs a statement on a server that may be in trouble.
+    ///
+    /// - Returns: The first column of its rows; empty where it failed.
+    @discardableResult
+    public func attempt(_ statement: String, at url: String? = nil) -> [String] {
+        let connection = connect(url)
+        defer { PQfinish(connection) }
+        let result = PQexec(connection, statement)
+        defer { PQclear(result) }
+        return (0..<PQntuples(result)).map { String(cString: PQgetvalue(result, $0, 0)) }
+    }
+
+    private func connect(_ url: String?) -> OpaquePointer? {
+        PQconnectdb(url ?? "\(base.front)/postgres\(base.back)")
+    }
+
+    // MARK: - Trouble
+
     /// Stops the server at once, as a crash does, and starts it again.
-    public func crash() {
-        shell?.send("crash")
+    public func crash() { tell("crash") }
+
+    /// Fills the server's own disk to the last byte.
+    public func fillDisk() { tell("fill") }
+
+    /// Makes room on the server's own disk, and starts the server again where it has gone down.
+    public func freeDisk() { tell("free") }
+
+    private func tell(_ command: String) {
+        shell?.send(command)
         precondition(shell?.await("ready") ?? true, "the server does not start again")
     }
 
-    private static func script(port: Int, poolPort: Int) -> String {
+    private static func script(port: Int, poolPort: Int, hasDisk: Bool) -> String {
         """
         set -u
         [ -d /usr/lib/postgresql ] || exit 1
         bin=$(ls -d /usr/lib/postgresql/*/bin | sort -V | tail -n 1)
-        d=$(mktemp -d -p /tmp --suffix=-runner-test-postgres)
+        d=$(mktemp -d -p \(hasDisk ? Shell.disk : "/tmp") --suffix=-runner-test-postgres)
         cd "$d"
         "$bin/initdb" -D data -U runner -A trust -E UTF8 --locale=C --no-sync >initdb.log
         cat >pool.ini <<END
@@ -110,14 +145,23 @@ public final class PostgresServer: Sendable {
         default_pool_size = 4
         max_client_conn = 500
         server_idle_timeout = 5
+        server_login_retry = 1
         END
         sed -i 's/auth_type = any/auth_type = trust\\nauth_file = users.txt/' pool.ini
         echo '"runner" ""' >users.txt
-        start() {
+        launch() {
             "$bin/postgres" -D data -p \(port) -k "$d" -c listen_addresses=127.0.0.1 \\
-                -c max_connections=300 -c autovacuum=on >>server.log 2>&1 </dev/null &
+                -c max_connections=300 -c autovacuum=on \\
+                \(hasDisk ? "-c min_wal_size=32MB -c max_wal_size=96MB" : "") \\
+                >>server.log 2>&1 </dev/null &
             server=$!
-            until "$bin/pg_isready" -q -h 127.0.0.1 -p \(port); do sleep 0.02; done
+        }
+        # A server that could not write may go down while it is waited for.
+        await() {
+            until "$bin/pg_isready" -q -h 127.0.0.1 -p \(port); do
+                kill -0 $server 2>/dev/null || launch
+                sleep 0.02
+            done
         }
         pool=
         stop() {
@@ -132,14 +176,20 @@ public final class PostgresServer: Sendable {
         # The end of this input is not seen while programs that the tests have left hold it open.
         (while [ -d /proc/\(getpid()) ]; do sleep 1; done; kill -TERM $$) </dev/null >/dev/null &
         watch=$!
-        start
+        launch
+        await
         if command -v pgbouncer >/dev/null; then
             pgbouncer -q pool.ini >>pool.log 2>&1 </dev/null &
             pool=$!
         fi
         echo ready
         while read -r command; do
-            kill -QUIT $server; wait $server; start; echo ready
+            case $command in
+            crash) kill -QUIT $server; wait $server; launch; await ;;
+            fill) for size in 1M 4k 1; do dd if=/dev/zero bs=$size 2>/dev/null; done >fill ;;
+            free) rm fill; await ;;
+            esac
+            echo ready
         done
         stop
         """
@@ -152,14 +202,31 @@ private final class Shell: Sendable {
     private let output = Pipe()
     private let process = Process()
 
-    /// - Parameter script: Runs as the user `postgres` where this process is root's, which the
-    ///   server does not let be its own.
-    init(script: String) throws {
+    /// The place where a disk of its own is mounted.
+    static let disk = "/mnt"
+
+    /// - Parameters:
+    ///   - script: Runs as the user `postgres` where this process is root's, which the server does
+    ///     not let be its own.
+    ///   - diskMegabytes: The size of a disk that nobody else sees, at `disk`; `nil` for none.
+    init(script: String, diskMegabytes: Int?) throws {
         process.executableURL = URL(fileURLWithPath: "/bin/sh")
         process.arguments = ["-c", script]
         if getuid() == 0 {
             process.executableURL = URL(fileURLWithPath: "/usr/sbin/runuser")
             process.arguments = ["-u", "postgres", "--", "/bin/sh", "-c", script]
+        }
+        if let diskMegabytes {
+            let command = [process.executableURL?.path ?? ""] + (process.arguments ?? [])
+            process.executableURL = URL(fileURLWithPath: "/usr/bin/unshare")
+            process.arguments =
+                [
+                    "-m", "sh", "-c",
+                    """
+                    mount -t tmpfs -o size=\(diskMegabytes)m,mode=1777 tmpfs \(Self.disk) &&
+                        exec "$0" "$@"
+                    """,
+                ] + command
         }
         process.standardInput = input
         process.standardOutput = output

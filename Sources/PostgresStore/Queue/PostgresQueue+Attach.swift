@@ -19,7 +19,7 @@ extension PostgresQueue {
             let attachment = Attachment(
                 rescued: rescue.jobs, mayRepeat: min(rescue.jobs, rescue.requests),
                 retrying: retrying, counts: counts, site: site, output: try output(of: site),
-                hosts: try paces())
+                hosts: try paces(), unrecorded: try completedBeforeOutputs())
             return try await PostgresLease.make(
                 of: self, runner: id, batch: runner.batch, attachment: attachment,
                 askedAt: askedAt)
@@ -63,13 +63,16 @@ extension PostgresQueue {
                 EXISTS (SELECT FROM runner.runner WHERE site_id = site.id)
             FROM runner.site ORDER BY id
             """)
-        for row in 0..<sites.count {
-            let isTheirs =
-                sites.bool(row, 1)
-                ? runner.siteIdentity.map { [sites.text(row, 2), sites.text(row, 3)].contains($0) }
-                    ?? false
-                : !sites.bool(row, 4)
-            if isTheirs { return Site(id: sites.int(row, 0)) }
+        // Its own first: there may be others that nobody has written to yet.
+        if let identity = runner.siteIdentity {
+            for row in 0..<sites.count
+            where sites.bool(row, 1) && [sites.text(row, 2), sites.text(row, 3)].contains(identity)
+            {
+                return Site(id: sites.int(row, 0))
+            }
+        }
+        for row in 0..<sites.count where !sites.bool(row, 1) && !sites.bool(row, 4) {
+            return Site(id: sites.int(row, 0))
         }
         // Alone, a runner goes on where the queue's only output is: its folder may have moved.
         if sites.count == 1, !sites.bool(0, 4) { return Site(id: sites.int(0, 0)) }
@@ -124,6 +127,15 @@ extension PostgresQueue {
             return (
                 rows.int(0, 0), rows.int(0, 1), "process \(rows.int(0, 2)) on \(rows.text(0, 3))"
             )
+        }
+    }
+
+    /// The jobs that were completed before a site had an output; `nil` where none has one.
+    private func completedBeforeOutputs() throws(QueueError) -> Int? {
+        try ask {
+            try link.query(
+                "SELECT sum(completed_before)::bigint FROM runner.site WHERE folder IS NOT NULL"
+            ).intIfAny(0, 0)
         }
     }
 

@@ -4,16 +4,18 @@ internal import Synchronization
 /// Drives a `JobFeed`: claims from the queue ahead of need and wakes loops that ran out of jobs.
 final class Feed: Sendable {
     let state: Locked<JobFeed>
-    private let chunks = Locked<[Batch.ID: RequestChunk]>([:])
-    private let hosts = HostTable()
+    let chunks = Locked<[Batch.ID: RequestChunk]>([:])
+    let hosts = HostTable()
     /// The attempts that this run has committed.
     let attempts = Locked(OutcomeTally())
-    private let defaults: RequestDefaults
-    private let perHost: PerHost
+    let defaults: RequestDefaults
+    let perHost: PerHost
     let bell = Doorbell()
+    /// Whether an answer of the queue is waited for.
+    let isAsking = Locked(false)
     let wakeLoops: @Sendable () -> Void
     private let lease: any RunnerLease
-    private let patience: Patience
+    let patience: Patience
 
     /// - Parameters:
     ///   - defaults: The part of requests that comes from the run.
@@ -56,7 +58,7 @@ final class Feed: Sendable {
             if let giveUpMicros, now.monotonicMicros >= giveUpMicros { return .stalled }
             switch need {
             case .jobs(let request):
-                let claim = try await patience.whileBusy { () async throws(QueueError) in
+                let claim = try await ask { () async throws(QueueError) in
                     try await lease.claim(request)
                 }
                 // Before the lock: lines take time to be unpacked.
@@ -71,7 +73,7 @@ final class Feed: Sendable {
                 if !claim.segments.isEmpty { idleSinceMicros = nil }
                 if mayGoOn { wakeLoops() }
             case .retries(let limit):
-                let claim = try await patience.whileBusy { () async throws(QueueError) in
+                let claim = try await ask { () async throws(QueueError) in
                     try await lease.claimRetries(limit: limit)
                 }
                 let after = Now.read()
@@ -82,7 +84,7 @@ final class Feed: Sendable {
                 }
                 if !claim.jobs.isEmpty { wakeLoops() }
             case .park(let blocks, let micros):
-                try await patience.whileBusy { () async throws(QueueError) in
+                try await ask { () async throws(QueueError) in
                     try await lease.park(
                         blocks.map { .init(batchID: $0.batch, position: $0.first) },
                         for: .microseconds(micros))
@@ -243,70 +245,5 @@ final class Feed: Sendable {
     /// otherwise.
     var stall: JobFeed.Outage? {
         state.withLock { $0.stalledSinceMicros == nil ? nil : $0.outages.first }
-    }
-
-    // MARK: - Requests
-
-    private func spans(of segment: Segment) throws -> [JobSpan] {
-        switch segment.batch.source {
-        case .range(let range, let template):
-            let chunk = try chunk(of: segment.batch, range, template)
-            return segment.todo.map { positions in
-                JobSpan(
-                    chunk: chunk, first: positions.lowerBound, count: positions.count, attempt: 1)
-            }
-        case .list(let list):
-            return try spans(
-                of: segment.block, list, segment.todo, of: segment.batch, attempt: 1)
-        }
-    }
-
-    private func spans(of retry: DueRetry, at now: Now) throws -> [JobSpan] {
-        let past = Job.Past(
-            excused: UInt32(clamping: retry.excused),
-            sinceMicros: now.monotonicMicros - retry.age.microseconds)
-        switch retry.batch.source {
-        case .range(let range, let template):
-            let chunk = try chunk(of: retry.batch, range, template)
-            return [
-                JobSpan(
-                    chunk: chunk, first: retry.position, count: 1, attempt: retry.attempts + 1,
-                    past: past)
-            ]
-        case .list(let list):
-            return try spans(
-                of: retry.block, list, [retry.position..<retry.position + 1], of: retry.batch,
-                attempt: retry.attempts + 1, past: past)
-        }
-    }
-
-    private func spans(
-        of block: ListBlock?, _ list: JobList, _ positions: [Range<Int>], of batch: Batch,
-        attempt: Int, past: Job.Past = Job.Past()
-    ) throws -> [JobSpan] {
-        guard let block, let requests = try ListRequests(block, of: list, defaults) else {
-            throw QueueError(
-                .damaged,
-                "the lines of jobs \(positions.first ?? 0..<0) of batch \(batch.id) cannot be read; restore a copy of the queue"
-            )
-        }
-        return RequestChunk.spans(
-            of: requests, positions, of: batch, hosts, attempt: attempt, past: past,
-            inFlightMax: perHost.bound(hasOneHost: list.hasOneHost))
-    }
-
-    private func chunk(
-        of batch: Batch, _ range: JobRange, _ template: RequestTemplate
-    ) throws(RequestError) -> RequestChunk {
-        try chunks.withLock { chunks throws(RequestError) in
-            if let known = chunks[batch.id] { return known }
-            // Many batches, one at a time: those long done are not kept.
-            if chunks.count >= 256 { chunks.removeAll() }
-            let chunk = try RequestChunk(
-                batch, range, template, hosts, defaults,
-                inFlightMax: perHost.bound(hasOneHost: true))
-            chunks[batch.id] = chunk
-            return chunk
-        }
     }
 }

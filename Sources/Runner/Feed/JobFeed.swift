@@ -21,10 +21,10 @@ struct JobFeed {
     private var supply = Supply()
     private(set) var retries: Retries
     /// Whether a pace lets requests out again for which loops may wait. Until they are woken.
-    private var isRestOver = false
+    var isRestOver = false
     /// The time in µs on the monotonic clock that the last answer of `need` was to wait for; `.max`
     /// when that was without end, or it was to do something.
-    private var waitMicros = Int.max
+    var waitMicros = Int.max
     /// The number of attempts in which some host had a part, however they ended.
     private var answers: UInt32 = 0
     /// Attempts that ended and are not committed.
@@ -32,7 +32,7 @@ struct JobFeed {
     /// Bytes of output that belong to the attempts in `unmarked`.
     private(set) var unmarkedBytes = 0
     /// Whether some request for jobs got fewer than it asked for since loops were woken last.
-    private(set) var isStarved = false
+    var isStarved = false
     private(set) var isDraining = false
     /// The time in µs on the monotonic clock since which nothing can be done but to wait for hosts
     /// out of reach or for this machine; `nil` otherwise.
@@ -112,7 +112,7 @@ struct JobFeed {
     }
 
     /// Finds out which paces let requests out again.
-    private mutating func look(at now: Now) {
+    mutating func look(at now: Now) {
         if lanes.look(at: now) { isRestOver = true }
         if pace.look(at: now) { isRestOver = true }
     }
@@ -154,41 +154,9 @@ struct JobFeed {
             look(atMicros: max(supply.askMicros(isIdle: isIdle), now.monotonicMicros))
         }
         if let wait = retryWaitMicros(at: now) { look(atMicros: now.monotonicMicros + wait) }
-        // Hosts that say nothing become slow, and leave idle workers to others; the rest of others
-        // is over.
-        if isStarved, paceMicros != .max { look(atMicros: paceMicros) }
-        // One that is due waits for nothing but a worker that asks.
-        let probeMicros = lanes.probeMicros
-        if !tripped.isEmpty, probeMicros != .max, probeMicros > now.monotonicMicros {
-            look(atMicros: probeMicros)
-        }
+        if let time = nextOfHosts(at: now) { look(atMicros: time) }
         return next
     }
-
-    /// The time in µs on the monotonic clock when a pace lets something out, or a lane may have
-    /// become slow; `.max` for never.
-    private var paceMicros: Int {
-        min(lanes.nextLookMicros ?? .max, pace.restUntilMicros ?? .max)
-    }
-
-    /// Whether loops with nothing to do are to ask for jobs: a pace lets out something again, or a
-    /// host out of reach, or this machine, may be tried.
-    func isWakeDue(at now: Now) -> Bool {
-        if pause.isOn { return false }
-        if isStarved && isRestOver { return true }
-        if let until = machine.pausedUntilMicros { return now.monotonicMicros >= until }
-        if machine.isTripped, open > 0 { return inFlight < Breaker.probes }
-        return !tripped.isEmpty && now.monotonicMicros >= lanes.probeMicros
-    }
-
-    /// Takes in that loops with nothing to do are being woken.
-    mutating func areWoken() {
-        isStarved = false
-        isRestOver = false
-    }
-
-    /// Whether `need` has to be asked sooner than it said, since a pace lets out something then.
-    var isLookSooner: Bool { isStarved && paceMicros < waitMicros }
 
     /// - Parameter spans: The jobs of the claimed segments.
     mutating func add(_ claim: Claim, _ spans: [JobSpan], at now: Now) {

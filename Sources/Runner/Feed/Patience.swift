@@ -1,4 +1,4 @@
-internal import JobStore
+package import JobStore
 
 /// Waits for a queue that is locked or out of reach. Both mean that nothing has happened. Giving up
 /// would throw away the work fetched meanwhile, and the bound on uncommitted work stops the workers
@@ -7,13 +7,18 @@ internal import JobStore
 /// A store may wait before it throws, as SQLite does for a lock, or not at all. So there is a pause
 /// before each new try, random, so that runners that were refused together do not come back
 /// together.
-struct Patience: Sendable {
+package struct Patience: Sendable {
     /// The longest wait, from the first refusal on.
     let limit: Duration
     let stop: StopSwitch
     /// The pauses: 50 ms at most after the first refusal, then twice as long each time, up to a
     /// second.
     var pauses = Backoff(baseMicros: 50_000, waitMicrosMax: 1_000_000)
+
+    package init(limit: Duration, stop: StopSwitch) {
+        self.limit = limit
+        self.stop = stop
+    }
 
     func whileBusy<Result>(
         _ body: () async throws(QueueError) -> Result
@@ -22,7 +27,7 @@ struct Patience: Sendable {
     }
 
     /// Waits for a queue that is out of reach alone: for a call before which the queue was reached.
-    func whileUnreachable<Result>(
+    package func whileUnreachable<Result>(
         _ body: () async throws(QueueError) -> Result
     ) async throws(QueueError) -> Result {
         try await repeated(while: [.unreachable], body)

@@ -208,4 +208,23 @@ struct AuditedFolder {
         }
         report.blame(.stranger, strangers, more: "more files the queue does not know")
     }
+
+    /// Notes bytes behind those that count, where no run goes on: whoever reads the folder takes them
+    /// for records, though their jobs may have records elsewhere.
+    func noteRest(behind output: QueueOutput, _ report: inout AuditReport) async throws(QueueError)
+    {
+        guard let folder = try? ReadOnlyFolder(path: path) else { return }  // told already
+        let ends = output.files.filter { !$0.isSealed && !$0.name.contains("/") }.compactMap {
+            file in
+            (try? folder.file(file.name)).map { (file: file, rest: $0.bytes - file.bytes) }
+        }.filter { $0.rest > 0 }
+        guard !ends.isEmpty else { return }
+        // A run may have come and gone since the queue was asked.
+        let now = try await ledger.output(of: site).files
+        for (file, rest) in ends where now.contains(file) {
+            report.note(
+                "\(prefix)\(file.name) ends with \(rest) bytes that do not count, since their jobs were never marked; the next run with this folder cuts them off"
+            )
+        }
+    }
 }

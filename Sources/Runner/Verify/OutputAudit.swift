@@ -77,6 +77,7 @@ public struct OutputAudit: Sendable {
                     file, since: known[file.id], last.settings, &jobs, &report)
             }
             site.folder.close(last, isLive: isLive, &report)
+            if !isLive { try await site.folder.noteRest(behind: last, &report) }
             completedBefore += last.completedBefore
         }
         try await jobs.settle()

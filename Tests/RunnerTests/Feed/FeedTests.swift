@@ -129,6 +129,30 @@ import Testing
         #expect(try await ending == .finished)
     }
 
+    /// A queue that does not answer holds up nothing of what was claimed: each turn of a rate wakes
+    /// loops.
+    @Test(arguments: [false, true])
+    func run_wakesLoopsInTime_whileTheQueueIsSilent(isHosts: Bool) async throws {
+        var politeness = PolitenessOptions()
+        let rate = Rate(100, per: .seconds(1))
+        if isHosts { politeness.limits.rate = rate } else { politeness.rate = rate }
+        let silence = Doorbell()
+        let feed = feed(SampleLease(jobs: 40, silence: silence), politeness)
+        async let ending = feed.run(stallMicrosMax: 900_000_000)
+        var all: [Job] = []
+        while all.count < 40 {
+            await loops.bell.wait(untilMicros: nil)
+            // Woken is who was left without a job.
+            let jobs = take(41, of: feed)
+            end(jobs, of: feed)
+            all += jobs
+        }
+        silence.ring()
+        feed.drain()
+        feed.marked(all.map { $0.mark(.ok) })
+        #expect(try await ending == .finished)
+    }
+
     private func take(_ limit: Int, of feed: Feed) -> [Job] {
         var runs = SpanQueue()
         _ = feed.take(limit, into: &runs, at: Now.read())

@@ -465,6 +465,25 @@ import Testing
             "not found in the output (1): batch 1: 4096")
     }
 
+    /// While a run goes on, that may be what it writes just now.
+    @Test func audit_notesWhatWasNeverMarked_whereNoRunGoesOn() async throws {
+        let sample = try await AuditSample(jobs: 10)
+        try await sample.keep([])
+        let bytes = AuditSample.lines(0..<10)
+        try await sample.commit(0..<10, [sample.file(bytes, records: 10)])
+        let rest = AuditSample.lines(3..<5)
+        write(bytes + rest, to: sample.path("responses-00001.jsonl"))
+        let live = try await OutputAudit(ledger: sample.queue.queue).run()
+        expect(live)
+        #expect(live.notes == [])
+        let report = try await sample.audit()
+        expect(report)
+        #expect(report.notes.count == 1, "\(report.notes)")
+        #expect(
+            report.notes.first?.hasPrefix(
+                "responses-00001.jsonl ends with \(rest.count) bytes that do not count") == true)
+    }
+
     @Test func audit_notesANewerFile_whileARunGoesOn() async throws {
         let sample = try await sample(AuditSample.lines(0..<10))
         write([], to: sample.path("responses-00002.jsonl"))

@@ -76,7 +76,7 @@ public struct OutputFiles: Sink {
             path = settings?.place(from: options.queueFolder)
         }
         guard let path, let folder = try? OutputFolder(path: path, makes: false) else { return nil }
-        return (try? folder.identity()) ?? nil
+        return (try? folder.identity() ?? folder.draftedIdentity()) ?? nil
     }
 
     /// Opens the output that a run is to have: the one asked for, or else the one that the queue
@@ -117,8 +117,9 @@ public struct OutputFiles: Sink {
         let changed = try await writer.seal(plan.changed, of: options.formats)
         // Recorded before anything is made, so that no kill leaves a file that the queue does not
         // know.
+        try folder.prepareClaim(as: plan.settings.identity)
         try await lease.keepOutput(plan.settings, changed)
-        try folder.claim(as: plan.settings.identity)
+        try folder.claim()
         try await writer.committed()
         if plan.isCurrentThere { try await writer.resume() }
         var notes = plan.notes

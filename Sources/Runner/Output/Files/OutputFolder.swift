@@ -58,20 +58,27 @@ final class OutputFolder: Sendable {
 
     /// The name of the file that says which queue the folder belongs to.
     private static let identityName = ".runner"
+    private static let identityDraft = ".runner-new"
 
     /// The identity that the folder holds, which says which queue it belongs to; `nil` when it
     /// holds none.
-    func identity() throws(SinkError) -> String? {
-        let file = openat(descriptor, Self.identityName, O_RDONLY | O_NOFOLLOW | O_CLOEXEC)
+    func identity() throws(SinkError) -> String? { try identity(in: Self.identityName) }
+
+    /// The identity that a run was about to give the folder when it was killed; `nil` when there is
+    /// none.
+    func draftedIdentity() throws(SinkError) -> String? { try identity(in: Self.identityDraft) }
+
+    private func identity(in name: String) throws(SinkError) -> String? {
+        let file = openat(descriptor, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC)
         guard file >= 0 else {
             if errno == ENOENT { return nil }
-            throw failure("\(Self.identityName) cannot be read", Errno(errno))
+            throw failure("\(name) cannot be read", Errno(errno))
         }
         defer { close(file) }
         var bytes = [UInt8](repeating: 0, count: 256)
         let count = read(file, &bytes, bytes.count)
         guard count >= 0 else {
-            throw failure("\(Self.identityName) cannot be read", Errno(errno))
+            throw failure("\(name) cannot be read", Errno(errno))
         }
         let line = bytes[..<count].prefix { $0 != UInt8(ascii: "\n") }
         return line.isEmpty ? nil : String(decoding: line, as: UTF8.self)
@@ -91,23 +98,26 @@ final class OutputFolder: Sendable {
     /// Lets other runs in again, though somebody may still refer to this object.
     func unlock() { _ = flock(descriptor, LOCK_UN) }
 
-    /// Writes the identity of a queue into the folder, which must be locked.
-    func claim(as identity: String) throws(SinkError) {
-        // The identity is written to a file beside, which is then renamed: no moment shows half of
-        // it.
-        let draft = Self.identityName + "-new"
-        try remove(draft)  // of one who was killed
-        let file = try create(draft)
+    /// Writes down the identity that the folder is to have, before the queue hears of it. The folder
+    /// must be locked.
+    func prepareClaim(as identity: String) throws(SinkError) {
+        try remove(Self.identityDraft)  // of one who was killed
+        let file = try create(Self.identityDraft)
         defer { close(file) }
         let text = Array((identity + "\n").utf8)
-        guard Glibc.write(file, text, text.count) == text.count, fsync(file) == 0,
-            renameat(descriptor, draft, descriptor, Self.identityName) == 0,
-            fsync(descriptor) == 0
-        else {
+        guard Glibc.write(file, text, text.count) == text.count, fsync(file) == 0 else {
             let error = Errno(errno)
-            unlinkat(descriptor, draft, 0)
+            unlinkat(descriptor, Self.identityDraft, 0)
             throw failure("\(Self.identityName) cannot be written", error)
         }
+    }
+
+    /// Gives the folder the identity that was prepared, which the queue knows now: no moment shows
+    /// half of it.
+    func claim() throws(SinkError) {
+        guard renameat(descriptor, Self.identityDraft, descriptor, Self.identityName) == 0,
+            fsync(descriptor) == 0
+        else { throw failure("\(Self.identityName) cannot be written", Errno(errno)) }
     }
 
     func othersFolder() -> SinkError {

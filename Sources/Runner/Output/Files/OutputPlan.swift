@@ -178,7 +178,14 @@ struct OutputPlan {
     /// Locks the folder, and checks that it is this queue's, wherever it was moved to, or nobody's.
     private mutating func settleOwner(of folder: OutputFolder) throws(SinkError) {
         try folder.lock()
-        let owner = try folder.identity()
+        var owner = try folder.identity()
+        // A run was killed after the queue had heard of the folder, and before the folder of the queue.
+        if owner == nil, let drafted = try folder.draftedIdentity(),
+            drafted == found.settings?.identity
+        {
+            try folder.claim()
+            owner = drafted
+        }
         settings.identityBefore = owner ?? ""
         guard let before = found.settings,
             owner == before.identity || owner == before.identityBefore
