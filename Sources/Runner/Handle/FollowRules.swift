@@ -54,7 +54,9 @@ public struct FollowingHandler: ResponseHandler {
         let page = PageView(record)
         if rules.nextLink { addNextLinks(of: page, to: &handled) }
         if rules.links, page.isHTML { try addLinks(of: page, to: &handled) }
-        for place in rules.places { try add(place, of: page, to: &handled) }
+        if !rules.places.isEmpty, page.isJSON {
+            for place in rules.places { try add(place, of: page, to: &handled) }
+        }
         return handled
     }
 
@@ -139,6 +141,17 @@ private struct PageView {
 
     var contentType: String? {
         values(of: "content-type").first.map { String(decoding: $0, as: UTF8.self) }
+    }
+
+    /// Whether the body is JSON, as it or its type says.
+    var isJSON: Bool {
+        let type = contentType?.prefix { $0 != ";" }.lowercased() ?? ""
+        if type.contains("json") { return true }
+        var first: UInt8?
+        try? record.capture.body.forEachPiece(of: record) { piece in
+            first = first ?? piece.first { $0 > 0x20 }
+        }
+        return first == UInt8(ascii: "{") || first == UInt8(ascii: "[")
     }
 
     var isHTML: Bool {
