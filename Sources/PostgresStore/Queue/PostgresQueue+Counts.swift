@@ -53,7 +53,8 @@ extension PostgresQueue {
             SELECT code, sum(n) FROM (
                 SELECT outcome AS code, count AS n FROM runner.total
                 UNION ALL
-                SELECT c, n FROM runner.log, unnest(codes, counts) AS u(c, n)
+                SELECT c, n FROM (
+                    SELECT unnest(codes) AS c, unnest(counts) AS n, runner_id FROM runner.log) AS u
                 WHERE c BETWEEN 1 AND 255 OR runner_id <> ALL($1::bigint[])
                 UNION ALL
                 SELECT c, n FROM runner.segment, LATERAL (VALUES (0, todo), (256, tried)) AS u(c, n)
