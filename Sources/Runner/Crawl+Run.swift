@@ -71,7 +71,8 @@ extension Crawl {
             HandlerPool(
                 HandlerChecks(
                     of: handler, follows: follower != nil,
-                    isCodingKept: sink?.needs.contains(.encoding) ?? false)
+                    isCodingKept: sink?.needs.contains(.encoding) ?? false),
+                isFull: { feed.unmarkedBytes >= Self.handledBytesMax }
             ) { error in
                 marker.fail(error)
                 feed.drain()
@@ -93,6 +94,10 @@ extension Crawl {
             board: board,
             failures: failures, bells: bells)
     }
+
+    /// The bytes of records and requests that wait for a commit at which no more responses are
+    /// handled.
+    private static let handledBytesMax = 32 << 20
 
     private func defaults(for sink: (any Sink)?) throws(RequestError) -> RequestDefaults {
         // Formats that keep a body's coding ask for the one that every reader can decode.

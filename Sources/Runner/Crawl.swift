@@ -76,12 +76,12 @@ public struct Crawl: Sendable {
         to destination: Destination = .files(OutputOptions()),
         observer: (any CrawlObserver)? = nil
     ) async throws -> Ending {
-        // Before anything is touched.
-        for source in try await queue.references(of: options.batch) + options.fetch.headers {
-            _ = try options.fetch.references.fields(of: source)
-        }
-        var stay = Stay(limits: LimitWatch(options.limits))
         do {
+            // Before anything is touched.
+            for source in try await queue.references(of: options.batch) + options.fetch.headers {
+                _ = try options.fetch.references.fields(of: source)
+            }
+            var stay = Stay(limits: LimitWatch(options.limits))
             while true {
                 guard let ending = try await attend(&stay, to: destination, observer) else {
                     continue
@@ -132,7 +132,9 @@ public struct Crawl: Sendable {
                 for (name, value) in options.choices { try await queue.keep(value, as: name) }
             }
             if let follow = options.follow {
-                follower = try await Follower.open(queue, follow) { stop.isRequested }
+                follower = try await Follower.open(
+                    queue, follow, headers: options.fetch.headers
+                ) { stop.isRequested }
             }
             let ending =
                 options.follow != nil && follower == nil

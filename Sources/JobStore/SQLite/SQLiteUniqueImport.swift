@@ -59,13 +59,19 @@ final class SQLiteUniqueImport: UniqueListImport {
     /// - Parameters:
     ///   - isOwn: Whether to merge those that go with the list, or else those of the set.
     ///   - hashesMax: The most hashes of runs that are merged.
-    private func merge(isOwn: Bool, hashesMax: Int) async throws(QueueError) {
-        while true {
+    ///   - mayStop: Whether to stop when the task is cancelled; then what is half done goes with the
+    ///     list.
+    private func merge(
+        isOwn: Bool, hashesMax: Int, mayStop: Bool = false
+    ) async throws(QueueError) {
+        while !(mayStop && Task.isCancelled) {
             let runs = try await queue.runs(for: id, isOwn: isOwn)
             guard let chosen = HashMerge.choice(of: runs, hashesMax: hashesMax) else { return }
             var merge = HashMerge(
                 of: chosen, into: try await queue.beginRun(of: 0, for: id))
-            while try await queue.advance(&merge, for: id) {}
+            while try await queue.advance(&merge, for: id) {
+                if mayStop, Task.isCancelled { return }
+            }
             try await queue.end(merge, for: id, isOwn: isOwn)
             for run in chosen {
                 while try await queue.removeSome(ofRun: run.id, for: id) {}
@@ -73,7 +79,9 @@ final class SQLiteUniqueImport: UniqueListImport {
         }
     }
 
-    func tidy() async throws(QueueError) { try await merge(isOwn: false, hashesMax: .max) }
+    func tidy() async throws(QueueError) {
+        try await merge(isOwn: false, hashesMax: .max, mayStop: true)
+    }
 
     func add(_ blocks: [ListBlock]) async throws(QueueError) { try await list.add(blocks) }
 

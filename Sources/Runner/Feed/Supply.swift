@@ -49,7 +49,8 @@ struct Supply {
         case .after(let wait):
             mayComeBack = true
             askAgainMicros =
-                now.monotonicMicros + max(wait.microseconds, limits.askAgainMicrosMin)
+                isOutdated
+                ? 0 : now.monotonicMicros + max(wait.microseconds, limits.askAgainMicrosMin)
         }
     }
 

@@ -8,12 +8,18 @@ struct FollowedPage: Sendable {
     let requests: [FollowRequest]
     /// Requests that the page itself takes back.
     let nofollow: Int
+    /// Requests that were not read from the response, as it has so many.
+    let unread: Int
+
+    /// The bytes of a request beside its texts, with the memory that these are in.
+    private static let requestBytes = 192
 
     /// About how many bytes the requests take.
     var size: Int {
         requests.reduce(0) { size, request in
-            size + request.url.utf8.count + (request.body?.count ?? 0) + (request.meta?.count ?? 0)
-                + request.headers.reduce(32) { $0 + $1.name.utf8.count + $1.value.utf8.count }
+            size + Self.requestBytes + request.url.utf8.count + (request.body?.count ?? 0)
+                + (request.meta?.count ?? 0)
+                + request.headers.reduce(0) { $0 + $1.name.utf8.count + $1.value.utf8.count }
         }
     }
 }
@@ -28,6 +34,8 @@ public enum FollowCut: String, Sendable, CaseIterable {
     case skipped
     /// Its page says not to follow it.
     case nofollow
+    /// Its response leads to more requests than one may (`Handled.followMax`).
+    case many
     /// `FollowOptions.guards` take it for a part of a site without an end.
     case trap
     /// More responses than `FollowOptions.depthMax` lead to it.

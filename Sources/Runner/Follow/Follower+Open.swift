@@ -2,17 +2,20 @@ internal import JobStore
 internal import Links
 
 extension Follower {
-    /// The most jobs of a range whose requests are taken into the set: it takes 16 bytes for each.
+    /// The most jobs of ranges whose requests are taken into the set: it takes 16 bytes for each.
     static let rangeJobsMax = 1_000_000
 
     /// Takes the right to add to a queue's set of requests, and puts the requests in it that the queue
-    /// has and the set does not: those of lists, and of ranges of up to a million jobs.
+    /// has and the set does not: those of lists, and of ranges up to a million jobs in all.
     ///
-    /// - Parameter isStopped: Whether the run is to end; asked now and then.
+    /// - Parameters:
+    ///   - headers: The header fields that the run gives each request.
+    ///   - isStopped: Whether the run is to end; asked now and then.
     /// - Returns: `nil` when the run is to end.
     /// - Throws: `ScopeFault` when a text of the options is no expression; `.busy` while a list is added without duplicates, or another run follows.
     static func open(
-        _ queue: any JobQueue, _ options: FollowOptions, isStopped: () -> Bool
+        _ queue: any JobQueue, _ options: FollowOptions, headers: [HeaderSource],
+        isStopped: () -> Bool
     ) async throws -> Follower? {
         let scope = try Scope(
             options.reach, match: options.match, skip: options.skip, guards: options.guards)
@@ -27,16 +30,16 @@ extension Follower {
                 last = batch.id
             }
             var next: Batch.ID? = 1
+            var room = rangeJobsMax
             while let id = next {
                 let page = try await queue.batches(from: id)
                 for summary in page.summaries {
                     if isStopped() { throw CancellationError() }
-                    try await takeIn(summary.batch, by: set)
+                    try await takeIn(summary.batch, by: set, &room)
                 }
                 next = page.next
             }
-            try await set.tidy()
-            return Follower(set, options, scope)
+            return Follower(set, options, scope, headers: headers)
         } catch {
             await set.abandon()
             if error is CancellationError { return nil }
@@ -44,9 +47,12 @@ extension Follower {
         }
     }
 
-    private static func takeIn(_ batch: Batch, by set: any UniqueListImport) async throws {
-        guard case .range(let range, let template) = batch.source, range.count <= rangeJobsMax
+    private static func takeIn(
+        _ batch: Batch, by set: any UniqueListImport, _ room: inout Int
+    ) async throws {
+        guard case .range(let range, let template) = batch.source, range.count <= room
         else { return }
+        room -= range.count
         var hashes: Set<RequestHash> = []
         // As lines that have the URL alone: what is found has no body of a template.
         var hasher = RequestHasher(

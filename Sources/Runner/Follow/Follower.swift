@@ -10,8 +10,8 @@ final class Follower: Sendable {
         var figures = FollowFigures()
         /// The common parts of the requests of each batch.
         var batches: [Batch.ID: FoundKind] = [:]
-        /// Requests that were added since the set was tidied.
-        var untidied = 0
+        /// Requests that were added since the set was tidied. Earlier runs may have left some.
+        var untidied = Follower.untidiedMax
         var scope: Scope
 
         mutating func cut(_ reason: FollowCut, _ count: Int = 1) {
@@ -20,6 +20,8 @@ final class Follower: Sendable {
     }
 
     private let set: any UniqueListImport
+    /// Whether the run gives each request header fields that are for some hosts alone.
+    private let hasSecrets: Bool
     private let options: FollowOptions
     private let state: Locked<State>
 
@@ -30,7 +32,12 @@ final class Follower: Sendable {
     /// The requests after which the set is worth tidying.
     private static let untidiedMax = 1 << 16
 
-    init(_ set: any UniqueListImport, _ options: FollowOptions, _ scope: sending Scope) {
+    /// - Parameter headers: The header fields that the run gives each request.
+    init(
+        _ set: any UniqueListImport, _ options: FollowOptions, _ scope: sending Scope,
+        headers: [HeaderSource]
+    ) {
+        hasSecrets = headers.contains(where: FoundKind.isSecret)
         state = Locked(State(scope: scope))
         self.set = set
         self.options = options
@@ -53,11 +60,15 @@ final class Follower: Sendable {
     func keepTidy() async throws(QueueError) {
         while !Task.isCancelled {
             try? await Task.sleep(for: .seconds(1))
-            let isDue = state.withLock { state in
-                defer { if state.untidied >= Self.untidiedMax { state.untidied = 0 } }
-                return state.untidied >= Self.untidiedMax
+            let untidied = state.withLock(\.untidied)
+            guard untidied >= Self.untidiedMax else { continue }
+            do throws(QueueError) {
+                try await set.tidy()
+                state.withLock { $0.untidied -= untidied }
+            } catch {
+                // A queue that is locked just now is tidied later.
+                guard error.code == .busy || error.code == .unreachable else { throw error }
             }
-            if isDue { try await set.tidy() }
         }
     }
 
@@ -76,12 +87,14 @@ final class Follower: Sendable {
                 let batch = page.job.chunk.batch
                 if state.batches[batch.id] == nil {
                     if state.batches.count >= Self.batchesMax { state.batches = [:] }
-                    state.batches[batch.id] = FoundKind(of: batch, set.hashKey)
+                    state.batches[batch.id] = FoundKind(
+                        of: batch, set.hashKey, hasSecrets: hasSecrets)
                 }
                 guard var kind = state.batches[batch.id] else { continue }
                 var requests =
                     found[batch.id] ?? FoundRequests(in: batch.id, kind.request, FoundKind.fields)
                 state.cut(.nofollow, page.nofollow)
+                state.cut(.many, page.unread)
                 guard let place = FoundPlace(page, options) else {
                     state.cut(.malformed, page.requests.count)
                     continue

@@ -14,7 +14,8 @@ struct FoundKind {
         parts: .init(method: 1, headers: 2, body: 3, meta: 5),
         trail: .init(foundOn: 6, depth: 7))
 
-    init(of batch: Batch, _ key: RequestHash.Key) {
+    /// - Parameter hasSecrets: Whether requests get fields from elsewhere that are for some hosts alone.
+    init(of batch: Batch, _ key: RequestHash.Key, hasSecrets: Bool) {
         let template =
             switch batch.source {
             case .range(_, let template): template
@@ -27,7 +28,7 @@ struct FoundKind {
         } catch {
             preconditionFailure("a URL that is a field makes a template: \(error)")
         }
-        hasSecrets = headers.contains(where: Self.isSecret)
+        self.hasSecrets = hasSecrets || headers.contains(where: Self.isSecret)
         hasher = RequestHasher(request, Self.fields, key)
     }
 
@@ -46,7 +47,7 @@ struct FoundKind {
         }
     }
 
-    private static func isSecret(_ source: HeaderSource) -> Bool {
+    static func isSecret(_ source: HeaderSource) -> Bool {
         switch source {
         case .file: true
         case .field(let field):

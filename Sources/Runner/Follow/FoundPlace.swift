@@ -73,7 +73,8 @@ struct FoundPlace: ~Copyable {
     }
 
     private static func lines(of headers: [(name: String, value: String)]) -> [String] {
-        headers.map { "\($0.name): \($0.value)" }
+        // As in curl, an empty value is written with a semicolon: a colon alone leaves the field out.
+        headers.map { $0.value.isEmpty ? "\($0.name);" : "\($0.name): \($0.value)" }
     }
 
     /// The values of `FoundKind.fields`.

@@ -34,13 +34,20 @@ public struct FollowRules: Sendable {
 public struct FollowingHandler: ResponseHandler {
     private let rules: FollowRules
     private let inner: (any ResponseHandler)?
+    private let followsInner: Bool
     public let concurrency: Int
     public let timeLimit: Duration
 
     /// - Parameters:
     ///   - inner: Handles each response, too; `nil` for none.
+    ///   - followsInner: Whether the requests that it names are followed, too. Otherwise one that names
+    ///     any ends the run.
     ///   - cores: The responses that are looked at at a time where there is no other handler.
-    public init(_ rules: FollowRules, beside inner: (any ResponseHandler)? = nil, cores: Int = 2) {
+    public init(
+        _ rules: FollowRules, beside inner: (any ResponseHandler)? = nil, followsInner: Bool = true,
+        cores: Int = 2
+    ) {
+        self.followsInner = followsInner
         self.rules = rules
         self.inner = inner
         concurrency = inner?.concurrency ?? cores
@@ -50,6 +57,7 @@ public struct FollowingHandler: ResponseHandler {
     public func handle(_ record: Record) async throws -> Handled {
         var handled = try await inner?.handle(record) ?? Handled()
         handled.makesRecords = inner != nil
+        if !followsInner, !handled.follow.isEmpty { throw HandlerChecks.unfollowed(record) }
         guard case .done = handled.verdict else { return handled }
         let page = PageView(record)
         if rules.nextLink { addNextLinks(of: page, to: &handled) }
@@ -80,6 +88,7 @@ public struct FollowingHandler: ResponseHandler {
             handled.follow.append(.init(canonical))
         }
         handled.nofollow += nofollow
+        handled.unread += rest.cutOff
     }
 
     private func add(
@@ -88,9 +97,11 @@ public struct FollowingHandler: ResponseHandler {
         var values: [String] = []
         let body = try page.record.capture.body.whole(of: page.record)
         do throws(JSONBodyFault) {
-            _ = try body.withRawBytes { bytes throws(JSONBodyFault) in
-                _ = try place.pointer.find(in: bytes) { values.append($0.text) }
+            var cutOff = 0
+            try body.withRawBytes { bytes throws(JSONBodyFault) in
+                cutOff = try place.pointer.find(in: bytes) { values.append($0.text) }.cutOff
             }
+            handled.unread += cutOff
         } catch {
             throw HandlerError("the body \(error.description)")
         }

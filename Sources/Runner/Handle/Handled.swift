@@ -6,6 +6,8 @@ public struct Handled: Sendable {
     /// The requests to follow. Those of the queue, or that another response named before, are left
     /// out.
     public var follow: [FollowRequest]
+    /// Requests of the response's that were not read, as it has so many.
+    var unread = 0
     /// Whether records are made of responses at all, or requests found in them alone.
     var makesRecords = true
     /// Requests of the response's that it says itself not to follow.
@@ -14,6 +16,9 @@ public struct Handled: Sendable {
     public private(set) var records: [UInt8] = []
     /// The number of `records`.
     public private(set) var recordCount = 0
+
+    /// The most requests that are followed of one response; others are counted.
+    public static let followMax = 100_000
 
     public init(_ verdict: HandlerVerdict = .done, follow: [FollowRequest] = []) {
         self.verdict = verdict

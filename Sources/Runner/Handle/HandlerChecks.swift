@@ -22,13 +22,25 @@ struct HandlerChecks: ResponseHandler {
         if isCodingKept, try isEncoded(record) {
             throw HandlerError("the body is encoded, though that was not asked for")
         }
-        let handled = try await handler.handle(record)
-        guard follows || handled.follow.isEmpty else {
-            throw HandlerError(
-                "the handler names requests to follow, for job \(record.id) of batch \(record.batchID), and the run follows none",
-                .unfollowed)
+        var handled = try await handler.handle(record)
+        guard follows || handled.follow.isEmpty else { throw Self.unfollowed(record) }
+        let tooMany = handled.follow.count - Handled.followMax
+        if tooMany > 0 {
+            handled.follow.removeLast(tooMany)
+            handled.unread += tooMany
+        }
+        // They are lines, or parts of lines, of the output.
+        guard handled.records.isOneLineOfText, handled.follow.allSatisfy(\.hasSoundMeta) else {
+            throw HandlerError("a record or a meta of the handler's is not UTF-8 on one line")
         }
         return handled
+    }
+
+    /// The error for a handler that names requests where none is followed.
+    static func unfollowed(_ record: Record) -> HandlerError {
+        HandlerError(
+            "the handler names requests to follow, for job \(record.id) of batch \(record.batchID), and the run follows none of them",
+            .unfollowed)
     }
 
     private func isEncoded(_ record: Record) throws -> Bool {
@@ -42,4 +54,18 @@ struct HandlerChecks: ResponseHandler {
     }
 
     func close() async { await handler.close() }
+}
+
+extension FollowRequest {
+    fileprivate var hasSoundMeta: Bool { meta?.isOneLineOfText ?? true }
+}
+
+extension [UInt8] {
+    /// Whether it is UTF-8 without control characters, which JSON on one line never has.
+    fileprivate var isOneLineOfText: Bool {
+        guard allSatisfy({ $0 >= 0x20 }) else { return false }
+        var check = UTF8Check()
+        withUnsafeBytes { check.add($0) }
+        return check.isValid
+    }
 }

@@ -69,12 +69,20 @@ final class HandlerPool: Sendable {
 
     private let handler: any ResponseHandler
     private let failed: @Sendable (HandlerError) -> Void
+    /// Whether no more responses are to be handled for now: what was made of others is not written.
+    private let isFull: @Sendable () -> Bool
     private let state = Locked(State())
     /// The time between two looks at the calls.
     private let interval: Duration
 
-    /// - Parameter failed: Called when no response can be handled any more.
-    init(_ handler: any ResponseHandler, failed: @escaping @Sendable (HandlerError) -> Void) {
+    /// - Parameters:
+    ///   - isFull: Whether no more responses are to be handled for now.
+    ///   - failed: Called when no response can be handled any more.
+    init(
+        _ handler: any ResponseHandler, isFull: @escaping @Sendable () -> Bool = { false },
+        failed: @escaping @Sendable (HandlerError) -> Void
+    ) {
+        self.isFull = isFull
         self.handler = handler
         self.failed = failed
         interval = min(max(handler.timeLimit / 10, .milliseconds(5)), .milliseconds(500))
@@ -153,9 +161,16 @@ final class HandlerPool: Sendable {
             let number = state.lastPlace
             // Of no group: a call that hangs must not keep the run from its end.
             state.places[number] = Task.detached { [self] in
-                while let item = await nextItem(), await call(item, at: number) {}
+                while let item = await nextItem(), await call(item, at: number) { await pause() }
                 leave(number)
             }
+        }
+    }
+
+    /// Waits while there is no room for what handlers make.
+    private func pause() async {
+        while isFull(), !state.withLock(\.isCancelled) {
+            guard (try? await Task.sleep(for: .milliseconds(5))) != nil else { return }
         }
     }
 

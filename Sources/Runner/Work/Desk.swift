@@ -181,7 +181,8 @@ final class Desk: EventLoopClient, @unchecked Sendable {
         case .handled(let handled):
             if case .failed(let reason) = handled.verdict { response.message = reason }
             capture = handed
-        case .unhandled: capture = handed
+        // The call may still read it.
+        case .unhandled: capture = handed.makeEmpty()
         }
         return finish(job, with: response, capture, matched, handling, at: loop.now)
     }
@@ -198,11 +199,11 @@ final class Desk: EventLoopClient, @unchecked Sendable {
         var made: [UInt8]?
         if case .handled(let handled) = handling, outcome?.state == .completed {
             made = handled.makesRecords ? handled.records : nil
-            if !handled.follow.isEmpty || handled.nofollow > 0 {
+            if !handled.follow.isEmpty || handled.nofollow + handled.unread > 0 {
                 books.pages.append(
                     FollowedPage(
                         job: job, finalURL: capture?.finalURL ?? [], requests: handled.follow,
-                        nofollow: handled.nofollow))
+                        nofollow: handled.nofollow, unread: handled.unread))
             }
         }
         guard let collector, let outcome, takes(outcome), let capture else { return capture }

@@ -187,6 +187,7 @@ struct HandlerFlags: ParsableArguments {
             }
         }
         guard !rules.isEmpty else { return processes }
-        return FollowingHandler(rules, beside: processes, cores: cores)
+        return FollowingHandler(
+            rules, beside: processes, followsInner: followFound, cores: cores)
     }
 }

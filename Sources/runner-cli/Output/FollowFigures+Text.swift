@@ -38,6 +38,7 @@ extension FollowCut {
         case .scope: "out of scope"
         case .skipped: "by --follow-match or --follow-skip"
         case .nofollow: "by nofollow"
+        case .many: "of responses with more than may be"
         case .trap: "as traps"
         case .depth: "by --depth"
         case .credentials: "for credentials of another host"
