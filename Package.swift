@@ -58,7 +58,7 @@ let package = Package(
                 .embedInCode("v13_live.sql"), .embedInCode("v14_measures.sql"),
                 .embedInCode("v15_handed_over.sql"), .embedInCode("v16_shards.sql"),
                 .embedInCode("v17_found.sql"),
-                .embedInCode("shard_tables.sql"),
+                .embedInCode("shard_tables.sql"), .embedInCode("found_tables.sql"),
             ],
             swiftSettings: strict),
         .target(

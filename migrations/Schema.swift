@@ -21,4 +21,8 @@ public enum Schema {
 
     /// The SQL script that makes the tables of queues that are cut, where they are missing.
     public static var shardTables: [UInt8] { PackageResources.shard_tables_sql }
+
+    /// The SQL script that makes what queues have of which a run has followed what responses lead to,
+    /// where it is missing.
+    public static var foundTables: [UInt8] { PackageResources.found_tables_sql }
 }

@@ -21,6 +21,7 @@ extension SQLiteQueue {
             throw fenced("this process has no right to add to the set of requests")
         }
         try checkAdding(id)
+        if try !hasFoundTables() { try Migrator.makeFoundTables(connection) }
         var seen: [RequestHash] = []
         for requests in found where requests.count > 0 {
             seen += try add(requests, countMax: countMax, &tally)
@@ -161,6 +162,10 @@ extension SQLiteQueue {
 
     // MARK: - The set
 
+    private func hasFoundTables() throws -> Bool {
+        try connection.int("SELECT 1 FROM sqlite_schema WHERE name = 'found_hash'") == 1
+    }
+
     /// Takes in hashes that the set holds now.
     func remember(_ hashes: [RequestHash]) {
         if recentHashes.count + hashes.count > Self.recentHashesMax {
@@ -176,6 +181,7 @@ extension SQLiteQueue {
     func sealFoundHashes(countMin: Int = SQLiteQueue.foundHashesMax) throws(QueueError) {
         guard foundHashes >= countMin else { return }
         try write {
+            guard try hasFoundTables() else { return }
             let rows = try connection.prepare("SELECT hash FROM found_hash ORDER BY hash")
             try rows.bind([])
             var hashes: [RequestHash] = []
