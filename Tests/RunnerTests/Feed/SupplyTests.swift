@@ -38,4 +38,19 @@ import Testing
         #expect(supply.mayComeBack && !supply.isOver)
         #expect(supply.askMicros(isIdle: true) == 700_000)
     }
+
+    /// The answer of a queue that was asked before jobs were added may not know of these.
+    @Test func anAnswerThatIsOutdated_endsNothing() {
+        var supply = Supply()
+        for next in [Claim.Next.finished, .after(.seconds(9)), .now] {
+            supply.isAsked(ClaimRequest(jobs: 1))
+            supply.hasMore()
+            supply.add(answer(next), isIdle: true, limits, at: .at(ms: 0))
+            #expect(!supply.isOver && !supply.wasDry)
+            #expect(supply.askMicros(isIdle: true) <= 0, "\(next)")
+        }
+        supply.isAsked(ClaimRequest(jobs: 1))
+        supply.add(answer(.finished), isIdle: true, limits, at: .at(ms: 0))
+        #expect(supply.isOver)
+    }
 }
