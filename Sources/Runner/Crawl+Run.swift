@@ -72,7 +72,9 @@ extension Crawl {
                 HandlerChecks(
                     of: handler, follows: follower != nil,
                     isCodingKept: sink?.needs.contains(.encoding) ?? false),
-                isFull: { feed.unmarkedBytes >= Self.handledBytesMax }
+                isFull: {
+                    feed.unmarkedBytes >= Self.handledBytesMax || follower?.isFull == true
+                }
             ) { error in
                 marker.fail(error)
                 feed.drain()

@@ -13,6 +13,8 @@ final class Follower: Sendable {
         /// Requests that were added since the set was tidied. Earlier runs may have left some.
         var untidied = Follower.untidiedMax
         var scope: Scope
+        /// Requests that loops have handed over and that are not committed.
+        var waiting = 0
 
         mutating func cut(_ reason: FollowCut, _ count: Int = 1) {
             if count > 0 { figures.cut[reason, default: 0] += count }
@@ -46,9 +48,25 @@ final class Follower: Sendable {
     var jobsMax: Int { options.jobsMax }
     var figures: FollowFigures { state.withLock(\.figures) }
 
-    /// Takes in what became of requests.
-    func add(_ tally: FoundTally) {
+    /// The requests at which no more responses are handled until some are committed. A commit takes some
+    /// 10 µs for each, and what is not committed is fetched again after a kill.
+    private static let waitingMax = 1 << 14
+
+    /// Whether no more responses are to be handled for now.
+    var isFull: Bool { state.withLock(\.waiting) >= Self.waitingMax }
+
+    /// Takes in that loops have handed over responses.
+    func awaits(_ pages: [FollowedPage]) {
+        guard !pages.isEmpty else { return }
+        let requests = pages.reduce(0) { $0 + $1.requests.count }
+        state.withLock { $0.waiting += requests }
+    }
+
+    /// Takes in what became of the requests of responses.
+    func add(_ tally: FoundTally, of pages: [FollowedPage]) {
+        let requests = pages.reduce(0) { $0 + $1.requests.count }
         state.withLock { state in
+            state.waiting -= requests
             state.figures.added += tally.added
             state.figures.known += tally.known
             state.cut(.full, tally.leftOut)

@@ -49,6 +49,7 @@ final class Marker: Sendable {
     ///
     /// - Parameter isLast: Whether nothing else is on its way at present.
     func add(_ handover: Handover, at now: Now, isLast: Bool = false) {
+        follower?.awaits(handover.pages)
         if state.withLock({ $0.buffer.add(handover, at: now, isLast: isLast) }) { bell.ring() }
     }
 
@@ -135,12 +136,13 @@ final class Marker: Sendable {
         let heartbeat = Heartbeat(
             requestsPerSecond: rate.perSecond(at: unpaused), hosts: feed.takeChangedPaces(at: now),
             measures: board.takeText())
-        let found = follower?.requests(of: handovers.flatMap(\.pages)) ?? []
+        let pages = handovers.flatMap(\.pages)
+        let found = follower?.requests(of: pages) ?? []
         let countMax = follower?.jobsMax ?? .max
         let tally = try await patience.whileBusy { () async throws(QueueError) in
             try await lease.commit(marks, files, found, countMax: countMax, heartbeat: heartbeat)
         }
-        follower?.add(tally)
+        follower?.add(tally, of: pages)
         try await sink?.committed()
         feed.marked(marks, bytes: bytes, hasMore: tally.added > 0)
     }
