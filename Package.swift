@@ -83,7 +83,7 @@ let package = Package(
             ],
             swiftSettings: strict),
         .target(
-            name: "Links", dependencies: ["CCurl", "CPsl", "JobStore", "Lists"],
+            name: "Links", dependencies: ["CPsl", "JobStore", "Lists"],
             resources: [.embedInCode("HTML/entities.txt"), .embedInCode("Charset/labels.txt")],
             swiftSettings: strict),
         .target(
@@ -182,7 +182,7 @@ let package = Package(
             name: "WebViewTests", dependencies: ["JobStore", "Runner", "TestSupport", "WebView"],
             swiftSettings: strict),
         .testTarget(
-            name: "LinksTests", dependencies: ["JobStore", "Links", "TestSupport"],
+            name: "LinksTests", dependencies: ["JobStore", "Links", "Runner", "TestSupport"],
             swiftSettings: strict),
         .testTarget(
             name: "ListsTests",

@@ -13,11 +13,13 @@ public enum LinkField {
     ///   - relation: In either case.
     ///   - values: The values of the response's fields `Link`, in their order.
     ///   - url: The URL of the response, behind all redirects.
+    ///   - parser: What takes URLs apart.
     /// - Returns: Absolute URLs without fragments, each once, in their order.
     public static func targets(
-        of relation: String, in values: [[UInt8]], url: String
+        of relation: String, in values: [[UInt8]], url: String,
+        by parser: any URLParser
     ) -> [String] {
-        guard let resolver = URLResolver(base: url) else { return [] }
+        guard let resolver = URLResolver(base: url, by: parser) else { return [] }
         var targets: [String] = []
         for value in values {
             var scanner = LinkFieldScanner(value)

@@ -3,7 +3,7 @@ internal import JobStore
 /// Reads the links of an HTML page as its bytes come.
 ///
 /// ```swift
-/// let reader = LinkReader(url: finalURL, contentType: "text/html; charset=utf-8")
+/// let reader = LinkReader(url: finalURL, contentType: "text/html; charset=utf-8", by: ParsedURL())
 /// while let bytes = nextBytes() { reader.feed(bytes) }
 /// let page = reader.finish { link in add(link.url) }
 /// ```
@@ -13,6 +13,7 @@ internal import JobStore
 /// does not matter. What counts as a link is in `docs/LINKS.md`.
 public final class LinkReader {
     private let documentURL: String
+    private let parser: any URLParser
     private var scanner = TagScanner()
     private var inflow: PageInflow
     /// The first bytes, until there are enough to tell a byte order mark.
@@ -31,7 +32,12 @@ public final class LinkReader {
     /// - Parameters:
     ///   - url: The URL of the response, behind all redirects.
     ///   - contentType: The value of its field Content-Type; `nil` when it has none.
-    public init(url: String, contentType: String? = nil, bounds: LinkBounds = LinkBounds()) {
+    ///   - parser: What takes URLs apart.
+    public init(
+        url: String, contentType: String? = nil, bounds: LinkBounds = LinkBounds(),
+        by parser: any URLParser
+    ) {
+        self.parser = parser
         documentURL = url
         let charset = contentType.flatMap { Charset(contentType: $0.utf8) }
         isCharsetCertain = charset != nil
@@ -61,13 +67,13 @@ public final class LinkReader {
         if beginning != nil { begin() }
         page.duplicates = links.duplicates
         page.cutOff = links.cutOff
-        guard let document = URLResolver(base: documentURL) else {
+        guard let document = URLResolver(base: documentURL, by: parser) else {
             page.invalid += links.entries.count
             return page
         }
         var base: String?
         if let baseText, case .url(let url) = document.resolve(baseText) { base = url }
-        guard let resolver = URLResolver(base: base ?? documentURL) else { return page }
+        guard let resolver = URLResolver(base: base ?? documentURL, by: parser) else { return page }
         var seen: Set<RequestHash> = []
         seen.reserveCapacity(links.entries.count + 1)
         // The page itself is known.

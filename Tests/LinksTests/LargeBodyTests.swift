@@ -1,4 +1,5 @@
 import Glibc
+import Runner
 import TestSupport
 import Testing
 
@@ -19,7 +20,7 @@ import Testing
             + [rest, Array(after.utf8)]
         let start = try residentBytes()
         let begin = processorTime()
-        let reader = LinkReader(url: pageURL, contentType: contentType)
+        let reader = LinkReader(url: pageURL, contentType: contentType, by: ParsedURL())
         var most = start
         for piece in pieces {
             piece.withUnsafeBytes { reader.feed($0) }
@@ -80,7 +81,7 @@ import Testing
     @Test func countsWhatIsCutOff_ofAMillionLinks() throws {
         let start = try residentBytes()
         let begin = processorTime()
-        let reader = LinkReader(url: pageURL)
+        let reader = LinkReader(url: pageURL, by: ParsedURL())
         for number in 0..<1_000_000 {
             Array("<a href='/items/\(number)?page=1&amp;sort=name'>".utf8).withUnsafeBytes {
                 reader.feed($0)
@@ -98,7 +99,7 @@ import Testing
 
     /// Host names that have no form in ASCII leave nothing behind.
     @Test func freesHostsThatAreNone() throws {
-        guard let resolver = URLResolver(base: pageURL) else {
+        guard let resolver = URLResolver(base: pageURL, by: ParsedURL()) else {
             Issue.record("no base")
             return
         }

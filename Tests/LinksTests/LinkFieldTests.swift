@@ -1,3 +1,4 @@
+import Runner
 import Testing
 
 @testable import Links
@@ -5,7 +6,8 @@ import Testing
 @Suite struct LinkFieldTests {
     private func next(_ values: String...) -> [String] {
         LinkField.targets(
-            of: "next", in: values.map { Array($0.utf8) }, url: "http://h.test/d/p?q")
+            of: "next", in: values.map { Array($0.utf8) }, url: "http://h.test/d/p?q",
+            by: ParsedURL())
     }
 
     @Test(arguments: [
@@ -58,10 +60,15 @@ import Testing
         #expect(
             LinkField.targets(
                 of: "next", in: [[0x3C, 0xFC, 0x3E] + Array(";rel=next".utf8)],
-                url: "http://h.test/") == ["http://h.test/%C3%BC"])
+                url: "http://h.test/", by: ParsedURL()) == ["http://h.test/%C3%BC"])
         #expect(
-            LinkField.targets(of: "next", in: [[0, 0xFF, 0x22, 0x3C]], url: "http://h.test/")
-                .isEmpty)
-        #expect(LinkField.targets(of: "next", in: [Array("<x>;rel=next".utf8)], url: "x").isEmpty)
+            LinkField.targets(
+                of: "next", in: [[0, 0xFF, 0x22, 0x3C]], url: "http://h.test/", by: ParsedURL()
+            )
+            .isEmpty)
+        #expect(
+            LinkField.targets(
+                of: "next", in: [Array("<x>;rel=next".utf8)], url: "x", by: ParsedURL()
+            ).isEmpty)
     }
 }

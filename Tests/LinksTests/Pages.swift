@@ -1,4 +1,5 @@
 import Links
+import Runner
 import TestSupport
 
 /// What a reader finds in a page.
@@ -18,7 +19,7 @@ func reading(
     _ page: some Collection<UInt8>, at url: String = pageURL, contentType: String? = nil,
     bounds: LinkBounds = LinkBounds(), cuts: [Int] = []
 ) -> Reading {
-    let reader = LinkReader(url: url, contentType: contentType, bounds: bounds)
+    let reader = LinkReader(url: url, contentType: contentType, bounds: bounds, by: ParsedURL())
     Array(page).withUnsafeBytes { bytes in
         var begin = 0
         for end in cuts + [bytes.count] {

@@ -14,17 +14,7 @@ import json
 import os
 import sys
 
-MASK = (1 << 64) - 1
-
-
-def splitmix64(state):
-    """The numbers of SplitMix64 from a seed on: https://prng.di.unimi.it/splitmix64.c"""
-    while True:
-        state = (state + 0x9E3779B97F4A7C15) & MASK
-        z = state
-        z = ((z ^ (z >> 30)) * 0xBF58476D1CE4E5B9) & MASK
-        z = ((z ^ (z >> 27)) * 0x94D049BB133111EB) & MASK
-        yield z ^ (z >> 31)
+from mixed_body import MASK, splitmix64
 
 
 def links_of(page, seed, pages):

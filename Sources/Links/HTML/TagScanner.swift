@@ -128,11 +128,8 @@ struct TagScanner {
     ) {
         while offset < bytes.count {
             if end.isInText {
-                guard let dash = bytes.offset(of: UInt8(ascii: "-"), from: offset) else {
-                    offset = bytes.count
-                    break
-                }
-                offset = dash
+                guard skip(to: "-", bytes, &offset) else { break }
+                offset -= 1
             }
             offset += 1
             if end.take(bytes[offset - 1]) {
@@ -156,11 +153,8 @@ struct TagScanner {
     ) {
         while offset < bytes.count {
             if end.isInText {
-                guard let less = bytes.offset(of: UInt8(ascii: "<"), from: offset) else {
-                    offset = bytes.count
-                    break
-                }
-                offset = less
+                guard skip(to: "<", bytes, &offset) else { break }
+                offset -= 1
             }
             switch end.take(bytes[offset]) {
             case .more: offset += 1

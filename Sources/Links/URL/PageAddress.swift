@@ -3,7 +3,9 @@ package struct PageAddress: ~Copyable {
     private let resolver: URLResolver?
 
     /// - Parameter url: An absolute URL, whose fragment and user have no part in references.
-    package init(_ url: String) { resolver = URLResolver(base: url) }
+    package init(_ url: String, by parser: any URLParser) {
+        resolver = URLResolver(base: url, by: parser)
+    }
 
     /// Returns the URL that a reference means; `nil` when it is none of HTTP.
     ///

@@ -10,16 +10,17 @@ struct URLResolver: ~Copyable {
         case invalid
     }
 
-    private let base: ParsedURL.Parts
-    private let parsed: ParsedURL
+    private let base: URLBase
+    private let parsed: any URLParser
 
-    /// - Parameter base: The absolute URL that references are relative to; its fragment and user
-    ///   have no part in them.
+    /// - Parameters:
+    ///   - base: The absolute URL that references are relative to; its fragment and user have no part
+    ///     in them.
+    ///   - parsed: What takes URLs apart; others may use it before and after each call.
     /// - Returns: `nil` when it is no URL of HTTP or HTTPS.
-    init?(base: String) {
+    init?(base: String, by parsed: any URLParser) {
         let reference = Reference(Array(base.utf8), baseScheme: "")
         guard case .host(let scheme?) = reference.start else { return nil }
-        let parsed = ParsedURL()
         guard
             parsed.set(
                 to: Self.absolute("\(scheme)://", reference.authority, reference, nil)),

@@ -27,7 +27,7 @@ struct FoundPlace: ~Copyable {
         // Where a job was enqueued, its user meant the place that it leads to.
         guard let seed = Scope.Seed(url: depth == 0 ? url : own) else { return nil }
         self.seed = seed
-        address = PageAddress(url)
+        address = PageAddress(url, by: ParsedURL())
         self.options = options
     }
 

@@ -71,13 +71,16 @@ public struct FollowingHandler: ResponseHandler {
     public func close() async { await inner?.close() }
 
     private func addNextLinks(of page: PageView, to handled: inout Handled) {
-        for url in LinkField.targets(of: "next", in: page.values(of: "link"), url: page.url) {
+        for url in LinkField.targets(
+            of: "next", in: page.values(of: "link"), url: page.url, by: ParsedURL())
+        {
             handled.follow.append(FollowRequest(url))
         }
     }
 
     private func addLinks(of page: PageView, to handled: inout Handled) throws {
-        let reader = LinkReader(url: page.url, contentType: page.contentType)
+        let reader = LinkReader(
+            url: page.url, contentType: page.contentType, by: ParsedURL())
         try page.record.capture.body.forEachPiece(of: page.record) { reader.feed($0) }
         var (links, nofollow): ([FoundLink], Int) = ([], 0)
         let rest = reader.finish { links.append($0) }

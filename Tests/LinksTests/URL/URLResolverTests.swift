@@ -1,10 +1,11 @@
+import Runner
 import Testing
 
 @testable import Links
 
 @Suite struct URLResolverTests {
     private func resolve(_ text: String, _ base: String) -> String {
-        guard let resolver = URLResolver(base: base) else { return "no base" }
+        guard let resolver = URLResolver(base: base, by: ParsedURL()) else { return "no base" }
         return switch resolver.resolve(Array(text.utf8)) {
         case .url(let url): url
         case .otherScheme: "other"
@@ -87,7 +88,7 @@ import Testing
 
     /// The query goes out in the character set of the page, what it lacks as in forms.
     @Test func encodesQueriesAsThePageIs() {
-        guard let resolver = URLResolver(base: "http://h.test/") else {
+        guard let resolver = URLResolver(base: "http://h.test/", by: ParsedURL()) else {
             Issue.record("no base")
             return
         }

@@ -1,11 +1,12 @@
 internal import CCurl
 internal import Glibc
+public import Links
 
 /// An absolute URL in libcurl's own parsed form, to be set again and again.
-struct ParsedURL: ~Copyable {
+public final class ParsedURL: URLParser {
     private let handle: OpaquePointer
 
-    init() {
+    public init() {
         guard let handle = curl_url() else {
             fatalError("libcurl gave no URL handle: out of memory")
         }
@@ -17,22 +18,7 @@ struct ParsedURL: ~Copyable {
     // Never changed or freed once it is made; a thread that uses it only reads it.
     private nonisolated(unsafe) static let locale = newlocale(LC_CTYPE_MASK, "C.UTF-8", nil)
 
-    /// The parts of a URL that references to others are resolved by.
-    struct Parts {
-        /// Scheme, host and port, as in `https://example.com:8443`. The scheme is in lower case.
-        let origin: String
-        let scheme: String
-        /// The path from its slash on.
-        let path: String
-        /// The query with its question mark; empty without one.
-        let query: String
-    }
-
-    /// Sets the URL.
-    ///
-    /// - Parameter text: An absolute URL of HTTP or HTTPS, without user and fragment.
-    /// - Returns: Whether libcurl takes it for one. If not, nothing else may be asked.
-    func set(to text: [UInt8]) -> Bool {
+    public func set(to text: [UInt8]) -> Bool {
         let isSet = (text + [0]).withUnsafeBytes {
             let text = $0.bindMemory(to: CChar.self).baseAddress
             return curl_url_set(handle, CURLUPART_URL, text, 0) == CURLUE_OK
@@ -40,17 +26,14 @@ struct ParsedURL: ~Copyable {
         return isSet && encodeHost()
     }
 
-    /// The URL without the port that belongs to its scheme, and with the dots of its path resolved;
-    /// `nil` when it holds bytes that are in no URL.
-    var text: String? {
+    public var text: String? {
         guard let text = part(CURLUPART_URL, CURLU_NO_DEFAULT_PORT),
             text.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7F })
         else { return nil }
         return text
     }
 
-    /// The parts; `nil` when libcurl has no memory.
-    var parts: Parts? {
+    public var parts: URLBase? {
         guard let scheme = part(CURLUPART_SCHEME), let host = part(CURLUPART_HOST),
             let path = part(CURLUPART_PATH)
         else { return nil }
@@ -58,7 +41,7 @@ struct ParsedURL: ~Copyable {
         // as it is in no page.
         let port = part(CURLUPART_PORT, CURLU_NO_DEFAULT_PORT).map { ":\($0)" } ?? ""
         let query = part(CURLUPART_QUERY).map { "?\($0)" } ?? ""
-        return Parts(
+        return URLBase(
             origin: "\(scheme.lowercased())://\(host)\(port)", scheme: scheme.lowercased(),
             path: path, query: query)
     }
