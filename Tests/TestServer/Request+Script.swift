@@ -28,6 +28,8 @@ extension Request {
             bytesScript(bytes)
         case .site(let site):
             bytesScript(site.html(of: id ?? 0), type: "text/html")
+        case .cursors(let lists):
+            bytesScript(lists.json(of: id ?? 0), type: "application/json")
         case .oddFields:
             oddFieldsScript()
         case .largeHead(let kind, let bytes):

@@ -18,6 +18,8 @@ enum Route {
     case bytes([UInt8])
     /// A page of HTML with links to others.
     case site(SitePage)
+    /// A page of a list that names the next one.
+    case cursors(CursorPage)
     /// Header fields that are hard to keep.
     case oddFields
     /// A head of so many bytes.
@@ -128,6 +130,9 @@ extension Route {
         case ("site", 1):
             guard let page = SitePage(values[0]) else { return nil }
             self = .site(page)
+        case ("cursors", 1):
+            guard let page = CursorPage(values[0]) else { return nil }
+            self = .cursors(page)
         case ("odd-fields", 0):
             self = .oddFields
         case ("large-head", 2):

@@ -4,7 +4,7 @@ import TestSupport
 /// A page of a site that is made from a seed: `/site/SEED.PAGES/NUMBER`.
 ///
 /// Each page leads to two others behind it, so that all are reached from page 0; to some at random, by
-/// loops and twice; to others by a query that never ends; and to another host. `Tests/Tools/site.py`
+/// loops and twice; to others by a query that never ends; and to another host. `Tests/Tools/check_site.py`
 /// knows the same pages, and is to be changed together with this.
 struct SitePage {
     let seed: UInt64

@@ -1,11 +1,12 @@
-"""Checks an output in jsonl against the pages of the test origin's /site/SEED.PAGES/NUMBER.
+"""Checks an output in jsonl against the pages of the test origin's /site/SEED.PAGES/NUMBER, or of its
+/cursors/SEED.LISTS.PAGES/NUMBER.
 
-    check_site.py FOLDER SEED.PAGES [--records]
+    check_site.py FOLDER SEED.PAGES|SEED.LISTS.PAGES [--records]
 
-Each page must be there exactly once, found on a page that links to it; with --records, with the record
+Each page must be there exactly once, found on a page that leads to it; with --records, with the record
 that site_handler.py makes of it. The pages are walked here by themselves, from page 0 on: what
-Tests/TestServer/SitePage.swift says is said here again, and no code is shared. Prints the number of
-pages; exits with 1 and the first faults when there are any.
+Tests/TestServer/SitePage.swift and CursorPage.swift say is said here again, and no code is shared.
+Prints the number of pages; exits with 1 and the first faults when there are any.
 """
 
 import collections
@@ -27,11 +28,22 @@ def links_of(page, seed, pages):
     return set(links + others), count
 
 
-def walk(seed, pages):
+def cursors_of(page, seed, lists, pages):
+    """The pages that a page of a list leads to, and how many values it has that do."""
+    if page == 0:
+        return {1 + number * pages for number in range(lists)}, lists
+    links = [1 + next(splitmix64((seed + page) & MASK)) % (lists * pages)]
+    if page % pages:
+        links.append(page + 1)
+    return set(links), len(links)
+
+
+def walk(seed, *sizes):
+    links_of_page = links_of if len(sizes) == 1 else cursors_of
     links, waiting, seen = {}, [0], {0}
     while waiting:
         page = waiting.pop()
-        links[page] = links_of(page, seed, pages)
+        links[page] = links_of_page(page, seed, *sizes)
         new = links[page][0] - seen
         seen |= new
         waiting.extend(new)
@@ -40,8 +52,7 @@ def walk(seed, pages):
 
 def main():
     folder, site = sys.argv[1:3]
-    seed, pages = map(int, site.split("."))
-    site_links = walk(seed, pages)
+    site_links = walk(*map(int, site.split(".")))
     faults, lines = [], {}
     times = collections.Counter()
     for name in sorted(glob.glob(os.path.join(folder, "*.jsonl"))):
