@@ -96,7 +96,7 @@ import Testing
 
     /// Each system call of the commits that add what was found is killed at in turn: a response and
     /// what it leads to are committed, or neither is. Strikes as `SyscallStrike` says.
-    @Test(.timeLimit(.minutes(60)), arguments: ["pwrite64", "fdatasync", "ftruncate"])
+    @Test(.timeLimit(.minutes(60)), arguments: ["pwrite64", "fdatasync"])
     func eachPageIsThereOnce_whereverACommitIsStruck(call: String) async throws {
         let origin = try await TestOrigin()
         let site = "5.400"
