@@ -9,13 +9,16 @@ public struct BatchSummary: Sendable, Equatable {
     public let enqueuedAtMicros: Int
     /// The Unix time in µs when the batch was cancelled first; `nil` when it was not.
     public let cancelledAtMicros: Int?
+    /// The batch whose jobs' responses led to the requests of this one; `nil` when it was enqueued.
+    public let foundIn: Batch.ID?
     /// The counts of the batch's jobs; live runners are not listed.
     public let counts: QueueCounts
 
     public init(
         batch: Batch, name: String?, priority: Int, enqueuedAtMicros: Int,
-        cancelledAtMicros: Int? = nil, counts: QueueCounts
+        cancelledAtMicros: Int? = nil, foundIn: Batch.ID? = nil, counts: QueueCounts
     ) {
+        self.foundIn = foundIn
         self.cancelledAtMicros = cancelledAtMicros
         self.batch = batch
         self.name = name

@@ -116,7 +116,7 @@ import Testing
             ).wait()
             return imports.out == "1\n"
         }
-        try await enqueue("other", "--unique").expectRefusal(4, "another list", "wait for it")
+        try await enqueue("other", "--unique").expectRefusal(4, "another process", "wait for it")
         try await enqueue("--range", "0..5").expectSuccess()
         first.kill(SIGKILL)
         _ = await first.wait()

@@ -21,7 +21,7 @@ extension SQLiteQueue {
                 return BatchSummary(
                     batch: row.batch, name: row.name, priority: row.priority,
                     enqueuedAtMicros: row.enqueuedAtMicros,
-                    cancelledAtMicros: row.cancelledAtMicros,
+                    cancelledAtMicros: row.cancelledAtMicros, foundIn: row.foundIn,
                     counts: QueueCounts(
                         total: row.batch.count, running: (held[row.batch.id] ?? 0) + retries,
                         retriesRunning: retries, outcomes: groups[row.batch.id] ?? [], runs: [],
@@ -33,7 +33,8 @@ extension SQLiteQueue {
     }
 
     private typealias BatchRow = (
-        batch: Batch, name: String?, priority: Int, enqueuedAtMicros: Int, cancelledAtMicros: Int?
+        batch: Batch, name: String?, priority: Int, enqueuedAtMicros: Int, cancelledAtMicros: Int?,
+        foundIn: Batch.ID?
     )
 
     /// The most bytes of bodies in a page.
@@ -45,6 +46,7 @@ extension SQLiteQueue {
         let columns =
             (version >= 6 ? "name, priority" : "NULL, 0")
             + (version >= 7 ? ", cancelled_at_us" : ", NULL")
+            + (version >= 17 ? ", found_in" : ", NULL")
         let statement = try connection.prepare(
             """
             SELECT \(Self.batchColumns), created_at_us, \(columns) FROM batch
@@ -61,7 +63,8 @@ extension SQLiteQueue {
                 (
                     batch, statement.isNull(next + 1) ? nil : statement.text(next + 1),
                     statement.int(next + 2), statement.int(next),
-                    statement.isNull(next + 3) ? nil : statement.int(next + 3)
+                    statement.isNull(next + 3) ? nil : statement.int(next + 3),
+                    statement.isNull(next + 4) ? nil : statement.int(next + 4)
                 ))
         }
         return rows

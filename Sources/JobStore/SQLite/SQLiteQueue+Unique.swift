@@ -50,7 +50,7 @@ extension SQLiteQueue {
         guard isOurs else {
             throw QueueError(
                 .busy,
-                "another list is being added without duplicates to the queue \(path); wait for it and try again"
+                "another process adds requests without duplicates to the queue \(path): those of a list, or those that a run finds in responses; wait for its end and try again"
             )
         }
     }

@@ -64,7 +64,7 @@ extension BatchSummary {
         BatchSummary(
             batch: piece.whole(of: batch), name: name, priority: priority,
             enqueuedAtMicros: enqueuedAtMicros, cancelledAtMicros: cancelledAtMicros,
-            counts: counts)
+            foundIn: foundIn, counts: counts)
     }
 
     func joined(with other: BatchSummary) -> BatchSummary {
@@ -74,6 +74,6 @@ extension BatchSummary {
             cancelledAtMicros: cancelledAtMicros.flatMap { mine in
                 other.cancelledAtMicros.map { min(mine, $0) }
             },
-            counts: counts.joined(with: other.counts))
+            foundIn: foundIn, counts: counts.joined(with: other.counts))
     }
 }

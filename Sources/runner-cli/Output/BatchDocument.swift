@@ -20,6 +20,7 @@ struct BatchDocument: Encodable {
     private enum CodingKeys: String, CodingKey {
         case batch, name, source, url, method, priority, jobs, queue
         case unfinished = "import"
+        case foundIn = "found_in"
         case enqueuedAt = "enqueued_at"
         case cancelledAt = "cancelled_at"
     }
@@ -29,6 +30,7 @@ struct BatchDocument: Encodable {
         try container.encode(summary.batch.id, forKey: .batch)
         try container.encode(summary.name, forKey: .name)  // null, not absent
         try container.encode(source, forKey: .source)
+        try container.encode(summary.foundIn, forKey: .foundIn)  // null, not absent
         try container.encode(request.shownURL, forKey: .url)
         try container.encode(request.method.rawValue, forKey: .method)
         try container.encode(summary.priority, forKey: .priority)
@@ -69,10 +71,11 @@ struct BatchDocument: Encodable {
         let states = jobs.rows.map { Self.right(Format.count($0.count), Self.countWidth) }.joined()
         let name = Terminal.escaped(summary.name ?? "-")
         let url = Terminal.escaped(request.shownURL)
+        let found = summary.foundIn.map { " (found in \($0))" } ?? ""
         return Self.right("\(summary.batch.id)", Self.idWidth)
             + Self.right("\(summary.priority)", Self.priorityWidth) + states
             + Self.right(enqueuedAt, Self.timeWidth)
-            + "  \(name)  \(source)\(unfinished.map { " (\($0.state))" } ?? "")  \(request.method.rawValue) \(url)"
+            + "  \(name)  \(source)\(found)\(unfinished.map { " (\($0.state))" } ?? "")  \(request.method.rawValue) \(url)"
     }
 
     /// The text at the right end of a column, with a blank before it at least.
