@@ -9,6 +9,9 @@ public struct ListOptions: Sendable {
     /// The longest that a reader waits for more bytes of a pipe before it says so
     /// (`ListRow.waiting`), in whole milliseconds; `nil` to wait for as long as it takes.
     public var patience: Duration?
+    /// The most decompressed bytes that are read of a sitemap, behind which reading it fails with
+    /// `ListError.Code.tooLarge`; `nil` for any number.
+    public var bytesMax: Int?
     /// The most bytes that one read asks for. Tests make it small.
     var readBytes = 256 << 10
 

@@ -121,6 +121,11 @@ public final class ListReader {
     public var bytesRead: Int { window.file.bytesRead }
     /// The size of the list as it lies there; `nil` for a pipe.
     public var byteCount: Int? { window.file.byteCount }
+    /// Whether it is a sitemap, or an index of sitemaps, by its root element; known once `next` has
+    /// returned or thrown.
+    public var isKnownSitemap: Bool {
+        if case .sitemap(let scanner) = scanner { scanner.isKnownSitemap } else { false }
+    }
     /// The number of blank lines that were left out; 0 for sitemaps.
     public var blankLines: Int { place.blankLines }
     /// The number of comments that were left out; 0 but for `lines`.

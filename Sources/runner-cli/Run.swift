@@ -149,7 +149,9 @@ struct Run: StatusCommand {
         let monitor = page?.monitor ?? RunMonitor()
         let view = ProgressView(
             queue: title, isQuiet: quiet, mayDraw: logFormat == nil, monitor: monitor)
-        let handler = try handling.makeHandler { view.note(Terminal.escaped($0)) }
+        let handler = try handling.makeHandler(agent: options.robots.agent) {
+            view.note(Terminal.escaped($0))
+        }
         let crawl = try Crawl(queue: store, options: options, stop: stop, handler: handler)
         let course = CourseKeeper(
             of: Int(getpid()), in: store, batch: only?.title, counts: before,
@@ -158,9 +160,7 @@ struct Run: StatusCommand {
             monitor: monitor)
         let observer = RunObserver(
             view: view, page: page, monitor: monitor, course: course, store: store,
-            queue: queue.path,
-            stop: stop, workers: workers, grace: grace.duration,
-            isQuiet: quiet,
+            queue: queue.path, stop: stop, workers: workers, grace: grace.duration, isQuiet: quiet,
             sentences: proxies.sentences
                 + [
                     judged.note, limits.note(at: now),

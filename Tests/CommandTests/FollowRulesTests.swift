@@ -44,6 +44,10 @@ import Testing
         }
         let report = try JSONDecoder().decode(Report.self, from: Data(run.out.utf8)).followed
         #expect(report.added == 4 && report.known == 1)
+        let batches = try await program.runner("batches", "--json").out.split(separator: "\n")
+        #expect(batches.map { $0.contains("\"found_in\":1") } == [false, true], "\(batches)")
+        #expect(batches[0].contains("\"found_in\":null"))
+        #expect(try await program.runner("batches").out.contains("list (found in 1)"))
     }
 
     /// An archive keeps what came as it came; links are read all the same.
@@ -64,6 +68,50 @@ import Testing
         #expect(try await program.status().jobs.total == counts.total)
     }
 
+    /// A folder stays the same along the way, though pages below it lead up again.
+    @Test func aFolder_isNotLeft_andNotNarrowed() async throws {
+        let origin = try await CrawlOrigin()
+        let docs = "http://\(origin.site(2))/docs/"
+        try await enqueue(docs)
+        let run = ["run", "-x", origin.url, "--follow-links", "--scope", "prefix", "-q"]
+        let ended = try await program.start("runner", run).wait()
+        #expect(ended.status == 0, "\(ended.out)\(ended.err)")
+        #expect(Set(try await urls()) == [docs, docs + "deep/page", docs + "page"])
+    }
+
+    @Test func aHost_getsNoMoreThanItMay() async throws {
+        let origin = try await TestOrigin()
+        try await enqueue("\(origin.url)/site/3.500/0")
+        struct Report: Decodable {
+            struct Followed: Decodable {
+                let added: Int
+                let leftOut: [String: Int]
+
+                private enum CodingKeys: String, CodingKey {
+                    case added
+                    case leftOut = "left_out"
+                }
+            }
+            let followed: Followed
+        }
+        let run = try await program.runner(
+            "run", "--follow-links", "--max-jobs-per-host", "5", "--json", "-q")
+        let report = try JSONDecoder().decode(Report.self, from: Data(run.out.utf8)).followed
+        #expect(report.added == 5, "\(run.out)\(run.err)")
+        #expect(report.leftOut["host_full"] ?? 0 > 0)
+    }
+
+    @Test func whileARunFollows_noListIsAddedWithoutDuplicates() async throws {
+        let origin = try await TestOrigin()
+        try await enqueue("\(origin.url)/delay/60000/1")
+        let run = try program.start("runner", ["run", "-q", "--follow-links"])
+        try await run.wait { try origin.hits().requests == 1 }
+        try await program.runner("enqueue", "--unique", "--again", "seed.txt")
+            .expectRefusal(4, "those that a run finds in responses", "wait for its end")
+        run.kill(SIGKILL)
+        _ = await run.wait()
+    }
+
     @Test func wrongUse_isRefused_beforeTheFirstRequest() async throws {
         let origin = try await TestOrigin()
         try await enqueue("\(origin.url)/body/5/1")
@@ -71,7 +119,8 @@ import Testing
             ["--depth", "2"], ["--follow-found"], ["--handlers", "2"], ["--follow-match", "x"],
             ["--follow-links", "--follow-skip", "["], ["--next-json", "items"],
             ["--next-url", "http://h/{}"], ["--each-json", "/a", "--each-url", "http://h/{x}"],
-            ["--follow-links", "--scope", "prefix"], ["--follow-links", "--depth", "0"],
+            ["--follow-links", "--scope", "site"], ["--follow-links", "--depth", "0"],
+            ["--scope", "prefix"],
         ]
         for arguments in wrong {
             let run = try await program.start(

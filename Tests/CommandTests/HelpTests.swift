@@ -410,6 +410,8 @@ import Testing
           --follow-found          Fetch the requests that --handler names, too, each
                                   once.
           --follow-links          Follow the links of pages of HTML.
+          --follow-sitemaps       Follow the pages that sitemaps name, and the sitemaps
+                                  that indexes name.
           --follow-match <regex>  Follow only URLs that this extended regular
                                   expression matches; may be repeated.
           --follow-skip <regex>   Follow no URLs that this matches; may be repeated.
@@ -422,12 +424,13 @@ import Testing
                                   pointer: '/items/*/id'.
           --each-url <url>        The URL that a value of --each-json is put into, as
                                   {}.
-          --scope <host|domain|any>
-                                  Where what is followed may lead: to the same host,
-                                  domain, or any.
+          --scope <reach>         Where what is followed may lead: below the same path
+                                  (prefix), to the same host, domain, or any. (values:
+                                  host, domain, prefix, any)
           --depth <n>             Follow so many steps from what was enqueued.
           --max-jobs <n>          Queue so many of the requests that the jobs of a
                                   batch lead to.
+          --max-jobs-per-host <n> Queue so many of these of one host.
 
         LIMITS OF THIS RUN:
           --max-failures <n|p%>   Stop when so many jobs of this run have failed, or so

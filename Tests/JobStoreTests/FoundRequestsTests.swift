@@ -176,6 +176,45 @@ import Testing
         await queue.close()
     }
 
+    /// The bound holds over commits and processes, and between batches it counts apart.
+    @Test func aHostThatHasAsManyAsItMay_getsNoMore() async throws {
+        var queue = try open()
+        var (lease, set) = try await begin(queue)
+        _ = try await lease.claim(jobs: 10)
+        func commit(_ numbers: [Int], max: Int?, countMax: Int = .max) async throws -> FoundTally {
+            var found = FoundRequests(in: 1, request, fields, jobsOfHostMax: max)
+            for number in numbers {
+                found.add(
+                    Self.hash(number), lane: 0, host: "http://h\(number % 2)",
+                    [Array("http://h\(number % 2)/\(number)".utf8), Array("1/0".utf8), nil])
+            }
+            return try await lease.commit([], [], [found], countMax: countMax, heartbeat: beat)
+        }
+        // 0, 2, 4 are one host's, and 1, 3 another's.
+        #expect(
+            try await commit([0, 2, 0, 4, 1], max: 2)
+                == FoundTally(added: 3, known: 1, leftOutOfHosts: 1))
+        await queue.close()  // as a kill does
+        queue = try open()
+        (lease, set) = try await begin(queue)
+        _ = try await lease.claim(jobs: 10)
+        #expect(
+            try await commit([4, 1, 3, 5, 7], max: 2)
+                == FoundTally(added: 1, known: 1, leftOutOfHosts: 3))
+        // What does not go into the batch does not count for its host.
+        #expect(
+            try await commit([5, 7], max: 4, countMax: 5)
+                == FoundTally(added: 1, leftOut: 1))
+        #expect(try await commit([7, 9], max: 4) == FoundTally(added: 1, leftOutOfHosts: 1))
+        // Without the bound, nothing is counted.
+        #expect(try await commit([9, 11], max: nil) == FoundTally(added: 2))
+        #expect(try await commit([13, 6], max: 3) == FoundTally(added: 1, leftOutOfHosts: 1))
+        try await expectSound(queue)
+        #expect(try await queue.batches(from: 1).summaries.map(\.foundIn) == [nil, 1])
+        await set.abandon()
+        await queue.close()
+    }
+
     /// Without the right to the set, an answer of another process could add the same.
     @Test func withoutTheRight_nothingIsRecorded() async throws {
         let queue = try open()

@@ -9,6 +9,12 @@ public struct FoundRequests: Sendable {
     /// The requests, whose placeholders stand for fields of a line; the same for a batch each time.
     public let request: RequestTemplate
     public let fields: LineFields
+    /// The most requests of one host in the batch that these go to; `nil` for any number. Those that were
+    /// added without such a bound do not count.
+    public let jobsOfHostMax: Int?
+    /// The hosts of the requests, each once; none where `jobsOfHostMax` is `nil`.
+    public private(set) var hosts: [String] = []
+    private var hostIndices: [String: Int] = [:]
     /// The lines one after another.
     public private(set) var lines = ListBlockBuilder()
     /// The lines, in the order they were found.
@@ -19,11 +25,17 @@ public struct FoundRequests: Sendable {
         public let hash: RequestHash
         /// The number of the lane of its host, below `ListLane.sharedMax`.
         public let lane: Int
+        /// The index of its host in `hosts`; 0 where there are none.
+        let host: Int
         /// The place of the line in `lines`.
         public let bytes: Range<Int>
     }
 
-    public init(in source: Batch.ID, _ request: RequestTemplate, _ fields: LineFields) {
+    public init(
+        in source: Batch.ID, _ request: RequestTemplate, _ fields: LineFields,
+        jobsOfHostMax: Int? = nil
+    ) {
+        self.jobsOfHostMax = jobsOfHostMax
         self.source = source
         self.request = request
         self.fields = fields
@@ -36,14 +48,26 @@ public struct FoundRequests: Sendable {
     ///
     /// - Parameters:
     ///   - lane: The number of the lane of its host, below `ListLane.sharedMax`.
+    ///   - host: Its host; it does not matter where `jobsOfHostMax` is `nil`.
     ///   - values: The values of `fields`, in their order; `nil` for one that it does not have.
-    public mutating func add(_ hash: RequestHash, lane: Int, _ values: [[UInt8]?]) {
+    public mutating func add(
+        _ hash: RequestHash, lane: Int, host: @autoclosure () -> String = "", _ values: [[UInt8]?]
+    ) {
         let start = lines.byteCount
         lines.beginLine(fields: values.count)
         for value in values {
             if let value { value.withUnsafeBytes { lines.append($0) } } else { lines.append(nil) }
         }
-        places.append(Place(hash: hash, lane: lane, bytes: start..<lines.byteCount))
+        let index = jobsOfHostMax == nil ? 0 : self.index(of: host())
+        places.append(
+            Place(hash: hash, lane: lane, host: index, bytes: start..<lines.byteCount))
+    }
+
+    private mutating func index(of host: String) -> Int {
+        if let index = hostIndices[host] { return index }
+        hosts.append(host)
+        hostIndices[host] = hosts.count - 1
+        return hosts.count - 1
     }
 }
 
@@ -55,8 +79,11 @@ public struct FoundTally: Sendable, Equatable {
     public var known = 0
     /// Those that were left out as their batch is full, or was cancelled.
     public var leftOut = 0
+    /// Those that were left out as their batch has as many of their host as it may.
+    public var leftOutOfHosts = 0
 
-    public init(added: Int = 0, known: Int = 0, leftOut: Int = 0) {
+    public init(added: Int = 0, known: Int = 0, leftOut: Int = 0, leftOutOfHosts: Int = 0) {
+        self.leftOutOfHosts = leftOutOfHosts
         self.added = added
         self.known = known
         self.leftOut = leftOut
@@ -66,5 +93,6 @@ public struct FoundTally: Sendable, Equatable {
         one.added += other.added
         one.known += other.known
         one.leftOut += other.leftOut
+        one.leftOutOfHosts += other.leftOutOfHosts
     }
 }

@@ -41,6 +41,7 @@ extension SQLiteQueue {
             return []
         }
         var fresh = try unknown(found, &tally)
+        try leaveOutFullHosts(of: &fresh, in: target?.id, of: found, &tally)
         let room = countMax - (target?.count ?? 0)
         if fresh.count > room {
             tally.leftOut += fresh.count - room
@@ -48,6 +49,7 @@ extension SQLiteQueue {
         }
         guard !fresh.isEmpty else { return [] }
         try grow(&target, by: fresh, of: found)
+        if let target { try countHosts(of: fresh, in: target.id, of: found) }
         let insert = try connection.prepare("INSERT INTO found_hash (hash) VALUES (?)")
         for place in fresh { try insert.run(.blob(place.hash.bytes)) }
         tally.added += fresh.count
@@ -163,7 +165,7 @@ extension SQLiteQueue {
     // MARK: - The set
 
     private func hasFoundTables() throws -> Bool {
-        try connection.int("SELECT 1 FROM sqlite_schema WHERE name = 'found_hash'") == 1
+        try connection.int("SELECT 1 FROM sqlite_schema WHERE name = 'found_host'") == 1
     }
 
     /// Takes in hashes that the set holds now.

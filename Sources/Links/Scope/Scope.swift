@@ -58,6 +58,13 @@ public struct Scope {
         let domain: String?
         let folder: ArraySlice<UInt8>
 
+        /// The URL up to the last slash of its path, in normal form and without a user. It stands for
+        /// the seed where the reach is `prefix`.
+        public var folderURL: String {
+            let scheme = url.bytes.starts(with: "https:".utf8) ? "https" : "http"
+            return "\(scheme)://\(String(decoding: url.site + folder, as: UTF8.self))"
+        }
+
         /// - Returns: `nil` when the text is no URL of HTTP or HTTPS.
         public init?(url: String) {
             guard let parts = URLParts(url) else { return nil }

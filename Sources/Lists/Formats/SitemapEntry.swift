@@ -24,6 +24,8 @@ final class SitemapEntry {
     private(set) var row: ListRow?
     /// The line where the entry begins.
     private(set) var lineNumber = 0
+    /// Whether the root element has come, and is that of a sitemap or an index.
+    private(set) var isOfSitemap = false
 
     private let bytesMax: Int
     private let texts = SitemapColumn.allCases.map { _ in ScratchBytes() }
@@ -67,6 +69,7 @@ final class SitemapEntry {
                 return
                     "has the root element \(ShownText.of(name)), and that of a sitemap is urlset or sitemapindex"
             }
+            isOfSitemap = true
         case 2:
             isInEntry = name.equals(isIndex ? "sitemap" : "url")
             if isInEntry { begin(at: line()) }

@@ -12,6 +12,7 @@ final class SitemapScanner {
     private let window: ByteWindow
     private let place: ReadingPlace
     private let rowBytesMax: Int
+    private let bytesMax: Int
     /// The position up to which entries were read before.
     private let start: Int
     private let parser: XML_Parser
@@ -42,11 +43,16 @@ final class SitemapScanner {
         self.place = place
         self.start = start
         rowBytesMax = options.rowBytesMax
+        bytesMax = options.bytesMax ?? .max
         entry = SitemapEntry(bytesMax: options.rowBytesMax)
         setHandlers()
     }
 
     deinit { XML_ParserFree(parser) }
+
+    /// Whether the root element is that of a sitemap or an index. It is not known before the first
+    /// call of `next`.
+    var isKnownSitemap: Bool { entry.isOfSitemap }
 
     func next() throws(ListError) -> ListRow? {
         while state != .ended {
@@ -67,6 +73,9 @@ final class SitemapScanner {
 
     /// Gives the parser the bytes that come next, or tells it that there are none.
     private func feed() throws(ListError) -> XML_Status {
+        guard window.position < bytesMax else {
+            throw ListError(.tooLarge, window.file.name, "has more than \(bytesMax) bytes")
+        }
         if window.unread.isEmpty, try !window.fill() {
             state = .last
             return XML_Parse(parser, nil, 0, 1)

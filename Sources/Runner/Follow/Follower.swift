@@ -70,6 +70,7 @@ final class Follower: Sendable {
             state.figures.added += tally.added
             state.figures.known += tally.known
             state.cut(.full, tally.leftOut)
+            state.cut(.hostFull, tally.leftOutOfHosts)
             state.untidied += tally.added
         }
     }
@@ -103,6 +104,8 @@ final class Follower: Sendable {
             var lanes = HostLanes(hashedTo: Self.lanes)
             for page in pages {
                 let batch = page.job.chunk.batch
+                state.figures.depth = max(
+                    state.figures.depth, page.job.request.trail?.depth ?? 0)
                 if state.batches[batch.id] == nil {
                     if state.batches.count >= Self.batchesMax { state.batches = [:] }
                     state.batches[batch.id] = FoundKind(
@@ -110,9 +113,13 @@ final class Follower: Sendable {
                 }
                 guard var kind = state.batches[batch.id] else { continue }
                 var requests =
-                    found[batch.id] ?? FoundRequests(in: batch.id, kind.request, FoundKind.fields)
+                    found[batch.id]
+                    ?? FoundRequests(
+                        in: batch.id, kind.request, FoundKind.fields,
+                        jobsOfHostMax: options.jobsOfHostMax)
                 state.cut(.nofollow, page.nofollow)
                 state.cut(.many, page.unread)
+                state.cut(.malformed, page.malformed)
                 guard let place = FoundPlace(page, options) else {
                     state.cut(.malformed, page.requests.count)
                     continue
@@ -122,7 +129,9 @@ final class Follower: Sendable {
                     case .success(let url):
                         let values = place.line(of: request, url)
                         let lane = url.withUnsafeBytes { lanes.lane(ofURL: $0) }
-                        requests.add(kind.hash(url, values), lane: lane, values)
+                        requests.add(
+                            kind.hash(url, values), lane: lane,
+                            host: HostKey(of: String(decoding: url, as: UTF8.self)).text, values)
                     case .failure(let cut): state.cut(cut.reason)
                     }
                 }

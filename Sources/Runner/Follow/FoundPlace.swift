@@ -17,16 +17,19 @@ struct FoundPlace: ~Copyable {
     /// - Returns: `nil` when the page has no URL that anything could be relative to.
     init?(_ page: FollowedPage, _ options: FollowOptions) {
         let job = page.job
-        let depth = job.request.trail?.depth ?? 0
-        trail = FoundTrail(batchID: job.batchID, id: job.id, depth: depth + 1)
+        let found = job.request.trail
         host = job.request.host
         var bytes: [UInt8] = []
         job.request.appendURL(to: &bytes)
         let own = String(decoding: bytes, as: UTF8.self)
         let url = page.finalURL.isEmpty ? own : String(decoding: page.finalURL, as: UTF8.self)
-        // Where a job was enqueued, its user meant the place that it leads to.
-        guard let seed = Scope.Seed(url: depth == 0 ? url : own) else { return nil }
+        // Where a job was enqueued, its user meant the place that it leads to. A host or a domain stays
+        // the same along the way, a folder does not: it comes along.
+        guard let seed = Scope.Seed(url: found.map { $0.root ?? own } ?? url) else { return nil }
         self.seed = seed
+        trail = FoundTrail(
+            batchID: job.batchID, id: job.id, depth: (found?.depth ?? 0) + 1,
+            root: found?.root ?? (options.reach == .prefix ? seed.folderURL : nil))
         address = PageAddress(url, by: ParsedURL())
         self.options = options
     }

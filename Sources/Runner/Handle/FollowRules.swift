@@ -20,14 +20,18 @@ public struct FollowRules: Sendable {
 
     /// Whether to follow the links of pages of HTML.
     public var links = false
+    /// Whether to follow the addresses in sitemaps, and in indexes of them.
+    public var sitemaps = false
     /// Whether to follow the header field `Link` with `rel="next"`.
     public var nextLink = false
+    /// The name by which the header field `X-Robots-Tag` speaks of the crawler, in either case.
+    public var agent = RobotsOptions().agent
     public var places: [Place] = []
 
     public init() {}
 
     /// Whether nothing names requests.
-    public var isEmpty: Bool { !links && !nextLink && places.isEmpty }
+    public var isEmpty: Bool { !links && !sitemaps && !nextLink && places.isEmpty }
 }
 
 /// Finds the requests that responses name by rules, beside what another handler makes of them.
@@ -62,6 +66,7 @@ public struct FollowingHandler: ResponseHandler {
         let page = PageView(record)
         if rules.nextLink { addNextLinks(of: page, to: &handled) }
         if rules.links, page.isHTML { try addLinks(of: page, to: &handled) }
+        if rules.sitemaps, page.mayBeSitemap { try addSitemap(of: page, to: &handled) }
         if !rules.places.isEmpty, page.isJSON {
             for place in rules.places { try add(place, of: page, to: &handled) }
         }
@@ -84,14 +89,29 @@ public struct FollowingHandler: ResponseHandler {
         try page.record.capture.body.forEachPiece(of: page.record) { reader.feed($0) }
         var (links, nofollow): ([FoundLink], Int) = ([], 0)
         let rest = reader.finish { links.append($0) }
-        for link in links {
-            if link.isNofollow { nofollow += 1 } else { handled.follow.append(.init(link.url)) }
+        let isClosed = page.values(of: "x-robots-tag").contains {
+            RobotsTagField.forbidsLinks($0, to: rules.agent)
         }
-        if let canonical = rest.canonical, !rest.isNofollow {
+        for link in links {
+            if isClosed || link.isNofollow {
+                nofollow += 1
+            } else {
+                handled.follow.append(.init(link.url))
+            }
+        }
+        if let canonical = rest.canonical, !isClosed, !rest.isNofollow {
             handled.follow.append(.init(canonical))
         }
         handled.nofollow += nofollow
         handled.unread += rest.cutOff
+    }
+
+    private func addSitemap(of page: PageView, to handled: inout Handled) throws {
+        let body = try page.record.capture.body.whole(of: page.record)
+        guard let sitemap = SitemapLinks(in: body, url: page.url) else { return }
+        handled.follow += sitemap.urls.map { FollowRequest($0) }
+        handled.malformed += sitemap.malformed
+        handled.unread += sitemap.unread
     }
 
     private func add(
@@ -117,62 +137,5 @@ public struct FollowingHandler: ResponseHandler {
             let url = list.url(of: [Array(value.utf8)[...]], at: 0)
             handled.follow.append(FollowRequest(String(decoding: url, as: UTF8.self)))
         }
-    }
-}
-
-/// The parts of a response by which requests are found.
-private struct PageView {
-    let record: Record
-    /// The URL that the response came from.
-    let url: String
-    private let head: [UInt8]
-
-    init(_ record: Record) {
-        self.record = record
-        head = (try? record.capture.head.whole(of: record)) ?? []
-        var bytes = record.capture.finalURL
-        if !record.capture.isRedirected || bytes.isEmpty {
-            bytes = []
-            record.appendURL(to: &bytes)
-        }
-        url = String(decoding: bytes, as: UTF8.self)
-    }
-
-    /// The values of a header field, in their order.
-    ///
-    /// - Parameter name: In lower case.
-    func values(of name: String) -> [[UInt8]] {
-        head.withUnsafeBytes { head in
-            HeaderFields(head).filter { field in
-                String(decoding: field.name, as: UTF8.self).lowercased() == name
-            }.map { field in
-                var value: [UInt8] = []
-                field.forEachPiece { value += $0 }
-                return value
-            }
-        }
-    }
-
-    var contentType: String? {
-        values(of: "content-type").first.map { String(decoding: $0, as: UTF8.self) }
-    }
-
-    /// Whether the body is JSON, as it or its type says.
-    var isJSON: Bool {
-        let type = contentType?.prefix { $0 != ";" }.lowercased() ?? ""
-        if type.contains("json") { return true }
-        var first: UInt8?
-        try? record.capture.body.forEachPiece(of: record) { piece in
-            first = first ?? piece.first { $0 > 0x20 }
-        }
-        return first == UInt8(ascii: "{") || first == UInt8(ascii: "[")
-    }
-
-    var isHTML: Bool {
-        guard let type = contentType?.prefix(while: { $0 != ";" }).lowercased() else {
-            return record.capture.body.count > 0
-        }
-        let name = type.filter { !$0.isWhitespace }
-        return name == "text/html" || name == "application/xhtml+xml"
     }
 }

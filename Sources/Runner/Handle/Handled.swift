@@ -12,6 +12,8 @@ public struct Handled: Sendable {
     var makesRecords = true
     /// Requests of the response's that it says itself not to follow.
     var nofollow = 0
+    /// Parts of the response that should name requests, and do not.
+    var malformed = 0
     /// The records: JSON values on one line, with a comma between each two.
     public private(set) var records: [UInt8] = []
     /// The number of `records`.

@@ -7,11 +7,14 @@ struct FoundTrail: Equatable {
     let id: Int
     /// The number of responses that led to it, one after another, from 1.
     let depth: Int
+    /// The folder where the walk that led to it began, as a URL; `nil` where that does not matter.
+    let root: String?
 
-    init(batchID: Batch.ID, id: Int, depth: Int) {
+    init(batchID: Batch.ID, id: Int, depth: Int, root: String? = nil) {
         self.batchID = batchID
         self.id = id
         self.depth = depth
+        self.root = root
     }
 
     /// Reads the fields of a line.
@@ -19,11 +22,13 @@ struct FoundTrail: Equatable {
     /// - Returns: `nil` when they say nothing.
     init?(foundOn: ArraySlice<UInt8>?, depth: ArraySlice<UInt8>?) {
         guard let foundOn, let depth else { return nil }
-        let numbers = foundOn.split(separator: UInt8(ascii: "/")).map(Self.number)
+        let parts = foundOn.split(separator: UInt8(ascii: " "), maxSplits: 1)
+        let numbers = (parts.first ?? []).split(separator: UInt8(ascii: "/")).map(Self.number)
         guard numbers.count == 2, let batchID = numbers[0], let id = numbers[1],
             let depth = Self.number(depth)
         else { return nil }
-        self.init(batchID: batchID, id: id, depth: depth)
+        let root = parts.count > 1 ? String(decoding: parts[1], as: UTF8.self) : nil
+        self.init(batchID: batchID, id: id, depth: depth, root: root)
     }
 
     private static func number(_ text: ArraySlice<UInt8>) -> Int? {
@@ -31,7 +36,7 @@ struct FoundTrail: Equatable {
     }
 
     /// The text of `foundOn` in a line.
-    var foundOn: [UInt8] { Array("\(batchID)/\(id)".utf8) }
+    var foundOn: [UInt8] { Array("\(batchID)/\(id)\(root.map { " \($0)" } ?? "")".utf8) }
 
     /// Appends the trail as members of a JSON object, each after a comma.
     func appendMembers(to bytes: inout [UInt8]) {

@@ -15,6 +15,9 @@ public struct FollowOptions: Sendable {
     public var depthMax = Int.max
     /// The most jobs that are added for a batch.
     public var jobsMax = Int.max
+    /// The most of them of one host (`HostKey`), 1 or more; `nil` for any number. Those that runs
+    /// without this bound have added do not count.
+    public var jobsOfHostMax: Int?
 
     public init() {}
 }

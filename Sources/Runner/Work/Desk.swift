@@ -199,11 +199,13 @@ final class Desk: EventLoopClient, @unchecked Sendable {
         var made: [UInt8]?
         if case .handled(let handled) = handling, outcome?.state == .completed {
             made = handled.makesRecords ? handled.records : nil
-            if !handled.follow.isEmpty || handled.nofollow + handled.unread > 0 {
+            let others = handled.nofollow + handled.unread + handled.malformed
+            if !handled.follow.isEmpty || others > 0 {
                 books.pages.append(
                     FollowedPage(
                         job: job, finalURL: capture?.finalURL ?? [], requests: handled.follow,
-                        nofollow: handled.nofollow, unread: handled.unread))
+                        nofollow: handled.nofollow, unread: handled.unread,
+                        malformed: handled.malformed))
             }
         }
         guard let collector, let outcome, takes(outcome), let capture else { return capture }

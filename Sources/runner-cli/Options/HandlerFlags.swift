@@ -30,6 +30,11 @@ struct HandlerFlags: ParsableArguments {
     @Flag(name: .customLong("follow-links"), help: "Follow the links of pages of HTML.")
     var followLinks = false
 
+    @Flag(
+        name: .customLong("follow-sitemaps"),
+        help: "Follow the pages that sitemaps name, and the sitemaps that indexes name.")
+    var followSitemaps = false
+
     @Option(
         name: .customLong("follow-match"), parsing: .singleValue,
         help: ArgumentHelp(
@@ -77,9 +82,8 @@ struct HandlerFlags: ParsableArguments {
 
     @Option(
         help: ArgumentHelp(
-            "Where what is followed may lead: to the same host, domain, or any.",
-            valueName: "host|domain|any"),
-        transform: Self.reach)
+            "Where what is followed may lead: below the same path (prefix), to the same host, domain, or any.",
+            valueName: "reach"))
     var scope: Scope.Reach?
 
     @Option(help: ArgumentHelp("Follow so many steps from what was enqueued.", valueName: "n"))
@@ -91,18 +95,10 @@ struct HandlerFlags: ParsableArguments {
             "Queue so many of the requests that the jobs of a batch lead to.", valueName: "n"))
     var maxJobs: Int?
 
-    /// `prefix` is measured from the page that a link is on, which moves along: `--follow-match` is
-    /// what people mean.
-    private static let reaches: [Scope.Reach] = [.host, .domain, .any]
-
-    private static func reach(_ name: String) throws -> Scope.Reach {
-        guard let reach = Scope.Reach(rawValue: name), reaches.contains(reach) else {
-            throw ValidationError(
-                "--scope is '\(name)'; give host, domain or any (and --follow-match for a part of a host)"
-            )
-        }
-        return reach
-    }
+    @Option(
+        name: .customLong("max-jobs-per-host"),
+        help: ArgumentHelp("Queue so many of these of one host.", valueName: "n"))
+    var maxJobsPerHost: Int?
 
     func validate() throws {
         if handler == nil {
@@ -122,18 +118,19 @@ struct HandlerFlags: ParsableArguments {
                 "\(nextURL != nil && nextJSON == nil ? "--next-url goes with --next-json" : "--each-url goes with --each-json"), which says where the values are"
             )
         }
-        guard depth ?? 1 >= 1, maxJobs ?? 1 >= 1 else {
-            throw ValidationError("--depth and --max-jobs are 1 at least")
+        guard depth ?? 1 >= 1, maxJobs ?? 1 >= 1, maxJobsPerHost ?? 1 >= 1 else {
+            throw ValidationError("--depth, --max-jobs and --max-jobs-per-host are 1 at least")
         }
         let rules = try rules()
         let follows = !rules.isEmpty || followFound
         let needsIt = [
             ("--follow-match", !followMatch.isEmpty), ("--follow-skip", !followSkip.isEmpty),
             ("--scope", scope != nil), ("--depth", depth != nil), ("--max-jobs", maxJobs != nil),
+            ("--max-jobs-per-host", maxJobsPerHost != nil),
         ]
         if !follows, let idle = needsIt.first(where: \.1) {
             throw ValidationError(
-                "\(idle.0) is for what is followed: give --follow-links, --next-link, --next-json, --each-json, or --handler with --follow-found"
+                "\(idle.0) is for what is followed: give --follow-links, --follow-sitemaps, --next-link, --next-json, --each-json, or --handler with --follow-found"
             )
         }
         do {
@@ -146,6 +143,7 @@ struct HandlerFlags: ParsableArguments {
     private func rules() throws -> FollowRules {
         var rules = FollowRules()
         rules.links = followLinks
+        rules.sitemaps = followSitemaps
         rules.nextLink = nextLink
         do {
             if let nextJSON { rules.places.append(try .init(nextJSON, url: nextURL)) }
@@ -167,16 +165,20 @@ struct HandlerFlags: ParsableArguments {
         options.skip = followSkip
         options.depthMax = depth ?? .max
         options.jobsMax = maxJobs ?? .max
+        options.jobsOfHostMax = maxJobsPerHost
         return options
     }
 
     /// Makes the handler of a run; `nil` when responses are not handled.
     ///
-    /// - Parameter tell: Told what processes say on their standard error, a line each.
+    /// - Parameters:
+    ///   - agent: The name of the crawler (`RobotsOptions.agent`).
+    ///   - tell: Told what processes say on their standard error, a line each.
     func makeHandler(
-        tell: @escaping @Sendable (String) -> Void
+        agent: String, tell: @escaping @Sendable (String) -> Void
     ) throws -> (any ResponseHandler)? {
-        let rules = try rules()
+        var rules = try rules()
+        rules.agent = agent
         let cores = max(1, Int(sysconf(Int32(_SC_NPROCESSORS_ONLN))))
         var processes: ProcessHandler?
         if let handler {

@@ -7,24 +7,39 @@ struct FollowedDocument: Encodable {
     /// Those that were not followed, by reason.
     let cut: [String: Int]
 
+    /// Steps from what was enqueued to the farthest response.
+    let depth: Int
+
     private enum CodingKeys: String, CodingKey {
-        case added, known
+        case added, known, depth
         case cut = "left_out"
     }
 
     init(_ figures: FollowFigures) {
         added = figures.added
         known = figures.known
+        depth = figures.depth
         cut = Dictionary(uniqueKeysWithValues: figures.cut.map { ($0.key.rawValue, $0.value) })
     }
 }
 
 extension FollowFigures {
+    /// The figures in a few words for views that go on.
+    var pieces: [String] {
+        [
+            "found \(Format.count(added))", "\(Format.count(known)) were there",
+            "\(Format.count(leftOut)) left out", "depth \(Format.count(depth))",
+        ]
+    }
+
+    /// The reasons with their numbers.
+    var reasons: [(words: String, count: Int)] {
+        FollowCut.allCases.compactMap { reason in cut[reason].map { (reason.words, $0) } }
+    }
+
     /// The figures in one line.
     var line: String {
-        let reasons = FollowCut.allCases.compactMap { reason -> String? in
-            cut[reason].map { "\(Format.count($0)) \(reason.words)" }
-        }
+        let reasons = reasons.map { "\(Format.count($0.count)) \($0.words)" }
         let leftOut = reasons.isEmpty ? "" : "; left out: \(reasons.joined(separator: ", "))"
         return
             "followed: \(Format.count(added)) requests, \(Format.count(known)) others were there\(leftOut)"
@@ -43,6 +58,7 @@ extension FollowCut {
         case .depth: "by --depth"
         case .credentials: "for credentials of another host"
         case .full: "by --max-jobs, or as the batch was cancelled"
+        case .hostFull: "by --max-jobs-per-host"
         }
     }
 }

@@ -1,0 +1,68 @@
+internal import JobStore
+
+/// The parts of a response by which requests are found.
+struct PageView {
+    let record: Record
+    /// The URL that the response came from.
+    let url: String
+    private let head: [UInt8]
+
+    init(_ record: Record) {
+        self.record = record
+        head = (try? record.capture.head.whole(of: record)) ?? []
+        var bytes = record.capture.finalURL
+        if !record.capture.isRedirected || bytes.isEmpty {
+            bytes = []
+            record.appendURL(to: &bytes)
+        }
+        url = String(decoding: bytes, as: UTF8.self)
+    }
+
+    /// The values of a header field, in their order.
+    ///
+    /// - Parameter name: In lower case.
+    func values(of name: String) -> [[UInt8]] {
+        head.withUnsafeBytes { head in
+            HeaderFields(head).filter { field in
+                String(decoding: field.name, as: UTF8.self).lowercased() == name
+            }.map { field in
+                var value: [UInt8] = []
+                field.forEachPiece { value += $0 }
+                return value
+            }
+        }
+    }
+
+    var contentType: String? {
+        values(of: "content-type").first.map { String(decoding: $0, as: UTF8.self) }
+    }
+
+    /// Whether the body is JSON, as it or its type says.
+    var isJSON: Bool {
+        let type = contentType?.prefix { $0 != ";" }.lowercased() ?? ""
+        if type.contains("json") { return true }
+        var first: UInt8?
+        try? record.capture.body.forEachPiece(of: record) { piece in
+            first = first ?? piece.first { $0 > 0x20 }
+        }
+        return first == UInt8(ascii: "{") || first == UInt8(ascii: "[")
+    }
+
+    var isHTML: Bool {
+        guard let name = mediaType else { return record.capture.body.count > 0 }
+        return name == "text/html" || name == "application/xhtml+xml"
+    }
+
+    /// Whether the body may be a sitemap: its root element tells.
+    var mayBeSitemap: Bool {
+        guard mediaType != "text/html", record.capture.body.count > 0 else { return false }
+        return mediaType.map { type in
+            ["xml", "gzip", "octet-stream", "text/plain"].contains { type.hasSuffix($0) }
+        } ?? true
+    }
+
+    /// The type that Content-Type names, without parameters, in lower case.
+    private var mediaType: String? {
+        contentType?.prefix { $0 != ";" }.lowercased().filter { !$0.isWhitespace }
+    }
+}
