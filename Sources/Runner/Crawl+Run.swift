@@ -261,7 +261,8 @@ extension Crawl {
     private func sample(_ parts: Parts, _ observer: any CrawlObserver) async throws {
         var sampler = Sampler(
             queue: queue, batch: options.batch, feed: parts.feed, marker: parts.marker,
-            board: parts.board, failures: parts.failures, countsAtStart: parts.attachment.counts)
+            board: parts.board, failures: parts.failures, follower: parts.follower,
+            countsAtStart: parts.attachment.counts)
         while !Task.isCancelled {
             try? await Task.sleep(for: observer.interval)
             guard !Task.isCancelled else { break }

@@ -122,6 +122,7 @@ public struct MetricsText {
         number("runner_in_flight_requests", "gauge", "Requests on the wire.") {
             Double($0.inFlight)
         }
+        writeFollowed()
         number("runner_unreachable_hosts", "gauge", "Hosts that are out of reach.") {
             Double($0.troubleCount)
         }
@@ -142,6 +143,29 @@ public struct MetricsText {
                     "runner_worker_seconds_total", label + [("phase", phase)],
                     Double(duration.microseconds) / 1e6)
             }
+        }
+    }
+
+    /// What responses led to; no lines where nothing is followed.
+    private mutating func writeFollowed() {
+        begin(
+            "runner_found_requests_total", "counter",
+            "Requests that responses of this run led to, by what became of them.")
+        eachRun { metrics, figures, label in
+            guard let followed = figures.followed else { return }
+            let results =
+                [("added", followed.added), ("known", followed.known)]
+                + FollowCut.allCases.map { ($0.rawValue, followed.cut[$0] ?? 0) }
+            for (result, count) in results {
+                metrics.line(
+                    "runner_found_requests_total", label + [("result", result)], Double(count))
+            }
+        }
+        begin(
+            "runner_found_depth", "gauge", "Steps from what was enqueued to the farthest response.")
+        eachRun { metrics, figures, label in
+            guard let followed = figures.followed else { return }
+            metrics.line("runner_found_depth", label, Double(followed.depth))
         }
     }
 

@@ -113,6 +113,23 @@ enum StateDocument {
             writer.name("troubles")
             writer.array(figures.troubles) { $0.value($1.sentence) }
             writer.member("trouble_count", figures.troubleCount)
+            if let followed = figures.followed { write(followed, &writer) }
+        }
+    }
+
+    private static func write(_ followed: FollowFigures, _ writer: inout JSONWriter) {
+        writer.name("followed")
+        writer.object { writer in
+            writer.member("added", followed.added)
+            writer.member("known", followed.known)
+            writer.member("depth", followed.depth)
+            writer.name("left_out")
+            writer.array(FollowCut.allCases.filter { followed.cut[$0] ?? 0 > 0 }) { writer, cut in
+                writer.object { writer in
+                    writer.member("reason", cut.rawValue)
+                    writer.member("count", followed.cut[cut])
+                }
+            }
         }
     }
 

@@ -153,6 +153,35 @@ import Testing
                 + "12 retrying, 1,000 in flight, 30 MB")
     }
 
+    /// A run that adds jobs itself does not know its end.
+    @Test func whatIsFollowed_isOfTheJobsKnownSoFar() {
+        let before = sample()
+        var figures = before.figures
+        var followed = FollowFigures()
+        (followed.added, followed.known, followed.depth) = (8000, 34, 3)
+        followed.cut = [.scope: 5, .hostFull: 6]
+        figures.followed = followed
+        let sample = RunSample(takenAtMicros: 0, counts: before.counts, figures: figures)
+        #expect(
+            ProgressView.line(sample)
+                == "4,310/10,000 known so far (43.1 %), 1,234/s, average 987/s, 4.6 s for these, "
+                + "310 failed, 12 retrying, 1,000 in flight, 30 MB, found 8,000")
+        let fields = ProgressView.fields(sample)
+        guard case .int(8000)? = fields["found"], case .int(11)? = fields["left_out"] else {
+            Issue.record("\(fields)")
+            return
+        }
+        #expect(ProgressView.fields(before)["found"] == nil)
+        let block = ProgressView.lines(sample, columns: 79, colour: false)
+        #expect(block.contains("found 8,000   34 were there   11 left out   depth 3"), "\(block)")
+        #expect(block[0].hasSuffix("4,310 / 10,000 known") && block[1].contains("4.6 s for these"))
+        // Kept in the queue, and read by status.
+        let read = figures.kept.flatMap(RunFigures.read)
+        #expect(read?.followed == followed)
+        figures.followed?.cut[.scope] = -1
+        #expect(figures.kept.flatMap(RunFigures.read) == nil)
+    }
+
     /// Cancelled jobs are not to do: without them, the rest is all.
     @Test func line_andBlock_leaveCancelledJobsOut() {
         let counts: [QueueCounts.Group] = [

@@ -104,6 +104,21 @@ import Testing
         LiveView(content: content, columns: columns, rows: rows, ink: Ink(isOn: colour)).lines
     }
 
+    @Test func whatIsFollowed_hasALine_andNoEndIsPromised() {
+        var content = content()
+        #expect(!lines(content).contains { $0.contains("found") })
+        var followed = FollowFigures()
+        (followed.added, followed.known, followed.depth) = (1_150_000, 340, 7)
+        followed.cut = [.depth: 12]
+        content.figures.followed = followed
+        let lines = lines(content)
+        #expect(
+            lines.contains(" found 1,150,000   340 were there   12 left out   depth 7"), "\(lines)")
+        #expect(
+            lines[2].contains("642,050 of 1,200,000 known so far   15m 15s for these"), "\(lines)")
+        #expect(!lines[2].contains("("))
+    }
+
     /// The picture in the README is this view.
     @Test func overview_tellsTheWholeState_asInTheReadme() throws {
         let readme = String(decoding: contents(of: Tools.repository + "/README.md"), as: UTF8.self)

@@ -95,6 +95,7 @@ def enqueue(origin):
     port = origin.rsplit(":", 1)[1]
     with open(f"{FOLDER}/first.txt", "w") as urls:
         urls.write(f"http://127.0.0.1:{port}/status/410/53?q={SCRIPT}\n")
+        urls.write(f"http://127.0.0.1:{port}/site/1.40/0\n")
     with open(f"{FOLDER}/urls.txt", "w") as urls:
         for number in range(30_000):
             kind = "status/404" if number % 50 == 3 else "delay/20"
@@ -225,10 +226,10 @@ def attack(browser_page, server):
     check(status()["paused"] is False, "another site's page pauses nothing")
 
 
-def numbers(page):
+def numbers(page, legend="#legend"):
     """The jobs as the page shows them."""
     texts = page.eval_on_selector_all(
-        "#legend li", "all => all.map(li => [li.children[1].textContent, li.children[2].textContent])")
+        f"{legend} li", "all => all.map(li => [li.children[1].textContent, li.children[2].textContent])")
     return {name: int(number.replace(",", "")) for name, number in texts}
 
 
@@ -305,6 +306,25 @@ def try_choices(page):
         page.click(f"[data-span={span}]")
         page.wait_for_selector(f"[data-span={span}][aria-pressed=true]")
     until(lambda: "now" in (page.get_attribute("#rate-chart", "aria-label") or ""), "a chart's text")
+
+
+def try_following(page, server):
+    """The panel of requests that were found agrees with the status, and the total with what is known."""
+    def shown():
+        page.wait_for_selector("#following", state="visible")
+        return numbers(page, "#follow-legend")
+    until(lambda: shown().get("queued", 0) >= 10, "requests that were found")
+    found = status()["run"]["followed"]
+    left = sum(found["left_out"].values())
+    until(lambda: shown() == {"queued": found["added"], "were there": found["known"], "left out": left},
+          f"the panel agrees with {found}")
+    check("2 steps" in page.inner_text("#found"), "the steps")
+    check(f"{found['left_out']['scope']:,} out of scope" in page.inner_text("#left-out"), "the reasons")
+    check("known so far" in page.inner_text("#percent"), "the total is not the last word")
+    scrape = server.ask("GET", "/metrics")[2].decode()
+    told = dict(re.findall(r'runner_found_requests_total{result="(\w+)"} (\d+)', scrape))
+    check(int(told["scope"]) == found["left_out"]["scope"] and int(told["added"]) == found["added"],
+          "the metrics of what was found", told)
 
 
 def try_metrics(server):
@@ -392,6 +412,7 @@ def try_serving_idle(browser, said_aloud):
     check(status()["paused"], "an idle queue is paused")
     until(lambda: "paused" in page.inner_text("#state"), "the pause is shown")
     check(page.is_disabled("#workers") and page.is_disabled("#drain"), "there is no run to change")
+    check(page.is_hidden("#following"), "nobody follows")
     page.wait_for_selector("#failures tr")
     check(SCRIPT in page.inner_text("#failures"), "the failures of the last run are kept")
     command = page.inner_text("#job-command")
@@ -488,7 +509,8 @@ def main():
     origin, url = start_origin()
     enqueue(url)
     server = Server(
-        "run", "-w", "20", "--http", "0", "--no-robots", "--output", "out", "-q", "--no-adapt")
+        "run", "-w", "20", "--http", "0", "--no-robots", "--output", "out", "-q", "--no-adapt",
+        "--follow-links", "--depth", "2")
     pictures = os.environ.get("RUNNER_SCREENSHOTS")
     try:
         with sync_playwright() as playwright:
@@ -504,6 +526,7 @@ def main():
             page = open_page(browser, server, said_aloud)
             try_actions(page, server)
             try_choices(page)
+            try_following(page, server)
             try_metrics(server)
             try_serving_beside(browser, said_aloud)
             try_keyboard(page)

@@ -59,7 +59,7 @@ def start_run():
     log = open(f"{FOLDER}/log", "w+")
     run = subprocess.Popen(
         [f"{PRODUCTS}/runner", "run", "-w", "10", "--http", "0", "-q", "--no-robots", "--no-adapt",
-         "--output", "out"], cwd=FOLDER, stdout=log, stderr=log)
+         "--next-link", "--output", "out"], cwd=FOLDER, stdout=log, stderr=log)
 
     def port():
         with open(log.name) as text:

@@ -48,6 +48,15 @@ import Testing
         #expect((state["events"] as? [Any])?.count == StateDocument.eventsMax)
         #expect((try read(true)["events"] as? [Any])?.count == 30)
         #expect(state["run"] is [String: Any])
+        #expect((state["run"] as? [String: Any])?["followed"] == nil)
+        queue.monitor.add(SampleQueue.sample(at: 3, followed: SampleQueue.followed))
+        let run = try #require(try read(false)["run"] as? [String: Any])
+        let followed = try #require(run["followed"] as? [String: Any])
+        #expect(followed["added"] as? Int == 12 && followed["known"] as? Int == 34)
+        #expect(followed["depth"] as? Int == 3)
+        let leftOut = try #require(followed["left_out"] as? [[String: Any]])
+        #expect(leftOut.map { $0["reason"] as? String } == ["scope", "host_full"])
+        #expect(leftOut.map { $0["count"] as? Int } == [5, 6])
         // Nobody's figures are of no run.
         let idle = SampleQueue { $0.pid = nil }
         idle.monitor.add(SampleQueue.sample())

@@ -32,6 +32,23 @@ import Testing
         }
         #expect(!lines.contains { $0.hasPrefix("runner_output_disk_free_bytes") })
         #expect(!lines.contains { $0.contains("/o") }, "a folder is nobody's business")
+        #expect(!lines.contains { $0.hasPrefix("runner_found_") }, "nothing is followed")
+    }
+
+    @Test func whatARunFinds_isCountedByAFewLabels() {
+        let queue = SampleQueue()
+        queue.monitor.add(SampleQueue.sample(followed: SampleQueue.followed))
+        let lines = lines([queue]).filter { $0.hasPrefix("runner_found_") }
+        for line in [
+            "runner_found_requests_total{result=\"added\"} 12",
+            "runner_found_requests_total{result=\"known\"} 34",
+            "runner_found_requests_total{result=\"scope\"} 5",
+            "runner_found_requests_total{result=\"host_full\"} 6",
+            "runner_found_requests_total{result=\"trap\"} 0", "runner_found_depth 3",
+        ] {
+            #expect(lines.contains(line), "\(line)")
+        }
+        #expect(lines.count == 3 + FollowCut.allCases.count)
     }
 
     @Test func eachName_isTypedOnce_andItsLinesFollow() {

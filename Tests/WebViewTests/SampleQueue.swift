@@ -1,6 +1,6 @@
 import JobStore
-import Runner
 
+@testable import Runner
 @testable import WebView
 
 /// A queue that is shown as it is told.
@@ -23,17 +23,30 @@ final class SampleQueue: WatchedQueue {
         return ActionResult(text: "done: \(action)", command: "runner pause")
     }
 
+    /// What a run has found.
+    static var followed: FollowFigures {
+        var followed = FollowFigures()
+        (followed.added, followed.known, followed.depth) = (12, 34, 3)
+        followed.cut = [.scope: 5, .hostFull: 6]
+        return followed
+    }
+
     /// A sample of so many jobs.
+    ///
+    /// - Parameter followed: What the run has found; `nil` where it follows nothing.
     static func sample(
-        at second: Int = 1, completed: Int = 60, failed: Int = 3, left: Int = 37
+        at second: Int = 1, completed: Int = 60, failed: Int = 3, left: Int = 37,
+        followed: FollowFigures? = nil
     ) -> RunSample {
-        RunSample(
+        var figures = RunFigures()
+        figures.followed = followed
+        return RunSample(
             takenAtMicros: second * 1_000_000,
             counts: QueueCounts(
                 total: completed + failed + left, running: 5, retriesRunning: 0,
                 outcomes: [
                     .init(label: "200", state: .completed, count: completed),
                     .init(label: "404", state: .failed, count: failed),
-                ], runs: []))
+                ], runs: []), figures: figures)
     }
 }

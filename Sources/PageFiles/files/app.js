@@ -20,6 +20,7 @@ function show(now) {
   showControls(now);
   showTiles(now);
   showOutcomes(now);
+  showFollowing(now);
   showHosts(now);
   showTime(now);
   showOutput(now);
@@ -43,7 +44,7 @@ function showProgress(now) {
   if (!now.jobs) return;
   const { total, available, running, retrying, completed, failed, cancelled } = now.jobs, wanted = total - cancelled;
   const percent = wanted ? Math.floor(1000 * (completed + failed) / wanted) / 10 : 100;
-  setText($('percent'), `${percent.toFixed(1)} % of ${count(wanted)} jobs`);
+  setText($('percent'), `${percent.toFixed(1)} % of ${count(wanted)} jobs${now.run?.followed ? ' known so far' : ''}`);
   document.title = `${percent.toFixed(1)} % ${now.queue} – runner`;
   const all = [['completed', completed, 'ok'], ['failed', failed, 'bad'], ['retrying', retrying, 'warn'], ['running', running, 'run'], ['available', available, 'rest']];
   if (cancelled) all.push(['cancelled', cancelled, 'dim']);
@@ -82,7 +83,7 @@ function showTiles(now) {
   const [from, to] = now.left_s ?? [];
   const isNarrow = from !== undefined && to - from < Math.max(1, from / 10);
   tile('left', from === undefined ? '–' : isNarrow ? duration(from) : `${duration(from)} – ${duration(to)}`,
-    from === undefined ? 'nothing moves' : to < 86400 * 300 ? `ends about ${new Date(now.at_us / 1000 + (from + to) * 500).toLocaleString('en-GB', { weekday: 'short', hour: '2-digit', minute: '2-digit' })}` : '');
+    from === undefined ? 'nothing moves' : run.followed ? 'for the jobs known so far' : to < 86400 * 300 ? `ends about ${new Date(now.at_us / 1000 + (from + to) * 500).toLocaleString('en-GB', { weekday: 'short', hour: '2-digit', minute: '2-digit' })}` : '');
   tile('in flight', count(run.in_flight), `of ${count(run.workers)} workers${run.rate_max ? `, ${rate(run.rate_max)}/s at most` : ''}`);
   tile('half take', micros(run.recent?.p50_us), `99 % ${micros(run.recent?.p99_us)}`);
   const ended = run.attempts.reduce((sum, a) => sum + a.count, 0), bad = run.attempts.reduce((sum, a) => a.state === 'completed' ? sum : sum + a.count, 0);
@@ -137,6 +138,18 @@ function showFailures() {
     count(f.id), f.outcome, `${f.attempt}${f.retried ? ', again later' : ''}`, clock(f.at_us),
     { text: f.url, wide: true }, { text: f.message, wide: true },
   ]);
+}
+
+const REASONS = { malformed: 'no requests', scope: 'out of scope', skipped: 'by --follow-match or --follow-skip', nofollow: 'nofollow', many: 'too many of one response', trap: 'traps', depth: 'beyond --depth', credentials: 'credentials of another host', full: 'beyond --max-jobs, or cancelled', host_full: 'beyond --max-jobs-per-host' };
+
+function showFollowing(now) {
+  const followed = now.run?.followed;
+  $('following').hidden = !followed;
+  if (!followed) return;
+  const left = followed.left_out.reduce((sum, each) => sum + each.count, 0);
+  setText($('found'), `${count(followed.depth)} ${followed.depth === 1 ? 'step' : 'steps'} from what was enqueued`);
+  bar($('follow-bar'), $('follow-legend'), [['queued', followed.added, 'ok'], ['were there', followed.known, 'run'], ['left out', left, 'dim']]);
+  setText($('left-out'), followed.left_out.map(each => `${count(each.count)} ${REASONS[each.reason] ?? each.reason}`).join(', ') || 'none');
 }
 
 function showHosts(now) {

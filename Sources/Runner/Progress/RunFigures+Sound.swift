@@ -19,7 +19,7 @@ extension RunFigures {
             + commitDurations.numbers + times.flatMap { $0?.numbers ?? [] }
             + troubles.map(\.duration.microseconds)
             + hosts.flatMap { [$0.untilMicros ?? 0, $0.inFlight, $0.waiting, $0.attempts] }
-            + hosts.map(\.failures)
+            + hosts.map(\.failures) + (followed?.numbers ?? [])
         let rates =
             [rateNow, rateAverage, requestsPerSecondMax ?? 0] + hosts.map(\.rate)
             + hosts.map { $0.perSecondMax ?? 0 }
@@ -50,6 +50,10 @@ extension RunMeasures {
 
 extension RunMeasures.Times {
     fileprivate var numbers: [Int] { [count] + [p50, p90, p99, max].map(\.microseconds) }
+}
+
+extension FollowFigures {
+    fileprivate var numbers: [Int] { [added, known, depth] + cut.values }
 }
 
 extension DurationSizes {

@@ -61,6 +61,9 @@ public struct RunFigures: Codable, Sendable {
     /// The number of hosts that the run has jobs of at present.
     public internal(set) var hostCount = 0
 
+    /// The requests that responses led to; `nil` when nothing is followed.
+    public internal(set) var followed: FollowFigures?
+
     /// The figures of a run that has just begun.
     public static let none = RunFigures()
 

@@ -27,6 +27,10 @@ public struct RunSample: Sendable {
         self.init(takenAtMicros: takenAtMicros, counts: counts, figures: RunFigures())
     }
 
+    /// Whether the run adds jobs itself, so that its end is not known: `counts` has the jobs known so
+    /// far, and `timeLeft` is that of these.
+    public var isGrowing: Bool { figures.followed != nil }
+
     /// The time until all jobs left are done at the present rate; `nil` while nothing moves.
     public var timeLeft: Duration? {
         // A Duration holds fewer seconds than a crawl of every ID there is can need.

@@ -9,6 +9,7 @@ struct Sampler {
     private let marker: Marker
     private let board: MeasureBoard
     private let failures: FailureLog?
+    private let follower: Follower?
     /// When the run began, by the clock that stands still while it is paused.
     private let startMicros: Int
     private let doneAtStart: Int
@@ -29,9 +30,10 @@ struct Sampler {
     /// - Parameters:
     ///   - board: Where the loops post what they have measured.
     ///   - failures: `nil` when nobody looks at failures.
+    ///   - follower: `nil` when nothing is followed.
     init(
         queue: any JobQueue, batch: Batch.ID?, feed: Feed, marker: Marker, board: MeasureBoard,
-        failures: FailureLog?, countsAtStart: QueueCounts
+        failures: FailureLog?, follower: Follower?, countsAtStart: QueueCounts
     ) {
         self.batch = batch
         self.queue = queue
@@ -39,6 +41,7 @@ struct Sampler {
         self.marker = marker
         self.board = board
         self.failures = failures
+        self.follower = follower
         doneAtStart = countsAtStart.done
         lastDone = doneAtStart
         known = (countsAtStart, [:])
@@ -118,7 +121,7 @@ struct Sampler {
             pausedMicros: feed.isPaused
                 ? feed.pause.sinceMicros.map { now.monotonicMicros - $0 } : nil,
             hosts: hosts.add(feed.hosts, times(of: loops.map(\.figures)), at: now),
-            hostCount: feed.hostCount)
+            hostCount: feed.hostCount, followed: follower?.figures)
     }
 
     private func times(of loops: [LoopFigures]) -> [Host.ID: Histogram] {

@@ -68,7 +68,8 @@ extension LiveView {
 
     private var counts: [String] {
         let (counts, figures) = (content.counts, content.figures)
-        var pieces = ["\(Format.count(counts.done)) of \(Format.count(counts.wanted))"]
+        let known = figures.followed == nil ? "" : " known so far"
+        var pieces = ["\(Format.count(counts.done)) of \(Format.count(counts.wanted))\(known)"]
         if counts.left > 0 { pieces.append(timeLeft(counts, figures)) }
         if counts.retrying > 0 {
             pieces.append(ink(.odd, "\(Format.count(counts.retrying)) retrying"))
@@ -86,6 +87,8 @@ extension LiveView {
         }
         let (from, to) = (left.from, left.isNarrow ? left.from : left.to)
         let length = Self.span(Format.duration(.seconds(from)), Format.duration(.seconds(to)))
+        // Of jobs yet to be found, nobody knows.
+        guard !sample.isGrowing else { return "\(length) for these" }
         guard from >= 60, to < 86_400 else { return "\(length) left" }
         func end(_ seconds: Double) -> String {
             String(Timestamp.timeOfDay(content.nowMicros + Int(seconds * 1_000_000)).dropLast(3))
@@ -122,7 +125,9 @@ extension LiveView {
         if requests.made > 0 {
             load.append("\(Format.count(figures.cpuMicros / requests.made)) µs CPU each")
         }
-        return rate + Layout.flowed(load, columns: columns - 1).prefix(3).map { " " + $0 }
+        let found = figures.followed.map { [Layout.shortened($0.pieces, columns: columns - 1)] }
+        return rate
+            + (Layout.flowed(load, columns: columns - 1).prefix(3) + (found ?? [])).map { " " + $0 }
     }
 
     /// The keys, or what the last one did.

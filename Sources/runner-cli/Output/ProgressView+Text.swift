@@ -7,17 +7,20 @@ extension ProgressView {
     static func line(_ sample: RunSample) -> String {
         let (counts, run) = (sample.counts, sample.figures)
         let (done, wanted) = (counts.done, counts.wanted)
+        let known = sample.isGrowing ? " known so far" : ""
+        let left = sample.isGrowing ? "for these" : "left"
         var parts = [
-            "\(Format.count(done))/\(Format.count(wanted)) (\(Format.percent(done, of: wanted)))",
+            "\(Format.count(done))/\(Format.count(wanted))\(known) (\(Format.percent(done, of: wanted)))",
             "\(Format.count(Int(run.rateNow)))/s",
             "average \(Format.count(Int(run.rateAverage)))/s",
-            sample.timeLeft.map { "\(Format.duration($0)) left" } ?? "no estimate",
+            sample.timeLeft.map { "\(Format.duration($0)) \(left)" } ?? "no estimate",
             "\(Format.count(counts.failed)) failed",
             "\(Format.count(counts.retrying)) retrying",
             "\(Format.count(run.inFlight)) in flight",
             Format.megabytes(run.residentBytes),
         ]
         if counts.cancelled > 0 { parts.append("\(Format.count(counts.cancelled)) cancelled") }
+        if let followed = run.followed { parts.append("found \(Format.count(followed.added))") }
         parts += notices(run)
         return parts.joined(separator: ", ")
     }
@@ -26,7 +29,7 @@ extension ProgressView {
     static func fields(_ sample: RunSample) -> [String: RunLog.Value] {
         let (counts, run) = (sample.counts, sample.figures)
         func rounded(_ number: Double) -> RunLog.Value { .double((number * 10).rounded() / 10) }
-        return [
+        var fields: [String: RunLog.Value] = [
             "phase": .text(run.phase.rawValue), "done": .int(counts.done),
             "wanted": .int(counts.wanted), "completed": .int(counts.completed),
             "failed": .int(counts.failed), "retrying": .int(counts.retrying),
@@ -36,6 +39,11 @@ extension ProgressView {
             "bytes": .int(run.measures.requests.receivedBytes),
             "rss_bytes": .int(run.residentBytes),
         ]
+        if let followed = run.followed {
+            fields["found"] = .int(followed.added)
+            fields["left_out"] = .int(followed.leftOut)
+        }
+        return fields
     }
 
     /// Formats progress as a few lines for a terminal. Numbers are laid out to fit `columns`;
@@ -51,17 +59,22 @@ extension ProgressView {
         let speed = [
             "\(Format.count(Int(run.rateNow)))/s now",
             "\(Format.count(Int(run.rateAverage)))/s average",
-            sample.timeLeft.map { "\(Format.duration($0)) left" } ?? "no estimate yet",
+            sample.timeLeft.map {
+                "\(Format.duration($0)) \(sample.isGrowing ? "for these" : "left")"
+            } ?? "no estimate yet",
         ]
         let load = [
             "\(Format.count(run.inFlight)) in flight",
             "\(Format.megabytes(run.residentBytes)) of memory",
         ]
-        var lines = bar(counts, columns: columns, colour: colour)
+        var lines = bar(counts, sample.isGrowing, columns: columns, colour: colour)
         if let stopping { lines.append(text(of: stopping, now: now)) }
         lines += notices(run)
         lines += Layout.flowed(speed, columns: columns)
         lines += Layout.flowed(load, columns: columns)
+        if let followed = run.followed {
+            lines.append(Layout.shortened(followed.pieces, columns: columns))
+        }
         return lines + outcomes(counts, columns: columns)
     }
 
@@ -100,11 +113,13 @@ extension ProgressView {
     }
 
     /// A bar and its numbers, or the numbers alone where `columns` is too narrow for both.
-    private static func bar(_ counts: QueueCounts, columns: Int, colour: Bool) -> [String] {
+    private static func bar(
+        _ counts: QueueCounts, _ isGrowing: Bool, columns: Int, colour: Bool
+    ) -> [String] {
         let (done, wanted) = (counts.done, counts.wanted)
         let numbers = [
             Format.percent(done, of: wanted),
-            "\(Format.count(done)) / \(Format.count(wanted))",
+            "\(Format.count(done)) / \(Format.count(wanted))\(isGrowing ? " known" : "")",
         ]
         let text = " " + numbers.joined(separator: "  ")
         let width = min(60, columns - text.count)

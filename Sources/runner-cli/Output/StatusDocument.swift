@@ -94,7 +94,9 @@ struct StatusDocument: Encodable {
         }
         let done = Format.percent(jobs.completed + jobs.failed, of: jobs.total - jobs.cancelled)
         let title = batch.map { "\($0.title) of \(queue)" } ?? queue
-        let first = ["\(title): \(done) done"] + jobs.shownRows.map { row($0.name, $0.count) }
+        let known = run?.isGrowing == true ? " of the jobs known so far" : ""
+        let first =
+            ["\(title): \(done)\(known) done"] + jobs.shownRows.map { row($0.name, $0.count) }
         let advice = size == nil && jobs.failed > 0 && run == nil ? [RetryAdvice.text(queue)] : []
         let paused = isPaused ? [PauseAdvice.status(of: queue, hasRun: run != nil)] : []
         var last = importLines + (fleet?.lines ?? run?.lines ?? [idle(queue)]) + paused + advice
@@ -181,6 +183,8 @@ struct RunDocument: Encodable {
     let trouble: String?
     /// The measurements so far; `nil` until the run has reported some.
     private let measures: RunMeasures?
+    /// The fate of what responses led to; `nil` where nothing is followed, or nothing reported.
+    private let followed: FollowFigures?
     /// The limits that the run was asked for while it goes on; `nil` where it was not.
     private let limits: LimitsDocument?
     private let areLimitsTaken: Bool
@@ -188,7 +192,9 @@ struct RunDocument: Encodable {
     /// - Parameter isPaused: Whether people have held the run back.
     init(_ run: QueueCounts.LiveRun, left: Int, isPaused: Bool = false) {
         trouble = run.trouble
-        measures = run.measures.flatMap(RunFigures.read)?.measures
+        let figures = run.measures.flatMap(RunFigures.read)
+        measures = figures?.measures
+        followed = figures?.followed
         limits = run.limits.isEmpty ? nil : LimitsDocument(LimitChange(kept: run.limits))
         areLimitsTaken = run.wishTaken >= run.wish
         pid = run.pid
@@ -202,7 +208,7 @@ struct RunDocument: Encodable {
     }
 
     private enum CodingKeys: String, CodingKey {
-        case active, pid, workers, trouble, requests, timings, limits
+        case active, pid, workers, trouble, requests, timings, followed, limits
         case areLimitsTaken = "limits_taken"
         case requestsPerSecond = "requests_per_s"
         case startedAt = "started_at"
@@ -221,18 +227,25 @@ struct RunDocument: Encodable {
         try container.encode(measures.map { RequestsDocument($0.requests) }, forKey: .requests)
         try container.encode(
             measures.map { TimingsDocument($0, hasHosts: false) }, forKey: .timings)
+        try container.encodeIfPresent(followed.map(FollowedDocument.init), forKey: .followed)
         guard let limits else { return }
         try container.encode(limits, forKey: .limits)
         try container.encode(areLimitsTaken, forKey: .areLimitsTaken)
     }
 
-    /// The requests of the run so far, their times and the workers'.
-    var measureLines: [String] { measures?.lines ?? [] }
+    /// Whether the run adds jobs itself.
+    var isGrowing: Bool { followed != nil }
+
+    /// The requests of the run so far, their times and the workers', and what they led to.
+    var measureLines: [String] {
+        (measures?.lines ?? []) + (followed.map { [$0.line] } ?? [])
+    }
 
     var lines: [String] {
         let left =
-            secondsLeft.map { "about \(Format.duration(.seconds(min($0, 1e18)))) left" }
-            ?? "no estimate yet"
+            secondsLeft.map {
+                "about \(Format.duration(.seconds(min($0, 1e18)))) \(isGrowing ? "for these" : "left")"
+            } ?? "no estimate yet"
         let rate = Format.count(Int(requestsPerSecond))
         return [
             "running: process \(pid), \(Format.count(workers)) workers, \(rate)/s, \(left)"

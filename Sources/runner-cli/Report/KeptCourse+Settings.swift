@@ -1,3 +1,4 @@
+import Links
 import Runner
 
 extension KeptCourse {
@@ -38,6 +39,10 @@ extension KeptCourse {
             ("judging", judging.isEmpty ? nil : judging),
             ("proxies", proxies.isEmpty ? nil : proxies.joined(separator: "; ")),
             ("robots.txt", robots(options.robots.scope)),
+            ("scope", options.follow?.reach.rawValue),
+            ("depth", options.follow.flatMap { bound($0.depthMax) }),
+            ("max-jobs", options.follow.flatMap { bound($0.jobsMax) }),
+            ("max-jobs-per-host", options.follow?.jobsOfHostMax.map(Format.count)),
             ("run-time", options.limits.runTimeMax.map(seconds)),
             ("until", options.limits.untilMicros.map(Timestamp.text)),
             ("max-bytes", options.limits.bodyBytesMax.map(Format.bytes)),
@@ -55,6 +60,10 @@ extension KeptCourse {
 
     private static func count(_ count: Int, _ noun: String) -> String? {
         count == 0 ? nil : "\(Format.count(count)) \(noun)\(count == 1 ? "" : "s")"
+    }
+
+    private static func bound(_ count: Int) -> String? {
+        count == .max ? nil : Format.count(count)
     }
 
     private static func perHost(_ bound: PerHost) -> String {

@@ -23,7 +23,8 @@ struct ReportDocument: Encodable {
     var lines: [String] {
         let status = StatusDocument(content.counts, isPaused: content.isPaused)
             .lines(of: content.queue)
-        let last = content.isLastLive ? [] : content.runs.last?.figures.measures.lines ?? []
+        let figures = content.isLastLive ? nil : content.runs.last?.figures
+        let last = (figures?.measures.lines ?? []) + (figures?.followed.map { [$0.line] } ?? [])
         return status + runLines + last + (content.output.map { [$0.line] } ?? [])
     }
 
@@ -58,6 +59,7 @@ private struct ReportedRun: Encodable {
 
     private enum CodingKeys: String, CodingKey {
         case pid, host, version, batch, ending, finished, workers, requests, timings, settings
+        case followed
         case startedAt = "started_at"
         case seenAt = "seen_at"
         case elapsedSeconds = "elapsed_s"
@@ -76,6 +78,8 @@ private struct ReportedRun: Encodable {
             RequestsDocument(run.figures.measures.requests), forKey: .requests)
         try container.encode(
             TimingsDocument(run.figures.measures, hasHosts: false), forKey: .timings)
+        try container.encodeIfPresent(
+            run.figures.followed.map(FollowedDocument.init), forKey: .followed)
         try container.encode(
             Dictionary(run.settings.map { ($0.name, $0.value) }) { $1 }, forKey: .settings)
         try container.encode(Timestamp.text(run.startedAtMicros), forKey: .startedAt)

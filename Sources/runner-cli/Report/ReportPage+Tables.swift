@@ -133,6 +133,27 @@ extension ReportPage {
         }
     }
 
+    /// What responses led to, of the runs that follow; nothing where none does.
+    func writeFollowed(to html: inout HTMLText) {
+        let rows = content.runs.flatMap { run -> [[String]] in
+            guard let followed = run.figures.followed else { return [] }
+            let began = Timestamp.text(run.startedAtMicros)
+            let counts = [("queued", followed.added), ("were there", followed.known)]
+            return (counts + followed.reasons.map { ("left out \($0.words)", $0.count) }).map {
+                [began, $0.0, Format.count($0.1)]
+            }
+        }
+        guard !rows.isEmpty else { return }
+        section("followed", "Requests found", "in responses, by run", to: &html) { html in
+            table(
+                "Table of requests found",
+                [
+                    Column(name: "run"), Column(name: "became of them", isText: true),
+                    Column(name: "requests"),
+                ], rows, to: &html)
+        }
+    }
+
     func writeHosts(to html: inout HTMLText) {
         guard let figures = last?.figures, !figures.hosts.isEmpty else { return }
         section(

@@ -25,6 +25,7 @@ struct ReportPage {
                     writeTiles(to: &html)
                     writeCharts(to: &html)
                     writeOutcomes(to: &html)
+                    writeFollowed(to: &html)
                     writeWorkerTime(to: &html)
                     writeRuns(to: &html)
                     writeFailures(to: &html)
@@ -91,8 +92,11 @@ struct ReportPage {
     }
 
     private func writeProgress(to html: inout HTMLText) {
+        let isGrowing = content.isLastLive && last?.figures.followed != nil
+        let known = isGrowing ? " known so far" : ""
         section(
-            "progress", "Progress", "\(done) of \(Format.count(content.counts.wanted)) jobs",
+            "progress", "Progress",
+            "\(done) of \(Format.count(content.counts.wanted)) jobs\(known)",
             class: "wide", to: &html
         ) { html in
             let counts = content.counts
