@@ -130,11 +130,15 @@ import Testing
         let link = try #require(run.err.firstMatch(of: /http:\/\/127\.0\.0\.1:(\d+)\/#(\w+)/))
         let port = try #require(Int(link.1))
         let ask = "GET /metrics HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
-        let metrics = try #require(httpAsk(port: port, ask))
-        for result in ["added", "known", "nofollow"] {
+        func count(_ result: String) throws -> Int {
+            let metrics = try #require(httpAsk(port: port, ask))
             let name = "runner_found_requests_total{result=\"\(result)\"} "
             let line = try #require(metrics.firstRange(of: name), "\(metrics)")
-            #expect((Int(metrics[line.upperBound...].prefix { $0.isNumber }) ?? 0) > 0, "\(result)")
+            return Int(metrics[line.upperBound...].prefix { $0.isNumber }) ?? 0
+        }
+        // Figures are up to a second old.
+        for result in ["added", "known", "nofollow"] {
+            try await run.wait { try count(result) > 0 }
         }
         let state = firstEvent(port: port, token: String(link.2))
         #expect(state.firstMatch(of: /"followed":\{"added":[1-9]/) != nil, "\(state)")
