@@ -1,6 +1,6 @@
 """A DNS server on loopback that answers as the name it is asked for says.
 
-    name_server.py [--port 0] [--log FILE] [--as LABELS]
+    name_server.py [--port 0] [--log FILE] [--as LABELS] [--zone NAME]
 
 Prints `listening on 127.0.0.1:PORT control CONTROL`: UDP and TCP on PORT, and on the TCP port
 CONTROL of the same address `GET /counts` (JSON: queries by name, type and transport) and
@@ -53,6 +53,8 @@ Programs ask at port 53 of the servers in /etc/resolv.conf. Without touching the
 
 `--as slow-200` has it read these labels in front of every name's own: a server that is slow, or
 that refuses everything.
+
+With `--zone example.com`, names that do not end so are NXDOMAIN.
 
 An address record's type that was not asked for is NODATA, as with any name server. Only GETs of the
 control port and what it is asked count; all of it is bound to loopback.
@@ -155,8 +157,9 @@ class Behaviour:
 
 
 class NameServer:
-    def __init__(self, log=None, labels=""):
+    def __init__(self, log=None, labels="", zone=""):
         self.log = log
+        self.zone = zone.lower()
         self.labels = labels
         self.reset()
 
@@ -191,7 +194,8 @@ class NameServer:
             self.log.write(f"{now:.6f} {transport} {kind} {name}\n")
             self.log.flush()
         try:
-            behaviour = Behaviour(f"{self.labels}.{name}")
+            is_ours = ("." + name).endswith("." + self.zone) if self.zone else True
+            behaviour = Behaviour(f"{self.labels}.{name}" if is_ours else "nx")
             millis = behaviour.number("slow", 0)
             if question.type == AAAA:
                 millis += behaviour.number("slow6", 0)
@@ -418,11 +422,12 @@ def main():
     parser.add_argument("--host", default="127.0.0.1", help="an address of 127.0.0.0/8")
     parser.add_argument("--log", help="a file for a line a query")
     parser.add_argument("--as", dest="labels", default="", help="labels in front of every name")
+    parser.add_argument("--zone", default="", help="the only names that there are end so")
     arguments = parser.parse_args()
     if not ipaddress.ip_address(arguments.host).is_loopback:
         parser.error("--host is to be a loopback address")
     log = open(arguments.log, "a", encoding="utf-8") if arguments.log else None
-    asyncio.run(serve(NameServer(log, arguments.labels), arguments.port, arguments.host))
+    asyncio.run(serve(NameServer(log, arguments.labels, arguments.zone), arguments.port, arguments.host))
 
 
 if __name__ == "__main__":

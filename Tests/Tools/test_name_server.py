@@ -187,15 +187,25 @@ class NameServerTests(unittest.TestCase):
         self.assertGreaterEqual(time.monotonic() - started, 0.2)
 
     def test_labelsOfTheServersOwn(self):
+        self.assertEqual(self.rcodes(["--as", "refused"], "k.test"), [5])
+
+    def test_namesOutOfTheZone_areNone(self):
+        names = ["k.example.com", "Example.COM", "kexample.com", "nowhere.invalid", "nx.example.com"]
+        self.assertEqual(self.rcodes(["--zone", "example.com"], *names), [0, 0, 3, 3, 3])
+
+    def rcodes(self, arguments, *names):
+        """The answers of a server of its own."""
         script = os.path.join(os.path.dirname(os.path.abspath(__file__)), "name_server.py")
         with subprocess.Popen(
-                [sys.executable, "-B", script, "--as", "refused"],
-                stdout=subprocess.PIPE) as process:
+                [sys.executable, "-B", script, *arguments], stdout=subprocess.PIPE) as process:
             port = int(process.stdout.readline().decode().split()[2].rsplit(":", 1)[1])
-            with socket.create_connection(("127.0.0.1", port), timeout=5) as tcp:
-                tcp.sendall(struct.pack("!H", len(query("k.test", A))) + query("k.test", A))
-                self.assertEqual(Answer(tcp.recv(1000)[2:]).rcode, 5)
+            rcodes = []
+            for name in names:
+                with socket.create_connection(("127.0.0.1", port), timeout=5) as tcp:
+                    tcp.sendall(struct.pack("!H", len(query(name, A))) + query(name, A))
+                    rcodes.append(Answer(tcp.recv(1000)[2:]).rcode)
             process.terminate()
+            return rcodes
 
     def test_truncated(self):
         self.assertEqual(
