@@ -146,7 +146,7 @@ public struct MetricsText {
         }
     }
 
-    /// What responses led to; no lines where nothing is followed.
+    /// The requests that responses led to; no lines where nothing is followed.
     private mutating func writeFollowed() {
         begin(
             "runner_found_requests_total", "counter",

@@ -133,7 +133,7 @@ extension ReportPage {
         }
     }
 
-    /// What responses led to, of the runs that follow; nothing where none does.
+    /// The requests that responses led to, of the runs that follow; nothing where none does.
     func writeFollowed(to html: inout HTMLText) {
         let rows = content.runs.flatMap { run -> [[String]] in
             guard let followed = run.figures.followed else { return [] }
