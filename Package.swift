@@ -57,8 +57,9 @@ let package = Package(
                 .embedInCode("v11_politeness.sql"), .embedInCode("v12_put_back.sql"),
                 .embedInCode("v13_live.sql"), .embedInCode("v14_measures.sql"),
                 .embedInCode("v15_handed_over.sql"), .embedInCode("v16_shards.sql"),
-                .embedInCode("v17_found.sql"),
+                .embedInCode("v17_found.sql"), .embedInCode("v18_validators.sql"),
                 .embedInCode("shard_tables.sql"), .embedInCode("found_tables.sql"),
+                .embedInCode("validator_tables.sql"),
             ],
             swiftSettings: strict),
         .target(

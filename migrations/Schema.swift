@@ -15,7 +15,7 @@ public enum Schema {
             PackageResources.v11_politeness_sql, PackageResources.v12_put_back_sql,
             PackageResources.v13_live_sql, PackageResources.v14_measures_sql,
             PackageResources.v15_handed_over_sql, PackageResources.v16_shards_sql,
-            PackageResources.v17_found_sql,
+            PackageResources.v17_found_sql, PackageResources.v18_validators_sql,
         ]
     }
 
@@ -25,4 +25,8 @@ public enum Schema {
     /// The SQL script that makes what queues have of which a run has followed what responses lead to,
     /// where it is missing.
     public static var foundTables: [UInt8] { PackageResources.found_tables_sql }
+
+    /// The SQL script that makes what queues have of which a run has kept validators, where it is
+    /// missing.
+    public static var validatorTables: [UInt8] { PackageResources.validator_tables_sql }
 }

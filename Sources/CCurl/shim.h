@@ -102,6 +102,12 @@ static inline const char *easy_get_field(CURL *e, const char *name) {
     struct curl_header *field = 0;
     return curl_easy_header(e, name, 0, CURLH_HEADER, -1, &field) == CURLHE_OK ? field->value : 0;
 }
+// The same where it is the only one of that name; NULL when there is none, or are several.
+static inline const char *easy_get_only_field(CURL *e, const char *name) {
+    struct curl_header *field = 0;
+    if (curl_easy_header(e, name, 0, CURLH_HEADER, -1, &field) != CURLHE_OK) return 0;
+    return field->amount == 1 ? field->value : 0;
+}
 static inline const char *easy_get_last_field(CURL *e, const char *name) {
     struct curl_header *field = 0;
     if (curl_easy_header(e, name, 0, CURLH_HEADER, -1, &field) != CURLHE_OK) return 0;

@@ -6,9 +6,16 @@ public struct BatchLabel: Equatable, Sendable {
     public let name: String?
     /// The rank of the batch among others: jobs of batches with a higher priority are claimed first.
     public let priority: Int
+    /// The batch of whose jobs these are copies, position by position, and by whose validators they
+    /// are asked for; `nil` where they are asked for plainly.
+    public let conditionalOn: Batch.ID?
 
     /// - Precondition: `name` is as `isName` wants it, and `priority` is one of `priorities`.
-    public init(key: String? = nil, name: String? = nil, priority: Int = 0) {
+    public init(
+        key: String? = nil, name: String? = nil, priority: Int = 0,
+        conditionalOn: Batch.ID? = nil
+    ) {
+        self.conditionalOn = conditionalOn
         precondition(name.map(Self.isName) ?? true, "a batch has a name that is one")
         precondition(Self.priorities.contains(priority), "a priority is within its bounds")
         self.key = key

@@ -121,6 +121,14 @@ public protocol JobQueue: JobLedger {
     /// Keeps the robots.txt of origins, in place of those kept before, while they count.
     func keep(_ robots: [RobotsRecord]) async throws(QueueError)
 
+    /// Makes sure that the queue keeps validators that marks bring.
+    ///
+    /// - Throws: `.unsupported` or `.unfit` when it does not.
+    func checkKeepsValidators() async throws(QueueError)
+
+    /// Returns the number of a batch's jobs whose validators are kept.
+    func validatorCount(of batch: Batch.ID) async throws(QueueError) -> Int
+
     /// Registers a runner and takes back all jobs that dead runners held (`rescue`).
     ///
     /// - Throws: `.inUse` when the store lets only one runner work at a time and another one is
@@ -129,6 +137,12 @@ public protocol JobQueue: JobLedger {
 }
 
 extension JobQueue {
+    public func checkKeepsValidators() async throws(QueueError) {
+        throw QueueError(.unsupported, "the store of this queue keeps no validators")
+    }
+
+    public func validatorCount(of batch: Batch.ID) async throws(QueueError) -> Int { 0 }
+
     public var sharesRate: Bool { false }
     public func setRate(perSecond: Double?) async throws(QueueError) {}
     public func ratePerSecond() async throws(QueueError) -> Double? { nil }

@@ -14,11 +14,18 @@ public struct Mark: Sendable {
     /// Whether the attempt is no fault of the job's and costs none of its attempts: its host told to
     /// wait, or was in trouble. It counts only while `outcome` is retrying.
     public let isExcused: Bool
+    /// The validators of the response, to be kept for a batch that asks for what has changed
+    /// (`BatchLabel.conditionalOn`); `nil` when none are.
+    public let validators: Validators?
 
+    /// - Precondition: Validators are those of a completed job.
     public init(
         batchID: Batch.ID, position: Int, attempt: Int, outcome: Outcome, wait: Duration = .zero,
-        isExcused: Bool = false
+        isExcused: Bool = false, validators: Validators? = nil
     ) {
+        precondition(
+            validators == nil || outcome.state == .completed, "validators are of completed jobs")
+        self.validators = validators
         precondition(outcome.state != .cancelled, "no attempt ends as cancelled")
         self.batchID = batchID
         self.position = position

@@ -13,8 +13,8 @@ public struct Outcome: Hashable, Sendable {
         case cancelled
     }
 
-    /// The cause of a failed attempt, other than its status. The set is bounded, since causes are
-    /// stored and counted.
+    /// The cause of a failed attempt, other than its status; and the one result of a completed one
+    /// that its status does not tell. The set is bounded, since causes are stored and counted.
     public enum Reason: String, Sendable, CaseIterable {
         /// The host's name could not be resolved.
         case dns
@@ -43,6 +43,12 @@ public struct Outcome: Hashable, Sendable {
         case handler
         /// Any other error that libcurl reports.
         case other
+        /// The server says that nothing has changed since the validators of the request (304). The
+        /// job is completed.
+        case unchanged
+
+        /// Those by which attempts fail.
+        public static let ofFailures = allCases.filter { $0 != .unchanged }
     }
 
     public let state: State
@@ -61,6 +67,10 @@ public struct Outcome: Hashable, Sendable {
         self.status = 0
         self.reason = reason
     }
+
+    /// The outcome of a job whose response has not changed since the validators that it was asked for
+    /// by.
+    public static let unchanged = Outcome(.completed, .unchanged)
 
     /// The outcome of a job that was cancelled.
     public static let cancelled = Outcome(.cancelled, status: 0)

@@ -8,8 +8,14 @@ public struct Segment: Sendable {
     public let todo: [Range<Int>]
     /// The lines of the segment's jobs; `nil` where the batch is no list.
     public let block: ListBlock?
+    /// The validators by which the jobs are asked for; `nil` when there are none.
+    public let validators: JobValidators?
 
-    public init(batch: Batch, todo: [Range<Int>], block: ListBlock? = nil) {
+    public init(
+        batch: Batch, todo: [Range<Int>], block: ListBlock? = nil,
+        validators: JobValidators? = nil
+    ) {
+        self.validators = validators
         self.batch = batch
         self.todo = todo
         self.block = block
@@ -31,11 +37,14 @@ public struct DueRetry: Sendable {
     public let age: Duration
     /// A block with the job's line alone; `nil` where the batch is no list.
     public let block: ListBlock?
+    /// The validators by which the job is asked for; `nil` when there are none.
+    public let validators: JobValidators?
 
     public init(
         batch: Batch, position: Int, attempts: Int, excused: Int = 0, age: Duration = .zero,
-        block: ListBlock? = nil
+        block: ListBlock? = nil, validators: JobValidators? = nil
     ) {
+        self.validators = validators
         self.batch = batch
         self.position = position
         self.attempts = attempts

@@ -87,6 +87,7 @@ extension Crawl {
                 feed: feed, marker: marker, judge: judge, conditions: makeConditions(keeping),
                 collector: sink?.makeCollector(),
                 keepsFailures: sink?.needs.contains(.failures) ?? false,
+                keepsValidators: options.fetch.keepsValidators,
                 limits: limits, failures: failures, memory: MemoryWatch(budget, .ofProcess))
         }
         bells.connect(loops)

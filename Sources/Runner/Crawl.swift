@@ -81,6 +81,7 @@ public struct Crawl: Sendable {
             for source in try await queue.references(of: options.batch) + options.fetch.headers {
                 _ = try options.fetch.references.fields(of: source)
             }
+            if options.fetch.keepsValidators { try await queue.checkKeepsValidators() }
             var stay = Stay(limits: LimitWatch(options.limits))
             while true {
                 guard let ending = try await attend(&stay, to: destination, observer) else {

@@ -31,7 +31,7 @@ struct Enqueue: StatusCommand {
                 -H 'Authorization: Bearer $TOKEN' --expand-env
               runner enqueue --range 0..1000 --url 'https://example.com/search?n={id}' \\
                 --json-body '{"number": {id}}'
-              runner enqueue --from-batch sitemap --outcome 200 --name again
+              runner enqueue --from-batch sitemap --changed --name again
               runner enqueue --range 0..1000000000 --shard "$JOB_COMPLETION_INDEX/100" \\
                 --url 'https://api.example.com/items/{id}'
             """)
@@ -256,7 +256,7 @@ struct Enqueue: StatusCommand {
 
     func report(
         _ batch: Batch, _ addition: Addition, _ counts: ListImporter.Counts? = nil,
-        from lists: String? = nil, _ stream: StreamReport? = nil
+        from lists: String? = nil, _ stream: StreamReport? = nil, validators: Int? = nil
     ) throws -> ExitStatus {
         let request = batch.source.request
         let report = EnqueueReport(
@@ -266,7 +266,8 @@ struct Enqueue: StatusCommand {
             queue: queue.path, isDefaultURL: lists == nil && url == nil,
             hasWholeURLs: request.isWholeURL, addition: addition,
             shard: shard, lists: lists, rejected: counts?.rejected, skipped: counts?.skipped,
-            duplicates: list.unique ? counts?.duplicates : nil, stream: stream)
+            duplicates: list.unique ? counts?.duplicates : nil, stream: stream,
+            validators: addition == .new ? validators : nil)
         do {
             try Terminal.output(json ? try JSON.text(report) : report.text)
         } catch var error as OutputError {

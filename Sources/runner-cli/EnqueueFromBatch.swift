@@ -7,7 +7,7 @@ struct FromBatchFlags: ParsableArguments {
     @Option(
         name: .customLong("from-batch"),
         help: ArgumentHelp(
-            "Queue requests of this batch once more, by ID or name: those with --outcome.",
+            "Queue the requests of this batch once more, by ID or name: all of them, or those with --outcome.",
             valueName: "batch"))
     var batch: BatchReference?
 
@@ -18,13 +18,23 @@ struct FromBatchFlags: ParsableArguments {
         transform: OutcomePattern.list)
     var outcome: [[OutcomePattern]] = []
 
+    @Flag(
+        help:
+            "Fetch what has changed since then, by the validators that run --keep-validators kept."
+    )
+    var changed = false
+
     func validate() throws {
-        guard batch == nil || !outcome.isEmpty else {
-            throw ValidationError(
-                "--from-batch takes jobs by their outcomes; give these, for example --outcome 200")
-        }
         guard batch != nil || outcome.isEmpty else {
             throw ValidationError("--outcome goes with --from-batch")
+        }
+        guard batch != nil || !changed else {
+            throw ValidationError("--changed goes with --from-batch")
+        }
+        guard !changed || outcome.isEmpty else {
+            throw ValidationError(
+                "--changed asks for all jobs of the batch, whatever their outcome; leave out --outcome"
+            )
         }
     }
 }
@@ -48,19 +58,27 @@ extension Enqueue {
 
     /// Queues requests of another batch once more.
     func enqueueFromBatch(_ source: BatchReference) async throws -> ExitStatus {
-        let (title, made) = try await onQueue(makesMissing: false) {
-            store -> (String, (Batch, Addition)?) in
+        let (title, made, validators) = try await onQueue(makesMissing: false) {
+            store -> (String, (Batch, Addition)?, Int?) in
             let summary = try await source.summary(in: store)
             if let known = try await batch.known(in: store) {
-                return (summary.title, (known, try await Addition(of: known, in: store)))
+                return (summary.title, (known, try await Addition(of: known, in: store)), nil)
+            }
+            if fromBatch.outcome.isEmpty {
+                let validators = try await validatorCount(of: summary, in: store)
+                let (added, isNew) = try await enqueueAll(of: summary, in: store)
+                return (
+                    summary.title,
+                    (added, isNew ? .new : try await Addition(of: added, in: store)), validators
+                )
             }
             let copier = BatchCopier(
                 of: summary.batch, fromBatch.outcome.flatMap { $0 }, in: store)
             let (added, isNew) = try await copier.add(as: batch.label())
-            guard let added else { return (summary.title, nil) }
+            guard let added else { return (summary.title, nil, nil) }
             return (
                 summary.title,
-                (added, isNew ? .new : try await Addition(of: added, in: store))
+                (added, isNew ? .new : try await Addition(of: added, in: store)), nil
             )
         }
         guard let (added, addition) = made else {
@@ -68,6 +86,39 @@ extension Enqueue {
                 "\(title) has no completed or failed job with such an outcome; runner status --batch shows those there are"
             )
         }
-        return try report(added, addition, from: title)
+        return try report(added, addition, from: title, validators: validators)
+    }
+
+    /// Returns the number of another batch's jobs with validators; `nil` where none are asked for by
+    /// these.
+    ///
+    /// - Throws: `ValidationError` when no job has any.
+    private func validatorCount(
+        of source: BatchSummary, in store: any JobQueue
+    ) async throws -> Int? {
+        guard fromBatch.changed else { return nil }
+        try await store.checkKeepsValidators()
+        let count = try await store.validatorCount(of: source.batch.id)
+        guard count > 0 else {
+            throw ValidationError(
+                "no job of \(source.title) has validators: its runs were without --keep-validators, or its servers sent none; leave out --changed to fetch all of it again"
+            )
+        }
+        return count
+    }
+
+    /// Queues all requests of another batch once more.
+    private func enqueueAll(
+        of source: BatchSummary, in store: any JobQueue
+    ) async throws -> (batch: Batch, isNew: Bool) {
+        guard try await !store.unfinishedLists().contains(where: { $0.batch.id == source.batch.id })
+        else {
+            throw ValidationError(
+                "the list of \(source.title) is not complete; go on with it by --streaming --continue first"
+            )
+        }
+        return try await BatchCopier.copy(
+            all: source.batch, in: store,
+            as: batch.label(conditionalOn: fromBatch.changed ? source.batch.id : nil))
     }
 }

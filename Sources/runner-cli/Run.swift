@@ -51,6 +51,11 @@ struct Run: StatusCommand {
             valueName: "file"))
     var metricsFile: String?
 
+    @Flag(
+        name: .customLong("keep-validators"),
+        help: "Keep ETag and Last-Modified, for: enqueue --from-batch --changed.")
+    var keepValidators = false
+
     @Option(name: .shortAndLong, parsing: .unconditional, help: "Requests in flight at once.")
     var workers = Self.standard.workers
 
@@ -290,6 +295,7 @@ struct Run: StatusCommand {
         options.idleMax = idleExit?.duration ?? (follow ? .seconds(31_536_000) : .zero)
         options.fetch = requests.fetchOptions
         options.fetch.userAgent = robots.userAgent
+        options.fetch.keepsValidators = keepValidators
         options.robots = try robots.options(userAgent: headers.userAgent)
         options.fetch.headers = try headers.sources()
         options.fetch.references = RequestReferences(environment: Environment.variables)

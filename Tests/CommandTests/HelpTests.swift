@@ -246,17 +246,19 @@ import Testing
             -H 'Authorization: Bearer $TOKEN' --expand-env
           runner enqueue --range 0..1000 --url 'https://example.com/search?n={id}' \\
             --json-body '{"number": {id}}'
-          runner enqueue --from-batch sitemap --outcome 200 --name again
+          runner enqueue --from-batch sitemap --changed --name again
           runner enqueue --range 0..1000000000 --shard "$JOB_COMPLETION_INDEX/100" \\
             --url 'https://api.example.com/items/{id}'
 
         USAGE: runner enqueue [<options>] [<list> ...]
 
         REQUESTS OF ANOTHER BATCH:
-          --from-batch <batch>    Queue requests of this batch once more, by ID or
-                                  name: those with --outcome.
+          --from-batch <batch>    Queue the requests of this batch once more, by ID or
+                                  name: all of them, or those with --outcome.
           --outcome <outcomes>    Outcomes of the jobs: 200, 2xx, 404, timeout, ...,
                                   with commas between.
+          --changed               Fetch what has changed since then, by the validators
+                                  that run --keep-validators kept.
 
         LISTS:
           <list>                  Lists to queue as one batch: files, or URLs to fetch;
@@ -540,6 +542,8 @@ import Testing
                                   (default: $RUNNER_QUEUE, else ./runner.db).
           --metrics-file <file>   Write metrics to this file each 10 s, for
                                   node_exporter's textfile collector.
+          --keep-validators       Keep ETag and Last-Modified, for: enqueue
+                                  --from-batch --changed.
           -w, --workers <workers> Requests in flight at once. (default: 100)
           --grace <seconds>       How long a first Ctrl-C lets requests in flight
                                   finish. (default: 30)

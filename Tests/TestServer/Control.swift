@@ -4,6 +4,8 @@ enum Control {
     case hits(id: Int)
     case missing(Range<Int>)
     case reset
+    /// Changes the resources that change (`Versioned`).
+    case revise
 
     /// - Parameter words: The components of the path after `/_/`.
     init?(_ words: ArraySlice<String>) {
@@ -21,6 +23,8 @@ enum Control {
             self = .missing(from..<to)
         case ("reset", 1):
             self = .reset
+        case ("revise", 1):
+            self = .revise
         default:
             return nil
         }
@@ -45,6 +49,8 @@ enum Control {
         case .reset:
             counter.reset()
             return "{}"
+        case .revise:
+            return #"{"revision":\#(counter.revise())}"#
         }
     }
 }

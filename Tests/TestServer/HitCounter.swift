@@ -18,6 +18,7 @@ public struct HitSummary: Sendable, Equatable {
 final class HitCounter: Sendable {
     private let tally: Mutex<Tally>
     private let inFlight = Atomic<Int>(0)
+    private let revisions = Atomic<Int>(1)
 
     init(maxIDs: Int) {
         tally = Mutex(Tally(maxIDs: maxIDs))
@@ -27,6 +28,11 @@ final class HitCounter: Sendable {
     func hit(_ id: Int) -> Int {
         tally.withLock { $0.hit(id) }
     }
+
+    /// The revision of the resources that change, from 1.
+    var revision: Int { revisions.load(ordering: .relaxed) }
+
+    func revise() -> Int { revisions.add(1, ordering: .relaxed).newValue }
 
     func requestBegan() {
         inFlight.add(1, ordering: .relaxed)

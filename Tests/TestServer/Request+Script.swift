@@ -30,6 +30,8 @@ extension Request {
             bytesScript(site.html(of: id ?? 0), type: "text/html")
         case .cursors(let lists):
             bytesScript(lists.json(of: id ?? 0), type: "application/json")
+        case .versioned(let versioned):
+            versionedScript(versioned, revision: counter.revision)
         case .oddFields:
             oddFieldsScript()
         case .largeHead(let kind, let bytes):

@@ -12,6 +12,8 @@ struct Request {
     /// The client waits for a word before it sends its body.
     var expectsContinue = false
     var acceptsGzip = false
+    var ifNoneMatch: [UInt8]?
+    var ifModifiedSince: [UInt8]?
 
     var route: Route { target.route }
     var id: Int? { target.id }

@@ -96,6 +96,10 @@ struct RequestParser {
             // A list here would be a proxy's or an upgrade's, and neither comes by.
             if value.equalsIgnoringCase("close") { pending?.keepsAlive = false }
             if value.equalsIgnoringCase("keep-alive") { pending?.keepsAlive = true }
+        case 13 where name.equalsIgnoringCase("if-none-match"):
+            pending?.ifNoneMatch = value.withUnsafeBufferPointer { Array($0) }
+        case 17 where name.equalsIgnoringCase("if-modified-since"):
+            pending?.ifModifiedSince = value.withUnsafeBufferPointer { Array($0) }
         case 14 where name.equalsIgnoringCase("content-length"):
             guard let bodyBytes = decimal(value) else { return false }
             pending?.bodyBytes = bodyBytes

@@ -20,6 +20,8 @@ enum Route {
     case site(SitePage)
     /// A page of a list that names the next one.
     case cursors(CursorPage)
+    /// A resource with validators, asked for by conditions or without.
+    case versioned(Versioned)
     /// Header fields that are hard to keep.
     case oddFields
     /// A head of so many bytes.
@@ -133,6 +135,9 @@ extension Route {
         case ("cursors", 1):
             guard let page = CursorPage(values[0]) else { return nil }
             self = .cursors(page)
+        case ("versioned", 1):
+            guard let versioned = Versioned(rawValue: values[0]) else { return nil }
+            self = .versioned(versioned)
         case ("odd-fields", 0):
             self = .oddFields
         case ("large-head", 2):

@@ -32,6 +32,11 @@ enum Migrator {
         try connection.execute(String(decoding: Schema.foundTables, as: UTF8.self))
     }
 
+    /// Makes what queues have of which a run has kept validators, where it is missing.
+    static func makeValidatorTables(_ connection: borrowing Connection) throws(SQLiteError) {
+        try connection.execute(String(decoding: Schema.validatorTables, as: UTF8.self))
+    }
+
     /// Migrates an older queue. A kill between two versions leaves the queue whole, at the first of
     /// them.
     static func migrate(

@@ -40,6 +40,7 @@ extension SQLiteQueue {
         try check(runner)
         defer {
             runnerID = nil
+            validatorPages = [:]
             lock?.release(.run)
         }
         try write {
@@ -52,6 +53,7 @@ extension SQLiteQueue {
     func abandon(_ runner: Int) {
         guard runner == runnerID else { return }
         runnerID = nil
+        validatorPages = [:]
         lock?.release(.run)
     }
 

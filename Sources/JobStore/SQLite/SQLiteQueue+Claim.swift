@@ -13,6 +13,7 @@ extension SQLiteQueue {
         }
         return try write {
             var claimed = ClaimedSegments(jobsMin: request.jobs)
+            try lookForValidators()
             while !claimed.isEnough, let priority = try firstPriority(in: others) {
                 let before = claimed.segments.count
                 let turn = ClaimTurn(others, priority)
@@ -77,6 +78,7 @@ extension SQLiteQueue {
                 }
                 jobs.sort { ($0.batch, $0.position) < ($1.batch, $1.position) }
                 var lines = LastLines()
+                try lookForValidators()
                 var batches: [Int: Batch] = [:]
                 return try jobs.map { job in
                     let batch = try batches[job.batch] ?? self.batch(job.batch)
@@ -91,7 +93,9 @@ extension SQLiteQueue {
                     return DueRetry(
                         batch: batch, position: job.position, attempts: job.attempts,
                         excused: job.excused, age: Self.age(job.sinceMicros, at: nowMicros),
-                        block: try lines.block(of: job.position, in: batch, self))
+                        block: try lines.block(of: job.position, in: batch, self),
+                        validators: try conditions(
+                            of: [job.position..<job.position + 1], in: batch.id))
                 }
             }
         let next = try read {
@@ -255,7 +259,8 @@ extension SQLiteQueue {
             claimed.add(
                 Segment(
                     batch: batch, todo: todo,
-                    block: try block(startingAt: jobs.lowerBound, of: batch, count: jobs.count)))
+                    block: try block(startingAt: jobs.lowerBound, of: batch, count: jobs.count),
+                    validators: try conditions(of: todo, in: batch.id)))
         }
         let lease = try connection.prepare(
             "UPDATE segment SET runner_id = ? WHERE batch_id = ? AND first = ?")
@@ -285,7 +290,10 @@ extension SQLiteQueue {
             while !claimed.isEnough && end < span.upperBound {
                 let first = end
                 end = min(span.upperBound, first + Segment.countMax)
-                claimed.add(Segment(batch: batch, todo: [first..<end]))
+                claimed.add(
+                    Segment(
+                        batch: batch, todo: [first..<end],
+                        validators: try conditions(of: [first..<end], in: batch.id)))
             }
             cuts.append((batch.id, span, end - span.lowerBound))
         }
@@ -352,7 +360,10 @@ extension SQLiteQueue {
             VALUES (?1, ?2, ?3, ?3, 0, ?4, ?5, zeroblob(?3))
             """,
             .int(batch.id), .int(first), .int(block.count), .int(ourID()), .int(turn.priority))
-        claimed.add(Segment(batch: batch, todo: [block.positions], block: block))
+        claimed.add(
+            Segment(
+                batch: batch, todo: [block.positions], block: block,
+                validators: try conditions(of: [block.positions], in: batch.id)))
     }
 
     /// Returns the batch that a row was joined with. The first columns of the row are

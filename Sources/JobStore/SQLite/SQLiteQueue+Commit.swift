@@ -30,6 +30,7 @@ extension SQLiteQueue {
                 }
             }
             for (code, change) in total.take() { try add(change, toTotalOf: code) }
+            try keepValidators(of: marks)
             _ = try cancelSegments(holding: letGo)
             try save(files)
             try save(heartbeat.hosts, at: nowMicros)

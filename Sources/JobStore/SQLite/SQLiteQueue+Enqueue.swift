@@ -65,6 +65,7 @@ extension SQLiteQueue {
             request.body.map { .blob($0.bytes) } ?? .null, .text(options),
             .int(unixMicros()), label.key.map(Value.text) ?? .null,
             label.name.map(Value.text) ?? .null, .int(label.priority))
+        if let base = label.conditionalOn { try setBase(of: id, to: base, count: count) }
     }
 
     public func batch(enqueuedAs key: String) throws(QueueError) -> Batch? {

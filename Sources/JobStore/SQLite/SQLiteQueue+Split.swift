@@ -138,6 +138,7 @@ extension SQLiteQueue {
             )
         }
         try checkNothingIsHalfDone()
+        try checkHasNoConditions()
         let most = try connection.int("SELECT max(count) FROM batch") ?? 0
         guard count <= most else {
             throw QueueError(

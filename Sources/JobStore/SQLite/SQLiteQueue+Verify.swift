@@ -12,6 +12,7 @@ extension SQLiteQueue {
             try verifyLeases(&faults)
             if try schemaVersion() >= 5 { try verifyLists(&faults) }
             if try hasHashes() { try count(Self.hashChecks, &faults) }
+            if try schemaVersion() >= 18 { try verifyValidators { faults.add($0) } }
             if try hasShardTables() {
                 try count(Self.shardChecks, &faults)
             } else if try schemaVersion() >= 16 {

@@ -150,6 +150,10 @@ extension PostgresQueue {
         throw unsupported("tell requests that it has from others (--unique)")
     }
 
+    public func checkKeepsValidators() async throws(QueueError) {
+        throw unsupported("keep validators (ETag, Last-Modified)")
+    }
+
     public func streamList(
         _ request: RequestTemplate, _ fields: LineFields, from origin: ListOrigin?,
         mayRepeat: Bool, as label: BatchLabel

@@ -34,6 +34,7 @@ struct Judge: Sendable {
         on response: Response, of job: Job, matched: JudgingRules.Verdict? = nil, isTripped: Bool,
         isDry: Bool = false, at now: Now, using random: inout some RandomNumberGenerator
     ) -> Verdict {
+        if response.isUnchanged { return .outcome(.unchanged, wait: .zero) }
         let rules = response.isOfRobots ? JudgingRules() : rules
         // Where a redirect led is not the job's host: that one has answered.
         let isHostOut = isTripped && job.chunk.hasOneHost && response.redirects == 0
@@ -93,7 +94,7 @@ struct Judge: Sendable {
                 .tls where mayGiveBack && isRetried:
                 return .giveBack
             case .tls, .dns, .connect, .timeout, .reset, .tooLarge, .badResponse, .redirects,
-                .forbiddenAddress, .badURL, .robots, .handler, .other:
+                .forbiddenAddress, .badURL, .robots, .handler, .other, .unchanged:
                 guard isRetried else { return .outcome(Outcome(.failed, reason), wait: .zero) }
                 return retry(Outcome(.retrying, reason), response, job, now, &random)
             }
@@ -119,9 +120,9 @@ struct Judge: Sendable {
         }
     }
 
-    /// Whether a response, as far as it is known, completes its job.
+    /// Whether a response, as far as it is known, completes its job by what it holds.
     func completes(_ response: Response, _ matched: JudgingRules.Verdict?) -> Bool {
-        response.failure == nil && !response.isOfRobots
+        response.failure == nil && !response.isOfRobots && !response.isUnchanged
             && (matched ?? rules.verdict(onStatus: response.status)) == .complete
     }
 
@@ -178,7 +179,7 @@ struct Judge: Sendable {
     /// Whether an attempt that got no whole answer may end better the next time.
     static func isWorthRetrying(_ reason: Outcome.Reason) -> Bool {
         switch reason {
-        case .tooLarge, .redirects, .forbiddenAddress, .badURL, .robots: false
+        case .tooLarge, .redirects, .forbiddenAddress, .badURL, .robots, .unchanged: false
         case .dns, .connect, .tls, .timeout, .reset, .badResponse, .handler, .other: true
         }
     }

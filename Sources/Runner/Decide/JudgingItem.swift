@@ -82,7 +82,9 @@ public enum JudgingItem: Sendable, Hashable {
         if let type = text.dropped("type!=") { return try mediaType(type, isOther: true, text) }
         if let type = text.dropped("type=") { return try mediaType(type, isOther: false, text) }
         if text == "network" { return .network }
-        if let reason = Outcome.Reason(rawValue: text) { return .reason(reason) }
+        if let reason = Outcome.Reason(rawValue: text), reason != .unchanged {
+            return .reason(reason)
+        }
         guard let statuses = statuses(text) else { throw JudgingFault(.unknown, text) }
         return .statuses(statuses)
     }

@@ -7,13 +7,15 @@ extension Feed {
         switch segment.batch.source {
         case .range(let range, let template):
             let chunk = try chunk(of: segment.batch, range, template)
+                .asking(by: segment.validators)
             return segment.todo.map { positions in
                 JobSpan(
                     chunk: chunk, first: positions.lowerBound, count: positions.count, attempt: 1)
             }
         case .list(let list):
             return try spans(
-                of: segment.block, list, segment.todo, of: segment.batch, attempt: 1)
+                of: segment.block, list, segment.todo, of: segment.batch, attempt: 1,
+                validators: segment.validators)
         }
     }
 
@@ -24,6 +26,7 @@ extension Feed {
         switch retry.batch.source {
         case .range(let range, let template):
             let chunk = try chunk(of: retry.batch, range, template)
+                .asking(by: retry.validators)
             return [
                 JobSpan(
                     chunk: chunk, first: retry.position, count: 1, attempt: retry.attempts + 1,
@@ -32,13 +35,13 @@ extension Feed {
         case .list(let list):
             return try spans(
                 of: retry.block, list, [retry.position..<retry.position + 1], of: retry.batch,
-                attempt: retry.attempts + 1, past: past)
+                attempt: retry.attempts + 1, past: past, validators: retry.validators)
         }
     }
 
     private func spans(
         of block: ListBlock?, _ list: JobList, _ positions: [Range<Int>], of batch: Batch,
-        attempt: Int, past: Job.Past = Job.Past()
+        attempt: Int, past: Job.Past = Job.Past(), validators: JobValidators?
     ) throws -> [JobSpan] {
         guard let block, let requests = try ListRequests(block, of: list, defaults) else {
             throw QueueError(
@@ -48,7 +51,7 @@ extension Feed {
         }
         return RequestChunk.spans(
             of: requests, positions, of: batch, hosts, attempt: attempt, past: past,
-            inFlightMax: perHost.bound(hasOneHost: list.hasOneHost))
+            inFlightMax: perHost.bound(hasOneHost: list.hasOneHost), validators: validators)
     }
 
     private func chunk(

@@ -37,6 +37,10 @@ struct Response: Sendable {
     /// Whether the server took the request back unseen, as HTTP/2 lets it: by GOAWAY, or by
     /// RST_STREAM with REFUSED_STREAM, on one connection after the other.
     var isTakenBack = false
+    /// Whether nothing has changed since the validators that the job was asked for by.
+    var isUnchanged = false
+    /// The validators of the response, where they are to be kept.
+    var validators: Validators?
     /// The words of libcurl or of the name servers about the failure; empty when there are none.
     var message = ""
     /// The number of body bytes, after decoding unless the output keeps the encoding.

@@ -52,6 +52,46 @@ public struct BatchCopier {
         }
     }
 
+    /// Adds a batch with the requests of all jobs, whatever became of them, at the same positions.
+    ///
+    /// A range takes no longer however many jobs it has; the lines of a list are copied as they are
+    /// packed.
+    ///
+    /// - Parameters:
+    ///   - source: The batch: a list is complete.
+    ///   - label: As in `JobQueue.enqueue`.
+    /// - Returns: The batch, and whether it is new.
+    public static func copy(
+        all source: Batch, in queue: any JobQueue, as label: BatchLabel
+    ) async throws -> (batch: Batch, isNew: Bool) {
+        guard case .list(let list) = source.source else {
+            return (try await queue.enqueue(source.source, as: label), true)
+        }
+        let copy = try await queue.addList(list.request, list.fields)
+        do {
+            var blocks: [ListBlock] = []
+            var (position, bytes) = (0, 0)
+            while position < source.count {
+                let block = try await queue.block(holding: position, of: source)
+                position = block.positions.upperBound
+                blocks.append(block)
+                bytes += block.bytes.count
+                if blocks.count == CopiedBlocks.blocksMax || bytes >= CopiedBlocks.bytesMax {
+                    try await copy.add(blocks)
+                    (blocks, bytes) = ([], 0)
+                }
+            }
+            if !blocks.isEmpty { try await copy.add(blocks) }
+            guard let made = try await copy.finish(as: label, hasOneHost: list.hasOneHost) else {
+                preconditionFailure("a batch has jobs")
+            }
+            return made
+        } catch {
+            await copy.abandon()
+            throw error
+        }
+    }
+
     private func add(
         _ request: RequestTemplate, _ fields: LineFields, hasOneHost: Bool, _ label: BatchLabel,
         write: (inout CopiedBlocks) async throws -> Void
@@ -161,7 +201,9 @@ private struct CopiedBlocks {
     private var next = 0
 
     /// The most blocks in one transaction.
-    private static let blocksMax = 64
+    static let blocksMax = 64
+    /// The most bytes of blocks in one transaction, but for one block more.
+    static let bytesMax = 4 << 20
 
     init(to list: any ListImport) { self.list = list }
 

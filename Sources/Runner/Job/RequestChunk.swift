@@ -17,6 +17,8 @@ final class RequestChunk: Sendable {
     /// The most of the host's requests in flight at once; `.max` where there is no such bound.
     let inFlightMax: Int
     let requests: Requests
+    /// The validators by which jobs are asked for; `nil` when there are none.
+    let validators: JobValidators?
 
     enum Requests {
         case range(RangeRequests)
@@ -48,8 +50,10 @@ final class RequestChunk: Sendable {
     }
 
     private init(
-        _ batch: Batch, _ host: Host, hasOneHost: Bool, inFlightMax: Int, _ requests: Requests
+        _ batch: Batch, _ host: Host, hasOneHost: Bool, inFlightMax: Int, _ requests: Requests,
+        _ validators: JobValidators? = nil
     ) {
+        self.validators = validators
         self.batch = batch
         self.inFlightMax = inFlightMax
         self.host = host
@@ -83,6 +87,13 @@ final class RequestChunk: Sendable {
             hasOneHost: hasOneHost, inFlightMax: hasOneHost ? inFlightMax : .max, .range(requests))
     }
 
+    /// Returns the chunk of jobs of a range that are asked for by validators; itself for `nil`.
+    func asking(by validators: JobValidators?) -> RequestChunk {
+        guard let validators else { return self }
+        return RequestChunk(
+            batch, host, hasOneHost: hasOneHost, inFlightMax: inFlightMax, requests, validators)
+    }
+
     /// Makes the spans of some jobs of a list, with a chunk for each host.
     ///
     /// - Parameters:
@@ -90,9 +101,11 @@ final class RequestChunk: Sendable {
     ///   - attempt: The number of the attempt.
     ///   - past: The earlier attempts, of a job that is tried again.
     ///   - inFlightMax: The most requests in flight to each host.
+    ///   - validators: Those by which the jobs are asked for.
     static func spans(
         of requests: ListRequests, _ positions: [Range<Int>], of batch: Batch, _ hosts: HostTable,
-        attempt: Int, past: Job.Past = Job.Past(), inFlightMax: Int = .max
+        attempt: Int, past: Job.Past = Job.Past(), inFlightMax: Int = .max,
+        validators: JobValidators? = nil
     ) -> [JobSpan] {
         var chunks: [ArraySlice<UInt8>: RequestChunk] = [:]
         var spans: [JobSpan] = []
@@ -107,7 +120,7 @@ final class RequestChunk: Sendable {
                     ?? RequestChunk(
                         batch,
                         hosts.host(HostKey(of: String(decoding: authority, as: UTF8.self))),
-                        hasOneHost: true, inFlightMax: inFlightMax, .list(requests))
+                        hasOneHost: true, inFlightMax: inFlightMax, .list(requests), validators)
                 chunks[authority] = chunk
                 spans.append(
                     JobSpan(
@@ -150,6 +163,14 @@ struct JobRequest {
 
     /// All of the request but its URL.
     var content: RequestContent {
+        let plain = plainContent
+        return validators.map { plain.asking(since: $0) } ?? plain
+    }
+
+    /// The validators by which the job is asked for; `nil` when it has none.
+    var validators: Validators? { chunk.validators?[position] }
+
+    private var plainContent: RequestContent {
         switch chunk.requests {
         case .range(let range):
             range.contents.shared ?? range.contents.content(for: range.id(at: position))

@@ -32,8 +32,12 @@ final class RequestContent: @unchecked Sendable {
     let isIdempotent: Bool
     /// The bytes of names and values.
     let headerBytes: Int
+    /// Whether the server is asked for what has changed since the job's validators. A user's own
+    /// fields that ask so do not count.
+    let isConditional: Bool
 
-    init(method: HTTPMethod, fields: [Field], body: [UInt8]?) {
+    init(method: HTTPMethod, fields: [Field], body: [UInt8]?, isConditional: Bool = false) {
+        self.isConditional = isConditional
         self.method = method
         self.fields = fields
         self.body = body.map { body in
@@ -59,21 +63,52 @@ final class RequestContent: @unchecked Sendable {
     /// > describe a body. If the location is of another origin, remove Authorization.
     /// <https://fetch.spec.whatwg.org/#http-redirect-fetch>, steps 11 and 12
     ///
-    /// Cookies, values by reference and a Host are for the first origin, too, as in curl.
+    /// Cookies, values by reference and a Host are for the first origin, too, as in curl. Validators
+    /// are for the first URL.
     func redirected(by status: Int, isOtherOrigin: Bool) -> RequestContent {
         let becomesGET =
             status == 303 && method != .get && method != .head
             || (status == 301 || status == 302) && method == .post
-        guard becomesGET || isOtherOrigin && fields.contains(where: \.isOfOneOrigin) else {
-            return self
-        }
+        guard
+            becomesGET || isConditional
+                || isOtherOrigin && fields.contains(where: \.isOfOneOrigin)
+        else { return self }
         return RequestContent(
             method: becomesGET ? .get : method,
             fields: fields.filter { field in
                 !(isOtherOrigin && field.isOfOneOrigin)
                     && !(becomesGET && Self.describesBody(field.name))
+                    && !(isConditional && Self.isCondition(field.name))
             },
             body: becomesGET ? nil : body.map { Array($0) })
+    }
+
+    /// Whether servers answer 304 to the request where its condition is not met.
+    ///
+    /// > the server […] SHOULD respond with the 304 (Not Modified) status code if the request method
+    /// > is GET or HEAD or, for all other methods, MUST respond with 412 (Precondition Failed).
+    /// <https://www.rfc-editor.org/rfc/rfc9110#section-13.1.2>
+    var takesConditions: Bool { method == .get || method == .head }
+
+    /// Returns the content that asks for what has changed since validators were told; itself where
+    /// the method does not go with that, or the user's own fields ask so.
+    func asking(since validators: Validators) -> RequestContent {
+        guard takesConditions, !fields.contains(where: { Self.isCondition($0.name) }) else {
+            return self
+        }
+        var fields = fields
+        if let tag = validators.entityTag { fields.append(Field(Self.conditions[0], tag)) }
+        if let seconds = validators.lastModifiedSeconds {
+            fields.append(Field(Self.conditions[1], HTTPDate.text(seconds: seconds)))
+        }
+        return RequestContent(
+            method: method, fields: fields, body: body.map { Array($0) }, isConditional: true)
+    }
+
+    private static let conditions = ["If-None-Match", "If-Modified-Since"]
+
+    private static func isCondition(_ name: String) -> Bool {
+        conditions.contains { HeaderTemplate.isSame($0, name) }
     }
 
     private static func describesBody(_ name: String) -> Bool {

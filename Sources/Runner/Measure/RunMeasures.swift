@@ -15,6 +15,8 @@ public struct RunMeasures: Codable, Sendable {
         public internal(set) var redirects = 0
         /// Bytes of heads and of bodies as they came, compressed where they were.
         public internal(set) var receivedBytes = 0
+        /// Entity tags that were to be kept, and are too long or none.
+        public internal(set) var entityTagsLeftOut = 0
     }
 
     /// The durations of something, of which there was at least one. Percentiles are within 3.2 % of
@@ -107,6 +109,7 @@ extension RunMeasures {
             requests.refused += sums.refused
             requests.redirects += sums.redirects
             requests.receivedBytes += sums.receivedBytes
+            requests.entityTagsLeftOut += sums.entityTagsLeftOut
         }
         self.requests = requests
         func times(_ part: (LoopFigures) -> Histogram) -> Times? {

@@ -32,6 +32,8 @@ public struct FetchOptions: Sendable {
     public var asksForHTTP2 = true
     /// Whether no content coding is asked for, and bodies are kept as they come.
     public var isRaw = false
+    /// Whether the validators of responses are kept in the queue.
+    public var keepsValidators = false
     /// The least speed of a response; `nil` when any will do.
     public var speedLimit: SpeedLimit?
     public var proxies = ProxyRules()

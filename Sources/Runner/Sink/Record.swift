@@ -45,10 +45,15 @@ public struct Record: Sendable {
     public var isCompleted: Bool { outcome.state == .completed }
     /// Whether there is an answer whose body can be kept: that of a completed job, or of one that
     /// failed by its answer. A part of a body that came before the connection broke is none.
-    /// Nor is that of the host's robots.txt, which stands for the job's own.
+    /// Nor is that of the host's robots.txt, which stands for the job's own, or one that says that
+    /// nothing has changed.
     public var isAnswered: Bool {
-        isCompleted || outcome.reason == nil && status > 0 && !isOfRobots
+        if isUnchanged { return false }
+        return isCompleted || outcome.reason == nil && status > 0 && !isOfRobots
     }
+    /// Whether the answer says that nothing has changed since the job's validators were told; it has
+    /// no body.
+    public var isUnchanged: Bool { outcome == .unchanged }
     /// The number of responses that led to the job, one after another; 0 when it was enqueued.
     public var depth: Int { job.request.trail?.depth ?? 0 }
     /// The key that the job has of its user's; `nil` when it has none.

@@ -38,7 +38,7 @@ final class Desk: EventLoopClient, @unchecked Sendable {
         /// - Returns: The outcome that is marked; `nil` when the job is given back.
         mutating func finish(
             _ job: Job, with response: Response, _ matched: JudgingRules.Verdict?,
-            _ handling: Handling?, at now: Now, _ judge: Judge
+            _ handling: Handling?, at now: Now, _ judge: Judge, keepsValidators: Bool
         ) -> Outcome? {
             let isChosen =
                 response.status >= 400 && !response.isOfRobots
@@ -70,7 +70,9 @@ final class Desk: EventLoopClient, @unchecked Sendable {
                 marks.append(
                     Mark(
                         batchID: job.batchID, position: job.position, attempt: job.attempt,
-                        outcome: outcome, wait: wait, isExcused: isExcused))
+                        outcome: outcome, wait: wait, isExcused: isExcused,
+                        validators: keepsValidators && outcome.state == .completed
+                            ? response.validators(of: job) : nil))
                 return outcome
             case .giveBack:
                 turn.giveBack(job)
@@ -83,6 +85,7 @@ final class Desk: EventLoopClient, @unchecked Sendable {
     private let collector: (any Collector)?
     /// Whether the collector takes the records of failed jobs, too.
     private let keepsFailures: Bool
+    private let keepsValidators: Bool
     /// The full parts of this turn's marks and records, when these are more than a commit takes
     /// well.
     private var parts: [Handover] = []
@@ -99,6 +102,7 @@ final class Desk: EventLoopClient, @unchecked Sendable {
     init(
         feed: Feed, marker: Marker, judge: Judge, conditions: AnswerConditions? = nil,
         collector: (any Collector)? = nil, keepsFailures: Bool = false,
+        keepsValidators: Bool = false,
         limits: LimitWatch? = nil, failures: FailureLog? = nil,
         memory: MemoryWatch = MemoryWatch(MemoryBudget(bytesMax: .max), MemoryCeiling())
     ) {
@@ -108,6 +112,7 @@ final class Desk: EventLoopClient, @unchecked Sendable {
         self.conditions = conditions
         self.collector = collector
         self.keepsFailures = keepsFailures
+        self.keepsValidators = keepsValidators
         self.limits = limits
         self.failures = failures
         self.memory = memory
@@ -191,7 +196,9 @@ final class Desk: EventLoopClient, @unchecked Sendable {
         _ job: Job, with response: Response, _ capture: consuming Capture?,
         _ matched: JudgingRules.Verdict?, _ handling: Handling?, at now: Now
     ) -> Capture? {
-        let outcome = books.finish(job, with: response, matched, handling, at: now, judge)
+        let outcome = books.finish(
+            job, with: response, matched, handling, at: now, judge,
+            keepsValidators: keepsValidators)
         if limits != nil { count(outcome, response) }
         if let failures, let outcome, outcome.state != .completed {
             failures.add(job, outcome, response.message, at: now)
@@ -337,5 +344,13 @@ final class Desk: EventLoopClient, @unchecked Sendable {
         books.handout = feed.take(
             count, into: &books.ready, at: now, inFlightMax: inFlightMax, untold: untold)
         books.isShort = books.ready.count < wanted
+    }
+}
+
+extension Response {
+    /// The validators to keep for a completed job: of what has not changed, those that it was asked
+    /// for by.
+    fileprivate func validators(of job: Job) -> Validators? {
+        isUnchanged ? job.request.validators : validators
     }
 }

@@ -50,9 +50,12 @@ struct BatchFlags: ParsableArguments {
 
     /// Returns the label of the batch.
     ///
-    /// - Parameter key: A key of the list, where the name asks for none.
-    func label(key: String? = nil) -> BatchLabel {
-        BatchLabel(key: self.key ?? key, name: name ?? ifAbsent, priority: priority)
+    /// - Parameters:
+    ///   - key: A key of the list, where the name asks for none.
+    ///   - base: The batch by whose validators the jobs are asked for.
+    func label(key: String? = nil, conditionalOn base: Batch.ID? = nil) -> BatchLabel {
+        BatchLabel(
+            key: self.key ?? key, name: name ?? ifAbsent, priority: priority, conditionalOn: base)
     }
 
     /// Returns the batch that has the name already, where that is as good as a new one; `nil` when

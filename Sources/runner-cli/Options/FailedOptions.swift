@@ -43,7 +43,7 @@ extension OutcomePattern {
     static func list(_ text: String) throws -> [OutcomePattern] {
         try text.split(separator: ",", omittingEmptySubsequences: false).map { part in
             guard let pattern = OutcomePattern(String(part)) else {
-                let reasons = Outcome.Reason.allCases.map(\.rawValue).joined(separator: ", ")
+                let reasons = Outcome.Reason.ofFailures.map(\.rawValue).joined(separator: ", ")
                 throw ValidationError(
                     "'\(Terminal.escaped(String(part)))' is no outcome; give an HTTP status, for example 404, a class of them, for example 5xx, or one of: \(reasons)"
                 )

@@ -29,10 +29,12 @@ struct EnqueueReport: Encodable {
     let duplicates: Int?
     /// The import of a list that was taken as it came; `nil` for another.
     let stream: StreamReport?
+    /// The number of jobs that are asked for by validators; `nil` where none are to be.
+    let validators: Int?
 
     private enum CodingKeys: String, CodingKey {
         case batch, jobs, step, method, url, queue, rejected, skipped, duplicates, complete, lines
-        case shard
+        case shard, validators
         case firstID = "first_id"
         case addition = "new"
     }
@@ -53,6 +55,7 @@ struct EnqueueReport: Encodable {
         try container.encodeIfPresent(duplicates, forKey: .duplicates)
         try container.encodeIfPresent(stream?.isComplete, forKey: .complete)
         try container.encodeIfPresent(stream?.lines, forKey: .lines)
+        try container.encodeIfPresent(validators, forKey: .validators)
     }
 
     var text: String {
@@ -89,6 +92,7 @@ struct EnqueueReport: Encodable {
             jobs > 0 ? " IDs \(JobRange(first: firstID, count: jobs, step: step).shown)," : ""
         return
             "queued \(Format.count(jobs))\(more) jobs\(from),\(ids) as batch \(batch) in \(queue)"
+            + (validators.map { ", \(Format.count($0)) of them with validators" } ?? "")
     }
 }
 

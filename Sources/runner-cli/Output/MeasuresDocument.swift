@@ -3,6 +3,13 @@ import Runner
 /// The requests of a run in JSON (docs/CLI.md).
 struct RequestsDocument: Encodable {
     private let made, retried, refused, redirects, bytes: Int
+    /// Left out where there are none.
+    private let entityTagsLeftOut: Int?
+
+    private enum CodingKeys: String, CodingKey {
+        case made, retried, refused, redirects, bytes
+        case entityTagsLeftOut = "etags_left_out"
+    }
 
     init(_ requests: RunMeasures.Requests) {
         made = requests.made
@@ -10,6 +17,7 @@ struct RequestsDocument: Encodable {
         refused = requests.refused
         redirects = requests.redirects
         bytes = requests.receivedBytes
+        entityTagsLeftOut = requests.entityTagsLeftOut > 0 ? requests.entityTagsLeftOut : nil
     }
 }
 

@@ -1,3 +1,4 @@
+import JobStore
 import Runner
 
 extension RunMeasures {
@@ -30,6 +31,13 @@ extension RunMeasures {
             "\(Format.bytes(requests.receivedBytes)) received",
         ]
         return parts.joined(separator: ", ")
+    }
+
+    /// The validators that were to be kept, and are not; `nil` when there are none.
+    var validatorsLine: String? {
+        guard requests.entityTagsLeftOut > 0 else { return nil }
+        return
+            "validators: \(Format.count(requests.entityTagsLeftOut)) ETags not kept: malformed, several, or longer than \(Validators.entityTagBytesMax) bytes"
     }
 
     private var workersLine: String? {

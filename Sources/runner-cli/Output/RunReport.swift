@@ -129,7 +129,11 @@ struct RunReport: Encodable {
 
     var text: String {
         let advice = counts.failed > 0 && counts.left > 0 ? [RetryAdvice.text(queue)] : []
-        let details = measures.map { [$0.requestsLine] + outcomeLines + $0.timeLines } ?? []
+        let details =
+            measures.map {
+                [$0.requestsLine] + outcomeLines + ($0.validatorsLine.map { [$0] } ?? [])
+                    + $0.timeLines
+            } ?? []
         return
             ([sentence] + details + (followed.map { [$0.line] } ?? [])
             + (output.map { [$0.line] } ?? []) + advice)

@@ -36,6 +36,7 @@ extension KeptCourse {
             ("insecure", flag(fetch.isInsecure)),
             ("raw", flag(fetch.isRaw)),
             ("allow-private", flag(fetch.allowsInward)),
+            ("keep-validators", flag(fetch.keepsValidators)),
             ("judging", judging.isEmpty ? nil : judging),
             ("proxies", proxies.isEmpty ? nil : proxies.joined(separator: "; ")),
             ("robots.txt", robots(options.robots.scope)),

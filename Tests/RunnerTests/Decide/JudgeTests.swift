@@ -30,11 +30,28 @@ import Testing
         #expect(verdict(Response(status: status), attempt: .max) == ended(.failed, status))
     }
 
+    /// Whatever rules say of a 304 that nobody asked for, and of bodies.
+    @Test func verdict_isUnchanged_whateverTheRules() throws {
+        var response = Response(status: 304)
+        response.isUnchanged = true
+        for rules in [JudgingRules(), try JudgingRules([.fail: JudgingItem.list("304")])] {
+            var judge = Judge(retries: 3)
+            judge.rules = rules
+            var random = SeededGenerator(seed: 1)
+            #expect(
+                judge.verdict(
+                    on: response, of: .sample(1), matched: .fail, isTripped: false, at: now,
+                    using: &random) == .outcome(.unchanged, wait: .zero))
+            #expect(!judge.completes(response, nil))
+        }
+        #expect(throws: JudgingFault.self) { try JudgingItem.list("unchanged") }
+    }
+
     @Test(arguments: Outcome.Reason.allCases)
     func verdict_retriesOrFails_byReason(reason: Outcome.Reason) {
         let response = Response(failure: .reason(reason))
         switch reason {
-        case .tooLarge, .redirects, .forbiddenAddress, .badURL, .robots:
+        case .tooLarge, .redirects, .forbiddenAddress, .badURL, .robots, .unchanged:
             #expect(verdict(response) == .outcome(Outcome(.failed, reason), wait: .zero))
         case .dns, .connect, .tls, .timeout, .reset, .badResponse, .handler, .other:
             #expect(outcome(response, 3) == Outcome(.retrying, reason))

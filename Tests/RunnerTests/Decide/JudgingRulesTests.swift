@@ -81,7 +81,7 @@ import Testing
                 case .dns, .tooLarge: .retry
                 case .connect, .tls, .timeout, .reset: .fail
                 case .badResponse, .redirects, .forbiddenAddress, .badURL, .robots, .handler,
-                    .other:
+                    .other, .unchanged:
                     nil
                 }
             #expect(rules.verdict(on: reason) == verdict, "\(reason)")

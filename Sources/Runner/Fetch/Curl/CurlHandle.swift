@@ -207,6 +207,31 @@ struct CurlHandle: ~Copyable {
         return RetryAfter.wait(in: bytes, date: date, atSeconds: now / 1_000_000)
     }
 
+    /// The validators of the response, as far as they can be kept: an entity tag that is one and not
+    /// too long, a date that is one; and whether there is a tag that is left out.
+    ///
+    /// > a sender MUST NOT generate multiple field lines with the same name
+    /// <https://www.rfc-editor.org/rfc/rfc9110#section-5.3>
+    ///
+    /// Of several nobody knows which is meant: none counts.
+    ///
+    /// - Parameter now: Unix time in µs.
+    func validators(atMicros now: Int) -> (kept: Validators?, isTagLeftOut: Bool) {
+        func only(_ name: String) -> UnsafeRawBufferPointer? {
+            easy_get_only_field(easy, name).map {
+                UnsafeRawBufferPointer(start: $0, count: strlen($0)).trimmed
+            }
+        }
+        let tag = only("ETag").flatMap { Validators.isEntityTag($0) ? Array($0) : nil }
+        let date = only("Last-Modified").flatMap {
+            HTTPDate.seconds(in: $0, atSeconds: now / 1_000_000)
+        }
+        return (
+            Validators(entityTag: tag, lastModifiedSeconds: date),
+            tag == nil && easy_get_field(easy, "ETag") != nil
+        )
+    }
+
     var httpVersion: Capture.HTTPVersion {
         switch easy_get_long(easy, CURLINFO_HTTP_VERSION) {
         case Int(CURL_HTTP_VERSION_1_0): .http10

@@ -33,12 +33,28 @@ extension Transfer {
         if incoming.pointee.hasRetryAfter {
             response.retryAfter = handle.retryAfter(atMicros: shard.loop.now.wallMicros)
         }
+        if failure == nil { noteValidators() }
         if let capture { complete(capture) }
         if result == CURLE_OK {
             fitBuffer(to: response.bodyBytes + min(incoming.pointee.headBytes, 4096))
             if response.redirects == 0, handle.reusedConnection { warmHost = job?.host }
         }
         end()
+    }
+
+    /// Notes whether a whole response has changed since the validators of its request, and its own
+    /// validators.
+    ///
+    /// These belong to the URL that gave them. So those of a URL that a redirect led to are not kept:
+    /// the job's own would be asked for by another one's.
+    private func noteValidators() {
+        response.isUnchanged = response.status == 304 && content.isConditional
+        guard shard.loop.settings.options.keepsValidators, response.redirects == 0,
+            200..<300 ~= response.status, content.takesConditions
+        else { return }
+        let read = handle.validators(atMicros: shard.loop.now.wallMicros)
+        response.validators = read.kept
+        measures.sums.pointee.requests.entityTagsLeftOut += read.isTagLeftOut ? 1 : 0
     }
 
     /// Adds the facts that are known once a response has ended.

@@ -18,7 +18,7 @@ final class BodyCheck {
     /// failure the SHA-256, and that path is opened.
     func check(_ line: UnsafeRawBufferPointer, _ record: JobRecord) throws(Damage) {
         guard let entry = Entry(endOf: line) else {
-            guard areKept, record.isCompleted else { return }
+            guard areKept, record.isCompleted, !Self.isUnchanged(line) else { return }
             throw Damage("does not end with its body's file and sha256")
         }
         let path = StoredBodies.path(of: record, sha256: entry.sha256)
@@ -36,6 +36,19 @@ final class BodyCheck {
         } catch {
             throw Damage("\(path) \(error.description)")
         }
+    }
+
+    /// Whether the line is of a response that says that nothing has changed, which has no body.
+    private static func isUnchanged(_ line: UnsafeRawBufferPointer) -> Bool {
+        // With the key before it: no value that is a string holds quotes as they stand here.
+        let words = Array(#""status":304,"outcome":"unchanged","attempts":"#.utf8)
+        var rest = line[...]
+        while let start = rest.firstIndex(of: words[0]) {
+            rest = rest[start...]
+            if rest.starts(with: words) { return true }
+            rest = rest.dropFirst()
+        }
+        return false
     }
 
     /// The SHA-256 of a file.

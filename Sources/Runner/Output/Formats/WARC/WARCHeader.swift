@@ -21,6 +21,8 @@ struct WARCHeader {
     private(set) var isHop = false
     /// Whether the record is about the answer by which a job failed.
     private(set) var isOfFailure = false
+    /// Whether the record is an answer: a response, or what says that one has not changed.
+    var isResponse: Bool { type == "response" || type == "revisit" }
     /// The number of bytes of the header, its empty line included.
     let bytes: Int
 

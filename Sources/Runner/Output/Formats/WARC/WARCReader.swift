@@ -57,7 +57,7 @@ final class WARCReader: RecordReader {
         checkOrder(header)
         // A response that led on to another URL is not yet the job's; what failed it is told of by
         // the metadata that follow.
-        let isLast = header.type == "response" && !header.isHop && !header.isOfFailure
+        let isLast = header.isResponse && !header.isHop && !header.isOfFailure
         guard isLast || header.type == "metadata" else {
             return nil
         }
@@ -65,7 +65,7 @@ final class WARCReader: RecordReader {
             complain("does not say which job it is about")
             return nil
         }
-        return JobRecord(batchID: batchID, id: id, isCompleted: header.type == "response")
+        return JobRecord(batchID: batchID, id: id, isCompleted: header.isResponse)
     }
 
     private func complain(_ what: String) { complaints.add("record at byte \(begin): \(what)") }
@@ -116,7 +116,7 @@ final class WARCReader: RecordReader {
     private func checkDigests(_ header: WARCHeader) {
         let block = "sha1:" + Base32.text(blockDigest.finish())
         let payload = "sha1:" + Base32.text(payloadDigest.finish())
-        if header.type == "response", header.blockDigest == nil {
+        if header.isResponse, header.blockDigest == nil {
             complain("has no WARC-Block-Digest")
         }
         if block != header.blockDigest ?? block {
@@ -129,8 +129,8 @@ final class WARCReader: RecordReader {
 
     // MARK: - Order
 
-    /// Checks the order of records: a file is `warcinfo`, then for each job a `response` and its
-    /// `request`, or, where it failed, `metadata`, behind the response and request that failed it.
+    /// Checks the order of records: a file is `warcinfo`, then for each job a `response`, or a `revisit` of
+    /// what has not changed, and its `request`, or, where it failed, `metadata`, behind the response and request that failed it.
     private func checkOrder(_ header: WARCHeader) {
         if isFirst, header.type != "warcinfo" { complain("is not warcinfo") }
         isFirst = false
@@ -141,12 +141,13 @@ final class WARCReader: RecordReader {
         case (_, _?): complain("stands where the request of the response before it belongs")
         case (let type, nil) where failureID != nil && type != "metadata":
             complain("stands where the metadata of the failure before it belong")
-        case ("warcinfo", nil), ("response", nil), ("metadata", nil): break
+        case ("warcinfo", nil), ("response", nil), ("revisit", nil), ("metadata", nil): break
         default: complain("is of an unknown type")
         }
-        lastResponseID = header.type == "response" ? header.recordID : nil
+        lastResponseID = header.isResponse ? header.recordID : nil
         switch header.type {
-        case "response": failureID = header.isOfFailure && !header.isHop ? header.recordID : nil
+        case "response", "revisit":
+            failureID = header.isOfFailure && !header.isHop ? header.recordID : nil
         case "metadata":
             if header.concurrentTo != failureID ?? "" { complain("are of another response") }
             failureID = nil

@@ -20,7 +20,9 @@ final class WARCRenderer: RecordRenderer {
         _ record: Record, into bytes: inout [UInt8],
         makeRoom: (inout [UInt8]) throws(SinkError) -> Void
     ) throws(SinkError) {
-        let response = try record.isAnswered ? renderExchanges(of: record, &bytes, makeRoom) : nil
+        let response =
+            try record.isAnswered || record.isUnchanged
+            ? renderExchanges(of: record, &bytes, makeRoom) : nil
         if !record.isCompleted { renderFailure(record, by: response, into: &bytes) }
     }
 
@@ -89,14 +91,26 @@ final class WARCRenderer: RecordRenderer {
             self.blockDigest.update(piece)
             self.payloadDigest.update(piece)
         }
-        begin("response", id, target, capture)
+        let isRevisit = record.isUnchanged && exchange.hop == nil
+        begin(isRevisit ? "revisit" : "response", id, target, capture)
+        if isRevisit {
+            header.append("WARC-Profile: ")
+            header.append(Self.unchangedProfile)
+            header.append("\r\nWARC-Refers-To-Target-URI: ")
+            header.append(contentsOf: target)
+            header.append("\r\n")
+        }
         appendJob(of: record, hop: exchange.hop)
         if !record.isCompleted, exchange.hop == nil { header.append("Runner-State: failed\r\n") }
         if capture.httpVersion == .http2 { header.append("WARC-Protocol: h2\r\n") }
-        header.append("WARC-Payload-Digest: sha1:")
-        header.append(contentsOf: Base32.text(payloadDigest.finish()).utf8)
-        if capture.isCut { header.append("\r\nWARC-Truncated: length") }
-        header.append("\r\nContent-Type: application/http;msgtype=response\r\n")
+        // Of what is revisited, nobody knows the payload here.
+        if !isRevisit {
+            header.append("WARC-Payload-Digest: sha1:")
+            header.append(contentsOf: Base32.text(payloadDigest.finish()).utf8)
+            header.append("\r\n")
+        }
+        if capture.isCut { header.append("WARC-Truncated: length\r\n") }
+        header.append("Content-Type: application/http;msgtype=response\r\n")
         endHeader(blockBytes: block.count + capture.body.count)
 
         header.append(contentsOf: block)
@@ -259,6 +273,10 @@ final class WARCRenderer: RecordRenderer {
         (header.count > 4 * Self.smallBytesMax ? streamDeflater : deflater)
             .addMember(header, to: &bytes)
     }
+
+    /// > for the representation of 'Not Modified' (304) responses […] (WARC 1.1, 6.7.3)
+    private static let unchangedProfile: StaticString =
+        "http://netpreserve.org/warc/1.1/revisit/server-not-modified"
 
     private static let recordEnd = Array("\r\n\r\n".utf8)
 

@@ -43,6 +43,36 @@ enum HTTPDate {
         return daysSinceEpoch(year, month + 1, day) * 86_400 + time
     }
 
+    /// Writes a time as an IMF-fixdate.
+    ///
+    /// - Parameter seconds: Unix time in seconds, as `seconds(in:)` gives it: of the years 1583 to
+    ///   9999.
+    static func text(seconds: Int) -> [UInt8] {
+        var text: [UInt8] = []
+        func append(name: StaticString) {
+            text += name.withUTF8Buffer { name in
+                name.enumerated().map { $0 == 0 ? $1 & ~0x20 : $1 }
+            }
+        }
+        let day = seconds >= 0 ? seconds / 86_400 : (seconds - 86_399) / 86_400
+        let (year, month, dayOfMonth) = date(ofDay: day)
+        // 1 January 1970 was a Thursday.
+        append(name: days[((day + 4) % 7 + 7) % 7])
+        text.append(", ")
+        text.append(decimal: dayOfMonth, digits: 2)
+        text.append(" ")
+        append(name: months[month - 1])
+        text.append(" ")
+        text.append(decimal: year, digits: 4)
+        for (unit, separator): (Int, StaticString) in [(3600, " "), (60, ":"), (1, ":")] {
+            text.append(separator)
+            text.append(
+                decimal: (seconds - day * 86_400) / unit % (unit == 3600 ? 24 : 60), digits: 2)
+        }
+        text.append(" GMT")
+        return text
+    }
+
     private static let months: [StaticString] = [
         "jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec",
     ]
@@ -97,6 +127,24 @@ enum HTTPDate {
     private static func daysInMonth(_ month: Int, of year: Int) -> Int {
         guard month == 1 else { return [3, 5, 8, 10].contains(month) ? 30 : 31 }
         return year % 4 == 0 && (year % 100 != 0 || year % 400 == 0) ? 29 : 28
+    }
+
+    /// The date that lies so many days after 1 January 1970.
+    ///
+    /// - SeeAlso: <https://howardhinnant.github.io/date_algorithms.html#civil_from_days>
+    private static func date(ofDay day: Int) -> (year: Int, month: Int, day: Int) {
+        // From 1 March of the year 0.
+        let day = day + 719_468
+        let era = day / 146_097
+        let dayOfEra = day - era * 146_097
+        let yearOfEra =
+            (dayOfEra - dayOfEra / 1460 + dayOfEra / 36_524 - dayOfEra / 146_096) / 365
+        let dayOfYear = dayOfEra - (365 * yearOfEra + yearOfEra / 4 - yearOfEra / 100)
+        let month = (5 * dayOfYear + 2) / 153
+        let dayOfMonth = dayOfYear - (153 * month + 2) / 5 + 1
+        let year = yearOfEra + era * 400
+        return month < 10
+            ? (year, month + 3, dayOfMonth) : (year + 1, month - 9, dayOfMonth)
     }
 
     /// Days from 1 January 1970.

@@ -106,4 +106,23 @@ import Testing
             }
         }
     }
+
+    @Test(arguments: [
+        (784_111_777, "Sun, 06 Nov 1994 08:49:37 GMT"), (0, "Thu, 01 Jan 1970 00:00:00 GMT"),
+        (-1, "Wed, 31 Dec 1969 23:59:59 GMT"), (951_782_400, "Tue, 29 Feb 2000 00:00:00 GMT"),
+        (-12_212_553_600, "Sat, 01 Jan 1583 00:00:00 GMT"),
+        (253_402_300_799, "Fri, 31 Dec 9999 23:59:59 GMT"),
+    ])
+    func text_isAnIMFFixdate(seconds: Int, text: String) {
+        #expect(String(decoding: HTTPDate.text(seconds: seconds), as: UTF8.self) == text)
+    }
+
+    @Test func text_isReadAsItWas() {
+        // Each day of the calendar for a while, and times all over it.
+        for seconds in stride(from: -12_212_553_600, through: 253_402_300_799, by: 86_399 * 97) {
+            let text = HTTPDate.text(seconds: seconds)
+            let read = text.withUnsafeBytes { HTTPDate.seconds(in: $0, atSeconds: Self.now) }
+            #expect(read == seconds, "\(String(decoding: text, as: UTF8.self))")
+        }
+    }
 }
