@@ -125,6 +125,10 @@ int unread_bytes(int descriptor) {
     return ioctl(descriptor, FIONREAD, &count) == 0 ? count : 0;
 }
 
+void widen_pipe(int descriptor, int bytes) { fcntl(descriptor, F_SETPIPE_SZ, bytes); }
+
+void rest(int micros) { usleep((useconds_t)micros); }
+
 _Static_assert(
     sizeof(struct watched) == sizeof(struct pollfd)
         && offsetof(struct watched, wanted) == offsetof(struct pollfd, events)

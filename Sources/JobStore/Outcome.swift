@@ -55,17 +55,45 @@ public struct Outcome: Hashable, Sendable {
     /// The HTTP status, 100…999; 0 when `reason` is set, and of a job that was cancelled.
     public let status: UInt16
     public let reason: Reason?
+    /// The name that the handler gave `Reason.handler`; `nil` where it gave none.
+    public let handlerReason: HandlerReason?
 
     public init(_ state: State, status: UInt16) {
         self.state = state
         self.status = status
-        self.reason = nil
+        reason = nil
+        handlerReason = nil
     }
 
-    public init(_ state: State, _ reason: Reason) {
+    /// - Parameter name: The handler's own name for the reason, which must be `Reason.handler` then.
+    public init(_ state: State, _ reason: Reason, named name: HandlerReason? = nil) {
+        precondition(name == nil || reason == .handler, "handlers alone name reasons")
         self.state = state
-        self.status = 0
+        status = 0
         self.reason = reason
+        handlerReason = name
+    }
+
+    /// Reads an outcome as stores keep it.
+    ///
+    /// - Returns: `nil` where it does not read.
+    package init?(_ state: State, status: Int, reason text: String) {
+        if let reason = Reason(rawValue: text) {
+            self.init(state, reason)
+        } else if text.hasPrefix(HandlerReason.labelStart) {
+            let name = HandlerReason(String(text.dropFirst(HandlerReason.labelStart.count)))
+            self.init(state, .handler, named: name)
+        } else if text.isEmpty, let status = UInt16(exactly: status) {
+            self.init(state, status: status)
+        } else {
+            return nil
+        }
+    }
+
+    /// The reason as stores keep it; empty where the status says it.
+    package var storedReason: String {
+        guard let reason else { return "" }
+        return handlerReason.map { HandlerReason.labelStart + $0.text } ?? reason.rawValue
     }
 
     /// The outcome of a job whose response has not changed since the validators that it was asked for
@@ -76,13 +104,18 @@ public struct Outcome: Hashable, Sendable {
     public static let cancelled = Outcome(.cancelled, status: 0)
 
     /// The name of the outcome in what people read and in counts: `200`, `404`, `timeout`,
-    /// `cancelled`.
+    /// `handler:sold_out`, `cancelled`.
     public var label: String {
-        reason?.rawValue ?? (state == .cancelled ? state.rawValue : String(status))
+        if reason != nil { return storedReason }
+        return state == .cancelled ? state.rawValue : String(status)
     }
 
     /// The same cause with another state.
     public func becoming(_ state: State) -> Outcome {
-        if let reason { Outcome(state, reason) } else { Outcome(state, status: status) }
+        if let reason {
+            Outcome(state, reason, named: handlerReason)
+        } else {
+            Outcome(state, status: status)
+        }
     }
 }

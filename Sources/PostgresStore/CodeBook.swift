@@ -24,17 +24,15 @@ struct CodeBook {
                 let outcome = Self.outcome(
                     rows.text(row, 1), status: rows.int(row, 2), reason: rows.text(row, 3))
             else { continue }
-            codes[outcome] = code
             outcomes[code] = outcome
+            // One whose name this process does not keep has the code of others, too.
+            if outcome.storedReason == rows.text(row, 3) { codes[outcome] = code }
         }
     }
 
     private static func outcome(_ state: String, status: Int, reason: String) -> Outcome? {
         guard let state = Outcome.State(rawValue: state) else { return nil }
-        if state == .cancelled { return .cancelled }
-        if let reason = Outcome.Reason(rawValue: reason) { return Outcome(state, reason) }
-        guard reason.isEmpty, let status = UInt16(exactly: status) else { return nil }
-        return Outcome(state, status: status)
+        return state == .cancelled ? .cancelled : Outcome(state, status: status, reason: reason)
     }
 
     /// Gives codes to outcomes that have none, and makes them known. Where no code is left, they get
@@ -43,19 +41,27 @@ struct CodeBook {
         try link.transaction {
             // Two runners must not give one number to two outcomes.
             try link.query("LOCK TABLE runner.outcome IN SHARE ROW EXCLUSIVE MODE")
-            for outcome in unknown {
+            // Also what those count as that get no name, as there are too many.
+            let unnamed = unknown.filter { $0.handlerReason != nil }.map {
+                Outcome($0.state, .handler)
+            }
+            for outcome in unnamed + unknown {
                 try link.query(
                     """
                     INSERT INTO runner.outcome (code, state, status, reason)
-                    SELECT max(code) + 1, $1, $2, $3 FROM runner.outcome HAVING max(code) < 255
+                    SELECT max(code) + 1, $1, $2, $3 FROM runner.outcome
+                    HAVING max(code) < 255 AND ($3 NOT LIKE 'handler:%'
+                        OR count(*) FILTER (WHERE reason LIKE 'handler:%') < $4)
                     ON CONFLICT DO NOTHING
                     """, .text(outcome.state.rawValue), .int(Int(outcome.status)),
-                    .text(outcome.reason?.rawValue ?? ""))
+                    .text(outcome.storedReason), .int(HandlerReason.storedMax))
             }
         }
         try read(link)
         for outcome in unknown where codes[outcome] == nil {
-            codes[outcome] = Self.other(outcome.state)
+            let unnamed =
+                outcome.handlerReason == nil ? nil : codes[Outcome(outcome.state, .handler)]
+            codes[outcome] = unnamed ?? Self.other(outcome.state)
         }
     }
 

@@ -67,11 +67,12 @@ extension Crawl {
         }
         let keeping = keeping(sink?.keeping(failed: unkept), budget, failed: unkept)
         let gate = options.robots.scope == .none ? nil : RobotsGate(options.robots, queue)
-        let handlers = handler.map { handler in
-            HandlerPool(
+        let handlers = try handler.map { handler in
+            try HandlerPool(
                 HandlerChecks(
                     of: handler, follows: follower != nil,
-                    isCodingKept: sink?.needs.contains(.encoding) ?? false),
+                    isCodingKept: sink?.needs.contains(.encoding) ?? false,
+                    reasons: HandlerReasons(lease.attachment.counts)),
                 isFull: {
                     feed.unmarkedBytes >= Self.handledBytesMax || follower?.isFull == true
                 }
@@ -87,7 +88,7 @@ extension Crawl {
                 feed: feed, marker: marker, judge: judge, conditions: makeConditions(keeping),
                 collector: sink?.makeCollector(),
                 keepsFailures: sink?.needs.contains(.failures) ?? false,
-                keepsValidators: options.fetch.keepsValidators,
+                keepsValidators: options.fetch.keepsValidators, handlers: handlers,
                 limits: limits, failures: failures, memory: MemoryWatch(budget, .ofProcess))
         }
         bells.connect(loops)

@@ -54,6 +54,44 @@ import Testing
         await origin.stop()
     }
 
+    /// The name of a reason that a handler gives is an outcome in all that people see and say.
+    @Test func retry_putsBackWhatAHandlerNamed() async throws {
+        let origin = try await Origin.start()
+        try await program.runner(
+            "enqueue", "--range", "0..12", "--url", origin.url + "/body/10/{id}"
+        ).expectSuccess()
+        let script = """
+            import json, sys
+            for line in sys.stdin:
+                response = json.loads(line)
+                reason = ["sold_out: " + str(response["id"]), "gone", "Out of order"][response["id"] % 3]
+                print(json.dumps({"request": response["request"], "verdict": {"failed": reason}}), flush=True)
+            """
+        write(Array(script.utf8), to: program.folder.file("shop.py"))
+        let handled = ["run", "-q", "--handler", "exec python3 -B shop.py"]
+        #expect(try await program.start("runner", handled).wait().status == 1)
+        let failures = try await runner("failures")
+        for line in ["handler           4", "handler:gone      4", "handler:sold_out  4"] {
+            #expect(failures.out.contains("  \(line)\n"), "\(failures.out)")
+        }
+        #expect(try await runner("status").out.contains("handler:sold_out"))
+        let export = try await runner("export", "--outcome", "handler:gone", "--format", "jsonl")
+        #expect(export.out.split(separator: "\n").count == 4)
+        #expect(export.out.contains(#""outcome":"handler:gone""#))
+        let all = try await runner("export", "--outcome", "handler", "--format", "jsonl")
+        #expect(all.out.split(separator: "\n").count == 12)
+        try await runner("retry", "--outcome", "handler:").expectRefusal(2, "is no outcome")
+        #expect(
+            try await runner("retry", "--outcome", "handler:sold_out").out
+                == "put back 4 failed jobs of runner.db; run again to fetch them\n")
+        try await program.expectVerified()
+        // The others have failed still.
+        #expect(try await program.start("runner", ["run", "-q"]).wait().status == 1)
+        #expect(try await program.jobs()["completed"] == 4)
+        #expect(try await runner("retry", "--outcome", "handler").out.contains("put back 8 "))
+        await origin.stop()
+    }
+
     /// The commands that a run, `status` and `failures` name do as they say, in a shell.
     @Test(arguments: [("runner.db", false), ("runner.db", true), ("it's one.db", false)])
     func advice_canBeCopied(queue: String, isOtherInEnvironment: Bool) async throws {

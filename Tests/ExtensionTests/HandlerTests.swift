@@ -1,3 +1,4 @@
+import Dispatch
 import Foundation
 import JobStore
 import Runner
@@ -93,8 +94,27 @@ import Testing
         func handle(_ record: Record) async throws -> Handled { try await body(record) }
     }
 
+    /// Tells at once what is to be made of responses to jobs of even IDs.
+    private final class AtOnce: ResponseHandler {
+        let concurrency = 1
+        let timeLimit = Duration.seconds(60)
+        let later = Mutex<[Int]>([])
+
+        func handledAtOnce(_ record: Record) -> Handled? {
+            guard record.id % 2 == 0 else { return nil }
+            var handled = Handled(record.id % 4 == 0 ? .done : .failed("gone: since May"))
+            handled.add(json: "{\"title\":\"\(record.id)\"}".utf8)
+            return handled
+        }
+
+        func handle(_ record: Record) async throws -> Handled {
+            later.withLock { $0.append(record.id) }
+            return Handled()
+        }
+    }
+
     private func run(
-        _ jobs: Int, _ url: String, _ handler: Closure, retries: Int = 1,
+        _ jobs: Int, _ url: String, _ handler: any ResponseHandler, retries: Int = 1,
         _ change: (inout CrawlOptions) -> Void = { _ in }
     ) async throws -> QueueCounts {
         let queue = try openQueue(at: folder.file("runner.db"), makesMissing: true)
@@ -151,6 +171,89 @@ import Testing
         }
         await origin.stop()
     }
+
+    @Test func whatIsToldAtOnce_needsNoPlace_andCountsTheSame() async throws {
+        let origin = try await Origin.start()
+        let handler = AtOnce()
+        let counts = try await run(400, "\(origin.url)/body/10/{id}", handler)
+        #expect(counts.completed == 300 && counts.failed == 100)
+        #expect(handler.later.withLock { $0.sorted() } == Array(stride(from: 1, to: 400, by: 2)))
+        for line in try lines("out") {
+            let titles = line.id % 4 == 0 ? ["\(line.id)"] : line.id % 4 == 2 ? nil : []
+            #expect(line.records?.map(\.title) == titles, "\(line)")
+            #expect(line.outcome == (line.id % 4 == 2 ? "handler:gone" : "200"))
+            #expect(line.error == (line.id % 4 == 2 ? "gone: since May" : nil))
+        }
+        await origin.stop()
+    }
+
+    /// A name that the reason is, or begins with, is part of the outcome: the first few names.
+    @Test func reasonsWithNames_areOutcomes() async throws {
+        let origin = try await Origin.start()
+        let reasons = ["sold_out", "blocked: by the shop", "Not A Name", "no:name", ""]
+        let handler = Closure { Handled(.failed(reasons[$0.id % 5])) }
+        var counts = try await run(50, "\(origin.url)/body/10/{id}", handler)
+        #expect(
+            Set(counts.outcomes.map { "\($0.label) \($0.count)" })
+                == ["handler:sold_out 10", "handler:blocked 10", "handler 30"])
+        // Sixteen in all, those that the queue has counted among them; what they are called is the
+        // handler's affair, as long as it is short.
+        let queue = try openQueue(at: folder.file("runner.db"))
+        _ = try await queue.enqueue(
+            JobRange(first: 0, count: 40),
+            request: RequestTemplate(parsing: "\(origin.url)/body/11/{id}"))
+        await queue.close()
+        counts = try await run(
+            0, "",
+            Closure {
+                Handled(.failed($0.id < 20 ? "name-\($0.id)" : String(repeating: "x", count: 25)))
+            })
+        #expect(counts.outcomes.count == 17 && counts.failed == 90, "\(counts.outcomes)")
+        #expect(counts.outcomes.first { $0.label == "handler" }?.count == 30 + 20 + 6)
+        await origin.stop()
+    }
+
+    /// Calls may block their threads, all that there are.
+    @Test func callsThatBlockTheirThread_holdUpNobody() async throws {
+        let origin = try await Origin.start()
+        let cores = MachineLimits.cores
+        let gate = DispatchSemaphore(value: 0)
+        let counts = try await run(
+            400, "\(origin.url)/body/10/{id}",
+            Closure(cores + 1, timeLimit: .milliseconds(200)) { record in
+                if record.id < cores { Self.wait(for: gate) }
+                return Handled()
+            }, retries: 0)
+        for _ in 0..<cores { gate.signal() }
+        #expect(counts.completed == 400 - cores && counts.failed == cores)
+        await origin.stop()
+    }
+
+    /// A response that is handled for long keeps no job but its own: others are handed out when workers
+    /// ask.
+    @Test func whileAHandlerIsSlow_othersGetAllJobs() async throws {
+        let origin = try await Origin.start()
+        let handled = Atomic(0)
+        let counts = try await run(
+            60, "\(origin.url)/body/10/{id}",
+            Closure(4, timeLimit: .seconds(20)) { record in
+                if record.id == 10 {
+                    while handled.load(ordering: .relaxed) < 59 {
+                        try await Task.sleep(for: .milliseconds(2))
+                    }
+                }
+                handled.add(1, ordering: .relaxed)
+                return Handled()
+            }, retries: 0
+        ) { options in
+            // A worker on each loop.
+            (options.workers, options.loops) = (2, 2)
+        }
+        #expect(counts.completed == 60, "\(counts)")
+        await origin.stop()
+    }
+
+    private static func wait(for gate: DispatchSemaphore) { gate.wait() }
 
     /// Responses that would not complete their job are not for the handler.
     @Test func onlyGoodResponses_areHandled() async throws {

@@ -10,6 +10,18 @@ final class MemoryStore: Sendable {
     struct State {
         /// Numbered from 1, in order.
         var batches: [BatchFacts] = []
+        /// The names that handlers gave reasons.
+        var names: Set<HandlerReason> = []
+
+        /// The outcome as it is kept: like any store, this one has so many names apart.
+        mutating func kept(_ outcome: Outcome) -> Outcome {
+            guard let name = outcome.handlerReason, !names.contains(name) else { return outcome }
+            guard names.count < HandlerReason.storedMax else {
+                return Outcome(outcome.state, .handler)
+            }
+            names.insert(name)
+            return outcome
+        }
         var keys: [String: Batch.ID] = [:]
         var runners: [RunnerFacts] = []
         var sites: [SiteFacts] = []
@@ -763,7 +775,8 @@ struct MemoryLease: RunnerLease {
                     && state.batches[mark.batchID - 1].cancelledAtMicros != nil
                 let before = state.batches[mark.batchID - 1].jobs[mark.position]
                 state.batches[mark.batchID - 1].jobs[mark.position] = .init(
-                    outcome: isCancelled ? .cancelled : mark.outcome, attempts: mark.attempt,
+                    outcome: isCancelled ? .cancelled : state.kept(mark.outcome),
+                    attempts: mark.attempt,
                     excused: (before?.excused ?? 0) + (mark.isExcused ? 1 : 0),
                     sinceMicros: mark.attempt == 1 ? now : before?.sinceMicros ?? now,
                     dueMicros: now + Self.micros(wait))

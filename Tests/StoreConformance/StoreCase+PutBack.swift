@@ -50,6 +50,30 @@ extension StoreCase {
             try await store.expectSound(queue)
             await queue.close()
         },
+        StoreCase("reasonsOfHandlers_areOutcomes_asManyAsAreKeptApart") { store in
+            let queue = try await store.attached(4000)
+            let names = (0..<40).compactMap { HandlerReason("reason_\($0)") }
+            #expect(names.count == 40)
+            try await store.finish(queue) { position in
+                let outcome = Outcome(.failed, .handler, named: names[position % 40])
+                return position < 2000 ? outcome : Outcome(.failed, .handler)
+            }
+            let counts = try await queue.counts()
+            // 32 have their name; the others count as those without one.
+            #expect(counts.outcomes.count == 33 && counts.failed == 4000)
+            for group in counts.outcomes {
+                #expect(group.count == (group.label == "handler" ? 2400 : 50), "\(group)")
+            }
+            try await store.expectSound(queue)
+            let first = try #require(counts.outcomes.first { $0.label != "handler" }).label
+            #expect(try await queue.queue.putBack(failed("\(first),timeout")) == 50)
+            #expect(try await queue.queue.putBack(failed(first)) == 0)
+            #expect(try await queue.queue.putBack(failed("handler:never_said")) == 0)
+            // The name of all.
+            #expect(try await queue.queue.putBack(failed("handler")) == 3950)
+            try await store.expectSound(queue)
+            await queue.close()
+        },
         StoreCase("putBack_ofACancelledBatch_isRefusedByLeavingItAlone") { store in
             let queue = try await store.attached(5)
             _ = try await queue.enqueue(JobRange(first: 0, count: 5), request: request)

@@ -24,6 +24,12 @@ int reap_group(int pid, int *status);
 // anyone has the other end.
 int unread_bytes(int descriptor);
 
+// Has a pipe hold so many bytes, if the system allows it.
+void widen_pipe(int descriptor, int bytes);
+
+// Sleeps for so many µs, or a little longer.
+void rest(int micros);
+
 // A descriptor to wait for, as poll(2) has it.
 struct watched {
     int descriptor;

@@ -1,15 +1,22 @@
 /// A set of outcomes of attempts, as people name it: a status (`404`), statuses of one class
-/// (`5xx`), or a reason (`timeout`).
+/// (`5xx`), or a reason (`timeout`; `handler` for all that handlers say, `handler:sold_out` for one).
 public enum OutcomePattern: Hashable, Sendable {
     case status(UInt16)
     /// The statuses from the number times 100 on, a hundred of them.
     case statusClass(UInt16)
     case reason(Outcome.Reason)
+    case handlerReason(HandlerReason)
 
     /// - Returns: `nil` when the text names no outcome.
     public init?(_ text: String) {
         if let reason = Outcome.Reason(rawValue: text) {
             self = .reason(reason)
+            return
+        }
+        if text.hasPrefix(HandlerReason.labelStart),
+            let name = HandlerReason(String(text.dropFirst(HandlerReason.labelStart.count)))
+        {
+            self = .handlerReason(name)
             return
         }
         guard text.utf8.count == 3 else { return nil }
@@ -27,6 +34,7 @@ public enum OutcomePattern: Hashable, Sendable {
         case .status(let status): "\(status)"
         case .statusClass(let number): "\(number)xx"
         case .reason(let reason): reason.rawValue
+        case .handlerReason(let name): HandlerReason.labelStart + name.text
         }
     }
 
@@ -36,13 +44,15 @@ public enum OutcomePattern: Hashable, Sendable {
         case .status(let status): outcome.reason == nil && outcome.status == status
         case .statusClass(let number): outcome.reason == nil && outcome.status / 100 == number
         case .reason(let reason): outcome.reason == reason
+        case .handlerReason(let name): outcome.handlerReason == name
         }
     }
 
     /// Whether the outcome with a label (`Outcome.label`) is in the set.
     public func matches(label: String) -> Bool {
         switch self {
-        case .status, .reason: label == text
+        case .reason(.handler): label == text || label.hasPrefix(HandlerReason.labelStart)
+        case .status, .reason, .handlerReason: label == text
         case .statusClass(let number): UInt16(label).map { $0 / 100 == number } ?? false
         }
     }

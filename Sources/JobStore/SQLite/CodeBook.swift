@@ -20,18 +20,28 @@ struct CodeBook {
             return code
         }
         let (state, status) = (outcome.state.rawValue, Int(outcome.status))
-        let reason = outcome.reason?.rawValue ?? ""
+        let reason = outcome.storedReason
         // Codes 1 to 3 are set aside for what comes when all others are given.
         try connection.run(
             """
             INSERT INTO outcome (code, state, status, reason)
-            SELECT max(code) + 1, ?1, ?2, ?3 FROM outcome HAVING max(code) < 255
+            SELECT max(code) + 1, ?1, ?2, ?3 FROM outcome
+            HAVING max(code) < 255
+                AND (?3 NOT LIKE 'handler:%' OR total(reason LIKE 'handler:%') < ?4)
             ON CONFLICT DO NOTHING
-            """, .text(state), .int(status), .text(reason))
+            """, .text(state), .int(status), .text(reason), .int(HandlerReason.storedMax))
         let known = try connection.int(
             "SELECT code FROM outcome WHERE state = ? AND status = ? AND reason = ?",
             .text(state), .int(status), .text(reason))
-        let code = known.flatMap { UInt8(exactly: $0) } ?? Self.other(outcome.state)
+        let code =
+            if let code = known.flatMap({ UInt8(exactly: $0) }) {
+                code
+            } else if outcome.handlerReason != nil {
+                // Their number is bounded: what is beyond has no name.
+                try self.code(for: Outcome(outcome.state, .handler), in: connection)
+            } else {
+                Self.other(outcome.state)
+            }
         codes[outcome] = code
         states[code] = outcome.state
         return code
@@ -74,14 +84,8 @@ struct CodeBook {
         guard try statement.step(), let state = Outcome.State(rawValue: statement.text(0)) else {
             return nil
         }
-        let outcome: Outcome
-        if let reason = Outcome.Reason(rawValue: statement.text(2)) {
-            outcome = Outcome(state, reason)
-        } else if statement.text(2).isEmpty, let status = UInt16(exactly: statement.int(1)) {
-            outcome = Outcome(state, status: status)
-        } else {
-            return nil
-        }
+        let outcome = Outcome(state, status: statement.int(1), reason: statement.text(2))
+        guard let outcome else { return nil }
         outcomes[Int(code)] = outcome
         return outcome
     }

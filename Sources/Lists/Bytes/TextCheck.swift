@@ -103,7 +103,7 @@ package enum TextCheck {
 
 extension UnsafeRawBufferPointer {
     /// Whether these are the bytes of a text.
-    func equals(_ text: StaticString) -> Bool {
+    package func equals(_ text: StaticString) -> Bool {
         guard count == text.utf8CodeUnitCount, let baseAddress else {
             return isEmpty && text.utf8CodeUnitCount == 0
         }

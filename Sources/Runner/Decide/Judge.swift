@@ -102,15 +102,17 @@ struct Judge: Sendable {
     }
 
     /// Returns the verdict on a job whose response would complete it, by the word of its handler.
+    ///
+    /// - Parameter reason: The name that the reason of a failure has.
     func verdict(
-        of handler: HandlerVerdict, on response: Response, of job: Job, at now: Now,
-        using random: inout some RandomNumberGenerator
+        of handler: HandlerVerdict, named reason: HandlerReason? = nil, on response: Response,
+        of job: Job, at now: Now, using random: inout some RandomNumberGenerator
     ) -> Verdict {
         switch handler {
         case .done:
             let status = UInt16(clamping: response.status)
             return .outcome(Outcome(.completed, status: status), wait: .zero)
-        case .failed: return .outcome(Outcome(.failed, .handler), wait: .zero)
+        case .failed: return .outcome(Outcome(.failed, .handler, named: reason), wait: .zero)
         case .retry where rules.verdict(on: .handler) == .fail:
             return .outcome(Outcome(.failed, .handler), wait: .zero)
         case .retry(let wait):

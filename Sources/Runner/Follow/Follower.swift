@@ -115,7 +115,7 @@ final class Follower: Sendable {
                 var requests =
                     found[batch.id]
                     ?? FoundRequests(
-                        in: batch.id, kind.request, FoundKind.fields,
+                        in: batch.id, kind.request, kind.fields,
                         jobsOfHostMax: options.jobsOfHostMax)
                 state.cut(.nofollow, page.nofollow)
                 state.cut(.many, page.unread)

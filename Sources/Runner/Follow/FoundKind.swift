@@ -9,10 +9,23 @@ struct FoundKind {
     private var hasher: RequestHasher
 
     /// The fields of a line.
-    static let fields = LineFields(
-        ["url", "method", "headers", "body", "key", "meta", "found_on", "depth"], key: 4,
-        parts: .init(method: 1, headers: 2, body: 3, meta: 5),
-        trail: .init(foundOn: 6, depth: 7))
+    let fields: LineFields
+
+    private static let names = [
+        "url", "method", "headers", "body", "key", "meta", "found_on", "depth",
+    ]
+
+    /// Returns the fields of lines, by names of which no header field has any in braces: such a text
+    /// stands for itself in the batch, and does here.
+    private static func fields(beside headers: [HeaderSource]) -> LineFields {
+        var names = names
+        while headers.contains(where: { has(placeholdersOf: names, $0) }) {
+            names = names.map { "_" + $0 }
+        }
+        return LineFields(
+            names, key: 4, parts: .init(method: 1, headers: 2, body: 3, meta: 5),
+            trail: .init(foundOn: 6, depth: 7))
+    }
 
     /// - Parameter hasSecrets: Whether requests get fields from elsewhere that are for some hosts alone.
     init(of batch: Batch, _ key: RequestHash.Key, hasSecrets: Bool) {
@@ -22,14 +35,15 @@ struct FoundKind {
             case .list(let list): list.request
             }
         let headers = template.headers.filter { Self.isShared($0, template.names) }
+        fields = Self.fields(beside: headers)
         do {
             request = try RequestTemplate(
-                parsing: "{url}", fields: Self.fields.names, headers: headers)
+                parsing: "{\(fields.names[0])}", fields: fields.names, headers: headers)
         } catch {
             preconditionFailure("a URL that is a field makes a template: \(error)")
         }
         self.hasSecrets = hasSecrets || headers.contains(where: Self.isSecret)
-        hasher = RequestHasher(request, Self.fields, key)
+        hasher = RequestHasher(request, fields, key)
     }
 
     /// Whether a header field is the same for all jobs of its batch, and says nothing of a body.
@@ -37,13 +51,19 @@ struct FoundKind {
         switch source {
         case .file: return true
         case .field(let field):
-            guard !HeaderTemplate.isSame(field.name, "Content-Type") else { return false }
-            switch field.value {
-            case .text(let text), .credentials(let text):
-                let template = TextTemplate(text.utf8, names: names.subtracting([""]))
-                return template.placeholders.isEmpty
-            case .none: return true
-            }
+            return !HeaderTemplate.isSame(field.name, "Content-Type")
+                && !has(placeholdersOf: names.subtracting([""]), source)
+        }
+    }
+
+    private static func has(
+        placeholdersOf names: some Sequence<String>, _ source: HeaderSource
+    ) -> Bool {
+        guard case .field(let field) = source else { return false }
+        switch field.value {
+        case .text(let text), .credentials(let text):
+            return !TextTemplate(text.utf8, names: Set(names)).placeholders.isEmpty
+        case .none: return false
         }
     }
 

@@ -58,6 +58,19 @@ public struct FollowingHandler: ResponseHandler {
         timeLimit = inner?.timeLimit ?? .seconds(60)
     }
 
+    /// A response that has nothing that the rules look at is told apart by its fields.
+    public func handledAtOnce(_ record: Record) -> Handled? {
+        guard inner == nil, record.capture.isInMemory else { return nil }
+        let page = PageView(record)
+        let isOfInterest =
+            rules.nextLink && page.has("link") || rules.links && page.isHTML
+            || rules.sitemaps && page.mayBeSitemap || !rules.places.isEmpty && page.isJSON
+        if isOfInterest { return nil }
+        var handled = Handled()
+        handled.makesRecords = false
+        return handled
+    }
+
     public func handle(_ record: Record) async throws -> Handled {
         var handled = try await inner?.handle(record) ?? Handled()
         handled.makesRecords = inner != nil

@@ -3,6 +3,8 @@ public import JobStore
 /// All that a handler made of one response.
 public struct Handled: Sendable {
     public var verdict: HandlerVerdict
+    /// The name that the reason of a failure has, where it counts by that.
+    var reason: HandlerReason?
     /// The requests to follow. Those of the queue, or that another response named before, are left
     /// out.
     public var follow: [FollowRequest]

@@ -32,13 +32,18 @@ final class HandlerAnswerReader {
         case request, id, records, follow, verdict
 
         init?(_ name: UnsafeRawBufferPointer) {
-            switch String(decoding: name, as: UTF8.self) {
-            case "request": self = .request
-            case "id": self = .id
-            case "records": self = .records
-            case "follow": self = .follow
-            case "verdict": self = .verdict
-            default: return nil
+            if name.equals("request") {
+                self = .request
+            } else if name.equals("records") {
+                self = .records
+            } else if name.equals("id") {
+                self = .id
+            } else if name.equals("follow") {
+                self = .follow
+            } else if name.equals("verdict") {
+                self = .verdict
+            } else {
+                return nil
             }
         }
     }

@@ -3,13 +3,19 @@ struct HandlerChecks: ResponseHandler {
     private let handler: any ResponseHandler
     private let follows: Bool
     private let isCodingKept: Bool
+    private let reasons: HandlerReasons
 
     /// - Parameters:
     ///   - follows: Whether the requests that it names are followed. Otherwise a handler that names any
     ///     ends the run: they would be lost.
     ///   - isCodingKept: Whether bodies are kept as they came. A handler does not get those that are
     ///     encoded, though nobody asked for that.
-    init(of handler: any ResponseHandler, follows: Bool, isCodingKept: Bool) {
+    ///   - reasons: The names that reasons for failures have.
+    init(
+        of handler: any ResponseHandler, follows: Bool, isCodingKept: Bool,
+        reasons: HandlerReasons
+    ) {
+        self.reasons = reasons
         self.handler = handler
         self.follows = follows
         self.isCodingKept = isCodingKept
@@ -18,12 +24,21 @@ struct HandlerChecks: ResponseHandler {
     var concurrency: Int { handler.concurrency }
     var timeLimit: Duration { handler.timeLimit }
 
+    func handledAtOnce(_ record: Record) -> Handled? {
+        guard !isCodingKept, let handled = handler.handledAtOnce(record) else { return nil }
+        return try? checked(handled, of: record)
+    }
+
     func handle(_ record: Record) async throws -> Handled {
         if isCodingKept, try isEncoded(record) {
             throw HandlerError("the body is encoded, though that was not asked for")
         }
-        var handled = try await handler.handle(record)
+        return try checked(try await handler.handle(record), of: record)
+    }
+
+    private func checked(_ handled: consuming Handled, of record: Record) throws -> Handled {
         guard follows || handled.follow.isEmpty else { throw Self.unfollowed(record) }
+        if case .failed(let words) = handled.verdict { handled.reason = reasons.name(in: words) }
         let tooMany = handled.follow.count - Handled.followMax
         if tooMany > 0 {
             handled.follow.removeLast(tooMany)

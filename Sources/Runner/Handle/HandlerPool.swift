@@ -17,112 +17,69 @@ enum Handling: Sendable {
 /// A call that takes too long is left alone, and another takes its place. Where more calls hang than
 /// there are places, the run ends.
 final class HandlerPool: Sendable {
-    private struct State {
-        /// Responses that wait for a place, in the order they came, from `next` on.
-        var waiting: [Item] = []
-        var next = 0
-        /// Places that wait for a response.
-        var idle: [UnsafeContinuation<Item?, Never>] = []
-        /// The tasks that handle responses, by number.
-        var places: [Int: Task<Void, Never>] = [:]
-        var lastPlace = 0
-        /// The calls that go on, by their place.
-        var calls: [Int: Call] = [:]
-        /// Calls that took too long and have not returned.
-        var hanging = 0
-        var isClosed = false
-        var isCancelled = false
-        /// Resumed when the last place has ended.
-        var end: UnsafeContinuation<Void, Never>?
+    typealias Waiter = UnsafeContinuation<Handling, Never>
 
-        /// Takes `end` if it is time for it.
-        mutating func takeEnd() -> UnsafeContinuation<Void, Never>? {
-            isClosed && places.isEmpty ? end.take() : nil
-        }
-
-        mutating func takeWaiting() -> Item? {
-            guard next < waiting.count else { return nil }
-            defer {
-                next += 1
-                if next == waiting.count {
-                    waiting.removeAll(keepingCapacity: true)
-                    next = 0
-                } else if next >= 1024 {
-                    waiting.removeFirst(next)
-                    next = 0
-                }
-            }
-            return waiting[next]
-        }
-    }
-
-    private struct Item {
+    /// A response, and the worker that waits for what is made of it. It is handed from thread to thread:
+    /// as an object, since a record refers to much that all threads share, and count.
+    final class Item: Sendable {
         let record: Record
-        let worker: UnsafeContinuation<Handling, Never>
-    }
+        let worker: Waiter
 
-    private struct Call {
-        let begin: ContinuousClock.Instant
-        /// Resumed with the answer; `nil` once it was.
-        var worker: UnsafeContinuation<Handling, Never>?
+        init(record: Record, worker: Waiter) { (self.record, self.worker) = (record, worker) }
     }
 
     private let handler: any ResponseHandler
     private let failed: @Sendable (HandlerError) -> Void
     /// Whether no more responses are to be handled for now: what was made of others is not written.
     private let isFull: @Sendable () -> Bool
-    private let state = Locked(State())
+    private let state = Locked(HandlerPlaces())
+    private let answers = HandlingAnswers()
+    private let threads: HandlerThreads
+    /// The time in µs that a call may take.
+    private let limitMicros: Int
     /// The time between two looks at the calls.
     private let interval: Duration
 
     /// - Parameters:
     ///   - isFull: Whether no more responses are to be handled for now.
     ///   - failed: Called when no response can be handled any more.
+    /// - Throws: `LimitError` when the system gives no thread.
     init(
         _ handler: any ResponseHandler, isFull: @escaping @Sendable () -> Bool = { false },
         failed: @escaping @Sendable (HandlerError) -> Void
-    ) {
+    ) throws(LimitError) {
         self.isFull = isFull
         self.handler = handler
         self.failed = failed
+        // So that no time is before the first one that there is.
+        limitMicros = min(handler.timeLimit.microseconds, 1 << 60)
         interval = min(max(handler.timeLimit / 10, .milliseconds(5)), .milliseconds(500))
+        threads = try HandlerThreads(cores: MachineLimits.cores)
     }
 
-    // MARK: - For workers
+    deinit { threads.stop() }
 
-    /// Has a response handled.
-    func handle(_ record: Record) async -> Handling {
-        await withUnsafeContinuation { worker in
-            let item = Item(record: record, worker: worker)
-            let (place, isTaken) = state.withLock {
-                state -> (UnsafeContinuation<Item?, Never>?, Bool) in
-                if state.isCancelled { return (nil, false) }
-                if let place = state.idle.popLast() { return (place, true) }
-                state.waiting.append(item)
-                return (nil, true)
-            }
-            place?.resume(returning: item)
-            if !isTaken { worker.resume(returning: .unhandled) }
-        }
+    // MARK: - For loops
+
+    /// Returns what the handler makes of a response at once; `nil` when the response is to be handled.
+    func handledAtOnce(_ record: Record) -> Handled? {
+        guard let handled = handler.handledAtOnce(record) else { return nil }
+        return handled.isEmpty || !isFull() ? handled : nil
+    }
+
+    /// Has responses handled, and resumes their workers with the answers.
+    func add(_ items: [Item]) {
+        let (calls, isTaken) = state.withLock { state in state.add(items) }
+        for call in calls { call.place.resume(returning: call.item) }
+        if !isTaken { for item in items { item.worker.resume(returning: .unhandled) } }
     }
 
     /// Gives all responses back unhandled, those of later calls, too.
     func cancel() {
-        let (workers, places) = state.withLock { state in
-            state.isCancelled = true
-            var workers = state.waiting[state.next...].map(\.worker)
-            (state.waiting, state.next) = ([], 0)
-            for number in state.calls.keys {
-                if let worker = state.calls[number]?.worker { workers.append(worker) }
-                state.calls[number]?.worker = nil
-            }
-            // Calls that are deaf to it are left alone.
-            let places = state.calls.keys.compactMap { state.places.removeValue(forKey: $0) }
-            state.hanging += places.count
-            return (workers, places)
-        }
-        for place in places { place.cancel() }
+        let (workers, tasks, end) = state.withLock { state in state.cancel() }
+        for task in tasks { task.cancel() }
         for worker in workers { worker.resume(returning: .unhandled) }
+        end?.resume()
     }
 
     // MARK: - Places
@@ -130,9 +87,14 @@ final class HandlerPool: Sendable {
     /// Handles responses until the pool is closed and all calls have returned, but those that hang.
     func run() async {
         let count = max(1, handler.concurrency)
+        threads.whenResting { [weak self] in self?.rest() }
         for _ in 0..<count { addPlace() }
         let watch = Task {
-            while (try? await Task.sleep(for: interval)) != nil { endLateCalls(places: count) }
+            while (try? await Task.sleep(for: interval)) != nil {
+                // A call that blocks its thread keeps what is held there.
+                answers.handOver()
+                endLateCalls(places: count)
+            }
         }
         await withUnsafeContinuation { end in
             let isOver = state.withLock { state in
@@ -142,6 +104,7 @@ final class HandlerPool: Sendable {
             isOver?.resume()
         }
         watch.cancel()
+        threads.stop()
     }
 
     /// Ends the pool, whose workers have ended.
@@ -155,64 +118,71 @@ final class HandlerPool: Sendable {
         end?.resume()
     }
 
-    private func addPlace() {
+    func addPlace() {
         state.withLock { state in
-            state.lastPlace += 1
-            let number = state.lastPlace
+            let number = state.addPlace()
             // Of no group: a call that hangs must not keep the run from its end.
-            state.places[number] = Task.detached { [self] in
-                while let item = await nextItem(), await call(item, at: number) { await pause() }
-                leave(number)
+            state.places[number].task = Task.detached(executorPreference: threads) { [self] in
+                await work(at: number)
             }
         }
     }
 
+    /// The life of a place.
+    private func work(at number: Int) async {
+        while var item = await nextItem() {
+            let isCancelled = state.withLock { $0.begin(item, at: number) }
+            if isCancelled {
+                item.worker.resume(returning: .unhandled)
+                continue
+            }
+            while true {
+                let handling = await handling(of: item.record)
+                let isEmpty = handling.isEmpty
+                let (answer, next) = state.withLock { state in
+                    state.finish(at: number, takesNext: isEmpty)
+                }
+                if let worker = answer.worker {
+                    answers.add(
+                        handling, for: worker, isLast: !answer.isQuick, atMicros: answer.atMicros)
+                }
+                // Another has the place.
+                guard answer.isOurs else { return }
+                if !isEmpty { await pause() }
+                guard let next else { break }
+                item = next
+            }
+        }
+        let end = state.withLock { $0.leave(number) }
+        end?.resume()
+    }
+
     /// Waits while there is no room for what handlers make.
     private func pause() async {
+        guard isFull() else { return }
+        answers.handOver()
         while isFull(), !state.withLock(\.isCancelled) {
             guard (try? await Task.sleep(for: .milliseconds(5))) != nil else { return }
         }
     }
 
-    private func leave(_ place: Int) {
-        let end = state.withLock { state in
-            state.places[place] = nil
-            return state.takeEnd()
-        }
-        end?.resume()
+    /// Does what was left until a thread has nothing else to do.
+    private func rest() {
+        answers.handOver()
+        let calls = state.withLock { state in state.spread() }
+        for call in calls { call.place.resume(returning: call.item) }
     }
 
     private func nextItem() async -> Item? {
         await withUnsafeContinuation { place in
             let (item, isReady) = state.withLock { state -> (Item?, Bool) in
-                if let item = state.takeWaiting() { return (item, true) }
+                if let item = state.waiting.popFirst() { return (item, true) }
                 if state.isClosed { return (nil, true) }
                 state.idle.append(place)
                 return (nil, false)
             }
             if isReady { place.resume(returning: item) }
         }
-    }
-
-    /// - Returns: Whether the place goes on: the call did not take too long.
-    private func call(_ item: Item, at place: Int) async -> Bool {
-        let isCancelled = state.withLock { state in
-            if !state.isCancelled { state.calls[place] = Call(begin: .now, worker: item.worker) }
-            return state.isCancelled
-        }
-        if isCancelled {
-            item.worker.resume(returning: .unhandled)
-            return true
-        }
-        let handling = await handling(of: item.record)
-        let (worker, isOurs) = state.withLock { state in
-            let call = state.calls.removeValue(forKey: place)
-            let isOurs = state.places[place] != nil
-            if !isOurs { state.hanging -= 1 }
-            return (call?.worker, isOurs)
-        }
-        worker?.resume(returning: handling)
-        return isOurs
     }
 
     private func handling(of record: Record) async -> Handling {
@@ -230,17 +200,10 @@ final class HandlerPool: Sendable {
 
     /// Answers workers whose calls take too long, and gives their places to others.
     private func endLateCalls(places count: Int) {
-        let due = ContinuousClock.now - handler.timeLimit
-        let (late, hanging) = state.withLock { state in
-            var late: [(UnsafeContinuation<Handling, Never>, Task<Void, Never>?)] = []
-            for (place, call) in state.calls where call.begin < due {
-                guard let worker = call.worker else { continue }
-                state.calls[place]?.worker = nil
-                late.append((worker, state.places.removeValue(forKey: place)))
-            }
-            state.hanging += late.count
-            return (late, state.hanging)
+        let due = SystemClock.monotonicMicros() - limitMicros
+        let (late, hanging) = state.withLock { state in (state.takeLate(since: due), state.hanging)
         }
+        threads.look(hanging: hanging)
         for (worker, place) in late {
             place?.cancel()
             addPlace()
@@ -252,5 +215,17 @@ final class HandlerPool: Sendable {
             HandlerError(
                 "\(hanging) calls of the handler hang, each for longer than \(handler.timeLimit); see why it does not return, and run again: nothing marked is lost",
                 .run))
+    }
+}
+
+extension Handled {
+    /// Whether nothing was made that waits to be written.
+    fileprivate var isEmpty: Bool { recordCount == 0 && follow.isEmpty }
+}
+
+extension Handling {
+    fileprivate var isEmpty: Bool {
+        if case .handled(let handled) = self { return handled.isEmpty }
+        return true
     }
 }

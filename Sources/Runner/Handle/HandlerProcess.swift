@@ -22,9 +22,11 @@ final class HandlerProcess {
     private(set) var input: Int32
     private(set) var output: Int32
     private(set) var errors: Int32
-    /// Lines on their way to the process, and the bytes of the first that are written.
-    private var lines: [[UInt8]] = []
-    private var writtenOfFirst = 0
+    /// Lines on their way to the process.
+    private var lines = ArrivalQueue<[UInt8]>()
+    /// Lines that are being written, together, and the bytes of them that are.
+    private var piece: [UInt8] = []
+    private var writtenOfPiece = 0
     private var written = 0
     /// The bytes that were not read when the input was closed.
     private var unreadAtClose = 0
@@ -35,13 +37,19 @@ final class HandlerProcess {
     /// and the time in µs of that.
     private(set) var notice: (clause: String, killMicros: Int)?
 
+    /// Lines are written together up to so many bytes.
+    private static let pieceBytesMax = 64 << 10
     /// The most bytes that are read in one look: others have their turn, too.
     private static let lookBytesMax = 4 << 20
 
     /// Starts a command by `/bin/sh -c`.
     ///
+    /// - Parameter inputBytes: The bytes of input that the pipe holds, if the system allows it; 0 for as
+    ///   many as it gives.
     /// - Throws: `Errno` when the system gives no process or no pipe.
-    init(_ command: String, answerBytesMax: Int, _ words: HandlerWords) throws(Errno) {
+    init(
+        _ command: String, inputBytes: Int, answerBytesMax: Int, _ words: HandlerWords
+    ) throws(Errno) {
         // Where it is ignored, as some who started the run leave it, nobody hears of an end.
         signal(SIGCHLD, SIG_DFL)
         var started: pid_t = 0
@@ -52,6 +60,7 @@ final class HandlerProcess {
         guard error == 0 else { throw Errno(error) }
         pid = started
         (input, output, errors) = ends
+        if inputBytes > 0 { widen_pipe(input, Int32(clamping: inputBytes)) }
         answers = LineBuffer(lineBytesMax: answerBytesMax)
         self.words = words
     }
@@ -69,7 +78,7 @@ final class HandlerProcess {
     // MARK: - Input
 
     /// Whether lines wait to be written.
-    var isWriting: Bool { !lines.isEmpty && input >= 0 }
+    var isWriting: Bool { input >= 0 && !(lines.isEmpty && piece.isEmpty) }
 
     /// The bytes that the process has taken from its input.
     var readBytes: Int { written - (input >= 0 ? Int(unread_bytes(input)) : unreadAtClose) }
@@ -80,19 +89,38 @@ final class HandlerProcess {
     ///
     /// - Returns: Whether the process may read more.
     func write() -> Bool {
-        while let line = lines.first {
-            let count = line.withUnsafeBytes {
-                Glibc.write(input, $0.baseAddress! + writtenOfFirst, line.count - writtenOfFirst)
+        while takePiece() {
+            let count = piece.withUnsafeBytes {
+                Glibc.write(
+                    input, $0.baseAddress! + writtenOfPiece, piece.count - writtenOfPiece)
             }
             if count < 0, errno == EINTR { continue }
             guard count >= 0 else { return errno == EAGAIN }
             written += count
-            writtenOfFirst += count
-            guard writtenOfFirst == line.count else { continue }
-            lines.removeFirst()
-            writtenOfFirst = 0
+            writtenOfPiece += count
         }
         return true
+    }
+
+    /// Makes a piece of the next lines, if none is being written.
+    ///
+    /// - Returns: Whether there is one.
+    private func takePiece() -> Bool {
+        if writtenOfPiece < piece.count { return true }
+        writtenOfPiece = 0
+        piece.removeAll(keepingCapacity: piece.count <= Self.pieceBytesMax)
+        while let line = lines.first {
+            if piece.isEmpty {
+                // Large ones are not copied.
+                if line.count > Self.pieceBytesMax / 4 { piece = line } else { piece += line }
+            } else if piece.count + line.count <= Self.pieceBytesMax {
+                piece += line
+            } else {
+                break
+            }
+            _ = lines.popFirst()
+        }
+        return !piece.isEmpty
     }
 
     /// Tells the process that no more comes.
@@ -101,7 +129,7 @@ final class HandlerProcess {
         unreadAtClose = Int(unread_bytes(input))
         close(input)
         input = -1
-        lines = []
+        (lines, piece, writtenOfPiece) = (ArrivalQueue(), [], 0)
     }
 
     // MARK: - Output
@@ -125,7 +153,7 @@ final class HandlerProcess {
                 return false
             case .none: return true
             }
-            guard try answers.forEachLine(take) else { return true }
+            guard try answers.forEachLine(take), answers.wasFilled else { return true }
         }
         return true
     }

@@ -40,10 +40,15 @@ final class LineBudget: Sendable {
     /// - Throws: `CancellationError`; then there is nothing to give back.
     func take(_ wanted: Int) async throws -> Int {
         let bytes = min(wanted, bytesMax)
-        let number = state.withLock { state in
+        let number: Int? = state.withLock { state in
+            if state.waiting.isEmpty, bytes <= state.left {
+                state.left -= bytes
+                return nil
+            }
             state.lastNumber += 1
             return state.lastNumber
         }
+        guard let number else { return bytes }
         try await withTaskCancellationHandler {
             try await withUnsafeThrowingContinuation { turn in
                 let ready = state.withLock { state in

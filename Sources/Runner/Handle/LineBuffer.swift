@@ -14,6 +14,8 @@ struct LineBuffer: ~Copyable {
     /// The bytes of `held` in which there is no line's end.
     private var searched = 0
     private let lineBytesMax: Int
+    /// Whether the last read took all that there was room for: more may be there.
+    private(set) var wasFilled = false
 
     private static let sizeMin = 64 << 10
 
@@ -35,6 +37,7 @@ struct LineBuffer: ~Copyable {
             let count = Glibc.read(descriptor, room.baseAddress, room.count)
             if count < 0, errno == EINTR { continue }
             if count < 0, errno == EAGAIN { return nil }
+            wasFilled = count == room.count
             if count > 0 { held = held.lowerBound..<held.upperBound + count }
             return max(0, count)
         }

@@ -3,29 +3,48 @@ internal import JobStore
 /// The parts of a response by which requests are found.
 struct PageView {
     let record: Record
-    /// The URL that the response came from.
-    let url: String
     private let head: [UInt8]
 
     init(_ record: Record) {
         self.record = record
         head = (try? record.capture.head.whole(of: record)) ?? []
+    }
+
+    /// The URL that the response came from.
+    var url: String {
         var bytes = record.capture.finalURL
         if !record.capture.isRedirected || bytes.isEmpty {
             bytes = []
             record.appendURL(to: &bytes)
         }
-        url = String(decoding: bytes, as: UTF8.self)
+        return String(decoding: bytes, as: UTF8.self)
+    }
+
+    /// Whether there is a header field.
+    ///
+    /// - Parameter name: In lower case.
+    func has(_ name: StaticString) -> Bool {
+        head.withUnsafeBytes { head in
+            for field in HeaderFields(head) where Self.isSame(field.name, name) { return true }
+            return false
+        }
+    }
+
+    /// - Parameter name: A name of letters and hyphens, in lower case.
+    private static func isSame(_ found: UnsafeRawBufferPointer, _ name: StaticString) -> Bool {
+        guard found.count == name.utf8CodeUnitCount else { return false }
+        for index in found.indices where found[index] | 0x20 != name.utf8Start[index] {
+            return false
+        }
+        return true
     }
 
     /// The values of a header field, in their order.
     ///
     /// - Parameter name: In lower case.
-    func values(of name: String) -> [[UInt8]] {
+    func values(of name: StaticString) -> [[UInt8]] {
         head.withUnsafeBytes { head in
-            HeaderFields(head).filter { field in
-                String(decoding: field.name, as: UTF8.self).lowercased() == name
-            }.map { field in
+            HeaderFields(head).filter { Self.isSame($0.name, name) }.map { field in
                 var value: [UInt8] = []
                 field.forEachPiece { value += $0 }
                 return value

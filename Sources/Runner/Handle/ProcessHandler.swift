@@ -35,7 +35,8 @@ public final class ProcessHandler: ResponseHandler {
 
     deinit { pool.close() }
 
-    public var concurrency: Int { options.processes * options.window }
+    /// More than the processes have at a time, so that the next lines are there when they answer.
+    public var concurrency: Int { options.processes * (options.window + options.window / 2 + 1) }
 
     /// A bound that is not reached: the time that a response may take is kept for each process, and
     /// one that others end may be given to several.

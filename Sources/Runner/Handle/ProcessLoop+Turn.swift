@@ -13,8 +13,11 @@ extension ProcessLoop {
             return true
         }
         let now = SystemClock.monotonicMicros()
+        let asksAll = now >= nextReapMicros
+        if asksAll { nextReapMicros = now + Self.reapMicros }
         for slot in processes.indices {
-            guard let process = processes[slot] else { continue }
+            // One that has ended has closed its output, too, unless others have it.
+            guard let process = processes[slot], asksAll || process.notice != nil else { continue }
             if let end = process.reap() {
                 readAnswers(slot)
                 self.end(slot, .fault, end.description)
@@ -45,8 +48,9 @@ extension ProcessLoop {
     private func start(_ slot: Int) {
         do throws(Errno) {
             processes[slot] = try HandlerProcess(
-                options.command, answerBytesMax: options.answerBytesMax,
-                HandlerWords(slot + 1, tell))
+                options.command,
+                inputBytes: options.processes <= Self.widePipesMax ? Self.widePipeBytes : 0,
+                answerBytesMax: options.answerBytesMax, HandlerWords(slot + 1, tell))
         } catch {
             let verdict = plan.ended(
                 slot, .fault, readBytes: 0, atMicros: SystemClock.monotonicMicros())
@@ -105,11 +109,11 @@ extension ProcessLoop {
                 return
                     "answered request \(answer.number), which it was not given or has answered: \(ShownText.of(line))"
             }
-            let name = name(of: slot)
             resume(
                 answer.number,
                 answer.result.mapError {
-                    HandlerError("\(name) gave an answer that \($0): \(ShownText.of(line))")
+                    HandlerError(
+                        "\(name(of: slot)) gave an answer that \($0): \(ShownText.of(line))")
                 })
             return nil
         } catch {
@@ -153,6 +157,9 @@ extension ProcessLoop {
 
     /// Waits until something comes, or it is time to look.
     func wait() {
+        // Answers are taken, and lines given, several at a time, while the processes have enough to do.
+        let gathering = plan.gatheringMicros
+        if gathering > 0 { rest(Int32(gathering)) }
         var watched = [pollable(pool.bell)]
         for process in processes {
             guard let process else { continue }

@@ -18,6 +18,8 @@ final class ProcessLoop {
     /// The reason that no response can be handled.
     var hopeless: HandlerError?
     var ends = ProcessEnds()
+    /// The time in µs of the next look at all processes.
+    var nextReapMicros = 0
 
     /// The time in µs that a process gets to end once it has closed its input or output.
     static let noticeMicros = 1_000_000
@@ -28,6 +30,13 @@ final class ProcessLoop {
     /// The time in ms between two looks at whether a process has ended while what it started holds
     /// its pipes open.
     static let tickMillis = 500
+
+    /// The time in µs between two looks at whether processes have ended of which nothing tells it.
+    static let reapMicros = 10_000
+    /// The bytes that a process's input holds: what it has at a time, if responses are of usual size, so
+    /// that nobody waits for room. The system gives a user 64 MB of it in all.
+    static let widePipeBytes = 256 << 10
+    static let widePipesMax = 64
 
     init(
         _ pool: ProcessPool, _ options: ProcessHandlerOptions,

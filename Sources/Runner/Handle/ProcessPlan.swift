@@ -152,6 +152,23 @@ struct ProcessPlan {
         return times.min()
     }
 
+    /// The time in µs for which every process has something to do, whatever is left undone here: half
+    /// of the time that its responses will take. 0 where that is too short to rest, or not known.
+    ///
+    /// | responses in each process | time of one | rest            |
+    /// |---------------------------|-------------|-----------------|
+    /// | 16                        | 20 µs       | 100 µs          |
+    /// | 16                        | 100 µs      | 500 µs          |
+    /// | 16                        | 2 ms        | none: no gain   |
+    /// | 2                         | 20 µs       | none: too short |
+    var gatheringMicros: Int {
+        var left = Int.max
+        for slot in slots where slot.isOn { left = min(left, slot.busyMicros) }
+        // A rest is some 60 µs longer than was asked for.
+        let rest = left == .max ? 0 : min(left / 2 - 60, 500)
+        return rest < 20 ? 0 : rest
+    }
+
     /// Takes note that a process is at its end.
     ///
     /// - Parameter readBytes: The bytes of its input that the process has taken.

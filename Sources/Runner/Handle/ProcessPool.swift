@@ -40,6 +40,8 @@ final class ProcessPool: Sendable {
     private let state = Locked(State())
     /// An eventfd that is readable when there is news.
     let bell: Int32
+    /// Whether the bell rings and the thread has not heard it: then nobody need ring.
+    private let isRinging = Atomic(false)
 
     /// - Throws: `HandlerError` when the system gives no thread or descriptor.
     init(
@@ -111,6 +113,7 @@ final class ProcessPool: Sendable {
     }
 
     private func ring() {
+        guard !isRinging.exchange(true, ordering: .acquiringAndReleasing) else { return }
         var one: UInt64 = 1
         // What fails is full: it rings already.
         _ = write(bell, &one, 8)
@@ -119,8 +122,11 @@ final class ProcessPool: Sendable {
     // MARK: - The thread's side
 
     func takeNews() -> News {
+        guard isRinging.load(ordering: .acquiring) else { return News() }
         var count: UInt64 = 0
         _ = read(bell, &count, 8)
+        // Before a look at the news: who has some later rings again.
+        isRinging.store(false, ordering: .sequentiallyConsistent)
         return state.withLock { state in
             defer { state.news = News() }
             return state.news

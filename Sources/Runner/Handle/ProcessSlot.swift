@@ -32,6 +32,8 @@ struct ProcessSlot {
     private var inputBytes = 0
     /// Since when, in µs, the process has been at the first of the responses.
     private var sinceMicros = 0
+    /// The time in µs that a response takes, of late.
+    private var answerMicros = 10_000.0
     /// Processes in a row that have ended without an answer.
     private(set) var failures = 0
     /// The time in µs before which no process is started.
@@ -52,6 +54,12 @@ struct ProcessSlot {
     /// its own. It begins when all that was sent before is answered.
     func dueMicros(_ rules: ProcessPlan.Rules) -> Int? {
         sent.isEmpty ? nil : sinceMicros + rules.limitMicros
+    }
+
+    /// The time in µs that the process has something to do, if all is as of late; 0 where responses
+    /// take long, or nothing more is known.
+    var busyMicros: Int {
+        isOpen && answerMicros < 250 ? Int(answerMicros * Double(sent.count)) : 0
     }
 
     mutating func start() {
@@ -83,7 +91,10 @@ struct ProcessSlot {
             return false
         }
         lineBytes -= sent.remove(at: index).response.byteCount
-        if index == 0 { sinceMicros = now }
+        if index == 0 {
+            answerMicros += (Double(now - sinceMicros) - answerMicros) / 16
+            sinceMicros = now
+        }
         if sent.isEmpty { isAlone = false }
         hasAnswered = true
         return true

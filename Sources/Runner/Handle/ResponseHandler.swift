@@ -11,7 +11,18 @@ public protocol ResponseHandler: Sendable {
     /// what it returns later is dropped.
     var timeLimit: Duration { get }
 
-    /// Handles a response. Called beside the event loops, for several jobs at a time.
+    /// Returns what is to be made of a response, where that can be told at once, so that it need not
+    /// wait for a place; `nil` to have it handled by `handle`. By default `nil`.
+    ///
+    /// Called on an event loop, whose other requests wait meanwhile: this must not block, and take no
+    /// more than some µs. It is for a look at a field or two, and for the answer that there is nothing
+    /// to do.
+    ///
+    /// - Parameter record: As for `handle`.
+    func handledAtOnce(_ record: Record) -> Handled?
+
+    /// Handles a response. Called beside the event loops, for several jobs at a time, on threads of
+    /// handlers' own, as many as there are cores.
     ///
     /// - Parameter record: The job and its response, which is nobody else's until the call returns. It
     ///   must not be kept beyond that.
@@ -24,6 +35,7 @@ public protocol ResponseHandler: Sendable {
 }
 
 extension ResponseHandler {
+    public func handledAtOnce(_ record: Record) -> Handled? { nil }
     public func close() async {}
 }
 

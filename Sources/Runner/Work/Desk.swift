@@ -57,7 +57,8 @@ final class Desk: EventLoopClient, @unchecked Sendable {
                         using: &random)
                 case .handled(let handled):
                     judge.verdict(
-                        of: handled.verdict, on: response, of: job, at: now, using: &random)
+                        of: handled.verdict, named: handled.reason, on: response, of: job,
+                        at: now, using: &random)
                 case .failed, .late:
                     judge.verdict(
                         of: .retry(after: .zero), on: response, of: job, at: now, using: &random)
@@ -92,6 +93,15 @@ final class Desk: EventLoopClient, @unchecked Sendable {
     private static let partBytes = 2 << 20
     /// The refusals at which the feed is told amid a turn.
     private static let refusalsMax = 10
+    /// Makes something of responses; `nil` where nobody does.
+    private let handlers: HandlerPool?
+    /// Responses of this turn that are to be handled.
+    private var unhandled: [HandlerPool.Item] = []
+    /// Whether workers go on as soon as their transfers have ended, as the last one did. Otherwise no
+    /// jobs are taken for them before: they would wait for a handler while others have nothing to do.
+    private var goesOnAtOnce: Bool
+    /// The responses that are handed to be handled amid a turn.
+    private static let unhandledMax = 32
     private let limits: LimitWatch?
     /// Takes in failed attempts; `nil` when nobody looks at them.
     private let failures: FailureLog?
@@ -102,7 +112,7 @@ final class Desk: EventLoopClient, @unchecked Sendable {
     init(
         feed: Feed, marker: Marker, judge: Judge, conditions: AnswerConditions? = nil,
         collector: (any Collector)? = nil, keepsFailures: Bool = false,
-        keepsValidators: Bool = false,
+        keepsValidators: Bool = false, handlers: HandlerPool? = nil,
         limits: LimitWatch? = nil, failures: FailureLog? = nil,
         memory: MemoryWatch = MemoryWatch(MemoryBudget(bytesMax: .max), MemoryCeiling())
     ) {
@@ -113,6 +123,8 @@ final class Desk: EventLoopClient, @unchecked Sendable {
         self.collector = collector
         self.keepsFailures = keepsFailures
         self.keepsValidators = keepsValidators
+        self.handlers = handlers
+        goesOnAtOnce = handlers == nil
         self.limits = limits
         self.failures = failures
         self.memory = memory
@@ -158,23 +170,34 @@ final class Desk: EventLoopClient, @unchecked Sendable {
         return finish(job, with: response, capture, matched, nil, at: now)
     }
 
+    /// Whether responses are handled before their jobs are finished.
+    var handles: Bool { handlers != nil }
+
     /// As the other `finish`, but has a response that would complete its job handled first.
     func finish(
-        _ job: Job, with response: Response, _ capture: consuming Capture?,
-        by handlers: HandlerPool, _ loop: EventLoop
+        _ job: Job, with response: Response, _ capture: consuming Capture?, on loop: EventLoop
     ) async -> Capture? {
         var response = response
         var capture = capture
         let matched = ask(&response, capture)
-        guard let handed = capture, judge.completes(response, matched) else {
+        guard let handlers, let handed = capture, judge.completes(response, matched) else {
             return finish(job, with: response, capture, matched, nil, at: loop.now)
         }
         capture = nil
-        let handling = await handlers.handle(
-            Record(
-                job: job,
-                outcome: Outcome(.completed, status: UInt16(clamping: response.status)),
-                status: response.status, bodyBytes: response.bodyBytes, capture: handed))
+        let record = Record(
+            job: job, outcome: Outcome(.completed, status: UInt16(clamping: response.status)),
+            status: response.status, bodyBytes: response.bodyBytes, capture: handed)
+        let handling: Handling
+        if let handled = handlers.handledAtOnce(record) {
+            handling = .handled(handled)
+            goesOnAtOnce = true
+        } else {
+            goesOnAtOnce = false
+            handling = await withUnsafeContinuation { worker in
+                unhandled.append(HandlerPool.Item(record: record, worker: worker))
+                if unhandled.count >= Self.unhandledMax { handOver() }
+            }
+        }
         switch handling {
         case .late(let message):
             response.message = message
@@ -281,12 +304,23 @@ final class Desk: EventLoopClient, @unchecked Sendable {
     /// them.
     func willResume(_ workers: Int, at now: Now) {
         // Not at the end of the turn: by then as many more would have been refused.
-        if books.turn.refusals >= Self.refusalsMax { report(asking: workers) }
+        let asking = goesOnAtOnce ? workers : 0
+        if books.turn.refusals >= Self.refusalsMax { report(asking: asking) }
         untold += workers
-        if books.ready.count < workers { fill(workers - books.ready.count, at: now) }
+        if books.ready.count < asking { fill(asking - books.ready.count, at: now) }
     }
 
-    func turnEnds() { report(asking: 0) }
+    func turnEnds() {
+        handOver()
+        report(asking: 0)
+    }
+
+    /// Hands over the responses that are to be handled, with one look at the handlers for all of them.
+    private func handOver() {
+        guard let handlers, !unhandled.isEmpty else { return }
+        handlers.add(unhandled)
+        unhandled.removeAll(keepingCapacity: true)
+    }
 
     /// Tells the feed, and the marker, what has ended.
     ///

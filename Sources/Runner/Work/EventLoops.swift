@@ -10,7 +10,7 @@ struct EventLoops: Sendable {
     private let handlers: HandlerPool?
 
     /// - Parameters:
-    ///   - handlers: Make something of responses; `nil` where nobody does.
+    ///   - handlers: The handlers that desks have, to be cancelled with the transfers.
     ///   - gate: Asked about each job, where robots.txt is honoured.
     ///   - keeping: The settings for keeping responses; `nil` when responses are dropped.
     ///   - budget: The budget in which heads are counted.
@@ -86,8 +86,7 @@ struct EventLoops: Sendable {
                 let place = number % loops.count
                 let worker = Worker(
                     desk: desks[place], loop: loops[place],
-                    shard: number / loops.count % shardsPerLoop, gate: gate,
-                    handlers: handlers)
+                    shard: number / loops.count % shardsPerLoop, gate: gate)
                 group.addTask(executorPreference: loops[place]) { await worker.work() }
             }
         }

@@ -7,8 +7,6 @@ struct Worker {
     let shard: Int
     /// Asked about each job, where robots.txt is honoured; `nil` otherwise.
     let gate: RobotsGate?
-    /// Makes something of responses; `nil` where nobody does.
-    let handlers: HandlerPool?
 
     /// Works until no job is left or the run drains. Runs on the loop's thread.
     func work() async {
@@ -22,9 +20,9 @@ struct Worker {
                 response = await transfer.fetch(job)
             }
             let spare: Capture?
-            if let handlers {
+            if desk.handles {
                 spare = await desk.finish(
-                    job, with: response, transfer.takeCapture(), by: handlers, loop)
+                    job, with: response, transfer.takeCapture(), on: loop)
             } else {
                 spare = desk.finish(job, with: response, transfer.takeCapture(), at: loop.now)
             }

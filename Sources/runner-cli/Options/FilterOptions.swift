@@ -18,7 +18,10 @@ struct FilterOptions: ParsableArguments {
     /// Checks an outcome's label, which is written as `status` shows it.
     private static func outcome(_ text: String) throws -> String {
         let isStatus = text.count == 3 && (100...999).contains(Int(text) ?? 0)
-        guard isStatus || Outcome.Reason(rawValue: text) != nil else {
+        let pattern = OutcomePattern(text)
+        let isReason = if case .reason = pattern { true } else { false }
+        let isNamed = if case .handlerReason = pattern { true } else { false }
+        guard isStatus || isReason || isNamed else {
             let reasons = Outcome.Reason.allCases.map(\.rawValue).joined(separator: ", ")
             throw ValidationError(
                 "'\(text)' is no outcome; give an HTTP status, for example 404, or one of: \(reasons)"
@@ -48,7 +51,10 @@ struct JobFilter {
         let none = span.positions.lowerBound..<span.positions.lowerBound
         if let states, !states.contains(span.state) { return none }
         if let outcomes {
-            guard let outcome = span.outcome, outcomes.contains(outcome.label) else { return none }
+            guard let outcome = span.outcome,
+                outcomes.contains(outcome.label)
+                    || outcome.reason.map({ outcomes.contains($0.rawValue) }) ?? false
+            else { return none }
         }
         return ids.map { span.positions.clamped(to: span.batch.positions(of: $0)) }
             ?? span.positions

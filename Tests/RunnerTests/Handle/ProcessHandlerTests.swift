@@ -47,6 +47,33 @@ import Testing
         await handler.close()
     }
 
+    /// Lines are written together, and in pieces where the pipe is full.
+    @Test func linesOfAllSizes_areWhole() async throws {
+        let script = """
+            import json, sys
+            for line in sys.stdin:
+                response = json.loads(line)
+                print(json.dumps({"request": response["request"], "records": [response["id"], len(response["body"])]}), flush=True)
+            """
+        write(Array(script.utf8), to: bench.folder + "/sizes.py")
+        let handler = try bench.handler("exec python3 \"$F/sizes.py\"", processes: 2) {
+            $0.window = 40
+        }
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            for id in 0..<300 {
+                let size = [0, 10, 2000, 16_000, 17_000, 70_000, 300_000][id % 7]
+                let record = try bench.record(id, body: Array(repeating: 0x61, count: size))
+                group.addTask {
+                    let handled = try await handler.handle(record)
+                    #expect(String(decoding: handled.records, as: UTF8.self) == "\(id),\(size)")
+                }
+            }
+            try await group.waitForAll()
+        }
+        await handler.close()
+        #expect(bench.starts == 2)
+    }
+
     @Test func process_getsNoMoreThanItsWindow_andNoDescriptor() async throws {
         let handler = try bench.handler(
             #"""

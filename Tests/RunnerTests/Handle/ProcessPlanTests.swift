@@ -21,6 +21,8 @@ import Testing
 
         var wakeMicros: Int? { plan.wakeMicros }
 
+        var gatheringMicros: Int { plan.gatheringMicros }
+
         func add(_ number: Int, byteCount: Int = 10) { plan.add(number, byteCount: byteCount) }
         func forget(_ number: Int) -> Bool { plan.forget(number) }
         func next(atMicros now: Int) -> ProcessPlan.Action? { plan.next(atMicros: now) }
@@ -55,6 +57,33 @@ import Testing
         #expect(!plan.answered(4, by: 0, atMicros: 0))
         #expect(!plan.answered(1, by: 0, atMicros: 0))
         #expect(plan.send() == [0: [8]])
+    }
+
+    /// Answers are gathered only where it is known that all processes have enough to do meanwhile.
+    @Test func answersAreGathered_whileProcessesAreBusy() {
+        let plan = Planned(0..<0, Self.rules(processes: 2, window: 16))
+        for number in 0..<2000 { plan.add(number, byteCount: 1) }
+        var sent = plan.send()
+        #expect(plan.gatheringMicros == 0)
+        // Each process answers one each 20 µs.
+        var now = 0
+        for _ in 0..<400 {
+            now += 20
+            for slot in 0..<2 {
+                #expect(plan.answered(sent[slot]!.removeFirst(), by: slot, atMicros: now))
+            }
+            for (slot, numbers) in plan.send(atMicros: now) { sent[slot]! += numbers }
+        }
+        #expect((80...110).contains(plan.gatheringMicros), "\(plan.gatheringMicros)")
+        // One has no more than three left.
+        for _ in 0..<13 {
+            #expect(plan.answered(sent[0]!.removeFirst(), by: 0, atMicros: now))
+        }
+        #expect(plan.gatheringMicros == 0)
+        for (slot, numbers) in plan.send(atMicros: now) { sent[slot]! += numbers }
+        // One response takes long.
+        #expect(plan.answered(sent[0]!.removeFirst(), by: 0, atMicros: now + 10_000))
+        #expect(plan.gatheringMicros == 0)
     }
 
     @Test func largeLines_waitForEachOther() {

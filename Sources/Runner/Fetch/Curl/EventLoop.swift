@@ -70,6 +70,8 @@ final class EventLoop: TaskExecutor, @unchecked Sendable {
         static let stop = Flags(rawValue: 4)
     }
     private let flags = Locked<Flags>([])
+    /// Whether the bell rings and the loop has not heard it: then nobody need ring.
+    private let isRinging = Atomic(false)
 
     /// - Throws: When the kernel gives no epoll or eventfd.
     init(
@@ -174,6 +176,7 @@ final class EventLoop: TaskExecutor, @unchecked Sendable {
     }
 
     private func ring() {
+        guard !isRinging.exchange(true, ordering: .acquiringAndReleasing) else { return }
         var one: UInt64 = 1
         // It can only fail when the counter is full, and then the loop wakes anyway.
         _ = write(bell, &one, 8)
@@ -183,6 +186,8 @@ final class EventLoop: TaskExecutor, @unchecked Sendable {
     func answerBell() {
         var value: UInt64 = 0
         _ = read(bell, &value, 8)
+        // Before a look at what was left: who leaves something later rings again.
+        isRinging.store(false, ordering: .sequentiallyConsistent)
         inbox.withLock {
             ready.append(contentsOf: $0)
             $0.removeAll(keepingCapacity: true)
