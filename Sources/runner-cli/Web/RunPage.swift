@@ -26,8 +26,11 @@ final class RunPage: WatchedQueue {
     private let stop: StopSwitch
     private let state: Locked<State>
 
-    /// The time between two looks at what changes slowly.
-    private static let interval = Duration.seconds(10)
+    /// The times between two looks at what changes slowly: the first, and the longest. They grow, as
+    /// a run that begins has no output for a moment.
+    private static let intervals = (
+        first: Duration.milliseconds(200), longest: Duration.seconds(10)
+    )
 
     /// - Parameter stop: Ends the run.
     init(queue: QueueOptions, stop: StopSwitch) {
@@ -122,9 +125,10 @@ final class RunPage: WatchedQueue {
 
     /// Looks at what changes slowly, until the task is cancelled.
     func watch() async {
+        var interval = Self.intervals.first
         while !Task.isCancelled {
-            let isOpen = await look()
-            try? await Task.sleep(for: isOpen ? Self.interval : .milliseconds(200))
+            if await look() { interval = min(interval * 2, Self.intervals.longest) }
+            try? await Task.sleep(for: interval)
         }
     }
 
