@@ -23,8 +23,7 @@ public struct HandlerReason: Hashable, Sendable {
     /// - Returns: `nil` when the text is no name (1 to 24 of the characters a to z, 0 to 9, `_` and `-`),
     ///   or when the process knows too many.
     public init?(_ text: String) {
-        guard (1...Self.bytesMax).contains(text.utf8.count), text.utf8.allSatisfy(Self.isPart)
-        else { return nil }
+        guard Self.isName(text) else { return nil }
         let number: UInt16? = Self.book.withLock { book in
             if let known = book.numbers[text] { return known }
             guard book.texts.count < Self.knownMax else { return nil }
@@ -35,6 +34,11 @@ public struct HandlerReason: Hashable, Sendable {
         }
         guard let number else { return nil }
         self.number = number
+    }
+
+    /// Whether a text is a name.
+    public static func isName(_ text: String) -> Bool {
+        (1...bytesMax).contains(text.utf8.count) && text.utf8.allSatisfy(isPart)
     }
 
     private static func isPart(_ byte: UInt8) -> Bool {

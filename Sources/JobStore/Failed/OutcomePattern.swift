@@ -5,7 +5,8 @@ public enum OutcomePattern: Hashable, Sendable {
     /// The statuses from the number times 100 on, a hundred of them.
     case statusClass(UInt16)
     case reason(Outcome.Reason)
-    case handlerReason(HandlerReason)
+    /// The name of a `HandlerReason`, which this process need not know.
+    case handlerReason(String)
 
     /// - Returns: `nil` when the text names no outcome.
     public init?(_ text: String) {
@@ -13,9 +14,9 @@ public enum OutcomePattern: Hashable, Sendable {
             self = .reason(reason)
             return
         }
-        if text.hasPrefix(HandlerReason.labelStart),
-            let name = HandlerReason(String(text.dropFirst(HandlerReason.labelStart.count)))
-        {
+        if text.hasPrefix(HandlerReason.labelStart) {
+            let name = String(text.dropFirst(HandlerReason.labelStart.count))
+            guard HandlerReason.isName(name) else { return nil }
             self = .handlerReason(name)
             return
         }
@@ -34,7 +35,7 @@ public enum OutcomePattern: Hashable, Sendable {
         case .status(let status): "\(status)"
         case .statusClass(let number): "\(number)xx"
         case .reason(let reason): reason.rawValue
-        case .handlerReason(let name): HandlerReason.labelStart + name.text
+        case .handlerReason(let name): HandlerReason.labelStart + name
         }
     }
 
@@ -44,7 +45,7 @@ public enum OutcomePattern: Hashable, Sendable {
         case .status(let status): outcome.reason == nil && outcome.status == status
         case .statusClass(let number): outcome.reason == nil && outcome.status / 100 == number
         case .reason(let reason): outcome.reason == reason
-        case .handlerReason(let name): outcome.handlerReason == name
+        case .handlerReason(let name): outcome.handlerReason?.text == name
         }
     }
 

@@ -80,6 +80,9 @@ final class QueueDraft: @unchecked Sendable {
         let state: Outcome.State
         let status: Int
         let reason: String
+
+        /// Whether a handler has named its reason.
+        fileprivate var isNamed: Bool { reason.hasPrefix(HandlerReason.labelStart) }
     }
 
     /// Learns the outcomes of the queue that is read from now on.
@@ -90,7 +93,8 @@ final class QueueDraft: @unchecked Sendable {
         codes = [UInt8?](repeating: nil, count: 256)
         try write { connection throws(SQLiteError) in
             if areKept { try connection.run("DELETE FROM outcome") }
-            for outcome in outcomes {
+            // First what is known without a handler: of handlers' names there may be too many.
+            for outcome in outcomes.filter({ !$0.isNamed }) + outcomes.filter(\.isNamed) {
                 let code =
                     areKept
                     ? try insert(outcome, connection) : try code(of: outcome, connection)
@@ -117,15 +121,26 @@ final class QueueDraft: @unchecked Sendable {
         try connection.run(
             """
             INSERT INTO outcome (code, state, status, reason)
-            SELECT max(code) + 1, ?1, ?2, ?3 FROM outcome HAVING max(code) < 255
+            SELECT max(code) + 1, ?1, ?2, ?3 FROM outcome
+            HAVING max(code) < 255
+                AND (?3 NOT LIKE 'handler:%' OR total(reason LIKE 'handler:%') < ?4)
             ON CONFLICT DO NOTHING
-            """, .text(outcome.state.rawValue), .int(outcome.status), .text(outcome.reason))
-        // Past the last code, what is set aside for its state: the lowest one.
+            """, .text(outcome.state.rawValue), .int(outcome.status), .text(outcome.reason),
+            .int(HandlerReason.storedMax))
         let known = try connection.int(
-            """
-            SELECT code FROM outcome WHERE state = ?1
-            ORDER BY status = ?2 AND reason = ?3 DESC, code LIMIT 1
-            """, .text(outcome.state.rawValue), .int(outcome.status), .text(outcome.reason))
-        return known.flatMap { UInt8(exactly: $0) } ?? 0
+            "SELECT code FROM outcome WHERE state = ?1 AND status = ?2 AND reason = ?3",
+            .text(outcome.state.rawValue), .int(outcome.status), .text(outcome.reason))
+        if let code = known.flatMap({ UInt8(exactly: $0) }) { return code }
+        if outcome.isNamed {
+            // Their number is bounded: what is beyond has no name.
+            return try code(
+                of: OutcomeRow(
+                    code: outcome.code, state: outcome.state, status: outcome.status,
+                    reason: Outcome.Reason.handler.rawValue), connection)
+        }
+        // Past the last code, what is set aside for its state: the lowest one.
+        let other = try connection.int(
+            "SELECT min(code) FROM outcome WHERE state = ?", .text(outcome.state.rawValue))
+        return other.flatMap { UInt8(exactly: $0) } ?? 0
     }
 }

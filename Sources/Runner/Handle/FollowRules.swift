@@ -64,7 +64,7 @@ public struct FollowingHandler: ResponseHandler {
         let page = PageView(record)
         let isOfInterest =
             rules.nextLink && page.has("link") || rules.links && page.isHTML
-            || rules.sitemaps && page.mayBeSitemap || !rules.places.isEmpty && page.isJSON
+            || rules.sitemaps && page.mayBeSitemap || !rules.places.isEmpty && page.mayBeJSON
         if isOfInterest { return nil }
         var handled = Handled()
         handled.makesRecords = false

@@ -38,7 +38,6 @@ struct HandlerChecks: ResponseHandler {
 
     private func checked(_ handled: consuming Handled, of record: Record) throws -> Handled {
         guard follows || handled.follow.isEmpty else { throw Self.unfollowed(record) }
-        if case .failed(let words) = handled.verdict { handled.reason = reasons.name(in: words) }
         let tooMany = handled.follow.count - Handled.followMax
         if tooMany > 0 {
             handled.follow.removeLast(tooMany)
@@ -48,6 +47,7 @@ struct HandlerChecks: ResponseHandler {
         guard handled.records.isOneLineOfText, handled.follow.allSatisfy(\.hasSoundMeta) else {
             throw HandlerError("a record or a meta of the handler's is not UTF-8 on one line")
         }
+        if case .failed(let words) = handled.verdict { handled.reason = reasons.name(in: words) }
         return handled
     }
 

@@ -37,7 +37,8 @@ final class HandlerPool: Sendable {
     private let threads: HandlerThreads
     /// The time in µs that a call may take.
     private let limitMicros: Int
-    /// The time between two looks at the calls.
+    /// The time between two looks at the calls: the longest for which one that blocks its thread, where
+    /// others were short, holds up what waits behind it.
     private let interval: Duration
 
     /// - Parameters:
@@ -53,7 +54,7 @@ final class HandlerPool: Sendable {
         self.failed = failed
         // So that no time is before the first one that there is.
         limitMicros = min(handler.timeLimit.microseconds, 1 << 60)
-        interval = min(max(handler.timeLimit / 10, .milliseconds(5)), .milliseconds(500))
+        interval = min(max(handler.timeLimit / 10, .milliseconds(5)), .milliseconds(10))
         threads = try HandlerThreads(cores: MachineLimits.cores)
     }
 
@@ -91,8 +92,7 @@ final class HandlerPool: Sendable {
         for _ in 0..<count { addPlace() }
         let watch = Task {
             while (try? await Task.sleep(for: interval)) != nil {
-                // A call that blocks its thread keeps what is held there.
-                answers.handOver()
+                rest()
                 endLateCalls(places: count)
             }
         }
@@ -166,7 +166,7 @@ final class HandlerPool: Sendable {
         }
     }
 
-    /// Does what was left until a thread has nothing else to do.
+    /// Does what was left until a thread has nothing else to do, or has been busy for long.
     private func rest() {
         answers.handOver()
         let calls = state.withLock { state in state.spread() }

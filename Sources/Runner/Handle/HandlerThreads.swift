@@ -75,9 +75,9 @@ final class HandlerThreads: TaskExecutor, @unchecked Sendable {
     func look(hanging: Int) {
         pthread_mutex_lock(mutex)
         threadsMax = cores + hanging
-        let starts = pieces.isEmpty ? false : wakeOne()
+        let starts = (0..<min(pieces.count, threadsMax)).count { _ in wakeOne() }
         pthread_mutex_unlock(mutex)
-        if starts { start() }
+        for _ in 0..<starts { start() }
     }
 
     /// Ends the threads once they have nothing to do. What comes later is done all the same.
@@ -107,9 +107,10 @@ final class HandlerThreads: TaskExecutor, @unchecked Sendable {
         do throws(SystemThread.Refusal) {
             _ = try SystemThread { [self] in work() }
         } catch {
-            // The others do its work.
+            // The others do its work, who may have gone to sleep as it was counted.
             pthread_mutex_lock(mutex)
             threads -= 1
+            if !pieces.isEmpty, asleep > 0 { _ = wakeOne() }
             pthread_mutex_unlock(mutex)
         }
     }

@@ -67,6 +67,15 @@ struct PageView {
         return first == UInt8(ascii: "{") || first == UInt8(ascii: "[")
     }
 
+    /// Whether the body may be JSON, by its type and its first bytes alone.
+    var mayBeJSON: Bool {
+        let body = record.capture.body
+        return body.count > 0 && body.count <= Self.looksMax ? isJSON : body.count > 0
+    }
+
+    /// The most bytes of a body that are looked at where no time is to be lost.
+    private static let looksMax = 4 << 10
+
     var isHTML: Bool {
         guard let name = mediaType else { return record.capture.body.count > 0 }
         return name == "text/html" || name == "application/xhtml+xml"

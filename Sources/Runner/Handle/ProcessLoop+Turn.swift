@@ -168,6 +168,7 @@ extension ProcessLoop {
             watched.append(pollable(process.errors))
         }
         watch(&watched, Int32(watched.count), timeoutMillis)
+        if watched[0].seen != 0 { pool.answerBell() }
         var index = 1
         for slot in processes.indices {
             guard let process = processes[slot] else { continue }

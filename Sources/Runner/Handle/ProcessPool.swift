@@ -121,10 +121,14 @@ final class ProcessPool: Sendable {
 
     // MARK: - The thread's side
 
-    func takeNews() -> News {
-        guard isRinging.load(ordering: .acquiring) else { return News() }
+    /// Stops the bell, which may ring after its news was taken. To be called when it is heard.
+    func answerBell() {
         var count: UInt64 = 0
         _ = read(bell, &count, 8)
+    }
+
+    func takeNews() -> News {
+        guard isRinging.load(ordering: .acquiring) else { return News() }
         // Before a look at the news: who has some later rings again.
         isRinging.store(false, ordering: .sequentiallyConsistent)
         return state.withLock { state in

@@ -97,9 +97,11 @@ final class Desk: EventLoopClient, @unchecked Sendable {
     private let handlers: HandlerPool?
     /// Responses of this turn that are to be handled.
     private var unhandled: [HandlerPool.Item] = []
-    /// Whether workers go on as soon as their transfers have ended, as the last one did. Otherwise no
-    /// jobs are taken for them before: they would wait for a handler while others have nothing to do.
-    private var goesOnAtOnce: Bool
+    /// The responses in a row that were handled at once.
+    private var handledAtOnce = 0
+    /// As many in a row tell that workers go on as soon as their transfers have ended. Otherwise no jobs
+    /// are taken for them before: they would wait for a handler while others have nothing to do.
+    private static let handledAtOnceMin = 64
     /// The responses that are handed to be handled amid a turn.
     private static let unhandledMax = 32
     private let limits: LimitWatch?
@@ -124,7 +126,6 @@ final class Desk: EventLoopClient, @unchecked Sendable {
         self.keepsFailures = keepsFailures
         self.keepsValidators = keepsValidators
         self.handlers = handlers
-        goesOnAtOnce = handlers == nil
         self.limits = limits
         self.failures = failures
         self.memory = memory
@@ -190,9 +191,9 @@ final class Desk: EventLoopClient, @unchecked Sendable {
         let handling: Handling
         if let handled = handlers.handledAtOnce(record) {
             handling = .handled(handled)
-            goesOnAtOnce = true
+            handledAtOnce += 1
         } else {
-            goesOnAtOnce = false
+            handledAtOnce = 0
             handling = await withUnsafeContinuation { worker in
                 unhandled.append(HandlerPool.Item(record: record, worker: worker))
                 if unhandled.count >= Self.unhandledMax { handOver() }
@@ -304,7 +305,8 @@ final class Desk: EventLoopClient, @unchecked Sendable {
     /// them.
     func willResume(_ workers: Int, at now: Now) {
         // Not at the end of the turn: by then as many more would have been refused.
-        let asking = goesOnAtOnce ? workers : 0
+        let goOnAtOnce = handlers == nil || handledAtOnce >= Self.handledAtOnceMin
+        let asking = goOnAtOnce ? workers : 0
         if books.turn.refusals >= Self.refusalsMax { report(asking: asking) }
         untold += workers
         if books.ready.count < asking { fill(asking - books.ready.count, at: now) }

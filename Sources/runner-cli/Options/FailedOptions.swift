@@ -45,7 +45,7 @@ extension OutcomePattern {
             guard let pattern = OutcomePattern(String(part)) else {
                 let reasons = Outcome.Reason.ofFailures.map(\.rawValue).joined(separator: ", ")
                 throw ValidationError(
-                    "'\(Terminal.escaped(String(part)))' is no outcome; give an HTTP status, for example 404, a class of them, for example 5xx, or one of: \(reasons)"
+                    "'\(Terminal.escaped(String(part)))' is no outcome; give an HTTP status, for example 404, a class of them, for example 5xx, a handler's own reason, for example handler:sold_out, or one of: \(reasons)"
                 )
             }
             return pattern

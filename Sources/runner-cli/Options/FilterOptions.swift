@@ -24,7 +24,7 @@ struct FilterOptions: ParsableArguments {
         guard isStatus || isReason || isNamed else {
             let reasons = Outcome.Reason.allCases.map(\.rawValue).joined(separator: ", ")
             throw ValidationError(
-                "'\(text)' is no outcome; give an HTTP status, for example 404, or one of: \(reasons)"
+                "'\(text)' is no outcome; give an HTTP status, for example 404, a handler's own reason, for example handler:sold_out, or one of: \(reasons)"
             )
         }
         return text

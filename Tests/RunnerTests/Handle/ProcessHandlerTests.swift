@@ -177,6 +177,24 @@ import Testing
 
     // MARK: - The end
 
+    /// A bell may ring after its news was taken. It must not ring on, or the thread would never sleep.
+    @Test func aBellWithoutNews_isAnswered() async throws {
+        let pool = try ProcessPool(ProcessHandlerOptions(command: "cat")) { _, _ in }
+        var one: UInt64 = 1
+        for _ in 0..<3 {
+            #expect(write(pool.bell, &one, 8) == 8)
+            let deadline = ContinuousClock.now + .seconds(20)
+            while !isSilent(pool.bell), ContinuousClock.now < deadline { await Task.yield() }
+            #expect(isSilent(pool.bell))
+        }
+        await pool.close()
+    }
+
+    private func isSilent(_ bell: Int32) -> Bool {
+        var watched = pollfd(fd: bell, events: Int16(POLLIN), revents: 0)
+        return poll(&watched, 1, 0) == 0
+    }
+
     @Test func close_letsProcessesEndAtTheEndOfTheirInput() async throws {
         let handler = try bench.handler(
             #"while IFS= read -r line; do n=${line#*:}; n=${n%%,*}; id=1; answer; done; sleep 0.2; echo >"$F/bye""#
