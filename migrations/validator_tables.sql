@@ -6,7 +6,7 @@
 CREATE TABLE IF NOT EXISTS validator (
     batch_id INTEGER NOT NULL,
     page     INTEGER NOT NULL CHECK (page >= 0),
-    part     INTEGER NOT NULL,
+    part     INTEGER NOT NULL CHECK (part BETWEEN 0 AND 63),
     jobs     INTEGER NOT NULL CHECK (jobs > 0),
     bytes    BLOB    NOT NULL,                      -- JobValidators.swift says how
     PRIMARY KEY (batch_id, page, part)

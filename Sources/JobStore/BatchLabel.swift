@@ -7,7 +7,8 @@ public struct BatchLabel: Equatable, Sendable {
     /// The rank of the batch among others: jobs of batches with a higher priority are claimed first.
     public let priority: Int
     /// The batch of whose jobs these are copies, position by position, and by whose validators they
-    /// are asked for; `nil` where they are asked for plainly.
+    /// are asked for; `nil` where they are asked for plainly. Not each store does it
+    /// (`JobQueue.checkKeepsValidators`).
     public let conditionalOn: Batch.ID?
 
     /// - Precondition: `name` is as `isName` wants it, and `priority` is one of `priorities`.

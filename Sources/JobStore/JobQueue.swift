@@ -19,10 +19,13 @@ public protocol JobQueue: JobLedger {
     /// When a batch was added with the label's key before, nothing is added: so an enqueue whose
     /// answer was lost can be repeated.
     ///
-    /// - Returns: The batch, durable once this method returns.
-    /// - Throws: `.keyTaken` when the key belongs to a batch of other jobs, `.nameTaken` when the
-    ///   name belongs to another batch.
-    func enqueue(_ source: BatchSource, as label: BatchLabel) async throws(QueueError) -> Batch
+    /// - Returns: The batch, durable once this method returns, and whether it is new.
+    /// - Throws: `.keyTaken` when the key belongs to a batch of other jobs, or of jobs that are asked
+    ///   for by other validators; `.nameTaken` when the name belongs to another batch; `.unsupported`
+    ///   when jobs are to be asked for by validators, and the queue keeps none.
+    func addBatch(
+        _ source: BatchSource, as label: BatchLabel
+    ) async throws(QueueError) -> (batch: Batch, isNew: Bool)
 
     /// Returns the batch that was added with a key; `nil` when there is none.
     func batch(enqueuedAs key: String) async throws(QueueError) -> Batch?
@@ -52,7 +55,7 @@ public protocol JobQueue: JobLedger {
     ///   - origin: The file that the list comes from; `nil` for a pipe.
     ///   - mayRepeat: Whether the list may be added again while another list from the same file is
     ///     not complete.
-    ///   - label: As in `enqueue`. The batch gets it with its first jobs.
+    ///   - label: As in `addBatch`. The batch gets it with its first jobs.
     /// - Throws: `.inUse` when the list must not be added again, and is not complete.
     func streamList(
         _ request: RequestTemplate, _ fields: LineFields, from origin: ListOrigin?,
@@ -146,6 +149,15 @@ extension JobQueue {
     public var sharesRate: Bool { false }
     public func setRate(perSecond: Double?) async throws(QueueError) {}
     public func ratePerSecond() async throws(QueueError) -> Double? { nil }
+
+    /// Adds a batch as `addBatch` does.
+    ///
+    /// - Returns: The batch, durable once this method returns.
+    public func enqueue(
+        _ source: BatchSource, as label: BatchLabel
+    ) async throws(QueueError) -> Batch {
+        try await addBatch(source, as: label).batch
+    }
 
     /// Adds a batch of a range's IDs. A repeated call adds another batch.
     public func enqueue(

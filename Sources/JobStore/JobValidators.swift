@@ -7,12 +7,19 @@ public final class JobValidators: Sendable {
     private let bytes: [UInt8]
 
     /// - Parameter validators: Those of each position once, by rising position.
-    public init(_ validators: [(position: Int, Validators)]) {
-        positions = validators.map(\.position)
+    public convenience init(_ validators: [(position: Int, Validators)]) {
+        self.init(validators.map { ValidatorPart.Entry($0.position, $0.1) })
+    }
+
+    /// - Parameter entries: Those of each position once, by rising position.
+    init(_ entries: [ValidatorPart.Entry]) {
+        positions = entries.map(\.position)
         var bytes: [UInt8] = []
         var ends: [Int32] = []
-        for (_, each) in validators {
-            bytes += each.packed
+        bytes.reserveCapacity(entries.reduce(0) { $0 + $1.packed.count })
+        ends.reserveCapacity(entries.count)
+        for entry in entries {
+            bytes += entry.packed
             ends.append(Int32(bytes.count))
         }
         self.bytes = bytes
@@ -21,11 +28,17 @@ public final class JobValidators: Sendable {
 
     public var count: Int { positions.count }
 
+    /// About the bytes of memory that they take.
+    public var byteCount: Int {
+        bytes.count
+            + positions.count * (MemoryLayout<Int>.stride + MemoryLayout<Int32>.stride)
+    }
+
     /// Returns those of some positions.
-    func part(_ jobs: [Range<Int>]) -> [(position: Int, Validators)] {
+    func part(_ jobs: [Range<Int>]) -> [ValidatorPart.Entry] {
         jobs.flatMap { run in
-            positions[index(of: run.lowerBound)..<index(of: run.upperBound)].compactMap {
-                position in self[position].map { (position, $0) }
+            (index(of: run.lowerBound)..<index(of: run.upperBound)).map {
+                ValidatorPart.Entry(position: positions[$0], packed: packed(at: $0))
             }
         }
     }
@@ -40,14 +53,17 @@ public final class JobValidators: Sendable {
         return low
     }
 
+    private func packed(at index: Int) -> ArraySlice<UInt8> {
+        bytes[(index == 0 ? 0 : Int(ends[index - 1]))..<Int(ends[index])]
+    }
+
     /// The validators of a job; `nil` when it has none.
     ///
     /// - Complexity: O(log `count`).
     public subscript(position: Int) -> Validators? {
         let index = index(of: position)
         guard index < positions.count, positions[index] == position else { return nil }
-        let start = index == 0 ? 0 : Int(ends[index - 1])
-        var reader = NumberReader(bytes[start..<Int(ends[index])])
+        var reader = NumberReader(packed(at: index))
         return Validators(&reader)
     }
 }
@@ -55,6 +71,22 @@ public final class JobValidators: Sendable {
 /// A part of a page of a batch's validators, as a store keeps it: those that one commit brought, or
 /// several.
 struct ValidatorPart {
+    /// The validators of a job in their packed form: to claim one job of a page, thousands are passed
+    /// over.
+    struct Entry: Equatable {
+        let position: Int
+        let packed: ArraySlice<UInt8>
+
+        init(position: Int, packed: ArraySlice<UInt8>) {
+            self.position = position
+            self.packed = packed
+        }
+
+        init(_ position: Int, _ validators: Validators) {
+            self.init(position: position, packed: validators.packed[...])
+        }
+    }
+
     /// The number of jobs of a page: those at `number * jobsMax` and after it.
     static let jobsMax = Segment.countMax
 
@@ -64,17 +96,15 @@ struct ValidatorPart {
     /// the validators. All of it is packed as the lines of lists are, where that makes it smaller.
     ///
     /// - Parameters:
-    ///   - entries: Those of some jobs of the page, by rising position.
+    ///   - entries: Those of some jobs of the page, each once, by rising position.
     ///   - page: The number of the page.
-    static func packed(
-        _ entries: some Sequence<(position: Int, Validators)>, page: Int, by packer: ListPacker
-    ) -> [UInt8] {
+    static func packed(_ entries: [Entry], page: Int, by packer: ListPacker) -> [UInt8] {
         var plain: [UInt8] = [ListBlock.Packing.plain.rawValue]
         var next = page * jobsMax
-        for (position, validators) in entries {
-            plain.append(number: UInt(position - next))
-            plain += validators.packed
-            next = position + 1
+        for entry in entries {
+            plain.append(number: UInt(entry.position - next))
+            plain += entry.packed
+            next = entry.position + 1
         }
         guard plain.count > worthPacking else { return plain }
         let packed = packer.packed(
@@ -89,10 +119,9 @@ struct ValidatorPart {
 
     /// Unpacks the validators of a page.
     ///
-    /// - Returns: `nil` when the bytes are no part of the page.
-    static func entries(
-        in bytes: [UInt8], page: Int
-    ) -> [(position: Int, Validators)]? {
+    /// - Returns: Those of each position once, by rising position; `nil` when the bytes are no part of
+    ///   the page.
+    static func entries(in bytes: [UInt8], page: Int) -> [Entry]? {
         guard let packing = bytes.first.flatMap(ListBlock.Packing.init(rawValue:)) else {
             return nil
         }
@@ -103,16 +132,34 @@ struct ValidatorPart {
             }
         guard let plain else { return nil }
         var reader = NumberReader(plain[...])
-        var entries: [(position: Int, Validators)] = []
+        var entries: [Entry] = []
         var next = page * jobsMax
         let end = next + jobsMax
         while !reader.rest.isEmpty {
             guard let gap = reader.next(), gap < UInt(end - next),
-                let validators = Validators(&reader)
+                let packed = Validators.take(&reader)
             else { return nil }
-            entries.append((next + Int(gap), validators))
+            entries.append(Entry(position: next + Int(gap), packed: packed))
             next += Int(gap) + 1
         }
         return entries
+    }
+
+    /// Brings the entries of a page's parts in order.
+    ///
+    /// - Parameters:
+    ///   - parts: Entries of the page.
+    ///   - page: The number of the page.
+    /// - Returns: The entries by rising position; `nil` when one position has two.
+    static func joined(_ parts: [[Entry]], page: Int) -> [Entry]? {
+        if parts.count == 1 { return parts[0] }
+        // Parts come as jobs end, all over the page: each goes to its place, none is looked for.
+        var places = [Entry?](repeating: nil, count: jobsMax)
+        for entry in parts.joined() {
+            let place = entry.position - page * jobsMax
+            guard places[place] == nil else { return nil }
+            places[place] = entry
+        }
+        return places.compactMap(\.self)
     }
 }

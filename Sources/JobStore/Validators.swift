@@ -13,12 +13,14 @@ public struct Validators: Hashable, Sendable {
     /// - Parameters:
     ///   - entityTag: The value of `ETag`; `nil` for none.
     ///   - lastModifiedSeconds: The value of `Last-Modified`, in Unix time in seconds; `nil` for none.
+    ///     A date outside of `dates` is left out.
     /// - Precondition: `entityTag` is as `isEntityTag` wants it.
     /// - Returns: `nil` when there is neither.
     public init?(entityTag: [UInt8]?, lastModifiedSeconds: Int?) {
-        guard entityTag != nil || lastModifiedSeconds != nil else { return nil }
+        let date = lastModifiedSeconds.flatMap { Self.dates.contains($0) ? $0 : nil }
+        guard entityTag != nil || date != nil else { return nil }
         var opaque: ArraySlice<UInt8> = []
-        var head = lastModifiedSeconds == nil ? 0 : Self.dateBit
+        var head = date == nil ? 0 : Self.dateBit
         if let entityTag {
             precondition(Self.isEntityTag(entityTag), "what is kept as an entity tag is one")
             let isWeak = entityTag.starts(with: Self.weakPrefix)
@@ -28,11 +30,15 @@ public struct Validators: Hashable, Sendable {
         }
         var packed: [UInt8] = []
         packed.append(number: UInt(head))
-        if let date = lastModifiedSeconds {
+        if let date {
             packed.append(number: UInt(bitPattern: date << 1 ^ date >> (Int.bitWidth - 1)))
         }
         self.packed = packed + opaque
     }
+
+    /// The dates that are kept, in Unix time in seconds: those of the years 1583 to 9999, which HTTP
+    /// can write.
+    public static let dates = -12_212_553_600...253_402_300_799
 
     private static let dateBit = 1
     private static let weakBit = 2
@@ -51,9 +57,14 @@ public struct Validators: Hashable, Sendable {
         guard tag.count >= 2, tag.first == quote else { return false }
         for (index, byte) in tag.enumerated().dropFirst() {
             if index == tag.count - 1 { return byte == quote }
-            guard byte >= 0x21, byte != quote, byte != 0x7F else { return false }
+            guard isOfTag(byte) else { return false }
         }
         return false
+    }
+
+    /// Whether a byte may stand between the quotes of an entity tag.
+    private static func isOfTag(_ byte: UInt8) -> Bool {
+        byte >= 0x21 && byte != UInt8(ascii: "\"") && byte != 0x7F
     }
 
     /// The value for `If-None-Match`; `nil` when there is none.
@@ -67,10 +78,7 @@ public struct Validators: Hashable, Sendable {
         guard let head = reader.next().map({ Int(truncatingIfNeeded: $0) }) else {
             return (nil, nil)
         }
-        var date: Int?
-        if head & Self.dateBit != 0, let zigzag = reader.next() {
-            date = Int(bitPattern: zigzag >> 1) ^ -Int(bitPattern: zigzag & 1)
-        }
+        let date = head & Self.dateBit != 0 ? reader.nextSigned() : nil
         guard head >> Self.lengthShift > 0 else { return (nil, date) }
         let quote = UInt8(ascii: "\"")
         let prefix = head & Self.weakBit != 0 ? Self.weakPrefix : [quote]
@@ -83,14 +91,28 @@ public struct Validators: Hashable, Sendable {
     ///
     /// - Returns: `nil` when the bytes do not begin with any.
     init?(_ reader: inout NumberReader) {
+        guard let packed = Self.take(&reader) else { return nil }
+        self.packed = Array(packed)
+    }
+
+    /// Takes the packed form of validators off the front of bytes.
+    ///
+    /// - Returns: `nil` when the bytes do not begin with validators as they were when they were kept:
+    ///   a request is made of them.
+    static func take(_ reader: inout NumberReader) -> ArraySlice<UInt8>? {
         let start = reader.rest.startIndex
-        guard let head = reader.next(), head > 0, head < 1 << 12 else { return nil }
-        if Int(head) & Self.dateBit != 0, reader.next() == nil { return nil }
-        let length = max(0, Int(head) >> Self.lengthShift - 1)
-        guard let opaque = reader.take(length) else { return nil }
-        packed = Array(reader.bytes[start..<opaque.endIndex])
-        // As it was when it was kept: a request is made of it.
-        guard entityTag.map({ Self.isEntityTag($0) }) ?? true else { return nil }
+        guard let head = reader.next(), head < 1 << 12 else { return nil }
+        let hasDate = Int(head) & dateBit != 0
+        let hasTag = Int(head) >> lengthShift > 0
+        guard hasDate || hasTag, hasTag || Int(head) & weakBit == 0 else { return nil }
+        if hasDate {
+            guard let date = reader.nextSigned(), dates.contains(date) else { return nil }
+        }
+        guard let opaque = reader.take(hasTag ? Int(head) >> lengthShift - 1 : 0),
+            opaque.count + (Int(head) & weakBit == 0 ? 2 : 4) <= entityTagBytesMax,
+            opaque.allSatisfy(isOfTag)
+        else { return nil }
+        return reader.bytes[start..<opaque.endIndex]
     }
 }
 
@@ -114,6 +136,13 @@ struct NumberReader {
             shift += 7
         }
         return nil
+    }
+
+    /// Reads a number that is zigzag.
+    ///
+    /// - Returns: `nil` when there is no number.
+    mutating func nextSigned() -> Int? {
+        next().map { Int(bitPattern: $0 >> 1) ^ -Int(bitPattern: $0 & 1) }
     }
 
     /// - Returns: `nil` when there are fewer bytes.

@@ -179,7 +179,8 @@ struct Enqueue: StatusCommand {
                 return (known, try await Addition(of: known, in: store))
             }
             let source = BatchSource.range(try range.range(step: step ?? 1), request)
-            return (try await store.enqueue(source, as: batch.label()), .new)
+            let (added, isNew) = try await store.addBatch(source, as: batch.label())
+            return (added, isNew ? .new : try await Addition(of: added, in: store))
         }
         return try report(added, addition)
     }

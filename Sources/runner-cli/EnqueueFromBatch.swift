@@ -86,25 +86,24 @@ extension Enqueue {
                 "\(title) has no completed or failed job with such an outcome; runner status --batch shows those there are"
             )
         }
-        return try report(added, addition, from: title, validators: validators)
+        let status = try report(added, addition, from: title, validators: validators)
+        if addition == .new, validators == 0 {
+            // No error: after a night on which all failed, the next one is to fetch.
+            Terminal.say(
+                "note: no job of \(title) has validators, so that all are fetched whole: no run with --keep-validators has completed one whose server sent any, or the queue was split and merged since"
+            )
+        }
+        return status
     }
 
     /// Returns the number of another batch's jobs with validators; `nil` where none are asked for by
     /// these.
-    ///
-    /// - Throws: `ValidationError` when no job has any.
     private func validatorCount(
         of source: BatchSummary, in store: any JobQueue
     ) async throws -> Int? {
         guard fromBatch.changed else { return nil }
         try await store.checkKeepsValidators()
-        let count = try await store.validatorCount(of: source.batch.id)
-        guard count > 0 else {
-            throw ValidationError(
-                "no job of \(source.title) has validators: its runs were without --keep-validators, or its servers sent none; leave out --changed to fetch all of it again"
-            )
-        }
-        return count
+        return try await store.validatorCount(of: source.batch.id)
     }
 
     /// Queues all requests of another batch once more.

@@ -172,6 +172,9 @@ struct Run: StatusCommand {
                     try await rateSentence(options, in: store, runs: before.runs.count),
                     try await robots.sentence(for: store, only: only),
                     try await droppedResponses(in: store),
+                    keptWithoutBodies(
+                        try await store.output(of: .only),
+                        hasHandler: handling.handler != nil),
                 ].compactMap(\.self))
         page?.connect(store, batch: options.batch, title: title) { observer.toldToDrain() }
         let begin = ContinuousClock.now
@@ -247,31 +250,6 @@ struct Run: StatusCommand {
         let before = kept.without(judging.choice)
         let note = before == JudgingChoice() ? nil : "judging as before: \(before.text)"
         return (choice, note)
-    }
-
-    /// Returns a sentence on the rate that all runs of the queue keep to together; `nil` where there is
-    /// none.
-    private func rateSentence(
-        _ options: CrawlOptions, in store: any JobQueue, runs: Int
-    ) async throws -> String? {
-        guard store.sharesRate else { return nil }
-        if let rate = options.politeness.rate {
-            return "--rate \(LimitsDocument.text(rate)) is that of all runs of this queue together"
-        }
-        guard runs > 0, let rate = try await store.ratePerSecond() else { return nil }
-        return
-            "the runs of this queue keep to \(Format.rate(rate))/s together, and so does this one; runner set --rate none lifts that"
-    }
-
-    /// Returns a sentence on responses that are dropped though others were kept before the queue was
-    /// split or merged; `nil` where that is not so.
-    private func droppedResponses(in store: any JobQueue) async throws -> String? {
-        guard outputFlags.output == nil,
-            let format = try await store.setting(Shard.formatBeforeName),
-            try await store.output(of: .only).settings == nil
-        else { return nil }
-        return
-            "responses are dropped, though they were kept (\(format)) before the queue was split or merged; --output keeps them"
     }
 
     private var outputOptions: OutputOptions {

@@ -37,6 +37,20 @@ import Testing
         #expect(kept.utf8.count < 2500, "\(kept.utf8.count)")
     }
 
+    /// The figures as they were before validators were kept.
+    @Test func figuresOfOlderVersions_areRead() throws {
+        let text =
+            #"{"phase":"running","elapsed_micros":0,"rate_now":0.0,"rate_average":0.0,"in_flight":0,"workers":0,"workers_max":0,"resident_bytes":0,"cpu_micros":0,"attempts":[],"measures":{"requests":{"made":41,"retried":0,"refused":0,"redirects":0,"received_bytes":43},"worker_time":{"server_micros":0,"connecting_micros":0,"resolving_micros":0,"held_micros":0,"queue_micros":0,"disk_micros":0,"idle_micros":0},"slowest_hosts":[]},"durations":{"counts":[0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0],"sum_micros":0},"commit_durations":{"counts":[0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0],"sum_micros":0},"troubles":[],"trouble_count":0,"hosts":[],"host_count":0}"#
+        #expect(RunFigures.read(text)?.measures.requests.made == 41)
+        let requests = #""received_bytes":43"#
+        for (count, isRead) in [("null", true), ("44", true), ("-1", false), ("\(1 << 57)", false)]
+        {
+            let newer = text.replacing(
+                requests, with: requests + #","entity_tags_left_out":\#(count)"#)
+            #expect(newer != text && (RunFigures.read(newer) != nil) == isRead, "\(count)")
+        }
+    }
+
     @Test func onlySomeHostsAndOutcomes_areKept() throws {
         var figures = figures
         figures.hosts = Array(repeating: figures.hosts[0], count: 50)

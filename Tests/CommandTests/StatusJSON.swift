@@ -31,8 +31,9 @@ struct StatusJSON: Decodable {
 }
 
 extension Program {
-    func status() async throws -> StatusJSON {
-        let result = try await runner("status", "--json")
+    func status(batch: String? = nil) async throws -> StatusJSON {
+        let more = batch.map { ["--batch", $0] } ?? []
+        let result = try await start("runner", ["status", "--json"] + more).wait()
         return try StatusJSON.decoder.decode(StatusJSON.self, from: Data(result.out.utf8))
     }
 }

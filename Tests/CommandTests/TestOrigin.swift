@@ -22,6 +22,17 @@ final class TestOrigin: OriginProcess {
         return try JSONDecoder().decode(Hits.self, from: Data(text.utf8))
     }
 
+    /// Requests with conditions, and those of them that were answered with a 304.
+    struct Conditions: Decodable, Equatable {
+        let asked: Int
+        let unchanged: Int
+    }
+
+    func conditions() throws -> Conditions {
+        let text = try #require(httpGet(port: port, "/_/conditions"))
+        return try JSONDecoder().decode(Conditions.self, from: Data(text.utf8))
+    }
+
     /// How many IDs of `0..<count` were never asked for.
     func missing(of count: Int) throws -> Int {
         struct Missing: Decodable { let missing: Int }

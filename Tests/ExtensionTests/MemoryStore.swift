@@ -293,16 +293,26 @@ struct MemoryQueue: JobQueue {
 
     // MARK: - Adding
 
-    func enqueue(_ source: BatchSource, as label: BatchLabel) throws(QueueError) -> Batch {
-        try store.state.withLock { state throws(QueueError) in
+    func addBatch(
+        _ source: BatchSource, as label: BatchLabel
+    ) throws(QueueError) -> (batch: Batch, isNew: Bool) {
+        try Self.checkAsksPlainly(label)
+        return try store.state.withLock { state throws(QueueError) in
             if let key = label.key, let id = state.keys[key] {
                 let known = state.batches[id - 1].batch
                 guard known.source == source else {
                     throw QueueError(.keyTaken, "the key '\(key)' is taken")
                 }
-                return known
+                return (known, false)
             }
-            return try state.add(source, label, at: store.unixMicros())
+            return (try state.add(source, label, at: store.unixMicros()), true)
+        }
+    }
+
+    /// - Throws: `.unsupported` when jobs are to be asked for by validators: it keeps none.
+    fileprivate static func checkAsksPlainly(_ label: BatchLabel) throws(QueueError) {
+        guard label.conditionalOn == nil else {
+            throw QueueError(.unsupported, "this store keeps no validators")
         }
     }
 
@@ -459,6 +469,7 @@ final class MemoryImport: ListImport {
         let blocks = blocks.withLock(\.self)
         let count = blocks.reduce(0) { $0 + $1.count }
         guard count > 0 else { return nil }
+        try MemoryQueue.checkAsksPlainly(label)
         return try store.state.withLock { state throws(QueueError) in
             if let key = label.key, let id = state.keys[key] {
                 return (state.batches[id - 1].batch, false)

@@ -42,20 +42,36 @@ import Testing
         }
     }
 
+    /// A date that HTTP cannot write is none, whoever gives it.
+    @Test(arguments: [Int.min, -12_212_553_601, 253_402_300_800, Int.max])
+    func dates_haveBounds(_ date: Int) {
+        #expect(Validators(entityTag: nil, lastModifiedSeconds: date) == nil)
+        let tag = Array("\"x\"".utf8)
+        #expect(
+            Validators(entityTag: tag, lastModifiedSeconds: date)?.lastModifiedSeconds == nil)
+        var packed: [UInt8] = [1]
+        packed.append(number: UInt(bitPattern: date << 1 ^ date >> 63))
+        var reader = NumberReader(packed[...])
+        #expect(Validators(&reader) == nil)
+    }
+
+    @Test(arguments: [[0], [2], [3, 0], [10, 0x22], [8, 0x20], [1]] as [[UInt8]])
+    func whatIsNoValidators_isRefused(_ bytes: [UInt8]) {
+        var reader = NumberReader(bytes[...])
+        #expect(Validators(&reader) == nil)
+    }
+
     @Test func parts_areReadOrRefused_whateverTheirBytes() throws {
         let seed = testSeed(for: "parts_areReadOrRefused")
         var random = SeededGenerator(seed: seed)
         let all = (0..<4096).filter { $0 % 3 > 0 }.map {
-            (position: 8192 + $0, Self.validators($0))
+            ValidatorPart.Entry(8192 + $0, Self.validators($0))
         }
         for entries in [all, Array(all.prefix(1)), []] {
             let bytes = ValidatorPart.packed(entries, page: 2, by: ListPacker())
-            let read = try #require(ValidatorPart.entries(in: bytes, page: 2))
-            #expect(
-                read.map(\.position) == entries.map(\.position)
-                    && read.map(\.1) == entries.map(\.1))
+            #expect(ValidatorPart.entries(in: bytes, page: 2) == entries)
         }
-        let bytes = ValidatorPart.packed(all.prefix(40), page: 2, by: ListPacker())
+        let bytes = ValidatorPart.packed(Array(all.prefix(40)), page: 2, by: ListPacker())
         let plain =
             [ListBlock.Packing.plain.rawValue]
             + (Zstd.unpacked(bytes[1...], bytesMax: 1 << 20) ?? [])
@@ -68,7 +84,12 @@ import Testing
             let cut = hostile.prefix(Int.random(in: 0...hostile.count, using: &random))
             for entry in ValidatorPart.entries(in: Array(cut), page: 2) ?? [] {
                 #expect((8192..<12_288).contains(entry.position), "seed \(seed)")
-                #expect(entry.1.entityTag.map { Validators.isEntityTag($0) } ?? true)
+                var reader = NumberReader(entry.packed)
+                let validators = try #require(Validators(&reader))
+                let (tag, date) = (validators.entityTag, validators.lastModifiedSeconds)
+                #expect(tag != nil || date != nil)
+                #expect(tag.map { Validators.isEntityTag($0) } ?? true)
+                #expect(date.map { Validators.dates.contains($0) } ?? true)
             }
         }
     }
@@ -201,6 +222,9 @@ import Testing
             """, "validators twice"
         ),
         ("UPDATE batch SET conditional_on = 1", "validators of no batch like them: 1"),
+        ("UPDATE validator SET bytes = x'000002'", "do not read"),
+        ("UPDATE validator SET bytes = x'000001FFFFFFFFFFFFFFFFFF01'", "do not read"),
+        ("UPDATE validator SET part = 9223372036854775807 - part", "have a part 92233720368547"),
         (
             """
             UPDATE validator SET page = 9223372036854775807

@@ -55,6 +55,63 @@ extension StoreCase {
             await watcher.close()
             await queue.close()
         },
+        // One key names one batch, and the second to come is told so.
+        StoreCase("addBatch_tellsWhatIsNew") { store in
+            let (queue, other) = (try await store.open(), try await store.open())
+            let source = BatchSource.range(JobRange(first: 0, count: 3), request)
+            let label = BatchLabel(key: "k", name: "n")
+            let first = try await queue.queue.addBatch(source, as: label)
+            let second = try await other.queue.addBatch(source, as: label)
+            #expect(first.isNew && !second.isNew && first.batch == second.batch)
+            #expect(try await queue.counts().total == 3)
+            await other.close()
+            await queue.close()
+        },
+        // What asks for changes is never queued as what asks plainly.
+        StoreCase("conditions_areKept_orRefused") { store in
+            let queue = try await store.open()
+            let range = JobRange(first: 0, count: 3)
+            _ = try await queue.enqueue(range, request: request)
+            let label = BatchLabel(key: "k", conditionalOn: 1)
+            var isUnsupported = false
+            do throws(QueueError) {
+                try await queue.queue.checkKeepsValidators()
+            } catch {
+                #expect(error.code == .unsupported)
+                isUnsupported = true
+            }
+            func code(_ body: () async throws -> Void) async throws -> QueueError.Code? {
+                do {
+                    try await body()
+                    return nil
+                } catch let error as QueueError { return error.code }
+            }
+            let expected: QueueError.Code? = isUnsupported ? .unsupported : nil
+            let ofRange = try await code {
+                _ = try await queue.queue.addBatch(.range(range, request), as: label)
+            }
+            #expect(ofRange == expected)
+            let ofList = try await code {
+                try await store.add(
+                    [block(0..<3, lane: 0)], to: queue, key: "list", conditionalOn: 1)
+            }
+            #expect(ofList == expected)
+            #expect(try await queue.counts().total == (isUnsupported ? 3 : 9))
+            if !isUnsupported {
+                let plain = try await code {
+                    _ = try await queue.queue.addBatch(
+                        .range(range, request), as: BatchLabel(key: "k"))
+                }
+                #expect(plain == .keyTaken)
+                let plainList = try await code {
+                    try await store.add([block(0..<3, lane: 0)], to: queue, key: "list")
+                }
+                #expect(plainList == .keyTaken)
+                #expect(try await queue.counts().total == 9)
+            }
+            try await store.expectSound(queue)
+            await queue.close()
+        },
         StoreCase("claim_takesTheHighestPriorityFirst_thenByID") { store in
             let queue = try await store.open()
             for priority in [0, 5, -1000, 5, 0, 1000] {
@@ -203,12 +260,15 @@ extension StoreUnderTest {
     /// Adds a list of these blocks.
     @discardableResult
     fileprivate func add(
-        _ blocks: [ListBlock], to queue: StoreClient, name: String? = nil, priority: Int = 0
+        _ blocks: [ListBlock], to queue: StoreClient, key: String? = nil, name: String? = nil,
+        priority: Int = 0, conditionalOn base: Batch.ID? = nil
     ) async throws -> Batch? {
         let list = try await queue.queue.addList(lineRequest, lineFields)
         try await list.add(blocks)
         do {
-            return try await list.finish(as: BatchLabel(name: name, priority: priority))?.batch
+            let label = BatchLabel(
+                key: key, name: name, priority: priority, conditionalOn: base)
+            return try await list.finish(as: label)?.batch
         } catch {
             await list.abandon()
             throw error

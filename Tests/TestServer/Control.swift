@@ -6,6 +6,8 @@ enum Control {
     case reset
     /// Changes the resources that change (`Versioned`).
     case revise
+    /// Asks for the requests with conditions, and the answers of 304 (`Versioned`).
+    case conditions
 
     /// - Parameter words: The components of the path after `/_/`.
     init?(_ words: ArraySlice<String>) {
@@ -25,6 +27,8 @@ enum Control {
             self = .reset
         case ("revise", 1):
             self = .revise
+        case ("conditions", 1):
+            self = .conditions
         default:
             return nil
         }
@@ -51,6 +55,9 @@ enum Control {
             return "{}"
         case .revise:
             return #"{"revision":\#(counter.revise())}"#
+        case .conditions:
+            let (asked, unchanged) = counter.conditions
+            return #"{"asked":\#(asked),"unchanged":\#(unchanged)}"#
         }
     }
 }

@@ -19,6 +19,8 @@ final class HitCounter: Sendable {
     private let tally: Mutex<Tally>
     private let inFlight = Atomic<Int>(0)
     private let revisions = Atomic<Int>(1)
+    private let conditional = Atomic<Int>(0)
+    private let unchanged = Atomic<Int>(0)
 
     init(maxIDs: Int) {
         tally = Mutex(Tally(maxIDs: maxIDs))
@@ -33,6 +35,16 @@ final class HitCounter: Sendable {
     var revision: Int { revisions.load(ordering: .relaxed) }
 
     func revise() -> Int { revisions.add(1, ordering: .relaxed).newValue }
+
+    /// The requests with conditions so far, and those of them that were answered with a 304.
+    var conditions: (asked: Int, unchanged: Int) {
+        (conditional.load(ordering: .relaxed), unchanged.load(ordering: .relaxed))
+    }
+
+    func wasAsked(unchanged isUnchanged: Bool) {
+        conditional.add(1, ordering: .relaxed)
+        if isUnchanged { unchanged.add(1, ordering: .relaxed) }
+    }
 
     func requestBegan() {
         inFlight.add(1, ordering: .relaxed)

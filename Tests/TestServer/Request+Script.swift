@@ -31,7 +31,7 @@ extension Request {
         case .cursors(let lists):
             bytesScript(lists.json(of: id ?? 0), type: "application/json")
         case .versioned(let versioned):
-            versionedScript(versioned, revision: counter.revision)
+            versionedScript(versioned, counter)
         case .oddFields:
             oddFieldsScript()
         case .largeHead(let kind, let bytes):

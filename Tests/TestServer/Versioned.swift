@@ -26,6 +26,12 @@ enum Versioned: String {
     case refusing
     /// A tag, and a redirect to another resource, from the second revision on.
     case moving
+    /// A tag, and in its 304 the coding of the body that there would be.
+    case coded
+    /// A tag, and in its 304 the coding and the length of the body that there would be.
+    case sized
+    /// A tag, but a 404 in the second revision.
+    case away
 
     /// The value of ETag.
     private func tag(of id: Int, version: Int) -> [UInt8]? {
@@ -43,7 +49,7 @@ enum Versioned: String {
         case .long257: long(257)
         case .bytes: [0x22, 0xE9, 0xFF] + tag.dropFirst()
         case .control: [0x22, 0x01] + tag.dropFirst()
-        case .tag, .both, .two, .always, .refusing, .moving: tag
+        case .tag, .both, .two, .always, .refusing, .moving, .coded, .sized, .away: tag
         }
     }
 
@@ -52,12 +58,17 @@ enum Versioned: String {
         (version < 10 ? "0" : "") + "\(version)"
     }
 
-    fileprivate func script(for request: Request, revision: Int) -> Script {
+    fileprivate func script(for request: Request, _ counter: HitCounter) -> Script {
+        let revision = counter.revision
         let id = request.id ?? 0
         let version = id % 10 == 0 ? revision % 60 : 1
         let tag = tag(of: id, version: version)
         let second = Self.second(version)
         let hasDate = self == .date || self == .both
+        let isAsked = request.ifNoneMatch != nil || request.ifModifiedSince != nil
+        var isUnchanged = false
+        defer { if isAsked { counter.wasAsked(unchanged: isUnchanged) } }
+        if self == .away, revision == 2 { return request.answer(404) }
         if self == .moving, revision > 1 {
             return request.answer(302, fields: [("Location", "/versioned/tag/\(id)")])
         }
@@ -69,7 +80,7 @@ enum Versioned: String {
             ?? (hasDate
                 && request.ifModifiedSince
                     == Array("Sun, 06 Nov 1994 08:49:\(second) GMT".utf8))
-        let isUnchanged = isKnown && self != .always
+        isUnchanged = isKnown && self != .always
         var head = ByteBuffer()
         head.writeString(isUnchanged ? "HTTP/1.1 304 Not Modified\r\n" : "HTTP/1.1 200 OK\r\n")
         if let tag {
@@ -80,18 +91,20 @@ enum Versioned: String {
         if self == .two { head.writeString("ETag: \"other\"\r\n") }
         if hasDate { head.writeString("Last-Modified: Sun Nov  6 08:49:\(second) 1994\r\n") }
         if !request.keepsAlive { head.writeString("Connection: close\r\n") }
+        let text = "\(id) \(version)\n"
         guard !isUnchanged else {
+            if self == .coded || self == .sized { head.writeString("Content-Encoding: gzip\r\n") }
+            if self == .sized { head.writeString("Content-Length: \(text.utf8.count)\r\n") }
             head.writeString("\r\n")
             return [.bytes(head)]
         }
-        let text = "\(id) \(version)\n"
         head.writeString("Content-Type: text/plain\r\nContent-Length: \(text.utf8.count)\r\n\r\n")
         return [.bytes(head)] + request.body(.text(text))
     }
 }
 
 extension Request {
-    func versionedScript(_ versioned: Versioned, revision: Int) -> Script {
-        versioned.script(for: self, revision: revision)
+    func versionedScript(_ versioned: Versioned, _ counter: HitCounter) -> Script {
+        versioned.script(for: self, counter)
     }
 }

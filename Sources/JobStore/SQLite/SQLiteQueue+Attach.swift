@@ -40,7 +40,7 @@ extension SQLiteQueue {
         try check(runner)
         defer {
             runnerID = nil
-            validatorPages = [:]
+            validatorPages.removeAll()
             lock?.release(.run)
         }
         try write {
@@ -53,7 +53,7 @@ extension SQLiteQueue {
     func abandon(_ runner: Int) {
         guard runner == runnerID else { return }
         runnerID = nil
-        validatorPages = [:]
+        validatorPages.removeAll()
         lock?.release(.run)
     }
 

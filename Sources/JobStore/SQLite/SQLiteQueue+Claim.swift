@@ -12,7 +12,8 @@ extension SQLiteQueue {
             return Claim(segments: [], next: try read { try nextParked() })
         }
         return try write {
-            var claimed = ClaimedSegments(jobsMin: request.jobs)
+            var claimed = ClaimedSegments(
+                jobsMin: request.jobs, pagesMax: validatorPages.added + Self.validatorPagesMax)
             try lookForValidators()
             while !claimed.isEnough, let priority = try firstPriority(in: others) {
                 let before = claimed.segments.count
@@ -67,6 +68,8 @@ extension SQLiteQueue {
                         ORDER BY not_before_us LIMIT ?2)
                     RETURNING batch_id, position, attempts, excused, since_us
                     """)
+                try lookForValidators()
+                let limit = try retryLimit(limit, where: due, atMicros: nowMicros)
                 try statement.bind([.int(nowMicros), .int(limit), .int(ourID())])
                 var jobs: [ClaimedRetry] = []
                 while try statement.step() {
@@ -78,7 +81,6 @@ extension SQLiteQueue {
                 }
                 jobs.sort { ($0.batch, $0.position) < ($1.batch, $1.position) }
                 var lines = LastLines()
-                try lookForValidators()
                 var batches: [Int: Batch] = [:]
                 return try jobs.map { job in
                     let batch = try batches[job.batch] ?? self.batch(job.batch)
@@ -256,11 +258,9 @@ extension SQLiteQueue {
                 throw damaged("jobs \(jobs) of batch \(batch.id) are open, and none is to do")
             }
             firsts.append(jobs.lowerBound)
-            claimed.add(
-                Segment(
-                    batch: batch, todo: todo,
-                    block: try block(startingAt: jobs.lowerBound, of: batch, count: jobs.count),
-                    validators: try conditions(of: todo, in: batch.id)))
+            try add(
+                todo, of: batch, to: &claimed,
+                try block(startingAt: jobs.lowerBound, of: batch, count: jobs.count))
         }
         let lease = try connection.prepare(
             "UPDATE segment SET runner_id = ? WHERE batch_id = ? AND first = ?")
@@ -290,10 +290,7 @@ extension SQLiteQueue {
             while !claimed.isEnough && end < span.upperBound {
                 let first = end
                 end = min(span.upperBound, first + Segment.countMax)
-                claimed.add(
-                    Segment(
-                        batch: batch, todo: [first..<end],
-                        validators: try conditions(of: [first..<end], in: batch.id)))
+                try add([first..<end], of: batch, to: &claimed)
             }
             cuts.append((batch.id, span, end - span.lowerBound))
         }
@@ -360,10 +357,18 @@ extension SQLiteQueue {
             VALUES (?1, ?2, ?3, ?3, 0, ?4, ?5, zeroblob(?3))
             """,
             .int(batch.id), .int(first), .int(block.count), .int(ourID()), .int(turn.priority))
+        try add([block.positions], of: batch, to: &claimed, block)
+    }
+
+    private func add(
+        _ todo: [Range<Int>], of batch: Batch, to claimed: inout ClaimedSegments,
+        _ block: ListBlock? = nil
+    ) throws {
         claimed.add(
             Segment(
-                batch: batch, todo: [block.positions], block: block,
-                validators: try conditions(of: [block.positions], in: batch.id)))
+                batch: batch, todo: todo, block: block,
+                validators: try conditions(of: todo, in: batch.id)))
+        claimed.pages = validatorPages.added
     }
 
     /// Returns the batch that a row was joined with. The first columns of the row are
@@ -410,6 +415,10 @@ extension SQLiteQueue {
 
 /// The segments of a claim while they are gathered, until there are enough.
 private struct ClaimedSegments {
+    /// The value of `pages` at which there are enough.
+    let pagesMax: Int
+    /// The pages of validators that were unpacked, before and for the claim.
+    var pages = 0
     /// The most segments in one claim: batches of a few jobs each must not make a long transaction.
     static let countMax = 4096
 
@@ -417,18 +426,23 @@ private struct ClaimedSegments {
     private(set) var segments: [Segment] = []
     private var jobs = 0
     private var blockBytes = 0
-    /// The most bytes of lines, packed, in one claim.
+    /// The most bytes of lines, packed, and of validators in one claim.
     private static let blockBytesMax = 2 << 20
 
-    init(jobsMin: Int) { self.jobsMin = jobsMin }
+    init(jobsMin: Int, pagesMax: Int) {
+        self.jobsMin = jobsMin
+        self.pagesMax = pagesMax
+    }
 
     var isEnough: Bool {
         jobs >= jobsMin || segments.count >= Self.countMax || blockBytes >= Self.blockBytesMax
+            || pages >= pagesMax
     }
 
     mutating func add(_ segment: Segment) {
         segments.append(segment)
         blockBytes += segment.block?.bytes.count ?? 0
+        blockBytes += segment.validators?.byteCount ?? 0
         jobs += segment.count
     }
 }

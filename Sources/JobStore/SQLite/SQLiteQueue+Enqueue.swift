@@ -1,16 +1,18 @@
 extension SQLiteQueue {
-    public func enqueue(
+    public func addBatch(
         _ source: BatchSource, as label: BatchLabel
-    ) throws(QueueError) -> Batch {
+    ) throws(QueueError) -> (batch: Batch, isNew: Bool) {
         switch source {
         case .range(let range, let request):
             try write {
                 if let key = label.key, let known = try knownBatch(key) {
-                    guard known.source == source else { throw keyTaken(key, by: known) }
-                    return known
+                    guard known.source == source, try isAskedAs(label, known.id) else {
+                        throw keyTaken(key, by: known)
+                    }
+                    return (known, false)
                 }
                 try checkIsNoShard()
-                return try add(range, request, label)
+                return (try add(range, request, label), true)
             }
         case .list: preconditionFailure("a list is added by addList, block by block")
         }
@@ -89,7 +91,7 @@ extension SQLiteQueue {
     func keyTaken(_ key: String, by batch: Batch) -> QueueError {
         QueueError(
             .keyTaken,
-            "the key '\(key)' was given to batch \(batch.id) of the queue \(path), which holds other jobs; choose another key"
+            "the key '\(key)' was given to batch \(batch.id) of the queue \(path), which holds other jobs, or asks otherwise for what has changed; choose another key"
         )
     }
 

@@ -75,7 +75,10 @@ extension SQLiteQueue {
     ) throws(QueueError) -> (batch: Batch, isNew: Bool) {
         let count = list.count
         let made = try write {
-            if let key = label.key, let known = try knownBatch(key) { return known }
+            if let key = label.key, let known = try knownBatch(key) {
+                guard try isAskedAs(label, known.id) else { throw keyTaken(key, by: known) }
+                return known
+            }
             try checkRoom(for: count)
             try insert(
                 id, kind: "list", firstID: 0, count: count, list.request,

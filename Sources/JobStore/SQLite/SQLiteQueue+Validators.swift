@@ -44,7 +44,7 @@ extension SQLiteQueue {
         }
         let packer = ListPacker()
         var page: (batch: Batch.ID, number: Int)?
-        var entries: [(position: Int, Validators)] = []
+        var entries: [ValidatorPart.Entry] = []
         func endPage() throws {
             guard let page else { return }
             try keep(entries, batch: page.batch, page: page.number, packer)
@@ -57,26 +57,31 @@ extension SQLiteQueue {
                 try endPage()
                 page = (mark.batchID, number)
             }
-            entries.append((mark.position, validators))
+            entries.append(ValidatorPart.Entry(mark.position, validators))
         }
         try endPage()
     }
 
     private func keep(
-        _ new: [(position: Int, Validators)], batch: Batch.ID, page: Int, _ packer: ListPacker
+        _ new: [ValidatorPart.Entry], batch: Batch.ID, page: Int, _ packer: ListPacker
     ) throws {
-        validatorPages[LedgerPlace(batchID: batch, position: page)] = nil
+        validatorPages.remove(page, of: batch)
         let known = try connection.prepare(
             "SELECT count(*), max(part) FROM validator WHERE batch_id = ? AND page = ?")
         try known.bind([.int(batch), .int(page)])
         _ = try known.step()
-        var (entries, part) = (new, known.isNull(1) ? 0 : known.int(1) + 1)
+        var (entries, part) = (new, 0)
         if known.int(0) >= Self.partsMax - 1 {
-            entries = (try validators(ofPage: page, of: batch) + new)
-                .sorted { $0.position < $1.position }
+            entries = try joined(
+                validatorParts(ofPage: page, of: batch) + [new], page: page, of: batch)
             try connection.run(
                 "DELETE FROM validator WHERE batch_id = ? AND page = ?", .int(batch), .int(page))
-            part = 0
+        } else if !known.isNull(1) {
+            let last = known.int(1)
+            guard 0..<Self.partsMax - 1 ~= last else {
+                throw damaged("validators of batch \(batch) have a part \(last) of page \(page)")
+            }
+            part = last + 1
         }
         try connection.run(
             "INSERT INTO validator (batch_id, page, part, jobs, bytes) VALUES (?, ?, ?, ?, ?)",
@@ -86,21 +91,30 @@ extension SQLiteQueue {
 
     // MARK: - Reading
 
-    /// The validators of a page, by rising position.
-    private func validators(
+    /// The parts of a page.
+    private func validatorParts(
         ofPage page: Int, of batch: Batch.ID
-    ) throws -> [(position: Int, Validators)] {
+    ) throws -> [[ValidatorPart.Entry]] {
         let rows = try connection.prepare(
             "SELECT bytes FROM validator WHERE batch_id = ? AND page = ?")
         try rows.bind([.int(batch), .int(page)])
-        var entries: [(position: Int, Validators)] = []
+        var parts: [[ValidatorPart.Entry]] = []
         while try rows.step() {
-            guard let part = ValidatorPart.entries(in: rows.blob(0), page: page) else {
-                throw damaged("validators of batch \(batch) cannot be read")
-            }
-            entries += part
+            guard parts.count < Self.partsMax,
+                let part = ValidatorPart.entries(in: rows.blob(0), page: page)
+            else { throw damaged("validators of batch \(batch) cannot be read") }
+            parts.append(part)
         }
-        return entries.sorted { $0.position < $1.position }
+        return parts
+    }
+
+    private func joined(
+        _ parts: [[ValidatorPart.Entry]], page: Int, of batch: Batch.ID
+    ) throws(QueueError) -> [ValidatorPart.Entry] {
+        guard let entries = ValidatorPart.joined(parts, page: page) else {
+            throw damaged("a job of page \(page) of batch \(batch) has validators twice")
+        }
+        return entries
     }
 
     /// The batch by whose validators the jobs of a batch are asked for; `nil` when they are asked for
@@ -120,7 +134,7 @@ extension SQLiteQueue {
         guard knowsValidatorTable, let base = try base(of: batch), let first = jobs.first,
             let last = jobs.last
         else { return nil }
-        var known: [(position: Int, Validators)] = []
+        var known: [ValidatorPart.Entry] = []
         let pages =
             first.lowerBound / ValidatorPart.jobsMax...(last.upperBound - 1) / ValidatorPart.jobsMax
         for page in pages {
@@ -129,19 +143,47 @@ extension SQLiteQueue {
         return known.isEmpty ? nil : JobValidators(known)
     }
 
+    /// The most pages of validators that one claim unpacks, but for the last segment's: each takes
+    /// about 0.2 ms, for which commits wait.
+    static var validatorPagesMax: Int { 64 }
+
+    /// The number of retries that a claim takes, so that they are not of too many pages of validators.
+    ///
+    /// - Parameters:
+    ///   - limit: The most retries, whose rows in `retry` are the first by `not_before_us`.
+    ///   - due: The condition of rows, which may name the time as `?1`.
+    func retryLimit(
+        _ limit: Int, where due: String, atMicros nowMicros: Int
+    ) throws -> Int {
+        guard knowsValidatorTable else { return limit }
+        let rows = try connection.prepare(
+            """
+            SELECT (SELECT conditional_on FROM batch WHERE id = batch_id), position FROM retry
+            WHERE \(due) ORDER BY not_before_us LIMIT ?2
+            """)
+        try rows.bind([.int(nowMicros), .int(limit)])
+        var pages: Set<LedgerPlace> = []
+        var count = 0
+        while try rows.step() {
+            if !rows.isNull(0) {
+                let page = rows.int(1) / ValidatorPart.jobsMax
+                pages.insert(LedgerPlace(batchID: rows.int(0), position: page))
+            }
+            guard pages.count <= Self.validatorPagesMax else { break }
+            count += 1
+        }
+        return count
+    }
+
     /// The validators of a page, which are kept for a while: blocks of many lanes share it, and so do
     /// retries.
     private func knownValidators(ofPage page: Int, of batch: Batch.ID) throws -> JobValidators {
-        let place = LedgerPlace(batchID: batch, position: page)
-        if let known = validatorPages[place] { return known }
-        if validatorPages.count >= Self.pagesMax { validatorPages.removeAll() }
-        let read = JobValidators(try validators(ofPage: page, of: batch))
-        validatorPages[place] = read
+        if let known = validatorPages.page(page, of: batch) { return known }
+        let parts = try validatorParts(ofPage: page, of: batch)
+        let read = JobValidators(try joined(parts, page: page, of: batch))
+        validatorPages.add(read, page, of: batch)
         return read
     }
-
-    /// The most pages that are kept, each of which may take 1 MB, and takes some 100 KB as a rule.
-    private static let pagesMax = 16
 
     // MARK: - Batches
 
@@ -155,6 +197,11 @@ extension SQLiteQueue {
         }
         try connection.run(
             "UPDATE batch SET conditional_on = ? WHERE id = ?", .int(base), .int(id))
+    }
+
+    /// Whether the jobs of a batch are asked for by the validators that a label names.
+    func isAskedAs(_ label: BatchLabel, _ batch: Batch.ID) throws -> Bool {
+        try base(of: batch) == label.conditionalOn
     }
 
     /// - Throws: `.unfit` when jobs are left that are asked for by validators, which shards would not
@@ -192,7 +239,7 @@ extension SQLiteQueue {
         guard try hasValidatorTable() else { return }
         let rows = try connection.prepare(
             """
-            SELECT batch_id, page, jobs, bytes, batch.count FROM validator
+            SELECT batch_id, page, jobs, bytes, batch.count, part FROM validator
             LEFT JOIN batch ON batch.id = batch_id ORDER BY batch_id, page, part
             """)
         try rows.bind([])
@@ -212,10 +259,13 @@ extension SQLiteQueue {
                 add("batch \(batch): validators of page \(page) that do not read")
                 continue
             }
+            if !(0..<Self.partsMax ~= rows.int(5)) {
+                add("batch \(batch): validators of page \(page) have a part \(rows.int(5))")
+            }
             if entries.count != rows.number(2) {
                 add("batch \(batch): page \(page) has other validators than it counts")
             }
-            for (position, _) in entries {
+            for position in entries.map(\.position) {
                 if position >= count {
                     add("batch \(batch): validators of job \(position), which is not there")
                 } else if !seen.insert(position).inserted {
@@ -223,5 +273,39 @@ extension SQLiteQueue {
                 }
             }
         }
+    }
+}
+
+/// Pages of validators that were read last: those that one claim took are the next one's, too.
+struct ValidatorPages {
+    private var pages: [LedgerPlace: JobValidators] = [:]
+    private var byteCount = 0
+    /// The number of pages that were ever added.
+    private(set) var added = 0
+
+    /// The most bytes of pages that are kept, but for one page more. A page takes some 100 KB as a
+    /// rule, and 1.2 MB at most.
+    private static let bytesMax = 4 << 20
+
+    func page(_ number: Int, of batch: Batch.ID) -> JobValidators? {
+        pages[LedgerPlace(batchID: batch, position: number)]
+    }
+
+    /// - Precondition: The page is not there.
+    mutating func add(_ page: JobValidators, _ number: Int, of batch: Batch.ID) {
+        if byteCount + page.byteCount > Self.bytesMax { removeAll() }
+        pages[LedgerPlace(batchID: batch, position: number)] = page
+        byteCount += page.byteCount
+        added += 1
+    }
+
+    mutating func remove(_ number: Int, of batch: Batch.ID) {
+        let page = pages.removeValue(forKey: LedgerPlace(batchID: batch, position: number))
+        byteCount -= page?.byteCount ?? 0
+    }
+
+    mutating func removeAll() {
+        pages = [:]
+        byteCount = 0
     }
 }

@@ -45,8 +45,7 @@ public actor SQLiteQueue: JobQueue {
     var foundHashes = 0
     /// Whether the queue is known to have the table of validators.
     var knowsValidatorTable = false
-    /// Pages of validators that were read last, by the batch and the number of the page.
-    var validatorPages: [LedgerPlace: JobValidators] = [:]
+    var validatorPages = ValidatorPages()
     var codes = CodeBook()
     /// The time that a transaction takes, before its commit, to put failed jobs back: a runner's
     /// commits wait for it, 50 ms at most.

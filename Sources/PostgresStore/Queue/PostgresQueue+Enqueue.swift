@@ -2,21 +2,24 @@ internal import Glibc
 public import JobStore
 
 extension PostgresQueue {
-    public func enqueue(
+    public func addBatch(
         _ source: BatchSource, as label: BatchLabel
-    ) throws(QueueError) -> Batch {
+    ) throws(QueueError) -> (batch: Batch, isNew: Bool) {
+        try checkAsksPlainly(label)
         switch source {
         case .range(let range, let request):
             // Of this call, so that it is found when its answer is lost.
             let token = Self.randomName()
             return try change {
-                if let added = try batch(where: "token = $1", .text(token)) { return added }
+                if let added = try batch(where: "token = $1", .text(token)) {
+                    return (added, true)
+                }
                 if let key = label.key, let known = try batch(where: "enqueue_key = $1", .text(key))
                 {
                     guard known.source == source else { throw keyTaken(key, by: known) }
-                    return known
+                    return (known, false)
                 }
-                return try add(range, request, label, token)
+                return (try add(range, request, label, token), true)
             }
         case .list: preconditionFailure("a list is added by addList, block by block")
         }

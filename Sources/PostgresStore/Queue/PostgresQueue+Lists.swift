@@ -62,6 +62,7 @@ extension PostgresQueue {
     func finishList(
         _ id: Batch.ID, of instance: String, _ list: JobList, as label: BatchLabel
     ) throws(QueueError) -> (batch: Batch, isNew: Bool) {
+        try checkAsksPlainly(label)
         let made = try change {
             if let added = try batch(where: "token = $1", .text(instance)) { return added }
             if let key = label.key, let known = try batch(where: "enqueue_key = $1", .text(key)) {
@@ -151,7 +152,16 @@ extension PostgresQueue {
     }
 
     public func checkKeepsValidators() async throws(QueueError) {
-        throw unsupported("keep validators (ETag, Last-Modified)")
+        throw keepsNoValidators
+    }
+
+    private nonisolated var keepsNoValidators: QueueError {
+        unsupported("keep validators (ETag, Last-Modified)")
+    }
+
+    /// - Throws: `.unsupported` when jobs are to be asked for by validators.
+    nonisolated func checkAsksPlainly(_ label: BatchLabel) throws(QueueError) {
+        if label.conditionalOn != nil { throw keepsNoValidators }
     }
 
     public func streamList(

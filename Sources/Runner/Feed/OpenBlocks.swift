@@ -18,7 +18,7 @@ struct OpenBlocks {
     private struct Block {
         let positions: Range<Int>
         let lane: Int
-        /// The bytes of all claims' lines.
+        /// The bytes of all claims' lines and validators.
         var byteCount: Int
         /// Jobs whose first attempt of this run is not marked, but for those that were let go of.
         var left: Int
@@ -29,7 +29,7 @@ struct OpenBlocks {
     /// The blocks of each list, by rising position.
     private var blocks: [Batch.ID: [Block]] = [:]
 
-    /// The bytes of the blocks' lines, unpacked.
+    /// The bytes of the blocks' lines, unpacked, and of their jobs' validators.
     private(set) var byteCount = 0
     /// The same without blocks that leave: these are in memory until nothing of them is in flight.
     private(set) var stayingByteCount = 0
@@ -37,7 +37,8 @@ struct OpenBlocks {
     mutating func add(_ segment: Segment) {
         guard let block = segment.block else { return }
         let new = Block(
-            positions: block.positions, lane: block.lane, byteCount: block.plainByteCount,
+            positions: block.positions, lane: block.lane,
+            byteCount: block.plainByteCount + (segment.validators?.byteCount ?? 0),
             left: segment.count)
         byteCount += new.byteCount
         stayingByteCount += new.byteCount

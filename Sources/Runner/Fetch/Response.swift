@@ -41,6 +41,8 @@ struct Response: Sendable {
     var isUnchanged = false
     /// The validators of the response, where they are to be kept.
     var validators: Validators?
+    /// Whether the response has an entity tag that was to be kept, and is none or too long.
+    var isEntityTagLeftOut = false
     /// The words of libcurl or of the name servers about the failure; empty when there are none.
     var message = ""
     /// The number of body bytes, after decoding unless the output keeps the encoding.

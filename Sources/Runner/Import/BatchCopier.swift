@@ -20,7 +20,7 @@ public struct BatchCopier {
     /// Adds a batch with the requests of the jobs. Where they are consecutive jobs of a range, it is
     /// a range; else it is a list, whose lines are those of the jobs, or have their IDs as keys.
     ///
-    /// - Parameter label: As in `JobQueue.enqueue`.
+    /// - Parameter label: As in `JobQueue.addBatch`.
     /// - Returns: The batch, `nil` when no job has such an outcome, and whether it is new.
     /// - Throws: `ImportError` with code `.badTemplate` where the requests of a list hold the IDs of
     ///   its jobs, which a copy changes.
@@ -30,7 +30,8 @@ public struct BatchCopier {
             if let run = try await onlyRun() {
                 let range = JobRange(
                     first: ids.id(at: run.lowerBound), count: run.count, step: ids.step)
-                return (try await queue.enqueue(.range(range, request), as: label), true)
+                let made = try await queue.addBatch(.range(range, request), as: label)
+                return (made.batch, made.isNew)
             }
             let name = TextTemplate.Placeholder.idName
             let lined = try RequestTemplate(
@@ -59,13 +60,13 @@ public struct BatchCopier {
     ///
     /// - Parameters:
     ///   - source: The batch: a list is complete.
-    ///   - label: As in `JobQueue.enqueue`.
+    ///   - label: As in `JobQueue.addBatch`.
     /// - Returns: The batch, and whether it is new.
     public static func copy(
         all source: Batch, in queue: any JobQueue, as label: BatchLabel
     ) async throws -> (batch: Batch, isNew: Bool) {
         guard case .list(let list) = source.source else {
-            return (try await queue.enqueue(source.source, as: label), true)
+            return try await queue.addBatch(source.source, as: label)
         }
         let copy = try await queue.addList(list.request, list.fields)
         do {

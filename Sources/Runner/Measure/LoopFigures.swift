@@ -81,6 +81,12 @@ struct MeasurePost {
     /// Whether it is time to post.
     func isDue(at now: Now) -> Bool { now.monotonicMicros >= nextMicros }
 
+    /// Counts an entity tag that was to be kept with its job's mark, and is none or too long.
+    func leftOutEntityTag() {
+        measures.sums.pointee.requests.entityTagsLeftOut =
+            1 + (measures.sums.pointee.requests.entityTagsLeftOut ?? 0)
+    }
+
     mutating func post(_ idle: IdleTime, at now: Now) {
         nextMicros = now.monotonicMicros + MeasureBoard.intervalMicros
         board.post(LoopFigures(measures, hosts: board.hosts), idle, of: loop)

@@ -15,8 +15,9 @@ public struct RunMeasures: Codable, Sendable {
         public internal(set) var redirects = 0
         /// Bytes of heads and of bodies as they came, compressed where they were.
         public internal(set) var receivedBytes = 0
-        /// Entity tags that were to be kept, and are too long or none.
-        public internal(set) var entityTagsLeftOut = 0
+        /// Entity tags of completed jobs that were to be kept, and are too long or none; `nil` where
+        /// there was none, as in figures from before any were kept.
+        public internal(set) var entityTagsLeftOut: Int?
     }
 
     /// The durations of something, of which there was at least one. Percentiles are within 3.2 % of
@@ -109,7 +110,9 @@ extension RunMeasures {
             requests.refused += sums.refused
             requests.redirects += sums.redirects
             requests.receivedBytes += sums.receivedBytes
-            requests.entityTagsLeftOut += sums.entityTagsLeftOut
+            if let leftOut = sums.entityTagsLeftOut {
+                requests.entityTagsLeftOut = leftOut + (requests.entityTagsLeftOut ?? 0)
+            }
         }
         self.requests = requests
         func times(_ part: (LoopFigures) -> Histogram) -> Times? {

@@ -39,7 +39,7 @@ extension RunMeasures {
         let time = workerTime
         return [
             requests.made, requests.retried, requests.refused, requests.redirects,
-            requests.receivedBytes,
+            requests.receivedBytes, requests.entityTagsLeftOut ?? 0,
         ]
             + [
                 time.server, time.connecting, time.resolving, time.held, time.queue, time.disk,

@@ -68,12 +68,13 @@ final class Desk: EventLoopClient, @unchecked Sendable {
             case .outcome(let outcome, let wait, let isExcused):
                 turn.finish()
                 if outcome.state == .retrying { turn.awaitRetry(of: job, isHeld: isExcused) }
+                let keepsValidators = keepsValidators && outcome.state == .completed
+                if keepsValidators, response.isEntityTagLeftOut { post?.leftOutEntityTag() }
                 marks.append(
                     Mark(
                         batchID: job.batchID, position: job.position, attempt: job.attempt,
                         outcome: outcome, wait: wait, isExcused: isExcused,
-                        validators: keepsValidators && outcome.state == .completed
-                            ? response.validators(of: job) : nil))
+                        validators: keepsValidators ? response.validators(of: job) : nil))
                 return outcome
             case .giveBack:
                 turn.giveBack(job)

@@ -17,7 +17,7 @@ struct RequestsDocument: Encodable {
         refused = requests.refused
         redirects = requests.redirects
         bytes = requests.receivedBytes
-        entityTagsLeftOut = requests.entityTagsLeftOut > 0 ? requests.entityTagsLeftOut : nil
+        entityTagsLeftOut = requests.entityTagsLeftOut
     }
 }
 

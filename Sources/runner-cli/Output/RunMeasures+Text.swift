@@ -35,9 +35,9 @@ extension RunMeasures {
 
     /// The validators that were to be kept, and are not; `nil` when there are none.
     var validatorsLine: String? {
-        guard requests.entityTagsLeftOut > 0 else { return nil }
+        guard let leftOut = requests.entityTagsLeftOut, leftOut > 0 else { return nil }
         return
-            "validators: \(Format.count(requests.entityTagsLeftOut)) ETags not kept: malformed, several, or longer than \(Validators.entityTagBytesMax) bytes"
+            "validators: \(Format.count(leftOut)) ETags not kept: malformed, several, or longer than \(Validators.entityTagBytesMax) bytes"
     }
 
     private var workersLine: String? {

@@ -175,6 +175,22 @@ import Testing
         #expect(blocks.byteCount == 0 && blocks.stayingByteCount == 0)
     }
 
+    @Test func openBlocks_countTheirValidators() throws {
+        let plain = segment(0..<10, ["h"])
+        let tag = [0x22] + [UInt8](repeating: 0x61, count: 200) + [0x22]
+        let validators = JobValidators(
+            (0..<10).map { ($0, Validators(entityTag: tag, lastModifiedSeconds: nil)!) })
+        var (blocks, asking) = (OpenBlocks(), OpenBlocks())
+        blocks.add(plain)
+        asking.add(
+            Segment(batch: batch, todo: plain.todo, block: plain.block, validators: validators))
+        #expect(validators.byteCount > 2000)
+        #expect(asking.byteCount == blocks.byteCount + validators.byteCount)
+        #expect(asking.stayingByteCount == asking.byteCount)
+        for position in 0..<10 { #expect(asking.leave(position, of: 1) == nil) }
+        #expect(asking.byteCount == 0)
+    }
+
     @Test func openBlocks_countWhatIsLeft() {
         var blocks = OpenBlocks()
         for first in [200, 0, 100] { blocks.add(segment(first..<first + 10, ["h"])) }

@@ -20,8 +20,8 @@ import Testing
         let leadsOn, isAbandoned: Bool
         let isTaken: Bool
 
-        init(_ incoming: borrowing IncomingResponse, isTaken: Bool) {
-            (fault, faultAtEnd) = (incoming.fault, incoming.faultAtEnd)
+        init(_ incoming: borrowing IncomingResponse, isTaken: Bool, to method: HTTPMethod) {
+            (fault, faultAtEnd) = (incoming.fault, incoming.faultAtEnd(of: method))
             bodyBytes = incoming.bodyBytes
             (leadsOn, isAbandoned) = (incoming.leadsOn, incoming.isAbandoned)
             self.isTaken = isTaken
@@ -29,7 +29,9 @@ import Testing
     }
 
     /// Feeds a head, line by line, and a body, as far as both are taken.
-    private func response(_ head: String, body: [UInt8] = []) -> Result {
+    private func response(
+        _ head: String, body: [UInt8] = [], to method: HTTPMethod = .get
+    ) -> Result {
         var incoming = IncomingResponse(settings)
         var line: [UInt8] = []
         for byte in head.utf8 {
@@ -39,11 +41,11 @@ import Testing
                 (!settings.checksHeadsAhead || incoming.check(piece: line))
                     && incoming.take(line: line)
             }
-            if !isTaken { return Result(incoming, isTaken: false) }
+            if !isTaken { return Result(incoming, isTaken: false, to: method) }
             line = []
         }
         let isTaken = body.isEmpty || body.withUnsafeBytes { incoming.take(body: $0) }
-        return Result(incoming, isTaken: isTaken)
+        return Result(incoming, isTaken: isTaken, to: method)
     }
 
     private static let ok = "HTTP/1.1 200 OK\r\n"
@@ -69,6 +71,18 @@ import Testing
         #expect(response(encoded).faultAtEnd == bad, "nothing, and no end told")
         let framed = Self.ok + "Content-Encoding: br\r\nContent-Length: 0\r\n\r\n"
         #expect(response(framed).faultAtEnd == nil)
+    }
+
+    /// Some have no body by definition, whatever their fields say of one.
+    @Test func whatHasNoBody_isWhole_whateverItsCoding() {
+        let fields = "Content-Encoding: gzip\r\n\r\n"
+        for status in ["204 No Content", "304 Not Modified"] {
+            #expect(response("HTTP/1.1 \(status)\r\n" + fields).faultAtEnd == nil)
+            #expect(
+                response("HTTP/1.1 \(status)\r\nContent-").faultAtEnd == .reason(.badResponse))
+        }
+        #expect(response(Self.ok + fields, to: .head).faultAtEnd == nil)
+        #expect(response(Self.ok + fields, to: .post).faultAtEnd == .reason(.badResponse))
     }
 
     @Test func codings_thatAreUnknown_areRefused_whenABodyComes() {

@@ -134,10 +134,17 @@ struct IncomingResponse: ~Copyable {
         if case .refused(let failure) = stop { failure } else { nil }
     }
 
-    /// The reason why a response that ended without an error is still no valid one; `nil` when it
-    /// is valid.
-    var faultAtEnd: Response.Failure? {
+    /// Returns the reason why a response that ended without an error is still no valid one; `nil`
+    /// when it is valid.
+    ///
+    /// > Any response to a HEAD request and any response with a 1xx, 204, or 304 status code is always
+    /// > terminated by the first empty line after the header fields, regardless of the header fields
+    /// > present in the message <https://www.rfc-editor.org/rfc/rfc9112#section-6.3>
+    ///
+    /// - Parameter method: The method of the request.
+    func faultAtEnd(of method: HTTPMethod) -> Response.Failure? {
         if !head.isWhole { return .reason(.badResponse) }
+        if method == .head || head.status == 204 || head.status == 304 { return nil }
         if isCut || leadsOn || isEncodingKept { return nil }
         if let decoder { return decoder.hasEnded ? nil : .reason(.badResponse) }
         // Encoded, and nothing came: an empty body where its end was told, else one that was cut.

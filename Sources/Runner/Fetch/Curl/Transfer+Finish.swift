@@ -46,15 +46,16 @@ extension Transfer {
     /// validators.
     ///
     /// These belong to the URL that gave them. So those of a URL that a redirect led to are not kept:
-    /// the job's own would be asked for by another one's.
+    /// the job's own would be asked for by another one's. Nor are those of a body that was cut: a
+    /// crawl that would take all of it were told that nothing has changed.
     private func noteValidators() {
         response.isUnchanged = response.status == 304 && content.isConditional
-        guard shard.loop.settings.options.keepsValidators, response.redirects == 0,
-            200..<300 ~= response.status, content.takesConditions
+        guard shard.loop.settings.options.keepsValidators, aside == nil, response.redirects == 0,
+            200..<300 ~= response.status, content.takesConditions, !incoming.pointee.isCut
         else { return }
         let read = handle.validators(atMicros: shard.loop.now.wallMicros)
         response.validators = read.kept
-        measures.sums.pointee.requests.entityTagsLeftOut += read.isTagLeftOut ? 1 : 0
+        response.isEntityTagLeftOut = read.isTagLeftOut
     }
 
     /// Adds the facts that are known once a response has ended.
@@ -83,7 +84,7 @@ extension Transfer {
         if let fault = incoming.pointee.fault { return fault }
         if attempt.isCutOff { return .reason(.reset) }
         if result == CURLE_OK || incoming.pointee.isCut || incoming.pointee.isAbandoned {
-            return incoming.pointee.faultAtEnd
+            return incoming.pointee.faultAtEnd(of: content.method)
         }
         return CurlFailure.meaning(of: report(of: result))
     }
