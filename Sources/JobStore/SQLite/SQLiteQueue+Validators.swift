@@ -144,7 +144,7 @@ extension SQLiteQueue {
     }
 
     /// The most pages of validators that one claim unpacks, but for the last segment's: each takes
-    /// about 0.2 ms, for which commits wait.
+    /// about half a millisecond, for which commits wait.
     static var validatorPagesMax: Int { 64 }
 
     /// The number of retries that a claim takes, so that they are not of too many pages of validators.
