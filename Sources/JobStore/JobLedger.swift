@@ -19,6 +19,11 @@ public protocol JobLedger: Sendable {
     /// Returns where a site keeps responses, and how much of each file counts.
     func output(of site: Site) async throws(QueueError) -> QueueOutput
 
+    /// Checks whether sites can be forgotten now (`JobQueue.beginForgetting`).
+    ///
+    /// - Throws: As `JobQueue.beginForgetting` does.
+    func checkForgettable(_ sites: [Site]) async throws(QueueError)
+
     /// Returns the value of a choice that the queue keeps; `nil` when there is none.
     func setting(_ name: String) async throws(QueueError) -> String?
 

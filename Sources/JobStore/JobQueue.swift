@@ -96,6 +96,40 @@ public protocol JobQueue: JobLedger {
     /// - Returns: The number of jobs that were put back.
     func putBack(_ jobs: FailedJobs) async throws(QueueError) -> Int
 
+    /// Begins to forget sites whose folders are lost. A call that began before ends with that.
+    ///
+    /// Nothing is put back yet, and a run may still begin to write to the sites: then the next
+    /// transaction of the call throws `.inUse`.
+    ///
+    /// - Parameter sites: One site or more. If a call was killed after it had put jobs back, its
+    ///   sites must be among them.
+    /// - Throws: `.forgotten` when a site is none of the queue, or when another call is to be gone on
+    ///   with; `.inUse` when a live runner writes to one of the sites; `.unsupported` when the queue
+    ///   is a shard.
+    func beginForgetting(_ sites: [Site]) async throws(QueueError) -> SiteForgetting
+
+    /// Makes completed jobs available again whose records are lost, as if no attempt of them had
+    /// been made, some of them in each transaction. Jobs of a batch that was cancelled are cancelled
+    /// instead. Jobs among them that are not completed stay as they are.
+    ///
+    /// A job that is put back next to jobs that a live runner holds counts as running until that
+    /// runner is done with these.
+    ///
+    /// - Parameters:
+    ///   - positions: Rising runs of jobs, one or more.
+    ///   - batch: The batch of the jobs.
+    /// - Throws: `.inUse` when a later call has begun, or a run has written to the sites before the
+    ///   first jobs were put back.
+    func putBack(
+        _ positions: [Range<Int>], of batch: Batch.ID, lostWith forgetting: SiteForgetting
+    ) async throws(QueueError)
+
+    /// Forgets the sites of a call with their files, once all jobs that were lost with them are put
+    /// back.
+    ///
+    /// - Throws: As `putBack` does.
+    func endForgetting(_ forgetting: SiteForgetting) async throws(QueueError)
+
     /// Asks a live runner to keep to other limits from now on. They replace those of the same names
     /// that it was asked for before, and end with the runner.
     ///
@@ -135,7 +169,8 @@ public protocol JobQueue: JobLedger {
     /// Registers a runner and takes back all jobs that dead runners held (`rescue`).
     ///
     /// - Throws: `.inUse` when the store lets only one runner work at a time and another one is
-    ///   alive.
+    ///   alive; `.forgotten` when the site that the runner would write to is being forgotten, and
+    ///   jobs were put back.
     func attach(_ runner: RunnerDescription) async throws(QueueError) -> any RunnerLease
 }
 

@@ -6,7 +6,7 @@ public struct QueueError: Error, Sendable, CustomStringConvertible {
         private enum Kind: String {
             case missing, notAQueue, newer, damaged, unreadable, readOnly, full, io, busy,
                 unreachable, inUse, fenced, tooMany, keyTaken, nameTaken, noBatch, noRoom,
-                wasSplit, unfit, unsupported
+                wasSplit, unfit, unsupported, forgotten
         }
         private let kind: Kind
         private init(_ kind: Kind) { self.kind = kind }
@@ -54,6 +54,9 @@ public struct QueueError: Error, Sendable, CustomStringConvertible {
         /// Queues that cannot be split or merged so, or jobs that a shard does not take.
         public static let unfit = Code(.unfit)
 
+        /// An output folder that the queue does not have, is about to forget, or has forgotten.
+        public static let forgotten = Code(.forgotten)
+
         public var description: String { kind.rawValue }
     }
 
@@ -85,6 +88,10 @@ public struct QueueError: Error, Sendable, CustomStringConvertible {
         case nameAllShards
         /// Name another folder for the shards.
         case nameAnotherShardFolder
+        /// Go on to forget the outputs with these numbers.
+        case finishForgetting([Int])
+        /// Name another folder for the output.
+        case nameAnotherOutput
     }
 
     public let code: Code

@@ -234,11 +234,18 @@ public struct Crawl: Sendable {
     ) async throws(QueueError) -> RunnerDescription {
         var identity: String?
         switch destination {
-        // A store that lets one runner work at a time has one site, and needs no telling.
-        case .files(let output) where queue.allowsManyRunners:
-            identity = try await OutputFiles.identity(
+        case .files(let output):
+            let found = try await OutputFiles.identity(
                 of: output, at: try await queue.sites(), in: queue)
-        case .files, .sink: break
+            if let found, try await queue.hasForgotten(found) {
+                throw QueueError(
+                    .forgotten,
+                    "the output folder \(output.folder ?? "of this run") was given up for lost: the queue has forgotten it, and its jobs were put back",
+                    remedy: .nameAnotherOutput)
+            }
+            // A store that lets one runner work at a time has one site, and needs no telling.
+            if queue.allowsManyRunners { identity = found }
+        case .sink: break
         }
         return RunnerDescription(
             pid: Int(getpid()), workers: options.workers, siteIdentity: identity,

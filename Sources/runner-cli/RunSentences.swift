@@ -18,14 +18,14 @@ extension Run {
     }
 
     /// Returns a sentence on responses that are dropped though others were kept before the queue was
-    /// split or merged; `nil` where that is not so.
+    /// split or merged, or forgot its folder; `nil` where that is not so.
     func droppedResponses(in store: any JobQueue) async throws -> String? {
         guard outputFlags.output == nil,
             let format = try await store.setting(Shard.formatBeforeName),
             try await store.output(of: .only).settings == nil
         else { return nil }
         return
-            "responses are dropped, though they were kept (\(format)) before the queue was split or merged; --output keeps them"
+            "responses are dropped, though they were kept (\(format)) before the queue was split or merged or its folder forgotten; --output keeps them"
     }
 
     /// Returns a sentence on validators that are kept without the bodies that they are of; `nil` where

@@ -42,7 +42,7 @@ struct RunnerCommand: AsyncParsableCommand {
         subcommands: [
             Enqueue.self, Run.self, Status.self, Batches.self, Failures.self, Retry.self,
             Cancel.self, Pause.self, Resume.self, SetLimits.self, Export.self, Verify.self,
-            Split.self, Merge.self, Robots.self, Report.self, Serve.self,
+            Split.self, Merge.self, ForgetSite.self, Robots.self, Report.self, Serve.self,
         ])
 }
 

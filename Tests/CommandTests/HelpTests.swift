@@ -40,6 +40,10 @@ import Testing
         try await expect("merge", "--help", prints: Self.merge)
     }
 
+    @Test func help_showsForgetSite() async throws {
+        try await expect("forget-site", "--help", prints: Self.forgetSite)
+    }
+
     @Test func help_showsBatches() async throws {
         try await expect("batches", "--help", prints: Self.batches)
     }
@@ -210,6 +214,8 @@ import Testing
           split                   Cut the queue into shards, to be run by as many
                                   machines.
           merge                   Make one queue of all shards of a queue, done or not.
+          forget-site             Give up an output folder that is lost, and put its
+                                  jobs back.
           robots                  Show what a host's robots.txt says, and whether a URL
                                   is allowed.
           report                  Report on a queue's runs: as text, JSON, or a page in
@@ -1013,6 +1019,38 @@ import Testing
         OPTIONS:
           --queue <file>          The queue's file (default: $RUNNER_QUEUE, else
                                   ./runner.db).
+          --json                  Print the result as JSON.
+          --version               Show the version.
+          -h, --help              Show help information.
+
+        """
+
+    private static let forgetSite = """
+        OVERVIEW: Give up an output folder that is lost, and put its jobs back.
+
+        Without a name, lists the output folders of the queue. With one, says how many
+        completed jobs have their records in that folder alone; with --yes, exactly
+        these become available again, as if they had never been tried, and the queue
+        forgets the folder. They are found by reading all other folders, as verify
+        does, so these must be here, whole: name the place of a copy with --folder.
+        Runs that write to other folders may go on. Killed half-way, give it again.
+
+        EXAMPLES
+          runner forget-site
+          runner forget-site /mnt/disk2/responses
+          runner forget-site 2 --folder 0=/mnt/a --folder 1=/mnt/b --yes
+
+        USAGE: runner forget-site [--queue <file>] [<site> ...] [--folder <site=folder> ...] [--yes] [--json]
+
+        ARGUMENTS:
+          <site>                  The output folders that are lost, by number or name.
+
+        OPTIONS:
+          --queue <file>          The queue's file, or postgres://user@host/database
+                                  (default: $RUNNER_QUEUE, else ./runner.db).
+          --folder <site=folder>  The place where another output folder is now, by its
+                                  number; repeatable.
+          --yes                   Do it. Without, nothing is changed.
           --json                  Print the result as JSON.
           --version               Show the version.
           -h, --help              Show help information.

@@ -33,12 +33,13 @@ import Testing
         let pages = try await writeManPages()
         let help = try await program.runner("--help").out
         let commands = help.split(separator: "\n").drop { $0 != "SUBCOMMANDS:" }.dropFirst()
-            .compactMap { line in line.prefixMatch(of: #/  ([a-z]+)( |$)/#).map { String($0.1) } }
+            .compactMap { line in line.prefixMatch(of: #/  ([a-z-]+)( |$)/#).map { String($0.1) } }
         #expect(commands.count > 10)
         #expect(Set(pages) == Set(["runner.1"] + commands.map { "runner-\($0).1" }))
         for command in commands {
             let page = text(of: "man/runner-\(command).1")
-            #expect(page.hasPrefix(".TH \"RUNNER\\-\(command.uppercased())\" 1 \"1970-01-02\""))
+            let title = command.uppercased().replacing("-", with: "\\-")
+            #expect(page.hasPrefix(".TH \"RUNNER\\-\(title)\" 1 \"1970-01-02\""))
             let help = try await program.runner(command, "--help").out
             for option in help.matches(of: #/(?m)^  (?:-\w, )?(--[a-z0-9.-]+)/#).map({ $0.1 }) {
                 let escaped = option.replacing("-", with: "\\-")

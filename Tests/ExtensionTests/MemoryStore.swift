@@ -421,18 +421,70 @@ struct MemoryQueue: JobQueue {
         }
     }
 
+    func checkForgettable(_ sites: [Site]) throws(QueueError) {
+        try store.state.withLock { state throws(QueueError) in
+            for site in sites { _ = try state.forgettable(site) }
+        }
+    }
+
+    func beginForgetting(_ sites: [Site]) throws(QueueError) -> SiteForgetting {
+        try store.state.withLock { state throws(QueueError) in
+            var identities: [Site: String] = [:]
+            for site in sites { identities[site] = try state.forgettable(site).identity }
+            let known = state.forgetting
+            if let known, known.hasPutBack, !known.sites.allSatisfy(sites.contains) {
+                throw known.unfinished(in: "memory")
+            }
+            let forgetting = SiteForgetting(of: identities, after: known)
+            state.settings[SiteForgetting.name] = forgetting.text
+            return forgetting
+        }
+    }
+
+    func putBack(
+        _ positions: [Range<Int>], of batch: Batch.ID, lostWith forgetting: SiteForgetting
+    ) throws(QueueError) {
+        try store.state.withLock { state throws(QueueError) in
+            try state.goOn(forgetting)
+            let isCancelled = state.batches[batch - 1].cancelledAtMicros != nil
+            for position in positions.joined()
+            where state.batches[batch - 1].jobs[position]?.outcome?.state == .completed {
+                state.batches[batch - 1].jobs[position] =
+                    isCancelled ? .init(outcome: .cancelled) : nil
+            }
+        }
+    }
+
+    func endForgetting(_ forgetting: SiteForgetting) throws(QueueError) {
+        try store.state.withLock { state throws(QueueError) in
+            try state.goOn(forgetting)
+            var identities: [String] = []
+            for site in forgetting.sites {
+                let settings = try state.forgettable(site)
+                identities += [settings.identity, settings.identityBefore]
+                guard let index = state.sites.firstIndex(where: { $0.site == site }) else {
+                    continue
+                }
+                state.sites[index] = .init(site: site)
+            }
+            state.settings[SiteForgetting.forgottenName] = SiteForgetting.forgotten(
+                state.settings[SiteForgetting.forgottenName], adding: identities)
+            state.settings[SiteForgetting.name] = nil
+        }
+    }
+
     func recordsSupersededMax(of batch: Batch.ID) -> Int {
         store.state.withLock { $0.batches(batch).first?.supersededMax ?? 0 }
     }
 
     // MARK: - Working
 
-    func attach(_ runner: RunnerDescription) -> any RunnerLease {
+    func attach(_ runner: RunnerDescription) throws(QueueError) -> any RunnerLease {
         let now = store.unixMicros()
-        return store.state.withLock { state in
+        return try store.state.withLock { state throws(QueueError) in
             let (rescued, mayRepeat) = state.rescue()
             state.lastRunnerID += 1
-            let site = state.site(for: runner)
+            let site = try state.site(for: runner)
             state.runners.append(
                 .init(
                     id: state.lastRunnerID, description: runner, site: site, startedAtMicros: now,
@@ -758,7 +810,8 @@ struct MemoryLease: RunnerLease {
             guard let index = state.sites.firstIndex(where: { $0.site == attachment.site }) else {
                 return
             }
-            if state.sites[index].settings == nil {
+            // What was completed since another site had an output has its records there.
+            if state.sites.allSatisfy({ $0.settings == nil }) {
                 state.sites[index].completedBefore = state.counts(of: nil).completed
             }
             state.sites[index].settings = settings
@@ -963,7 +1016,8 @@ extension MemoryStore.State {
 
     /// The site whose folder the runner comes with; a new one where it comes with none and the
     /// others have runners or an output.
-    mutating func site(for runner: RunnerDescription) -> Site {
+    mutating func site(for runner: RunnerDescription) throws(QueueError) -> Site {
+        let forgetting = self.forgetting.flatMap { $0.hasPutBack ? $0 : nil }
         let known = sites.first { facts in
             let isTheirs = facts.settings.map {
                 [$0.identity, $0.identityBefore].contains(runner.siteIdentity)
@@ -971,11 +1025,48 @@ extension MemoryStore.State {
             return isTheirs ?? !runners.contains { $0.site == facts.site }
         }
         // Alone, a runner goes on where the queue's only output is: its folder may have moved.
-        if let known { return known.site }
-        if sites.count == 1, runners.isEmpty { return sites[0].site }
+        if let known {
+            if let forgetting, forgetting.sites.contains(known.site) {
+                throw forgetting.unfinished(in: "memory")
+            }
+            return known.site
+        }
+        if sites.count == 1, runners.isEmpty,
+            forgetting.map({ !$0.sites.contains(sites[0].site) }) ?? true
+        {
+            return sites[0].site
+        }
         let site = Site(id: sites.count)
         sites.append(.init(site: site))
         return site
+    }
+
+    /// The call that forgets sites.
+    var forgetting: SiteForgetting? {
+        settings[SiteForgetting.name].flatMap { SiteForgetting($0) }
+    }
+
+    func forgettable(_ site: Site) throws(QueueError) -> OutputSettings {
+        guard let settings = sites.first(where: { $0.site == site })?.settings else {
+            throw SiteForgetting.missing(site, in: "memory")
+        }
+        if let runner = runners.first(where: { $0.site == site }) {
+            throw SiteForgetting.written(settings.folder, by: "runner \(runner.id)")
+        }
+        return settings
+    }
+
+    mutating func goOn(_ forgetting: SiteForgetting) throws(QueueError) {
+        guard var known = self.forgetting, known.token == forgetting.token else {
+            throw forgetting.ended(in: "memory")
+        }
+        for (site, identity) in known.identities {
+            guard try forgettable(site).identity == identity else {
+                throw SiteForgetting.changed("\(site.id)", in: "memory")
+            }
+        }
+        known.hasPutBack = true
+        settings[SiteForgetting.name] = known.text
     }
 
     mutating func keep(_ files: [OutputFile], at site: Site) {

@@ -171,6 +171,40 @@ import Testing
         await queue.close()
     }
 
+    /// The responses are lost: nobody may ask whether they have changed, and those that are fetched
+    /// anew bring other validators.
+    @Test func validators_goWithTheJobs_whoseFolderIsForgotten() async throws {
+        var random = SeededGenerator(seed: testSeed(for: "validators_ofForgottenJobs"))
+        let queue = try await makeQueue(&random)
+        let range = JobRange(first: 0, count: 5000)
+        let request = try RequestTemplate(parsing: "http://h/{id}")
+        let first = try await queue.attach(RunnerDescription(pid: 1, workers: 1))
+        let output = OutputSettings(
+            folder: "/data/responses", identity: "c0ffee", format: "jsonl", rotateBytes: 1 << 30,
+            keepsBodies: true, keepsFailures: false)
+        try await first.keepOutput(output, [])
+        try await first.detach()
+        let lost = [10..<20, 4000..<4200]
+        let call = try await queue.beginForgetting([.only])
+        try await queue.putBack(lost, of: 1, lostWith: call)
+        #expect(try await queue.verify() == [])
+        #expect(try await queue.validatorCount(of: 1) == 2500 - 105)
+        _ = try await queue.enqueue(.range(range, request), as: BatchLabel(conditionalOn: 1))
+        try await queue.putBack([0..<5000], of: 1, lostWith: call)
+        #expect(try await queue.validatorCount(of: 1) == 0)
+        try await queue.endForgetting(call)
+        let lease = try await queue.attach(RunnerDescription(pid: 1, workers: 1))
+        let segments = try await lease.claim(jobs: 10_000).segments
+        #expect(segments.reduce(0) { $0 + $1.count } == 10_000)
+        #expect(segments.allSatisfy { $0.validators == nil })
+        try await lease.commit(
+            (0..<5000).map { self.mark($0, of: 1, attempt: 1) }, heartbeat: beat)
+        #expect(try await queue.validatorCount(of: 1) == 5000)
+        #expect(try await queue.verify() == [])
+        try await lease.detach()
+        await queue.close()
+    }
+
     @Test func aRefusedCommit_keepsNothing() async throws {
         var random = SeededGenerator(seed: testSeed(for: "aRefusedCommit"))
         let queue = try await makeQueue(&random)

@@ -237,7 +237,7 @@ extension StoreUnderTest {
     ///
     /// - Returns: The number of jobs.
     @discardableResult
-    fileprivate func finish(
+    func finish(
         _ queue: StoreClient, outcome: (Int) -> Outcome
     ) async throws -> Int {
         var count = 0

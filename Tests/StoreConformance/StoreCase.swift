@@ -22,7 +22,7 @@ public struct StoreCase: Sendable, CustomTestStringConvertible {
 
     enum Topic: CaseIterable {
         case claims, commits, retries, runners, output, pages, order, lists, unique, streams
-        case batches, cancelling, puttingBack
+        case batches, cancelling, puttingBack, forgetting
 
         var cases: [StoreCase] {
             switch self {
@@ -39,6 +39,7 @@ public struct StoreCase: Sendable, CustomTestStringConvertible {
             case .batches: StoreCase.batches
             case .cancelling: StoreCase.cancelling
             case .puttingBack: StoreCase.puttingBack
+            case .forgetting: StoreCase.forgetting
             }
         }
     }

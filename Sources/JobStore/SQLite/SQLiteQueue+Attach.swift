@@ -10,6 +10,7 @@ extension SQLiteQueue {
         do {
             try removeAbandonedLists()
             let (rescued, mayRepeat) = try write {
+                try checkNotForgetting()
                 let mayRepeat = try requestsProbablyUnmarked()
                 let rescued = try rescue()
                 let now = unixMicros()

@@ -73,7 +73,7 @@ extension SQLiteQueue {
     /// Cancels some of a batch's jobs.
     ///
     /// - Returns: The number of jobs; 0 when a live runner holds all that have no final outcome.
-    private func cancelSome(of id: Batch.ID) throws -> Int {
+    func cancelSome(of id: Batch.ID) throws -> Int {
         // Seen within the transaction: a runner that comes now gives back what it finds only after.
         if isRunLive == false {
             for sql in CancelStatements.endLeases { try connection.run(sql, .int(id)) }

@@ -67,7 +67,8 @@ extension SQLiteQueue {
     }
 
     /// Refuses a queue in which something is half done that would not be gone on with elsewhere: a
-    /// list of which some is a batch already, or jobs that are being put back.
+    /// list of which some is a batch already, jobs that are being put back, or an output folder that
+    /// is being forgotten.
     func checkNothingIsHalfDone() throws {
         let list = try connection.int(
             "SELECT min(batch_id) FROM import WHERE batch_id IN (SELECT id FROM batch)")
@@ -85,6 +86,9 @@ extension SQLiteQueue {
                 "jobs of the queue \(path) are being put back; wait for that, or let runner retry go on with it"
             )
         }
+        if let forgetting = try forgettingUnderWay(), forgetting.hasPutBack {
+            throw forgetting.unfinished(in: path)
+        }
     }
 
     /// Copies what belongs to no batch: choices, hosts' paces and robots.txt.
@@ -97,7 +101,8 @@ extension SQLiteQueue {
                 // The courses of runs (`runner report`) stay with the file of these runs.
                 """
                 SELECT name, value FROM setting
-                WHERE name NOT IN ('courses', 'last_batch') AND name NOT GLOB 'course [0-9]*'
+                WHERE name NOT IN ('courses', 'last_batch', '\(SiteForgetting.name)')
+                    AND name NOT GLOB 'course [0-9]*'
                 """,
                 "INSERT OR IGNORE INTO setting (name, value) VALUES (?, ?)"
             ),

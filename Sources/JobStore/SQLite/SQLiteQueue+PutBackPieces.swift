@@ -1,4 +1,4 @@
-/// The part of one transaction that puts failed jobs back.
+/// The part of one transaction that puts jobs back.
 struct PutBackSlice {
     /// Whether jobs with an outcome are put back, by its code.
     private(set) var isWanted = [Bool](repeating: false, count: 256)
@@ -6,11 +6,14 @@ struct PutBackSlice {
     var jobs = 0
     /// The changes of the tallies of the batch under way.
     var change = OutcomeCounts()
+    /// Whether the records that the jobs have are superseded by later ones, rather than lost.
+    let keepsRecords: Bool
     private let end: ContinuousClock.Instant
 
     /// - Parameter timeMax: The time until the rest is left to others.
-    init(codes: [UInt8], timeMax: Duration) {
+    init(codes: [UInt8], timeMax: Duration, keepsRecords: Bool = true) {
         end = .now + timeMax
+        self.keepsRecords = keepsRecords
         for code in codes { isWanted[Int(code)] = true }
     }
 
@@ -18,7 +21,7 @@ struct PutBackSlice {
     var isOver: Bool { ContinuousClock.now >= end }
 }
 
-/// Spans and segments whose failed jobs are put back.
+/// Spans and segments whose jobs are put back.
 extension SQLiteQueue {
     /// A span or a segment.
     private struct Piece {
@@ -27,7 +30,7 @@ extension SQLiteQueue {
         let code: UInt8?
     }
 
-    /// Puts back failed jobs of a window.
+    /// Puts back jobs of a window.
     ///
     /// - Parameter wanted: The jobs to put back, if their outcomes are wanted: rising runs.
     /// - Returns: The position up to which all was done; past the last of `wanted`, the batch's
@@ -54,7 +57,7 @@ extension SQLiteQueue {
             try add(count, toTallyOf: batch.id, code)
             try add(count, toTotalOf: code)
         }
-        if slice.jobs > before, try mayHaveRecords() {
+        if slice.jobs > before, slice.keepsRecords, try mayHaveRecords() {
             try connection.run(
                 "UPDATE batch SET superseded_max = superseded_max + ? WHERE id = ?",
                 .int(slice.jobs - before), .int(batch.id))
@@ -183,7 +186,7 @@ extension SQLiteQueue {
 
 extension [Range<Int>] {
     /// The parts of rising runs that are within a window.
-    func clamped(to window: Range<Int>) -> [Range<Int>] {
+    package func clamped(to window: Range<Int>) -> [Range<Int>] {
         // Runs may be many, and windows are.
         var (low, high) = (0, count)
         while low < high {

@@ -89,6 +89,40 @@ extension SQLiteQueue {
             .blob(ValidatorPart.packed(entries, page: page, by: packer)))
     }
 
+    /// Drops the validators of jobs that are put back, within the transaction that does it: the
+    /// responses are lost, so no request must ask whether they have changed.
+    ///
+    /// - Parameter jobs: Rising runs of a batch.
+    func dropValidators(of jobs: [Range<Int>], in batch: Batch.ID) throws {
+        guard let first = jobs.first, let last = jobs.last, try hasValidatorTable() else { return }
+        let rows = try connection.prepare(
+            """
+            SELECT DISTINCT page FROM validator WHERE batch_id = ? AND page BETWEEN ? AND ?
+            """)
+        let size = ValidatorPart.jobsMax
+        try rows.bind([
+            .int(batch), .int(first.lowerBound / size), .int((last.upperBound - 1) / size),
+        ])
+        var pages: [Int] = []
+        while try rows.step() { pages.append(rows.int(0)) }
+        let packer = ListPacker()
+        for page in pages {
+            let parts = try validatorParts(ofPage: page, of: batch)
+            let known = JobValidators(try joined(parts, page: page, of: batch))
+            let window = page * size..<(page + 1) * size
+            let dropped = Set(known.part(jobs.clamped(to: window)).map(\.position))
+            guard !dropped.isEmpty else { continue }
+            let kept = known.part([window]).filter { !dropped.contains($0.position) }
+            try connection.run(
+                "DELETE FROM validator WHERE batch_id = ? AND page = ?", .int(batch), .int(page))
+            if kept.isEmpty {
+                validatorPages.remove(page, of: batch)
+            } else {
+                try keep(kept, batch: batch, page: page, packer)
+            }
+        }
+    }
+
     // MARK: - Reading
 
     /// The parts of a page.

@@ -5,7 +5,10 @@ extension PostgresQueue {
     public func attach(_ runner: RunnerDescription) async throws(QueueError) -> any RunnerLease {
         var rescue = try takeOverGone()
         try finishPutBacks()
-        try await waitForSite(of: runner, &rescue)
+        if let identity = runner.siteIdentity {
+            try await waitForSite(
+                with: identity, &rescue, cure: "wait for it, or give this run another folder")
+        }
         let instance = Self.randomName()
         // Before others can see the runner, or they would take it for gone.
         let lock = RunnerLock(instance: instance)
@@ -63,11 +66,16 @@ extension PostgresQueue {
                 EXISTS (SELECT FROM runner.runner WHERE site_id = site.id)
             FROM runner.site ORDER BY id
             """)
+        let forgetting = try forgettingUnderWay().flatMap { $0.hasPutBack ? $0 : nil }
+        let isForgotten = { (row: Int) in
+            forgetting?.identities[Site(id: sites.int(row, 0))] == sites.text(row, 2)
+        }
         // Its own first: there may be others that nobody has written to yet.
         if let identity = runner.siteIdentity {
             for row in 0..<sites.count
             where sites.bool(row, 1) && [sites.text(row, 2), sites.text(row, 3)].contains(identity)
             {
+                if let forgetting, isForgotten(row) { throw forgetting.unfinished(in: name) }
                 return Site(id: sites.int(row, 0))
             }
         }
@@ -75,27 +83,30 @@ extension PostgresQueue {
             return Site(id: sites.int(row, 0))
         }
         // Alone, a runner goes on where the queue's only output is: its folder may have moved.
-        if sites.count == 1, !sites.bool(0, 4) { return Site(id: sites.int(0, 0)) }
+        if sites.count == 1, !sites.bool(0, 4), !isForgotten(0) { return Site(id: sites.int(0, 0)) }
         let added = try link.query(
             "INSERT INTO runner.site (id) SELECT max(id) + 1 FROM runner.site RETURNING id")
         return Site(id: added.int(0, 0))
     }
 
-    /// Waits while a runner that nothing is known of has the site which this one comes with: one of
-    /// a machine that was switched off and on again, say. It is taken over once a lease has passed.
+    /// Waits while a runner that nothing is known of has a site: one of a machine that was switched
+    /// off and on again, say. It is taken over once a lease has passed.
     ///
+    /// - Parameters:
+    ///   - identity: That of the site's folder.
+    ///   - cure: What helps when the runner lives.
     /// - Throws: `.inUse` when that runner lives.
-    private func waitForSite(
-        of runner: RunnerDescription, _ rescue: inout Rescue
+    func waitForSite(
+        with identity: String, _ rescue: inout Rescue, cure: String
     ) async throws(QueueError) {
-        guard let identity = runner.siteIdentity, !identity.isEmpty else { return }
+        guard !identity.isEmpty else { return }
         var beatMicros: Int?
         let sinceMicros = SystemClock.monotonicMicros()
         while let (id, beat, place) = try holder(ofSite: identity) {
             guard beat == beatMicros ?? beat else {
                 throw QueueError(
                     .inUse,
-                    "\(place) writes to this output folder for the queue \(name) already; wait for it, or give this run another folder"
+                    "\(place) writes to this output folder for the queue \(name) already; \(cure)"
                 )
             }
             beatMicros = beat

@@ -17,42 +17,49 @@ extension PostgresQueue {
                     "UPDATE runner.batch SET cancelled_us = $2 WHERE id = $1", .int(batch),
                     .int(now))
             }
-            var tally = TallyChange()
-            // Waits for a claim that cuts one of them just now; nobody claims of the batch after.
-            let spans = try link.query(
-                """
-                WITH changed AS (
-                    UPDATE runner.span SET outcome = $2 WHERE batch_id = $1 AND outcome = 0
-                    RETURNING stop - first AS count)
-                SELECT coalesce(sum(count), 0) FROM changed
-                """, .int(batch), .int(Int(CodeBook.cancelled)))
-            // In the order of a claim, which locks lanes before it takes their blocks.
-            try link.query(
-                "SELECT FROM runner.lane WHERE batch_id = $1 ORDER BY lane FOR UPDATE", .int(batch))
-            let blocks = try link.query(
-                """
-                WITH gone AS (
-                    DELETE FROM runner.block WHERE batch_id = $1 RETURNING batch_id, first, count),
-                lanes AS (UPDATE runner.lane SET jobs = 0 WHERE batch_id = $1 AND jobs > 0),
-                changed AS (
-                    INSERT INTO runner.span (batch_id, stop, first, outcome, priority)
-                    SELECT g.batch_id, g.first + g.count, g.first, $2, b.priority
-                    FROM gone g JOIN runner.batch b ON b.id = g.batch_id
-                    RETURNING stop - first AS count)
-                SELECT coalesce(sum(count), 0) FROM changed
-                """, .int(batch), .int(Int(CodeBook.cancelled)))
-            var cancelled = spans.int(0, 0) + blocks.int(0, 0)
-            tally.add(cancelled, to: .ended(CodeBook.cancelled), of: batch)
-            let holders = try lockSegments(of: batch)
-            cancelled += try cancelOpen(batch, &tally)
-            try SegmentRows.add(tally, of: 0, link)
-            cancelled += try cancelRetriesHeld(batch, by: holders)
+            let cancelled = try takeBack(batch)
             let numbers = try numbers(in: batch...batch, gone: [])[batch] ?? [:]
             let running =
                 (numbers[TallyChange.Kind.held.code] ?? 0)
                 + (numbers[TallyChange.Kind.tried.code] ?? 0)
             return Cancellation(cancelled: cancelled, running: running, isNew: isNew)
         }
+    }
+
+    /// Cancels the jobs of a batch without a final outcome that no live runner holds.
+    ///
+    /// - Returns: The number of jobs.
+    func takeBack(_ batch: Batch.ID) throws -> Int {
+        var tally = TallyChange()
+        // Waits for a claim that cuts one of them just now; nobody claims of the batch after.
+        let spans = try link.query(
+            """
+            WITH changed AS (
+                UPDATE runner.span SET outcome = $2 WHERE batch_id = $1 AND outcome = 0
+                RETURNING stop - first AS count)
+            SELECT coalesce(sum(count), 0) FROM changed
+            """, .int(batch), .int(Int(CodeBook.cancelled)))
+        // In the order of a claim, which locks lanes before it takes their blocks.
+        try link.query(
+            "SELECT FROM runner.lane WHERE batch_id = $1 ORDER BY lane FOR UPDATE", .int(batch))
+        let blocks = try link.query(
+            """
+            WITH gone AS (
+                DELETE FROM runner.block WHERE batch_id = $1 RETURNING batch_id, first, count),
+            lanes AS (UPDATE runner.lane SET jobs = 0 WHERE batch_id = $1 AND jobs > 0),
+            changed AS (
+                INSERT INTO runner.span (batch_id, stop, first, outcome, priority)
+                SELECT g.batch_id, g.first + g.count, g.first, $2, b.priority
+                FROM gone g JOIN runner.batch b ON b.id = g.batch_id
+                RETURNING stop - first AS count)
+            SELECT coalesce(sum(count), 0) FROM changed
+            """, .int(batch), .int(Int(CodeBook.cancelled)))
+        var cancelled = spans.int(0, 0) + blocks.int(0, 0)
+        tally.add(cancelled, to: .ended(CodeBook.cancelled), of: batch)
+        let holders = try lockSegments(of: batch)
+        cancelled += try cancelOpen(batch, &tally)
+        try SegmentRows.add(tally, of: 0, link)
+        return cancelled + (try cancelRetriesHeld(batch, by: holders))
     }
 
     private func clockReading() throws -> Int { try link.query("SELECT \(clock.sql)").int(0, 0) }

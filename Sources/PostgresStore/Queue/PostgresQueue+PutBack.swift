@@ -80,7 +80,7 @@ extension PostgresQueue {
     }
 
     /// The most positions that one transaction goes through: it is to take a second at most.
-    private static let positionsMax = 1 << 20
+    static let positionsMax = 1 << 20
 
     /// Puts back jobs of one batch, as many as are in the pieces that are read at a time.
     ///
@@ -105,7 +105,8 @@ extension PostgresQueue {
         let bound = begin + min(last - begin, Self.positionsMax)
         let pieces = try lockedPieces(of: batch.id, from: begin)
         var pass = PutBackPass(
-            batch: batch, priority: rows.int(0, Self.batchColumnCount), jobs: wish.jobs,
+            batch: batch, priority: rows.int(0, Self.batchColumnCount),
+            selection: .failed(wish.jobs),
             positions: begin..<bound)
         try putBack(pieces, &pass)
         let end = min(bound, pieces.last?.positions.upperBound ?? bound)
@@ -137,7 +138,7 @@ extension PostgresQueue {
     }
 
     /// Reads pieces of a batch, and keeps runners from changing them until the transaction has ended.
-    private func lockedPieces(of batch: Batch.ID, from begin: Int) throws -> [Piece] {
+    func lockedPieces(of batch: Batch.ID, from begin: Int) throws -> [Piece] {
         var locks = SegmentLocks()
         while true {
             let pieces = try pieces(of: batch, from: begin)

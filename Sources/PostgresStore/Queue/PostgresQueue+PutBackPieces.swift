@@ -2,9 +2,16 @@ internal import JobStore
 
 /// The jobs that are put back of one batch in one transaction.
 struct PutBackPass {
+    /// The jobs of the batch that are selected.
+    enum Selection {
+        case failed(FailedJobs)
+        /// Completed jobs of these positions: rising runs.
+        case completed([Range<Int>])
+    }
+
     let batch: Batch
     let priority: Int
-    let jobs: FailedJobs
+    let selection: Selection
     /// The positions that are selected.
     let positions: Range<Int>
     /// The jobs that were put back.
@@ -14,6 +21,14 @@ struct PutBackPass {
     var hosts: BlockHosts?
     /// The logs of runners, which are locked.
     var logs: [Int: RunnerLog] = [:]
+
+    /// Whether jobs with an outcome are selected, as far as the outcome is concerned.
+    func wants(_ outcome: Outcome) -> Bool {
+        switch selection {
+        case .failed(let jobs): jobs.wants(outcome)
+        case .completed: outcome.state == .completed
+        }
+    }
 }
 
 extension PostgresQueue {
@@ -25,8 +40,8 @@ extension PostgresQueue {
             guard !wanted.isEmpty else { continue }
             switch piece.content {
             case .alike(let code):
-                guard code != 0, pass.jobs.wants(try outcome(ofCode: code)) else { continue }
-                let runs = try onHost(wanted, &pass)
+                guard code != 0, pass.wants(try outcome(ofCode: code)) else { continue }
+                let runs = try selected(wanted, &pass)
                 if case .list = pass.batch.source {
                     try putBack(runs, ofListSpan: piece.positions, code, &pass)
                 } else {
@@ -123,9 +138,21 @@ extension PostgresQueue {
         }
     }
 
-    /// The positions among some that go to the host that is selected, as rising runs.
-    private func onHost(_ positions: Range<Int>, _ pass: inout PutBackPass) throws -> [Range<Int>] {
-        guard let host = pass.jobs.host else { return positions.isEmpty ? [] : [positions] }
+    /// The positions among some that are selected, whatever the outcomes, as rising runs.
+    private func selected(
+        _ positions: Range<Int>, _ pass: inout PutBackPass
+    ) throws -> [Range<Int>] {
+        switch pass.selection {
+        case .completed(let runs): runs.clamped(to: positions)
+        case .failed(let jobs): try onHost(jobs.host, positions, &pass)
+        }
+    }
+
+    /// The positions among some that go to a host, as rising runs; all where it is `nil`.
+    private func onHost(
+        _ host: HostPattern?, _ positions: Range<Int>, _ pass: inout PutBackPass
+    ) throws -> [Range<Int>] {
+        guard let host else { return positions.isEmpty ? [] : [positions] }
         let batch = pass.batch
         if let known = batch.hostOfTemplate { return host.matches(known) ? [positions] : [] }
         var runs: [Range<Int>] = []
@@ -158,10 +185,10 @@ extension PostgresQueue {
     ) throws -> [Int] {
         var isWanted: [UInt8: Bool] = [0: false]
         for code in codes where isWanted[code] == nil {
-            isWanted[code] = pass.jobs.wants(try outcome(ofCode: code))
+            isWanted[code] = pass.wants(try outcome(ofCode: code))
         }
         guard isWanted.values.contains(true) else { return [] }
-        return try onHost(wanted, &pass).joined().filter { isWanted[codes[$0 - first]] ?? false }
+        return try selected(wanted, &pass).joined().filter { isWanted[codes[$0 - first]] ?? false }
     }
 
     /// Makes runs of a span available.

@@ -40,6 +40,26 @@ struct JobBits {
         return result
     }
 
+    /// The members as rising runs that do not touch.
+    var runs: [Range<Int>] {
+        var runs: [Range<Int>] = []
+        for (index, word) in words.enumerated() where word != 0 {
+            var rest = word
+            while rest != 0 {
+                let low = rest.trailingZeroBitCount
+                let length = (~(rest >> UInt64(low))).trailingZeroBitCount
+                let run = index << 6 + low..<index << 6 + low + length
+                if let last = runs.last, last.upperBound == run.lowerBound {
+                    runs[runs.count - 1] = last.lowerBound..<run.upperBound
+                } else {
+                    runs.append(run)
+                }
+                rest = low + length == 64 ? 0 : rest & (~0 << UInt64(low + length))
+            }
+        }
+        return runs
+    }
+
     /// The least members, at most `limit`, in rising order.
     func first(_ limit: Int) -> [Int] {
         var numbers: [Int] = []

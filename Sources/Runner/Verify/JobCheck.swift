@@ -22,7 +22,7 @@ struct JobCheck {
     /// The records that are superseded; known once `settle` was called.
     private(set) var superseded = 0
     /// Whether records come in the order in which they were written.
-    private let isOrdered: Bool
+    var isOrdered: Bool
 
     private struct Superseding {
         /// Those of jobs that have failed, and have another record.
@@ -38,6 +38,9 @@ struct JobCheck {
             }
         }
     }
+
+    /// The completed jobs, with what is known of their records.
+    var completedJobs: SeenJobs { completed }
 
     /// Completed jobs without a record.
     var missing: JobNames {

@@ -47,15 +47,44 @@ public struct OutputAudit: Sendable {
     /// - Throws: `QueueError` when the queue cannot be read. Faults are in the report.
     public func run() async throws(QueueError) -> AuditReport {
         var report = AuditReport()
-        report.blame(.queue, try await ledger.verify(), more: "more faults of the queue")
-        let sites = try await openSites()
-        guard !sites.isEmpty else {
+        let checked = try await check(without: [], &report)
+        guard report.hasOutput else {
             report.note("the queue keeps no responses: it was checked alone")
             return report
         }
-        report.hasOutput = true
+        if Self.judge(checked.jobs, &report) {
+            Self.judgeMissing(checked.jobs, completedBefore: checked.completedBefore, &report)
+        }
+        return report
+    }
+
+    /// Finds the completed jobs whose records are in the folders of some sites alone, by reading all
+    /// other folders as `run` does; runs may write to these meanwhile.
+    ///
+    /// It is exact when nothing was written to the sites since the call began, and no jobs are put
+    /// back meanwhile that are completed. Memory grows with the jobs that are found, by two bits
+    /// each.
+    ///
+    /// - Throws: As `run` does.
+    public func lost(with sites: [Site]) async throws(QueueError) -> LostJobs {
+        var report = AuditReport()
+        let checked = try await check(without: Set(sites), &report)
+        _ = Self.judge(checked.jobs, &report)
+        return LostJobs(
+            report: report, completedBefore: checked.completedBefore,
+            jobs: checked.jobs.completedJobs)
+    }
+
+    /// Reads the files of all sites but some, and the states of all jobs.
+    private func check(
+        without left: Set<Site>, _ report: inout AuditReport
+    ) async throws(QueueError) -> (jobs: JobCheck, completedBefore: Int) {
+        report.blame(.queue, try await ledger.verify(), more: "more faults of the queue")
+        var sites = try await openSites(without: left)
         // Records of two sites are in no order.
         var jobs = JobCheck(ledger, isOrdered: sites.count == 1)
+        report.hasOutput = !sites.isEmpty
+        guard report.hasOutput || !left.isEmpty else { return (jobs, 0) }
         var known: [Site: [Int: OutputFile]] = [:]
         for site in sites {
             for file in site.first.files {
@@ -65,6 +94,10 @@ public struct OutputAudit: Sendable {
         }
         try await jobs.learnTheRest()
 
+        // A run that began meanwhile may write to a folder of its own.
+        let more = try await openSites(without: left.union(sites.map(\.site)))
+        if !more.isEmpty { jobs.isOrdered = false }
+        sites += more
         let counts = try await ledger.counts()
         let isLive = !counts.runs.isEmpty || !counts.isRunKnown
         jobs.beginPass()
@@ -80,23 +113,26 @@ public struct OutputAudit: Sendable {
             if !isLive { try await site.folder.noteRest(behind: last, &report) }
             completedBefore += last.completedBefore
         }
+        for site in left { completedBefore += try await ledger.output(of: site).completedBefore }
         try await jobs.settle()
         report.superseded = jobs.superseded
-        Self.judge(jobs, completedBefore: completedBefore, &report)
-        return report
+        return (jobs, completedBefore)
     }
 
-    /// Lists the folders of all sites, and only then asks what the queue has recorded of each.
-    private func openSites() async throws(QueueError) -> [AuditedSite] {
+    /// Lists the folders of all sites but some, and only then asks what the queue has recorded of
+    /// each.
+    private func openSites(
+        without left: Set<Site>
+    ) async throws(QueueError) -> [AuditedSite] {
         var found: [(site: Site, path: String)] = []
-        for site in try await ledger.sites() {
+        for site in try await ledger.sites() where !left.contains(site) {
             let recorded = try await ledger.output(of: site).settings?.folder
             if let path = folders[site] ?? recorded { found.append((site, path)) }
         }
         var opened: [AuditedSite] = []
         for (site, path) in found {
             let folder = AuditedFolder(
-                path: path, formats, of: site, in: ledger, isOnly: found.count == 1)
+                path: path, formats, of: site, in: ledger, isOnly: left.isEmpty && found.count == 1)
             opened.append(
                 AuditedSite(
                     site: site, folder: folder, first: try await ledger.output(of: site)))
@@ -104,18 +140,18 @@ public struct OutputAudit: Sendable {
         return opened
     }
 
-    /// Reports where the records do not agree with the queue.
-    private static func judge(
-        _ jobs: JobCheck, completedBefore before: Int, _ report: inout AuditReport
-    ) {
+    /// Reports records that do not agree with the queue.
+    ///
+    /// - Returns: Whether records were compared with the queue at all.
+    private static func judge(_ jobs: JobCheck, _ report: inout AuditReport) -> Bool {
         if let damage = jobs.damage {
             // Most of what follows would be wrong.
             report.blame(
                 .queue, "jobs were not compared with the output: \(damage.description)",
                 remedy: damage.remedy)
-            return
+            return false
         }
-        let (doubled, wrong, missing) = (jobs.doubled, jobs.wrong, jobs.missing)
+        let (doubled, wrong) = (jobs.doubled, jobs.wrong)
         if doubled.count > 0 {
             report.blame(
                 .jobs, "jobs with more than one record (\(doubled.count) too many): \(doubled.text)"
@@ -127,6 +163,16 @@ public struct OutputAudit: Sendable {
                 "records of jobs that are not completed, or not failed where they say so (\(wrong.count)): \(wrong.text)"
             )
         }
+        return true
+    }
+
+    /// Reports completed jobs that have no record.
+    ///
+    /// - Parameter before: The jobs that need none.
+    private static func judgeMissing(
+        _ jobs: JobCheck, completedBefore before: Int, _ report: inout AuditReport
+    ) {
+        let missing = jobs.missing
         if missing.count > before {
             let excused =
                 before == 0

@@ -153,4 +153,21 @@ struct SeenJobs {
         }
         return names
     }
+
+    // MARK: - Jobs without a record
+
+    /// The number of jobs that `missing` names.
+    var missingCount: Int { windows.values.reduce(0) { $0 + ($1.due?.count ?? 0) } }
+
+    /// The windows of the jobs that `missing` names, in order.
+    var windowsOfMissing: [WindowID] {
+        windows.filter { $0.value.due != nil }.keys.sorted()
+    }
+
+    /// The positions of the jobs of a window that `missing` names: rising runs.
+    func missing(in window: WindowID) -> [Range<Int>] {
+        let first = window.positions.lowerBound
+        return windows[window]?.due?.runs.map { first + $0.lowerBound..<first + $0.upperBound }
+            ?? []
+    }
 }

@@ -67,6 +67,9 @@ extension QueueError.Remedy {
             "queue a range in each shard, here with --shard \(shard.text), or name another file with --queue, or queue it once the shards are merged"
         case .nameAllShards: "name all of them"
         case .nameAnotherShardFolder: "name another folder with --dir"
+        case .finishForgetting(let sites):
+            "finish that first, with: runner forget-site \(sites.map { String($0) }.joined(separator: " ")) --yes"
+        case .nameAnotherOutput: "name another folder with --output"
         }
     }
 }
