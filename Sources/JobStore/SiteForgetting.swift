@@ -6,9 +6,13 @@ public struct SiteForgetting: Equatable, Sendable {
     public let identities: [Site: String]
     /// A random text, the call's own.
     public let token: String
-    /// Whether jobs may have been put back: from then on no run writes to the sites, until they are
-    /// forgotten.
-    public var hasPutBack: Bool
+    /// The sites among them of which jobs may have been put back: from then on no run writes to them,
+    /// until they are forgotten.
+    public private(set) var begun: Set<Site>
+    /// The transactions of the call that have put jobs back.
+    public private(set) var steps = 0
+    /// The position up to which the last of them did.
+    public private(set) var place = 0
 
     /// The name of the choice that holds the call.
     public static let name = "forget_site"
@@ -23,7 +27,7 @@ public struct SiteForgetting: Equatable, Sendable {
         var digits = ""
         for _ in 0..<4 { digits += String(UInt32.random(in: 0...(.max)), radix: 16) }
         token = digits
-        hasPutBack = before?.hasPutBack ?? false
+        begun = before?.begun.intersection(identities.keys) ?? []
     }
 
     /// Reads what `text` wrote.
@@ -31,28 +35,49 @@ public struct SiteForgetting: Equatable, Sendable {
     /// - Returns: `nil` when the text does not read.
     public init?(_ text: String) {
         var lines = text.split(separator: "\n")[...]
-        guard let head = lines.popFirst()?.split(separator: " "), head.count == 2,
-            ["scanning", "putting-back"].contains(head[1])
+        guard let head = lines.popFirst()?.split(separator: " "), head.count == 3,
+            let steps = Int(head[1]), let place = Int(head[2]), steps >= 0, steps < .max
         else { return nil }
         var identities: [Site: String] = [:]
+        var begun: Set<Site> = []
         for line in lines {
             let parts = line.split(
-                separator: " ", maxSplits: 1, omittingEmptySubsequences: false)
-            guard parts.count == 2, let id = Int(parts[0]) else { return nil }
-            identities[Site(id: id)] = String(parts[1])
+                separator: " ", maxSplits: 2, omittingEmptySubsequences: false)
+            guard parts.count == 3, let id = Int(parts[0]),
+                parts[1] == Self.begunWord || parts[1] == Self.scanningWord
+            else { return nil }
+            identities[Site(id: id)] = String(parts[2])
+            if parts[1] == Self.begunWord { begun.insert(Site(id: id)) }
         }
         guard !identities.isEmpty else { return nil }
         self.identities = identities
+        self.begun = begun
+        (self.steps, self.place) = (steps, place)
         token = String(head[0])
-        hasPutBack = head[1] == "putting-back"
     }
 
     /// The call as the queue keeps it.
     public var text: String {
-        (["\(token) \(hasPutBack ? "putting-back" : "scanning")"]
-            + identities.sorted { $0.key.id < $1.key.id }.map { "\($0.key.id) \($0.value)" })
-            .joined(separator: "\n")
+        (["\(token) \(steps) \(place)"]
+            + sites.map { site in
+                let word = begun.contains(site) ? Self.begunWord : Self.scanningWord
+                return "\(site.id) \(word) \(identities[site] ?? "")"
+            }).joined(separator: "\n")
     }
+
+    private static let begunWord = "putting-back"
+    private static let scanningWord = "scanning"
+
+    /// Whether jobs may have been put back.
+    public var hasPutBack: Bool { !begun.isEmpty }
+
+    /// Notes that jobs of all sites may have been put back.
+    public mutating func begin() { begun = Set(identities.keys) }
+
+    /// Notes what one more transaction has done.
+    ///
+    /// - Parameter place: The position up to which it put jobs back.
+    public mutating func done(upTo place: Int) { (steps, self.place) = (steps + 1, place) }
 
     /// The sites by rising number.
     public var sites: [Site] { identities.keys.sorted { $0.id < $1.id } }
@@ -82,7 +107,7 @@ public struct SiteForgetting: Equatable, Sendable {
         QueueError(
             .forgotten,
             "the queue \(queue) has begun to forget output \(numbers), and jobs were put back",
-            remedy: .finishForgetting(sites.map(\.id)))
+            remedy: .finishForgetting(begun.map(\.id).sorted()))
     }
 
     /// A later call has taken this one's place.
@@ -90,6 +115,15 @@ public struct SiteForgetting: Equatable, Sendable {
         QueueError(
             .inUse,
             "another call forgets an output of the queue \(queue) since this one began, which has ended; what it put back stays so"
+        )
+    }
+
+    /// The store does not know what this call has done before: a database that was behind has taken
+    /// its place.
+    public func undone(in queue: String) -> QueueError {
+        QueueError(
+            .inUse,
+            "the queue \(queue) does not know what this call has put back: another server has taken the place of the one before; give the command again"
         )
     }
 
@@ -113,7 +147,10 @@ public struct SiteForgetting: Equatable, Sendable {
         QueueError(.forgotten, "the queue \(queue) has no output \(site.id)")
     }
 
-    private var numbers: String { sites.map { String($0.id) }.joined(separator: ", ") }
+    /// The numbers of the sites of which jobs may have been put back.
+    private var numbers: String {
+        begun.map(\.id).sorted().map { String($0) }.joined(separator: ", ")
+    }
 }
 
 extension JobLedger {

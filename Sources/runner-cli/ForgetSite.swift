@@ -94,6 +94,10 @@ struct ForgetSite: StatusCommand {
         }
         let sites = try chosen(among: all)
         let forgetting = try await store?.beginForgetting(sites.map(\.site))
+        if let forgetting, sites.contains(where: { forgetting.identities[$0.site] != $0.identity })
+        {
+            throw SiteForgetting.changed(sites[0].folder, in: queue.path)
+        }
         if forgetting == nil { try await ledger.checkForgettable(sites.map(\.site)) }
         var folders = try places()
         for listed in all where folders[listed.site] == nil { folders[listed.site] = listed.folder }
@@ -101,6 +105,14 @@ struct ForgetSite: StatusCommand {
             .lost(with: sites.map(\.site))
         if let reason = refusal(of: lost, sites) {
             Terminal.complain(reason)
+            return .queue
+        }
+        if isMeant, let site = sites.first(where: { OutputAudit.holds($0.identity, at: $0.folder) })
+        {
+            Terminal.complain(
+                Terminal.escaped(
+                    "nothing was put back: the output folder \(site.site.id), \(site.folder), is here, and is the queue's; to give it up all the same, move it away first"
+                ))
             return .queue
         }
         let report = ForgetReport(

@@ -98,6 +98,8 @@ import Testing
         #expect(try dry.json["jobs"] as? Int == lost && dry.json["done"] as? Bool == false)
         #expect(try await program.status().jobs.completed == 6900)
 
+        (try await forget(program, "b", "--yes")).expectRefusal(3, "/b, is here", "move it away")
+        #expect(try await program.status().jobs.completed == 6900)
         try move("b", to: "old", of: program)
         // Runs that write elsewhere go on.
         let live = try program.start(
@@ -218,6 +220,30 @@ import Testing
         (try await forget(program, "0", "--yes"))
             .expectRefusal(3, "20 jobs", "completed before there was an output folder")
         #expect(try await program.status().jobs.completed == 50)
+    }
+
+    /// So are those of a run that keeps nothing, though others have kept theirs.
+    @Test func jobsOfARunWithoutAnOutput_cannotBeTold() async throws {
+        let origin = try await TestOrigin()
+        try await program.enqueue(9000, origin, "{id}")
+        try await program.runner("split", "--into", "2", "--dir", "shards").expectSuccess()
+        for shard in 0..<2 {
+            let run = try await program.runner(
+                "run", "-q", "-w", "20", "--queue", "shards/\(shard)/runner.db", "--output",
+                "shards/\(shard)/out", "--output-failures")
+            #expect(run.status == 0, "\(run.err)")
+        }
+        try await program.runner("merge", "shards/*/runner.db", "--queue", "all.db")
+            .expectSuccess()
+        try await program.runner(
+            "enqueue", "--queue", "all.db", "--range", "0..200", "--url", "\(origin.url)/{id}"
+        ).expectSuccess()
+        #expect(try await program.runner("run", "-q", "--queue", "all.db").status == 0)
+        try remove("shards/1/out", of: program)
+        (try await forget(program, "shards/1/out", "--queue", "all.db", "--yes"))
+            .expectRefusal(3, "200 jobs", "nothing was put back")
+        let counts = try await program.runner("status", "--queue", "all.db", "--json")
+        #expect(counts.out.contains("\"completed\" : 9200"), "\(counts.out)")
     }
 
     /// A queue with an output in a folder that is gone: half of its jobs are completed, the others

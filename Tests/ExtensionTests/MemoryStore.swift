@@ -432,7 +432,7 @@ struct MemoryQueue: JobQueue {
             var identities: [Site: String] = [:]
             for site in sites { identities[site] = try state.forgettable(site).identity }
             let known = state.forgetting
-            if let known, known.hasPutBack, !known.sites.allSatisfy(sites.contains) {
+            if let known, !known.begun.isSubset(of: sites) {
                 throw known.unfinished(in: "memory")
             }
             let forgetting = SiteForgetting(of: identities, after: known)
@@ -1017,7 +1017,7 @@ extension MemoryStore.State {
     /// The site whose folder the runner comes with; a new one where it comes with none and the
     /// others have runners or an output.
     mutating func site(for runner: RunnerDescription) throws(QueueError) -> Site {
-        let forgetting = self.forgetting.flatMap { $0.hasPutBack ? $0 : nil }
+        let forgetting = self.forgetting
         let known = sites.first { facts in
             let isTheirs = facts.settings.map {
                 [$0.identity, $0.identityBefore].contains(runner.siteIdentity)
@@ -1026,13 +1026,13 @@ extension MemoryStore.State {
         }
         // Alone, a runner goes on where the queue's only output is: its folder may have moved.
         if let known {
-            if let forgetting, forgetting.sites.contains(known.site) {
+            if let forgetting, forgetting.begun.contains(known.site) {
                 throw forgetting.unfinished(in: "memory")
             }
             return known.site
         }
         if sites.count == 1, runners.isEmpty,
-            forgetting.map({ !$0.sites.contains(sites[0].site) }) ?? true
+            forgetting.map({ !$0.begun.contains(sites[0].site) }) ?? true
         {
             return sites[0].site
         }
@@ -1065,7 +1065,7 @@ extension MemoryStore.State {
                 throw SiteForgetting.changed("\(site.id)", in: "memory")
             }
         }
-        known.hasPutBack = true
+        known.begin()
         settings[SiteForgetting.name] = known.text
     }
 

@@ -135,6 +135,38 @@ extension StoreCase {
             try await store.expectSound(queue)
             await queue.close()
         },
+        // Of the sites that a call names, those alone are given up whose jobs it has put back.
+        StoreCase("forgetting_ofMoreSites_beginsWithTheFirstTransaction") { store in
+            let queue = try await store.attached(10)
+            guard queue.queue.allowsManyRunners else { return }
+            let site = queue.lease.attachment.site
+            try await queue.keepOutput(settings(), [])
+            let other = try await store.open()
+            try await other.attach(RunnerDescription(pid: 3, workers: 1))
+            let more = other.lease.attachment.site
+            try await other.keepOutput(settings("beef"), [])
+            try await store.finish(queue) { _ in ok }
+            try await queue.detach()
+            try await other.detach()
+            let first = try await queue.queue.beginForgetting([site])
+            try await queue.queue.putBack([0..<3], of: 1, lostWith: first)
+            let both = try await queue.queue.beginForgetting([site, more])
+            #expect(both.begun == [site])
+            // The other folder was found, say: nothing was done to it.
+            let theirs = RunnerDescription(pid: 3, workers: 1, siteIdentity: "beef")
+            #expect(try await other.attach(theirs).site == more)
+            try await store.expect(.inUse) {
+                try await queue.queue.putBack([3..<10], of: 1, lostWith: both)
+            }
+            try await other.detach()
+            let next = try await queue.queue.beginForgetting([site])
+            try await queue.queue.putBack([3..<10], of: 1, lostWith: next)
+            try await queue.queue.endForgetting(next)
+            #expect(try await queue.counts().available == 10)
+            try await store.expectSound(queue)
+            await other.close()
+            await queue.close()
+        },
         StoreCase("forgetting_ofAList_givesItsLinesAgain") { store in
             let queue = try await store.open()
             let list = try await queue.queue.addList(lineRequest, lineFields)

@@ -10,7 +10,7 @@ extension SQLiteQueue {
             var identities: [Site: String] = [:]
             for site in sites { identities[site] = try forgettable(site).identity }
             let known = try forgettingUnderWay()
-            if let known, known.hasPutBack, !known.sites.allSatisfy(sites.contains) {
+            if let known, !known.begun.isSubset(of: sites) {
                 throw known.unfinished(in: path)
             }
             let forgetting = SiteForgetting(of: identities, after: known)
@@ -68,7 +68,7 @@ extension SQLiteQueue {
 
     /// - Throws: `.forgotten` when the queue's own output is being forgotten.
     func checkNotForgetting() throws {
-        guard let known = try forgettingUnderWay(), known.hasPutBack,
+        guard let known = try forgettingUnderWay(), known.begun.contains(.only),
             let identity = known.identities[.only],
             try readOutput().settings?.identity == identity
         else { return }
@@ -104,14 +104,14 @@ extension SQLiteQueue {
         guard var known = try forgettingUnderWay(), known.token == forgetting.token else {
             throw forgetting.ended(in: path)
         }
-        guard !known.hasPutBack else { return }
-        for (site, identity) in known.identities {
+        guard known.begun.count < known.identities.count else { return }
+        for (site, identity) in known.identities where !known.begun.contains(site) {
             let settings = try forgettable(site)
             guard settings.identity == identity else {
                 throw SiteForgetting.changed(settings.folder, in: path)
             }
         }
-        known.hasPutBack = true
+        known.begin()
         try keepChoice(known.text, as: SiteForgetting.name)
     }
 

@@ -25,8 +25,8 @@ extension SQLiteQueue {
         // Told of once.
         let isFirst = try closedSites().first == site
         let hasSink = try connection.int("SELECT 1 FROM sink") == 1
-        let unrecorded =
-            isFirst && !hasSink ? try mergedJobs()?.unrecorded ?? 0 : 0
+        // Those that a run without an output has completed since, too.
+        let unrecorded = isFirst && !hasSink ? try unrecordedCount() : 0
         return QueueOutput(settings: settings, files: files, completedBefore: unrecorded)
     }
 

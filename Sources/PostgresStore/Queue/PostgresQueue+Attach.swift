@@ -66,9 +66,11 @@ extension PostgresQueue {
                 EXISTS (SELECT FROM runner.runner WHERE site_id = site.id)
             FROM runner.site ORDER BY id
             """)
-        let forgetting = try forgettingUnderWay().flatMap { $0.hasPutBack ? $0 : nil }
+        let forgetting = try forgettingUnderWay()
         let isForgotten = { (row: Int) in
-            forgetting?.identities[Site(id: sites.int(row, 0))] == sites.text(row, 2)
+            let site = Site(id: sites.int(row, 0))
+            return forgetting?.begun.contains(site) ?? false
+                && forgetting?.identities[site] == sites.text(row, 2)
         }
         // Its own first: there may be others that nobody has written to yet.
         if let identity = runner.siteIdentity {
@@ -79,11 +81,16 @@ extension PostgresQueue {
                 return Site(id: sites.int(row, 0))
             }
         }
-        for row in 0..<sites.count where !sites.bool(row, 1) && !sites.bool(row, 4) {
+        for row in 0..<sites.count
+        where !sites.bool(row, 1) && !sites.bool(row, 4)
+            && sites.text(row, 2) != Self.forgottenIdentity
+        {
             return Site(id: sites.int(row, 0))
         }
         // Alone, a runner goes on where the queue's only output is: its folder may have moved.
-        if sites.count == 1, !sites.bool(0, 4), !isForgotten(0) { return Site(id: sites.int(0, 0)) }
+        if sites.count == 1, sites.bool(0, 1), !sites.bool(0, 4), !isForgotten(0) {
+            return Site(id: sites.int(0, 0))
+        }
         let added = try link.query(
             "INSERT INTO runner.site (id) SELECT max(id) + 1 FROM runner.site RETURNING id")
         return Site(id: added.int(0, 0))

@@ -10,6 +10,7 @@ extension PostgresQueue {
             for site in sites {
                 _ = try forgettable(site, gone, silentMicrosMax: watch.leaseMicros)
             }
+            try checkAllAreRecorded(gone)
         }
     }
 
@@ -26,8 +27,9 @@ extension PostgresQueue {
         return try change {
             var identities: [Site: String] = [:]
             for site in sites { identities[site] = try forgettable(site).identity }
+            try checkAllAreRecorded()
             let known = try forgettingUnderWay()
-            if let known, known.hasPutBack, !known.sites.allSatisfy(sites.contains) {
+            if let known, !known.begun.isSubset(of: sites) {
                 throw known.unfinished(in: name)
             }
             let forgetting = SiteForgetting(of: identities, after: known)
@@ -43,10 +45,17 @@ extension PostgresQueue {
             return
         }
         while next < end {
+            let steps = forgettingSteps.token == forgetting.token ? forgettingSteps.count : 0
             next = try change {
-                try goOn(forgetting)
-                return try putSomeBack(positions, of: batchID, next..<end)
+                var known = try goOn(forgetting)
+                // The same transaction, whose answer was lost: what it put back may be done again.
+                if known.steps == steps + 1 { return known.place }
+                guard known.steps == steps else { throw forgetting.undone(in: name) }
+                known.done(upTo: try putSomeBack(positions, of: batchID, next..<end))
+                try keepChoice(known.text, as: SiteForgetting.name)
+                return known.place
             }
+            forgettingSteps = (forgetting.token, steps + 1)
         }
     }
 
@@ -60,15 +69,19 @@ extension PostgresQueue {
             {
                 return
             }
-            try goOn(forgetting)
+            let steps = forgettingSteps.token == forgetting.token ? forgettingSteps.count : 0
+            guard try goOn(forgetting).steps == steps else {
+                throw forgetting.undone(in: name)
+            }
             var identities: [String] = []
             for site in forgetting.sites {
                 let settings = try forgettable(site)
                 identities += [settings.identity, settings.identityBefore]
-                // The row stays, as that of a site which nobody has written to.
+                // The row stays, so that no other folder gets its number, and is given up by mistake.
                 try link.query(
                     """
-                    UPDATE runner.site SET folder = NULL, identity = '', identity_before = '',
+                    UPDATE runner.site SET folder = NULL, identity = '\(Self.forgottenIdentity)',
+                        identity_before = '',
                         format = '', rotate_bytes = 1, bodies = true, failures = false,
                         completed_before = 0
                     WHERE id = $1
@@ -83,6 +96,9 @@ extension PostgresQueue {
         }
     }
 
+    /// The identity of sites without a folder that were forgotten.
+    static let forgottenIdentity = "forgotten"
+
     /// The call that forgets sites; `nil` when there is none.
     func forgettingUnderWay() throws -> SiteForgetting? {
         guard let text = try choice(SiteForgetting.name) else { return nil }
@@ -90,6 +106,45 @@ extension PostgresQueue {
             throw damaged("what it keeps of an output folder that is being forgotten does not read")
         }
         return known
+    }
+
+    // MARK: - Runs without an output
+
+    /// The name of the choice that holds whether some run without an output has marked jobs.
+    private static let unrecordedName = "unrecorded_runs"
+
+    /// Notes that a runner which ends has marked jobs and had no output: none of these has a record,
+    /// and later nobody can tell which they are.
+    func noteUnrecorded(_ runner: Int, at site: Int) throws {
+        let marked = try link.query(
+            """
+            SELECT EXISTS (SELECT FROM runner.site WHERE id = $2 AND folder IS NULL)
+                AND (EXISTS (SELECT FROM runner.log WHERE runner_id = $1)
+                    OR EXISTS (SELECT FROM runner.tally WHERE runner_id = $1))
+            """, .int(runner), .int(site))
+        if marked.bool(0, 0) { try keepChoice("1", as: Self.unrecordedName) }
+    }
+
+    /// - Parameter gone: Runners that are known to be gone.
+    /// - Throws: `.forgotten` when jobs may have been completed that are in no output, `.inUse` when a
+    ///   live runner may do so.
+    private func checkAllAreRecorded(_ gone: [Int] = []) throws {
+        let live = try link.query(
+            """
+            SELECT r.pid, r.host FROM runner.runner r JOIN runner.site s ON s.id = r.site_id
+            WHERE s.folder IS NULL AND NOT r.id = ANY($1::bigint[]) LIMIT 1
+            """, .ints(gone))
+        if live.count == 1 {
+            throw QueueError(
+                .inUse,
+                "process \(live.int(0, 0)) on \(live.text(0, 1)) works on the queue \(name) without an output folder; stop that run first, or wait for its end"
+            )
+        }
+        guard try choice(Self.unrecordedName) != nil else { return }
+        throw QueueError(
+            .forgotten,
+            "jobs of the queue \(name) were completed by a run without --output, and cannot be told from those that are lost; fetch them again with a new queue"
+        )
     }
 
     // MARK: - One transaction
@@ -129,19 +184,23 @@ extension PostgresQueue {
 
     /// Checks that a call is the last one, and that no run has written to its sites; from now on none
     /// does.
-    private func goOn(_ forgetting: SiteForgetting) throws {
+    ///
+    /// - Returns: The call as the queue holds it.
+    private func goOn(_ forgetting: SiteForgetting) throws -> SiteForgetting {
         guard var known = try forgettingUnderWay(), known.token == forgetting.token else {
             throw forgetting.ended(in: name)
         }
-        guard !known.hasPutBack else { return }
-        for (site, identity) in known.identities {
+        guard known.begun.count < known.identities.count else { return known }
+        try checkAllAreRecorded()
+        for (site, identity) in known.identities where !known.begun.contains(site) {
             let settings = try forgettable(site)
             guard settings.identity == identity else {
                 throw SiteForgetting.changed(settings.folder, in: name)
             }
         }
-        known.hasPutBack = true
+        known.begin()
         try keepChoice(known.text, as: SiteForgetting.name)
+        return known
     }
 
     /// Puts back jobs of a batch, as many as are in the pieces that are read at a time.

@@ -46,6 +46,7 @@ extension PostgresQueue {
             guard try SegmentRows.save(given, of: runner, to: 0, link) else {
                 throw damaged("runner \(runner) lost a segment that it held")
             }
+            try noteUnrecorded(runner, at: gone.int(0, 0))
             try settleTallies(of: runner)
             try SegmentRows.add(tally, of: 0, link)
             try SegmentRows.save(log.files, of: gone.int(0, 0), link)

@@ -41,6 +41,8 @@ public actor PostgresQueue: JobQueue {
     /// The runners that this connection has attached and that have not ended.
     var attached: Set<Int> = []
     var watch = RunnerWatch()
+    /// The transactions that have put jobs back for the call of this process that forgets sites.
+    var forgettingSteps = (token: "", count: 0)
     /// The time on the monotonic clock, in µs, from which on a runner that finds nothing looks for
     /// others that are gone.
     var nextWatchMicros = 0

@@ -58,6 +58,14 @@ public struct OutputAudit: Sendable {
         return report
     }
 
+    /// Whether a folder is here that says to be the one with an identity.
+    public static func holds(_ identity: String, at path: String) -> Bool {
+        guard !identity.isEmpty, let folder = try? OutputFolder(path: path, makes: false),
+            let found = try? folder.identity()
+        else { return false }
+        return found == identity
+    }
+
     /// Finds the completed jobs whose records are in the folders of some sites alone, by reading all
     /// other folders as `run` does; runs may write to these meanwhile.
     ///

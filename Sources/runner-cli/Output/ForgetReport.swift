@@ -12,6 +12,8 @@ struct ListedSite: Encodable {
     let bytes: Int
     /// The name of the file written to last; `nil` when there is none.
     let lastFile: String?
+    /// The text that the folder holds to say whose it is.
+    let identity: String
 
     /// The output folders of a queue by rising number.
     ///
@@ -29,7 +31,8 @@ struct ListedSite: Encodable {
                     files: output.files.count,
                     records: output.files.reduce(0) { $0 + $1.records },
                     bytes: output.files.reduce(0) { $0 + $1.bytes },
-                    lastFile: output.files.last { $0.bytes > 0 }?.name))
+                    lastFile: output.files.last { $0.bytes > 0 }?.name,
+                    identity: output.settings.identity))
         }
         return sites.sorted { $0.site.id < $1.site.id }
     }
