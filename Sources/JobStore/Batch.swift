@@ -26,8 +26,9 @@ public struct Batch: Equatable, Sendable {
     public func positions(of ids: Range<Int>) -> Range<Int> { self.ids.positions(of: ids) }
 }
 
-/// The origin of a batch's jobs and of their requests.
-public enum BatchSource: Equatable, Sendable {
+/// The origin of a batch's jobs and of their requests. Indirect, since all that has to do with a
+/// batch has a copy.
+public indirect enum BatchSource: Equatable, Sendable {
     /// IDs at equal distances, and the request that the jobs share but for the ID.
     case range(JobRange, RequestTemplate)
     /// Jobs with a line each; a job's ID is the position of its line in the list.

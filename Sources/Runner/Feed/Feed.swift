@@ -22,7 +22,8 @@ final class Feed: Sendable {
     ///   - perHost: The bound on requests in flight to one host.
     ///   - wakeLoops: Called when loops that had too few jobs may ask again; must not block.
     init(
-        lease: any RunnerLease, state: JobFeed, patience: Patience, defaults: RequestDefaults,
+        lease: any RunnerLease, state: sending JobFeed, patience: Patience,
+        defaults: RequestDefaults,
         perHost: PerHost = .lists, wakeLoops: @escaping @Sendable () -> Void
     ) {
         self.lease = lease

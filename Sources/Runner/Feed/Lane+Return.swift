@@ -3,7 +3,7 @@ internal import JobStore
 /// Jobs that come back without a result.
 extension Lane {
     /// Queues a job again that has waited for its robots.txt, behind the others.
-    mutating func putBack(_ job: Job) {
+    func putBack(_ job: Job) {
         add(
             fresh: JobSpan(
                 chunk: job.chunk, first: job.position, count: 1, attempt: job.attempt,
@@ -15,7 +15,7 @@ extension Lane {
     ///
     /// - Parameter answersOfAll: The number of attempts in which any host had a part, where these
     ///   tell of the job's trouble; `nil` where only attempts at the job's own host do.
-    mutating func giveBack(_ job: Job, answersOfAll: UInt32? = nil) {
+    func giveBack(_ job: Job, answersOfAll: UInt32? = nil) {
         let answers = answersOfAll ?? answers
         var returns = job.returns
         // Its own trouble, perhaps: other jobs were answered since it came back before.

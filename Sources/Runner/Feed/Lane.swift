@@ -4,7 +4,7 @@ internal import JobStore
 ///
 /// Batches of one host share a lane. A batch whose jobs go to many hosts has a lane of its own,
 /// whose breaker never trips: there a host that is out of reach says nothing about the others.
-struct Lane {
+final class Lane {
     let host: Host
     private var jobs = LaneJobs()
     var breaker = Breaker()
@@ -66,7 +66,7 @@ struct Lane {
         adapts = politeness.adapts
         stopsOnDenials = politeness.stopsOnDenials
         let limits = politeness.limits(of: host.key.name)
-        pacing = Pacing(limits, adapts: politeness.adapts, crowd: politeness.crowd)
+        pacing = Pacing(limits, adapts: politeness.adapts, crowd: politeness.sharedCrowd)
         ownInFlightMax = limits.inFlightMax
         inFlightMax = ownInFlightMax ?? .max
         // A lane before this one may have left more than this one knows.
@@ -142,7 +142,7 @@ struct Lane {
         return ready > 0 && inFlight < Breaker.probes ? 0 : nil
     }
 
-    mutating func add(fresh span: JobSpan) {
+    func add(fresh span: JobSpan) {
         jobs.add(fresh: span)
         inFlightMax = ownInFlightMax ?? min(inFlightMax, span.chunk.inFlightMax)
         setPace()
@@ -150,7 +150,7 @@ struct Lane {
         if !host.behaviour.contains(.hasFresh) { tellBehaviour() }
     }
 
-    mutating func add(due span: JobSpan) {
+    func add(due span: JobSpan) {
         jobs.add(due: span)
         retriesInQueue = max(0, retriesInQueue - span.count)
         if span.past.excused > 0 { heldInQueue = max(0, heldInQueue - span.count) }
@@ -161,11 +161,12 @@ struct Lane {
     /// Moves up to `limit` jobs to `spans`, retries first as a rule.
     ///
     /// - Returns: The number of jobs moved.
-    mutating func take(_ limit: Int, into spans: inout SpanQueue, at now: Now) -> Int {
+    func take(_ limit: Int, into spans: inout SpanQueue, at now: Now) -> Int {
         // A host that is being probed has a bound of its own.
         let limit = isDenied ? 0 : isTripped ? limit : min(limit, room)
         var allowed = breaker.allowed(limit, inFlight: inFlight, at: now)
         if pacing.isBound { allowed = pacing.allowed(allowed, at: now) }
+        pacing.expect(inFlight: inFlight + min(allowed, jobs.count))
         let cohort = pacing.cohortNumber
         var taken = 0
         // Where access is denied to all, jobs that were denied come last.
@@ -185,14 +186,14 @@ struct Lane {
         return taken
     }
 
-    private mutating func pass(pacingOf taken: Int, at now: Now) {
+    private func pass(pacingOf taken: Int, at now: Now) {
         pacing.sent(taken, inFlight: inFlight, at: now)
         if pacing.isBound { rest(at: now) }
     }
 
     /// Lets the lane rest until the pace of its host lets a request out. One without jobs stays for
     /// as long: the next job may come sooner.
-    private mutating func rest(at now: Now) {
+    private func rest(at now: Now) {
         let next = pacing.isBound ? pacing.nextMicros : 0
         // Not for each request: what is late catches up.
         let least = now.monotonicMicros + Self.restMicrosMin
@@ -203,12 +204,12 @@ struct Lane {
     func forEachListed(_ body: (JobSpan) -> Void) { jobs.forEachListed(body) }
 
     /// Takes out spans of lists that pass a test.
-    mutating func removeListed(where isUnwanted: (JobSpan) -> Bool) {
+    func removeListed(where isUnwanted: (JobSpan) -> Bool) {
         jobs.removeListed(where: isUnwanted)
     }
 
     /// Takes in the report of the lane's ended attempts.
-    mutating func ended(_ report: TurnReport.HostReport, at now: Now) {
+    func ended(_ report: TurnReport.HostReport, at now: Now) {
         occupancy.pass(to: now, inFlight: inFlight)
         occupancy.ended(report.ended)
         keepPace(report, at: now)
@@ -233,7 +234,7 @@ struct Lane {
     }
 
     /// Takes in the pace of the answers, and denials.
-    private mutating func keepPace(_ report: TurnReport.HostReport, at now: Now) {
+    private func keepPace(_ report: TurnReport.HostReport, at now: Now) {
         tally.add(report)
         heldInQueue += report.held
         retriesInQueue += report.retrying
@@ -249,7 +250,7 @@ struct Lane {
     }
 
     /// Takes in the delay that robots.txt asks for, and jobs that were no requests.
-    private mutating func takeIn(robotsOf report: TurnReport.HostReport, at now: Now) {
+    private func takeIn(robotsOf report: TurnReport.HostReport, at now: Now) {
         let micros = report.crawlDelayMicros
         guard micros > 0 || report.unsent > 0 || report.putBack > 0 else { return }
         if micros > 0 { pacing.slowDown(toDelayMicros: micros, at: now) }
@@ -260,7 +261,7 @@ struct Lane {
     }
 
     /// Takes in answers none of which is a good one, or most of which are refusals.
-    private mutating func refuse(_ report: TurnReport.HostReport, at now: Now) {
+    private func refuse(_ report: TurnReport.HostReport, at now: Now) {
         let wasTripped = breaker.isTripped
         if report.refused > 0, wasTripped || pacing.isPushingBack {
             breaker.refused(askedMicros: report.askedMicros, at: now)
@@ -274,13 +275,13 @@ struct Lane {
     }
 
     /// Takes in that the pace is being kept in the queue.
-    mutating func paceIsKept() { pacing.kept() }
+    func paceIsKept() { pacing.kept() }
 
     /// Takes in that nothing goes out, or that it does again.
-    mutating func setPaused(_ isPaused: Bool, at now: Now) { pacing.setPaused(isPaused, at: now) }
+    func setPaused(_ isPaused: Bool, at now: Now) { pacing.setPaused(isPaused, at: now) }
 
     /// Keeps to other limits from now on, as far as they change.
-    mutating func keep(to limits: HostLimits, _ change: LimitChange, at now: Now) {
+    func keep(to limits: HostLimits, _ change: LimitChange, at now: Now) {
         guard hasOneHost else { return }
         if change.perHost != nil, let bound = limits.inFlightMax {
             ownInFlightMax = bound
@@ -293,7 +294,7 @@ struct Lane {
     }
 
     /// Takes in that time has passed.
-    mutating func pass(to now: Now) {
+    func pass(to now: Now) {
         occupancy.pass(to: now, inFlight: inFlight)
         pacing.pass(to: now, inFlight: inFlight)
         rest(at: now)
@@ -314,7 +315,7 @@ struct Lane {
         if host.behaviour != behaviour { host.behaviour = behaviour }
     }
 
-    private mutating func setPace() {
+    private func setPace() {
         guard isBounded else { return }
         pace = occupancy.isSlow(inFlight: inFlight) ? .slow : isProven ? .quick : .untried
     }

@@ -29,7 +29,7 @@ extension Lanes {
         /// Adds what a lane has, or takes it away.
         ///
         /// - Parameter sign: 1 or -1.
-        mutating func add(_ lane: borrowing Lane, _ sign: Int = 1) {
+        mutating func add(_ lane: Lane, _ sign: Int = 1) {
             ready += sign * lane.ready
             open += sign * lane.open
             startable += sign * lane.startable

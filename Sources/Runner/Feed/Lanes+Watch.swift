@@ -14,38 +14,28 @@ extension Lanes {
     mutating func look(at now: Now) -> Bool {
         var isRestOver = false
         while let id = looks.takeFirst(upTo: now.monotonicMicros) {
-            guard let index = lanes.index(forKey: id) else { continue }
             // Others are of no use: an earlier one was set since.
-            guard inPlace(index, { $0.lookMicros <= now.monotonicMicros }) else { continue }
-            let couldTake = inPlace(index) { lane in
-                lane.lookMicros = .max
-                return lane.canTake
-            }
+            guard let lane = lanes[id], lane.lookMicros <= now.monotonicMicros else { continue }
+            lane.lookMicros = .max
+            let couldTake = lane.canTake
             withLane(id) { $0.pass(to: now) }
-            guard let index = lanes.index(forKey: id) else { continue }
-            if !couldTake, inPlace(index, { $0.canTake }) { isRestOver = true }
-            watch(index, id, at: now)
+            guard lanes[id] != nil else { continue }
+            if !couldTake, lane.canTake { isRestOver = true }
+            watch(lane, at: now)
         }
         return isRestOver
     }
 
     /// Has a lane looked at, unless it is sooner.
-    mutating func look(
-        at index: Dictionary<Host.ID, Lane>.Index, _ id: Host.ID, atMicros micros: Int
-    ) {
-        let isSooner = inPlace(index) { lane in
-            guard micros < lane.lookMicros else { return false }
-            lane.lookMicros = micros
-            return true
-        }
-        if isSooner { looks.add(id, atMicros: micros) }
+    mutating func look(at lane: Lane, atMicros micros: Int) {
+        guard micros < lane.lookMicros else { return }
+        lane.lookMicros = micros
+        looks.add(lane.host.id, atMicros: micros)
     }
 
     /// Has a lane looked at that becomes slow unless its host says something.
-    mutating func watch(
-        _ index: Dictionary<Host.ID, Lane>.Index, _ id: Host.ID, at now: Now
-    ) {
-        guard inPlace(index, { $0.pace == .untried && $0.inFlight > 0 }) else { return }
-        look(at: index, id, atMicros: now.monotonicMicros + Self.watchMicros)
+    mutating func watch(_ lane: Lane, at now: Now) {
+        guard lane.pace == .untried && lane.inFlight > 0 else { return }
+        look(at: lane, atMicros: now.monotonicMicros + Self.watchMicros)
     }
 }

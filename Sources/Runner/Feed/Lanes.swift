@@ -94,7 +94,7 @@ struct Lanes {
 
     /// Changes the lane of a chunk's jobs, and makes that lane when there is none.
     private mutating func withLane(
-        of chunk: RequestChunk, at now: Now, _ change: (inout Lane) -> Void
+        of chunk: RequestChunk, at now: Now, _ change: (Lane) -> Void
     ) {
         if lanes[chunk.hostID] == nil {
             let pace = paces.takeKnown(chunk.host.key)
@@ -107,21 +107,16 @@ struct Lanes {
     }
 
     /// Changes a lane, keeps the sums in step, and gives the lane its place in an order.
-    mutating func withLane(_ id: Host.ID, _ change: (inout Lane) -> Void) {
-        guard let index = lanes.index(forKey: id) else {
+    mutating func withLane(_ id: Host.ID, _ change: (Lane) -> Void) {
+        guard let lane = lanes[id] else {
             preconditionFailure("a lane stays while jobs of it are in flight")
         }
-        var sums = totals
-        let (wasCrowded, lane) = inPlace(index) { lane in
-            sums.add(lane, -1)
-            let wasCrowded = lane.isCrowded
-            change(&lane)
-            sums.add(lane)
-            return (wasCrowded, Outlook(of: &lane))
-        }
-        totals = sums
-        if lane.isPaceChanged { paces.noteChange(of: id) }
-        if let next = lane.nextRoomMicros { look(at: index, id, atMicros: next) }
+        totals.add(lane, -1)
+        let wasCrowded = lane.isCrowded
+        change(lane)
+        totals.add(lane)
+        if lane.pacing.isChanged { paces.noteChange(of: id) }
+        if let next = lane.nextRoomMicros { look(at: lane, atMicros: next) }
         switch (wasCrowded, lane.isCrowded) {
         case (false, true): crowded.insert(id)
         case (true, false): crowded.remove(id)
@@ -135,9 +130,12 @@ struct Lanes {
         } else {
             tripped.remove(id)
             denied.remove(id)
-            if let pace = lane.paceToQueue { orders[pace].append(id) }
+            if !lane.isQueued, lane.canTake {
+                lane.isQueued = true
+                orders[lane.pace].append(id)
+            }
             // A host that is done with is not remembered.
-            if lane.isDone { drop(id) }
+            if !lane.isQueued, lane.isAtRest { drop(id) }
         }
     }
 
@@ -206,24 +204,16 @@ struct Lanes {
         _ id: Host.ID, _ limit: Int, into spans: inout SpanQueue, at now: Now
     ) -> Int {
         var taken = 0
-        var isUntried = false
-        withLane(id) { lane in
-            taken = lane.take(limit, into: &spans, at: now)
-            // One of which something is known is judged by what ends.
-            isUntried = lane.pace == .untried
-        }
-        if isUntried, taken > 0, let index = lanes.index(forKey: id) { watch(index, id, at: now) }
+        withLane(id) { lane in taken = lane.take(limit, into: &spans, at: now) }
+        // One of which something is known is judged by what ends.
+        if taken > 0, let lane = lanes[id] { watch(lane, at: now) }
         return taken
     }
 
     /// Whether some lane of a pace can hand out. The first in the order is such a lane then.
     private mutating func isReady(_ pace: Lane.Pace) -> Bool {
         while let id = orders[pace].first {
-            if let index = lanes.index(forKey: id),
-                inPlace(index, { $0.canTake && $0.pace == pace })
-            {
-                return true
-            }
+            if let lane = lanes[id], lane.canTake, lane.pace == pace { return true }
             dropFirst(pace)
         }
         return false
@@ -232,8 +222,8 @@ struct Lanes {
     /// Takes the first lane out of an order. A lane that can hand out is put back as the last.
     private mutating func dropFirst(_ pace: Lane.Pace) {
         let id = orders[pace].removeFirst()
-        guard let index = lanes.index(forKey: id) else { return }
-        lanes.values[index].isQueued = false
+        guard let lane = lanes[id] else { return }
+        lane.isQueued = false
         withLane(id) { _ in }
     }
 

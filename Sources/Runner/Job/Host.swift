@@ -65,7 +65,7 @@ final class HostTable: Sendable {
             if let known = state.hosts[name] { return known }
             if state.hosts.count >= state.countMax {
                 Self.dropUnused(&state.hosts)
-                state.countMax = max(256, 2 * state.hosts.count)
+                state.countMax = max(256, state.hosts.count * 3 / 2)
             }
             state.lastID += 1
             let host = Host(id: state.lastID, key: key)

@@ -44,6 +44,9 @@ struct CrowdControl: Sendable {
         if inFlightMax >= workers { (phase, inFlightMax) = (.steady, .max) }
     }
 
+    /// The fewest requests in flight that may crowd the host.
+    var inFlightMin: Int { min(Int(Self.crowdMin), inFlightMaxFirst) }
+
     /// The number that requests carry that are sent now; 0 for none.
     var cohortNumber: Cohort.Number {
         if let cohort { return cohort.isOpen ? cohort.number : 0 }

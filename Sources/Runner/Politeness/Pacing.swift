@@ -3,19 +3,23 @@ internal import JobStore
 /// The pace of one host's requests: what the user allows, and what the host takes. Pure.
 struct Pacing: Sendable {
     /// The rate and delay that the user allows; `nil` where there is no such limit.
-    private var rate: RateBucket?
-    private var delay: RateBucket?
+    @Apart private var rate: RateBucket?
+    @Apart private var delay: RateBucket?
     /// The value of `delay` before the last request.
-    private var delayBefore: RateBucket?
+    @Apart private var delayBefore: RateBucket?
     private var delayMicros: Double
     /// The delay in µs that the host's robots.txt asks for, as far as it is known; 0 for none.
     private var crawlDelayMicros = 0.0
     /// Whether the delay that robots.txt asks for is known, and kept.
     private(set) var keepsCrawlDelay = false
     /// The rate that the host takes; `nil` where it has shown no bound.
-    private var control: RateControl?
-    private var controlled: RateBucket?
-    private var crowd: CrowdControl?
+    @Apart private var control: RateControl?
+    @Apart private var controlled: RateBucket?
+    /// The search for the requests in flight that the host takes; `nil` while there were too few to
+    /// crowd it.
+    @Apart private var crowd: CrowdControl?
+    /// The search as it begins; `nil` for none.
+    @Apart private var crowdFirst: CrowdControl?
     private let adapts: Bool
     private var refusals = Refusals()
     /// Whether the pace has changed since it was last kept in the queue.
@@ -25,19 +29,20 @@ struct Pacing: Sendable {
 
     /// - Parameter crowd: Bounds the requests in flight; `nil` for as many as the user allows.
     init(
-        _ limits: HostLimits = HostLimits(), adapts: Bool = true, crowd: CrowdControl? = nil
+        _ limits: HostLimits = HostLimits(), adapts: Bool = true,
+        crowd: Apart<CrowdControl> = Apart()
     ) {
         rate = limits.rate.map { RateBucket(intervalMicros: $0.intervalMicros) }
         delayMicros = Double(limits.delay?.microseconds ?? 0)
         delay = delayMicros > 0 ? RateBucket(intervalMicros: delayMicros) : nil
         self.adapts = adapts
-        self.crowd = adapts ? crowd : nil
+        _crowdFirst = adapts ? crowd : Apart()
     }
 
     /// Whether the pace of the host has a bound now.
     var isBound: Bool { rate != nil || delay != nil || controlled != nil }
     /// The most requests in flight that the host takes.
-    var inFlightMax: Int { crowd?.inFlightMax ?? .max }
+    var inFlightMax: Int { crowd?.inFlightMax ?? crowdFirst?.inFlightMax ?? .max }
     /// The number that requests carry that are sent now; 0 for none.
     var cohortNumber: Cohort.Number { crowd?.cohortNumber ?? 0 }
     /// The time in µs on the monotonic clock when `inFlightMax` changes without an answer; `nil` for
@@ -74,6 +79,12 @@ struct Pacing: Sendable {
         let intervals = [rate, delay, controlled].compactMap { $0?.intervalMicros }
         guard let longest = intervals.max() else { return .max }
         return max(1, Int(min(1_000_000 / longest, 1e9)))
+    }
+
+    /// Begins to look for the requests in flight that the host takes, if so many may crowd it.
+    mutating func expect(inFlight: Int) {
+        guard crowd == nil, let first = crowdFirst, inFlight >= first.inFlightMin else { return }
+        _crowd = _crowdFirst
     }
 
     /// Takes in that requests were sent, with the number that was `cohortNumber`.
@@ -185,16 +196,17 @@ struct Pacing: Sendable {
     /// Keeps to another delay of the user's, but for that which robots.txt asks for. The next request
     /// has its turn still, unless the new delay is over sooner.
     private mutating func keep(toDelay wanted: Duration?, at now: Now) {
-        delayMicros = max(Double(wanted?.microseconds ?? 0), crawlDelayMicros)
+        let micros = max(Double(wanted?.microseconds ?? 0), crawlDelayMicros)
+        delayMicros = micros
         delayBefore = nil
-        guard delayMicros > 0 else {
+        guard micros > 0 else {
             delay = nil
             return
         }
         if delay == nil {
-            delay = RateBucket(intervalMicros: delayMicros, turnMicros: now.monotonicMicros)
+            delay = RateBucket(intervalMicros: micros, turnMicros: now.monotonicMicros)
         } else {
-            delay?.change(intervalMicros: delayMicros, at: now)
+            delay?.change(intervalMicros: micros, at: now)
         }
     }
 

@@ -14,7 +14,9 @@ public struct PolitenessOptions: Sendable {
     public var rules: [HostLimitsRule] = []
 
     /// The search for the requests in flight that a host takes, as it begins; `nil` for none.
-    var crowd: CrowdControl?
+    @Apart var crowd: CrowdControl?
+    /// The same, for lanes to share until they change it.
+    var sharedCrowd: Apart<CrowdControl> { _crowd }
 
     public init() {}
 

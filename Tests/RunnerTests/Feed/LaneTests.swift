@@ -276,7 +276,7 @@ import Testing
 
     @Test func returns_countOnly_whenOthersWereAnsweredMeanwhile() throws {
         var feed = feed([Self.hosts[0]])
-        var lane = Lane(
+        let lane = Lane(
             host: HostTable.sample.host(HostKey(of: "http://h/")), at: .at(ms: 0))
         var job = try #require(take(1, of: &feed, atMs: 0).first)
         func giveBack(afterAnAnswer: Bool) {

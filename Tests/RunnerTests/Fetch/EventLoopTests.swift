@@ -119,6 +119,31 @@ import Testing
         loop.stop()
     }
 
+    /// Each connection leaves something behind in libcurl before 8.10.
+    @Test func multiHandles_areRenewed_whileOthersTakeTheirRequests() async throws {
+        let loop = try startedLoop()
+        let chunk = RequestChunk(.sample(url: "http://127.0.0.1:1/{id}"), HostTable())
+        await withDiscardingTaskGroup { group in
+            for number in 0..<50 {
+                group.addTask(executorPreference: loop) {
+                    let transfer = loop.makeTransfer(inShard: number)
+                    for position in 0..<60 {
+                        let response = await transfer.fetch(
+                            Job(chunk: chunk, position: position, attempt: 1))
+                        #expect(response.failure == .reason(.connect))
+                    }
+                    transfer.close()
+                }
+            }
+        }
+        let connections = await withTaskExecutorPreference(loop) {
+            loop.shards.map(\.connections).reduce(0, +)
+        }
+        let most = 2 * Shard.connectionsMax + 50
+        #expect(CurlVersion.keepsHosts ? connections <= most : connections == 3000)
+        loop.stop()
+    }
+
     @Test func stop_endsTheThread_andFreesTheLoop() async throws {
         let (ended, loop) = try await stoppedLoop()
         for await _ in ended {}

@@ -64,6 +64,10 @@ public struct CurlVersion: Sendable, CustomStringConvertible {
     /// rest. This is so before 8.1.0, whose HTTP/2 has buffers of its own.
     static let holdsHeadsBack = loaded.number < 0x080100
 
+    /// Whether libcurl keeps what it knows of a host, some 140 bytes, after the host's last connection
+    /// was closed to make room for another, and looks through all of that with each request.
+    static let keepsHosts = loaded.number < 0x080a00  // cured by commit 1be704e17e of 8.10.0
+
     // `http.c` marks all connections of a host as HTTP/2's by what a reply says: until 8.10.0.
     private static let sharingFault: Range<UInt32> = 0..<0x080a00
 

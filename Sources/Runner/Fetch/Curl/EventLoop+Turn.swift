@@ -36,6 +36,7 @@ extension EventLoop {
             sessions.handOn(at: now)
             if !openHeads.isEmpty { lookAtOpenHeads() }
             if now.monotonicMicros >= nextLookMicros { endOverdue() }
+            if !worn.isEmpty { renewWorn() }
             resume(&answered, upTo: .max)
             resumeEnded()
             if isStopped { break }
@@ -56,6 +57,18 @@ extension EventLoop {
         for shard in shards {
             nextLookMicros = min(nextLookMicros, shard.endOverdue(atMicros: now))
         }
+    }
+
+    func noteWorn(_ shard: Shard) { worn.append(shard) }
+
+    /// Renews the multi handles of worn shards whose last requests have ended. A few shards rest at a
+    /// time, so that others can take their requests; one alone is renewed when it has none.
+    private func renewWorn() {
+        for shard in worn.prefix(max(1, shards.count / 4)) {
+            if shards.count > 1 { shard.rest() }
+            if shard.isIdle { shard.renew() }
+        }
+        worn.removeAll { !$0.isWorn }
     }
 
     func noteOpenHead(_ transfer: Transfer) { openHeads.append(transfer) }

@@ -25,6 +25,8 @@ final class EventLoop: TaskExecutor, @unchecked Sendable {
     let epoll: Int32
     let bell: Int32
     var shards: [Shard] = []
+    /// The shards whose multi handle is to be renewed; the first of them rest.
+    var worn: [Shard] = []
     let settings: TransferSettings
     var sockets = SocketTable()
     /// Set once, at the end of `init`.
@@ -212,10 +214,18 @@ final class EventLoop: TaskExecutor, @unchecked Sendable {
 
     func makeTransfer(inShard index: Int) -> Transfer { Transfer(loop: self, number: index) }
 
-    /// The shard for transfers of a number, 0 or more. By HTTPS, transfers share half as many shards: fewer
-    /// connections carry the streams of HTTP/2, and libcurl's walks through connections weigh less
-    /// beside TLS.
+    /// The shard for transfers of a number, 0 or more; while it rests, one that does not.
     func shard(_ number: Int, isHTTPS: Bool) -> Shard {
+        let shard = home(number, isHTTPS: isHTTPS)
+        guard shard.isResting else { return shard }
+        return shards.indices.lazy.map { self.shards[(number + $0) % self.shards.count] }
+            .first { !$0.isResting } ?? shard
+    }
+
+    /// The shard that keeps a connection for a transfer of a number. By HTTPS, transfers share half
+    /// as many shards: fewer connections carry the streams of HTTP/2, and libcurl's walks through
+    /// connections weigh less beside TLS.
+    func home(_ number: Int, isHTTPS: Bool) -> Shard {
         shards[number % (isHTTPS ? (shards.count + 1) / 2 : shards.count)]
     }
 }

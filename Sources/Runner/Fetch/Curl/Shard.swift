@@ -13,6 +13,16 @@ final class Shard {
     private var transfers: [ObjectIdentifier: Transfer] = [:]
     /// The number of transfers for which a connection is kept here.
     private var homes = 0
+    /// The number of transfers that libcurl has.
+    private var inFlight = 0
+    /// The number of connections that were begun with the multi handle.
+    private(set) var connections = 0
+    /// Whether no more requests are to come, since the multi handle is to be renewed.
+    private(set) var isResting = false
+    /// The number of connections after which a multi handle is renewed: few enough that what libcurl
+    /// keeps of their hosts (`CurlVersion.keepsHosts`) weighs nothing, and enough that hardly any
+    /// connection is made anew because an idle one was closed with its handle.
+    static let connectionsMax = 512
 
     init(loop: EventLoop) {
         self.loop = loop
@@ -75,16 +85,24 @@ final class Shard {
     ///
     /// - Returns: Whether libcurl took it.
     func add(_ transfer: Transfer) -> Bool {
-        curl_multi_add_handle(multi, transfer.easy) == CURLM_OK
+        guard curl_multi_add_handle(multi, transfer.easy) == CURLM_OK else { return false }
+        inFlight += 1
+        transfer.isGiven = true
+        return true
     }
 
-    /// Takes a transfer from libcurl.
-    func takeBack(_ transfer: Transfer) { curl_multi_remove_handle(multi, transfer.easy) }
+    /// Takes a transfer from libcurl, if it has it.
+    func takeBack(_ transfer: Transfer) {
+        guard transfer.isGiven else { return }
+        curl_multi_remove_handle(multi, transfer.easy)
+        inFlight -= 1
+        transfer.isGiven = false
+    }
 
     /// Ends every transfer in flight.
     func endAll(as failure: Response.Failure) {
         for transfer in transfers.values where transfer.isInFlight {
-            curl_multi_remove_handle(multi, transfer.easy)
+            takeBack(transfer)
             transfer.end(with: Response(failure: failure))
         }
     }
@@ -100,7 +118,7 @@ final class Shard {
             if deadline > now, !transfer.isTooSlow(atMicros: now) {
                 next = min(next, deadline)
             } else {
-                curl_multi_remove_handle(multi, transfer.easy)
+                takeBack(transfer)
                 transfer.timedOut()
             }
         }
@@ -143,19 +161,41 @@ final class Shard {
             let result = message_result(message)
             // Unretained: a transfer closes its easy handle before it goes.
             let transfer = Unmanaged<Transfer>.fromOpaque(mine).takeUnretainedValue()
-            curl_multi_remove_handle(multi, easy)
+            takeBack(transfer)
             transfer.finished(with: result)
         }
+    }
+
+    // MARK: - The multi handle
+
+    /// Takes in that a connection is begun.
+    func noteConnection() {
+        connections += 1
+        if connections == Self.connectionsMax, CurlVersion.keepsHosts { loop.noteWorn(self) }
+    }
+
+    /// Whether the multi handle is to be renewed.
+    var isWorn: Bool { connections >= Self.connectionsMax }
+    /// Whether libcurl has no transfer.
+    var isIdle: Bool { inFlight == 0 }
+
+    /// Takes no more requests until the multi handle is renewed.
+    func rest() { isResting = true }
+
+    /// Replaces the multi handle, and closes its idle connections. To be called while it is idle.
+    func renew() {
+        curl_multi_cleanup(multi)
+        multi = Self.makeMulti()
+        deadlineMicros = .max
+        (connections, isResting) = (0, false)
+        setUp()
     }
 
     /// Replaces the multi handle after an error, when its state is unknown. All transfers in flight
     /// on it fail.
     func rebuild() {
         endAll(as: loop.takePollFailure().map { .local(.system($0)) } ?? .reason(.other))
-        curl_multi_cleanup(multi)
-        multi = Self.makeMulti()
-        deadlineMicros = .max
-        setUp()
+        renew()
     }
 
     func close() {

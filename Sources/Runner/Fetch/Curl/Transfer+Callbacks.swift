@@ -68,6 +68,7 @@ extension Transfer {
             address.pointee.family, address.pointee.socktype, address.pointee.protocol)
         if descriptor < 0 { attempt.socketError = errno }
         attempt.makesConnection = true
+        shard.noteConnection()
         return descriptor
     }
 

@@ -14,6 +14,8 @@ final class Transfer {
     var handle = CurlHandle()
     var easy: UnsafeMutableRawPointer { handle.easy }
     private(set) var shard: Shard
+    /// Whether libcurl has the transfer; the shard's to set.
+    var isGiven = false
     /// The number that tells which of the loop's shards the transfer belongs to while its jobs'
     /// hosts have no bound on requests in flight.
     private let number: Int
@@ -159,7 +161,7 @@ final class Transfer {
     }
 
     /// The shard that keeps a connection for the transfer.
-    private var home: Shard { shard.loop.shard(number, isHTTPS: isHTTPS) }
+    private var home: Shard { shard.loop.home(number, isHTTPS: isHTTPS) }
 
     /// Begins an attempt: gives the request to libcurl, with an address if libcurl will need one.
     func start(expectingConnect: Bool) {
