@@ -69,6 +69,7 @@ let package = Package(
             name: "PostgresStore", dependencies: ["CPostgres", "JobStore"],
             resources: [
                 .embedInCode("Schema/p1_initial.sql"), .embedInCode("Schema/p2_shares.sql"),
+                .embedInCode("Schema/p3_commits.sql"),
             ], swiftSettings: strict),
         .target(
             name: "Stores",

@@ -121,7 +121,7 @@ FROM runner.runner r, generate_series(0, 15) s;
 
 
 # What each runner asks beside its commits, of all runners: its share of the rate each second to four
-# (as in PostgresQueue+Shares.swift), who is gone each five.
+# (as in PostgresQueue+Shares.swift), who is gone each five to twenty.
 SHARE = """
 WITH pace AS (SELECT rate FROM runner.pace LIMIT 1),
 ranked AS (SELECT id, wanted, rate, row_number() OVER (ORDER BY wanted = 0, id) AS place

@@ -28,6 +28,11 @@ def look_s(runners: int) -> float:
     return min(max(runners / 250, 1.0), 4.0)
 
 
+def gone_s(runners: int) -> float:
+    """The time from one look of a runner at who is gone to the next."""
+    return min(max(runners / 10, 5.0), 20.0)
+
+
 def fit(points: list[tuple[float, float]]) -> tuple[float, float]:
     """A constant and a slope by least squares, neither below 0."""
     mean_x = sum(x for x, _ in points) / len(points)
@@ -70,7 +75,7 @@ def play(costs: Costs, runners: int, cores: int) -> Figures:
         for pause, micros, is_commit in [
             (interval_s(runners), costs.commit_us(runners), True),
             (look_s(runners), costs.share_us(runners), False),
-            (5.0, costs.gone_us(runners), False),
+            (gone_s(runners), costs.gone_us(runners), False),
         ]:
             at = chance.random() * pause
             while at < PLAYED_S:

@@ -13,6 +13,9 @@ final class StoreClock: Sendable {
 
     init(fixed: (@Sendable () -> Int)?) { self.fixed = fixed }
 
+    /// The time now in µs where it is not the server's to say.
+    var fixedMicros: Int? { fixed?() }
+
     /// The time now in µs, as an expression of SQL.
     var sql: String {
         fixed.map { "\($0())::bigint" }

@@ -129,6 +129,36 @@ import Testing
         #expect(segment == before)
     }
 
+    /// A commit as a whole does what its changes do one by one.
+    @Test func segments_changeAsAWhole_asOneByOne() throws {
+        let seed = testSeed(for: "segments_changeAsAWhole_asOneByOne")
+        var random = SeededGenerator(seed: seed)
+        for _ in 0..<50 {
+            // Two batches in segments of ten, not all of which are held.
+            let firsts = (0..<20).filter { _ in Int.random(in: 0..<4, using: &random) > 0 }
+            let segments = firsts.map {
+                HeldSegment(
+                    batchID: $0 % 2 + 1, first: $0 / 2 * 10, priority: 0,
+                    codes: [UInt8](repeating: 0, count: 10))
+            }
+            let jobs = segments.flatMap { part in part.positions.map { (part.batchID, $0) } }
+            let entries = jobs.shuffled(using: &random).prefix(jobs.count / 2)
+                .sorted { $0 < $1 }.map {
+                    LogBody.Entry(
+                        batchID: $0.0, position: $0.1,
+                        change: .ended(.random(in: 1...255, using: &random)))
+                }
+            var (whole, single) = (SegmentTable(segments), SegmentTable(segments))
+            var (tally, expected) = (TallyChange(), TallyChange())
+            let counted = whole.count(entries)
+            let changed = try whole.change(entries, atMicros: 5, &tally)
+            for entry in entries { try single.change(entry, atMicros: 5, &expected) }
+            #expect(whole.all == single.all && tally == expected, "seed \(seed)")
+            #expect(counted == expected && !expected.all.isEmpty, "seed \(seed)")
+            #expect(changed == whole.all.filter { $0.todo < 10 }.map(\.place), "seed \(seed)")
+        }
+    }
+
     // MARK: - Retries
 
     @Test func retries_areTakenInTheirOrder_once() {
@@ -160,6 +190,11 @@ import Testing
     @Test(arguments: [(1, 100), (250, 100), (500, 200), (1000, 400), (2500, 1000), (9999, 1000)])
     func commitInterval_risesWithTheFleet(_ runners: Int, _ millis: Int) {
         #expect(PostgresLease.commitInterval(runners: runners) == .milliseconds(millis))
+    }
+
+    @Test(arguments: [(1, 5), (50, 5), (100, 10), (200, 20), (9999, 20)])
+    func looksAtProcesses_areFewer_inALargeFleet(_ runners: Int, _ seconds: Int) {
+        #expect(PostgresQueue.gonePauseMicros(runners: runners) == seconds * 1_000_000)
     }
 
     private static let lease = 30_000_000

@@ -89,6 +89,26 @@ import Testing
         await queue.close()
     }
 
+    /// The claims of a runner that goes on while its queue is brought up are known of.
+    @Test func anOlderQueue_keepsTheNumbersOfClaims() async throws {
+        let url = server.makeDatabase().url
+        let link = Link(try ServerAddress(url: url))
+        for script in [PackageResources.p1_initial_sql, PackageResources.p2_shares_sql] {
+            try link.script(String(decoding: script, as: UTF8.self))
+        }
+        try link.query(
+            """
+            INSERT INTO runner.runner (instance, host, pid, workers, site_id, started_us, beat_us,
+                claims)
+            VALUES ('old', 'far', 1, 1, 0, 0, 0, 7)
+            """)
+        let queue = try PostgresQueue(url: url, access: .write)
+        #expect(try link.query("SELECT number FROM runner.claimed").int(0, 0) == 7)
+        try await queue.takeOver(1)
+        #expect(try link.query("SELECT FROM runner.claimed").count == 0)
+        await queue.close()
+    }
+
     @Test func aNewerQueue_isLeftAlone() async throws {
         let url = server.makeDatabase().url
         await (try PostgresQueue(url: url, access: .create)).close()

@@ -121,7 +121,7 @@ final class Link {
             guard let value else { return nil }
             // With a zero behind it, which ends a text.
             let copy = UnsafeMutablePointer<CChar>.allocate(capacity: value.count + 1)
-            for (index, byte) in value.enumerated() { copy[index] = CChar(bitPattern: byte) }
+            for index in value.indices { copy[index] = CChar(bitPattern: value[index]) }
             copy[value.count] = 0
             return copy
         }

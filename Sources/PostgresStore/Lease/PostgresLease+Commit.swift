@@ -15,7 +15,7 @@ extension PostgresLease {
         if !settled.isEmpty { settled.subtract(marks.map(\.place)) }
         lastHeartbeat = heartbeat
         savePaces(heartbeat.hosts)
-        foldIfDue()
+        foldSoon()
     }
 
     /// Records that retries are being tried.
@@ -29,7 +29,7 @@ extension PostgresLease {
                     .init(batchID: $0.batchID, position: $0.position, change: .tried)
                 })
         }
-        foldIfDue()
+        foldSoon()
     }
 
     /// The times that a call sends its commit.
@@ -67,72 +67,44 @@ extension PostgresLease {
     /// - Returns: Whether it was recorded. Otherwise nobody knows, or the runner has not heard of
     ///   all that others wrote, or is gone: `catchUp` finds out.
     private func send(_ body: LogBody, _ heartbeat: Heartbeat) throws(PostgresError) -> Bool {
-        let (bytes, tally) = (body.bytes, count(body))
-        let changes = tally.all
+        let changes = held.count(body.entries).all
         pending = seq + 1
         let sentAt = ContinuousClock.now
         let rows: Rows
         do throws(PostgresError) {
-            // The lock keeps a takeover waiting. Whoever writes to the log of another runner counts
-            // `told` up under a lock on this row; after waiting for that, the row is looked at again.
-            // The commit before must be there, and the claims: a standby may have lost them.
-            // One sent before may come in as late as after it was sent again and folded: the row it
-            // would conflict with is gone then.
             rows = try link.query(
-                """
-                WITH me AS (
-                    SELECT id FROM runner.runner
-                    WHERE id = $1 AND told = $2 AND claims >= $12 AND folded_seq < $3
-                        AND greatest(folded_seq, (SELECT max(seq) FROM runner.log
-                            WHERE runner_id = $1)) = $3::bigint - 1
-                    FOR SHARE)
-                INSERT INTO runner.log (runner_id, seq, at_us, requests_per_s, trouble, measures,
-                    batch_ids, codes, counts, has_files, body)
-                SELECT id, $3, \(clock.sql), $4, $5, $6, $7::bigint[], $8::smallint[], $9::bigint[],
-                    $10, $11::bytea
-                FROM me ON CONFLICT (runner_id, seq) DO NOTHING RETURNING at_us
-                """,
-                .int(runner), .int(told), .int(seq + 1), .real(heartbeat.requestsPerSecond),
+                "SELECT runner.commit($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)",
+                .int(runner), .int(told), .int(seq + 1), .int(claimsTaken),
+                Value(clock.fixedMicros), .real(heartbeat.requestsPerSecond),
                 .text(heartbeat.trouble ?? ""), Value(heartbeat.measures),
                 .ints(changes.map(\.batch)), .ints(changes.map(\.kind.code)),
-                .ints(changes.map(\.count)), .bool(!body.files.isEmpty), .bytes(bytes),
-                .int(claimsTaken))
+                .ints(changes.map(\.count)), .bool(!body.files.isEmpty), .bytes(body.bytes))
         } catch {
             // Nothing was sent, or it was refused; of what was sent before, that may not be true.
             if error.kind != .lost { pending = nil }
             throw error
         }
-        guard rows.count == 1 else { return false }
+        guard let atMicros = rows.intIfAny(0, 0) else { return false }
         pending = nil
         seq += 1
         lastCommitMicros = SystemClock.monotonicMicros()
         heard(sentAt)
-        clock.note(rows.int(0, 0))
-        take(body, atMicros: rows.int(0, 0))
+        clock.note(atMicros)
+        take(body, atMicros: atMicros)
         return true
-    }
-
-    /// The change of the numbers that a body makes.
-    private func count(_ body: LogBody) -> TallyChange {
-        var tally = TallyChange()
-        for entry in body.entries {
-            let segment = held.segment(holding: entry.position, of: entry.batchID)
-            try? segment?.count(entry.change, at: entry.position, in: &tally)
-        }
-        return tally
     }
 
     // MARK: - Changes
 
     /// Makes the changes of a commit of this runner in what it holds.
     private func take(_ body: LogBody, atMicros: Int) {
-        for entry in body.entries {
-            do throws(QueueError) {
-                try apply(entry, atMicros: atMicros)
-            } catch {
-                preconditionFailure("a body was made of what the runner holds: \(error)")
-            }
+        do throws(HeldSegment.Misfit) {
+            let changed = try held.change(body.entries, atMicros: atMicros, &unfolded.tally)
+            unfolded.changed.formUnion(changed)
+        } catch {
+            preconditionFailure("a body was made of what the runner holds: \(error)")
         }
+        for entry in body.entries { noteRetry(entry, atMicros: atMicros) }
         for file in body.files { unfolded.files[file.id] = file }
         unfolded.commits += 1
     }
@@ -149,6 +121,10 @@ extension PostgresLease {
             try held.change(entry, atMicros: atMicros, &unfolded.tally)
         } catch { throw PostgresQueue.queueError(error, at: queue.name) }
         unfolded.changed.insert(place)
+        noteRetry(entry, atMicros: atMicros)
+    }
+
+    private func noteRetry(_ entry: LogBody.Entry, atMicros: Int) {
         if case .waits(_, let wait) = entry.change {
             retries.add(
                 .init(
@@ -166,6 +142,7 @@ extension PostgresLease {
         var entries: [LogBody.Entry] = []
         entries.reserveCapacity(marks.count)
         var segment: HeldSegment?
+        var last: (outcome: Outcome, code: UInt8)?
         for mark in marks where settled.isEmpty || !settled.contains(mark.place) {
             if segment?.batchID != mark.batchID
                 || segment?.positions.contains(mark.position) != true
@@ -185,14 +162,19 @@ extension PostgresLease {
                     "job \(mark.position) of batch \(mark.batchID) is marked already, or is not waiting for a retry"
                 )
             }
+            let code =
+                last?.outcome == mark.outcome
+                ? last?.code ?? 0 : codes.code(for: mark.outcome) ?? 0
+            last = (mark.outcome, code)
             entries.append(
-                .init(batchID: mark.batchID, position: mark.position, change: change(of: mark)))
+                .init(
+                    batchID: mark.batchID, position: mark.position,
+                    change: change(of: mark, code)))
         }
         return entries
     }
 
-    private func change(of mark: Mark) -> LogBody.Change {
-        let code = codes.code(for: mark.outcome) ?? 0
+    private func change(of mark: Mark, _ code: UInt8) -> LogBody.Change {
         precondition(code != 0, "the codes of marks were learnt")
         guard mark.outcome.state == .retrying else { return .ended(code) }
         // Nothing of a cancelled batch is tried again.

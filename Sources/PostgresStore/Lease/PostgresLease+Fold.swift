@@ -13,7 +13,9 @@ extension PostgresLease {
             (
                 try link.query(
                     """
-                    SELECT told, folded_seq, claims FROM runner.runner WHERE id = $1 FOR UPDATE
+                    SELECT told, folded_seq,
+                        (SELECT number FROM runner.claimed WHERE runner_id = $1)
+                    FROM runner.runner WHERE id = $1 FOR UPDATE
                     """, .int(runner)),
                 try RunnerLog.read(of: runner, after: seq, link),
                 try link.query(
@@ -95,18 +97,31 @@ extension PostgresLease {
     /// The commits after which the segments are written down, finished or not.
     private static let commitsMax = 64
 
-    /// Writes segments down where one of them is finished or the log has grown. When that cannot be
-    /// done now, a later commit does it.
-    func foldIfDue() {
+    /// Writes segments down where that is due, once the caller of a commit has its answer: a commit is
+    /// not to take as long as two. What is called next waits for it. Of a runner that has nothing left
+    /// it is done at once, since others want to know whether all is finished.
+    func foldSoon() {
+        guard isFoldDue else { return }
+        guard !held.all.allSatisfy({ $0.isFinished || $0.isLetGo }) else { return foldIfDue() }
+        // Not of any group: the thread of the lease does it next, and what it finds is told to the
+        // next commit.
+        Task { foldIfDue() }
+    }
+
+    private var isFoldDue: Bool {
         // What others wrote of segments that are not held yet must stay in the log.
-        guard unplaced.isEmpty else { return }
-        let isDue =
-            unfolded.commits >= Self.commitsMax
+        guard unplaced.isEmpty else { return false }
+        return unfolded.commits >= Self.commitsMax
             || unfolded.changed.contains { place in
                 held.segment(holding: place.position, of: place.batchID)
                     .map { $0.isFinished || $0.isLetGo } ?? false
             }
-        guard isDue else { return }
+    }
+
+    /// Writes segments down where one of them is finished or the log has grown. When that cannot be
+    /// done now, a later commit does it.
+    private func foldIfDue() {
+        guard isHeld, isFoldDue else { return }
         do throws(QueueError) {
             try foldNow()
         } catch {
@@ -122,10 +137,10 @@ extension PostgresLease {
             guard unfolded.commits > 0 else { return }
             guard unplaced.isEmpty else { throw isChanged }
             do {
-                guard try link.transaction(.writing, fold) else {
+                guard try fold() else {
                     // Others have written to the log, or it is not ours any more.
                     try catchUp()
-                    guard unplaced.isEmpty, try link.transaction(.writing, fold) else {
+                    guard unplaced.isEmpty, try fold() else {
                         throw isChanged
                     }
                     return finishFold(upTo: seq)
@@ -144,24 +159,6 @@ extension PostgresLease {
 
     /// - Returns: Whether the runner has heard of all that others wrote; otherwise nothing is done.
     private func fold() throws -> Bool {
-        let me = try link.query(
-            """
-            UPDATE runner.runner r SET folded_seq = $3, beat_us = greatest(beat_us, l.at_us),
-                requests_per_s = coalesce(l.requests_per_s, r.requests_per_s),
-                trouble = coalesce(l.trouble, r.trouble),
-                measures = coalesce((SELECT measures FROM runner.log
-                    WHERE runner_id = $1 AND measures IS NOT NULL ORDER BY seq DESC LIMIT 1),
-                    r.measures)
-            FROM (VALUES (1)) AS one LEFT JOIN (
-                SELECT at_us, requests_per_s, trouble FROM runner.log
-                WHERE runner_id = $1 AND NOT by_others ORDER BY seq DESC LIMIT 1) l ON true
-            WHERE r.id = $1 AND r.told = $2 AND r.folded_seq = $4
-            """, .int(runner), .int(told), .int(seq), .int(foldedSeq))
-        guard me.touched == 1 else { return false }
-        // With a lower bound: what was deleted before is not walked again.
-        try link.query(
-            "DELETE FROM runner.log WHERE runner_id = $1 AND seq > $2 AND seq <= $3", .int(runner),
-            .int(foldedSeq), .int(seq))
         var changed = unfolded.changed.compactMap {
             held.segment(holding: $0.position, of: $0.batchID)
         }
@@ -171,13 +168,22 @@ extension PostgresLease {
         where changed[index].isLetGo && cancelled.contains(changed[index].batchID) {
             try changed[index].cancel(&tally)
         }
-        guard try SegmentRows.save(changed, of: runner, to: runner, link) else {
+        let values =
+            [.int(runner), .int(told), .int(seq), .int(foldedSeq)]
+            + SegmentRows.values(ofOpen: changed.filter { !$0.isFinished }, of: runner)
+            + SegmentRows.values(ofFinished: changed.filter(\.isFinished))
+            + SegmentRows.values(of: tally) + [.int(attachment.site.id)]
+            + SegmentRows.values(of: unfolded.files.values.sorted { $0.id < $1.id })
+        do throws(PostgresError) {
+            return try link.query(Self.foldCall(values.count), values).bool(0, 0)
+        } catch {
+            guard error.kind == .refused("RN001") else { throw error }
             throw queue.fenced("a segment is no longer this runner's")
         }
-        try SegmentRows.add(tally, of: runner, link)
-        let files = unfolded.files.values.sorted { $0.id < $1.id }
-        try SegmentRows.save(files, of: attachment.site.id, link)
-        return true
+    }
+
+    private static func foldCall(_ count: Int) -> String {
+        "SELECT runner.fold(\((1...count).map { "$\($0)" }.joined(separator: ", ")))"
     }
 
     private func finishFold(upTo seq: Int) {

@@ -177,8 +177,11 @@ actor PostgresLease: RunnerLease {
         link.close()
     }
 
+    /// Whether the runner has not ended.
+    var isHeld: Bool { !hasEnded }
+
     func checkIsHeld() throws(QueueError) {
-        guard !hasEnded else { throw queue.fenced("the runner is not attached") }
+        guard isHeld else { throw queue.fenced("the runner is not attached") }
     }
 
     func share(_ claim: RateClaim) async throws(QueueError) -> RateShare? {
@@ -238,7 +241,8 @@ actor PostgresLease: RunnerLease {
             try? record([], [], Heartbeat(requestsPerSecond: rate, trouble: lastHeartbeat.trouble))
         }
         try? await queue.watchRunners(for: runner)
-        if let count = try? await queue.countRunners() { runnerCount.withLock { $0 = count } }
+        let count = await queue.runnersSeen
+        runnerCount.withLock { $0 = count }
         return true
     }
 }

@@ -151,6 +151,15 @@ struct HeldSegment: Equatable {
         }
     }
 
+    /// Makes the changes of some entries, all of this segment, as above.
+    mutating func apply(
+        _ entries: ArraySlice<LogBody.Entry>, atMicros: Int, _ tally: inout TallyChange
+    ) throws(Misfit) {
+        for entry in entries {
+            try apply(entry.change, at: entry.position, atMicros: atMicros, &tally)
+        }
+    }
+
     /// The retry of a job after an attempt; `nil` when the job is not tried again.
     private static func retry(
         after change: LogBody.Change, _ before: HeldRetry?, atMicros: Int

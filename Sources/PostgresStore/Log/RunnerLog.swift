@@ -96,6 +96,45 @@ struct SegmentTable {
             entry.change, at: entry.position, atMicros: atMicros, &tally)
     }
 
+    /// Makes the changes of a commit, whose entries are in order. Each segment is looked up once.
+    ///
+    /// - Returns: The segments that have changed.
+    /// - Precondition: Segments hold all the jobs.
+    mutating func change(
+        _ entries: [LogBody.Entry], atMicros: Int, _ tally: inout TallyChange
+    ) throws(HeldSegment.Misfit) -> [LedgerPlace] {
+        var changed: [LedgerPlace] = []
+        var rest = entries[...]
+        while let first = rest.first {
+            guard let index = index(of: first.position, in: first.batchID),
+                let positions = segments[first.batchID]?[index].positions
+            else { preconditionFailure("a change is of a job that no segment holds") }
+            let run = rest.prefix {
+                $0.batchID == first.batchID && positions.contains($0.position)
+            }
+            try segments[first.batchID]?[index].apply(run, atMicros: atMicros, &tally)
+            changed.append(LedgerPlace(batchID: first.batchID, position: positions.lowerBound))
+            rest = rest.dropFirst(run.count)
+        }
+        return changed
+    }
+
+    /// Counts the changes of a commit, whose entries are in order, without making them. Those that do
+    /// not fit count as none.
+    func count(_ entries: [LogBody.Entry]) -> TallyChange {
+        var tally = TallyChange()
+        var segment: HeldSegment?
+        for entry in entries {
+            if segment?.batchID != entry.batchID
+                || segment?.positions.contains(entry.position) != true
+            {
+                segment = self.segment(holding: entry.position, of: entry.batchID)
+            }
+            try? segment?.count(entry.change, at: entry.position, in: &tally)
+        }
+        return tally
+    }
+
     private func index(of position: Int, in batch: Batch.ID) -> Int? {
         guard let held = segments[batch] else { return nil }
         let index = end(of: position, in: held) - 1

@@ -20,13 +20,20 @@ struct TallyChange: Equatable {
             case .tried: 256
             }
         }
+
+        init(code: Int) {
+            self = code == 0 ? .held : UInt8(exactly: code).map(Kind.ended) ?? .tried
+        }
     }
 
-    private var changes: [Batch.ID: [Kind: Int]] = [:]
+    /// By batch, each batch's by code.
+    private var changes: [Batch.ID: [Int]] = [:]
 
     mutating func add(_ count: Int, to kind: Kind, of batch: Batch.ID) {
-        changes[batch, default: [:]][kind, default: 0] += count
+        changes[batch, default: Self.none][kind.code] += count
     }
+
+    private static let none = [Int](repeating: 0, count: Kind.tried.code + 1)
 
     mutating func add(_ other: TallyChange) {
         for (batch, kind, count) in other.all { add(count, to: kind, of: batch) }
@@ -34,9 +41,9 @@ struct TallyChange: Equatable {
 
     /// The changes other than 0, by rising batch and code.
     var all: [(batch: Batch.ID, kind: Kind, count: Int)] {
-        changes.sorted { $0.key < $1.key }.flatMap { batch, kinds in
-            kinds.filter { $0.value != 0 }.sorted { $0.key.code < $1.key.code }.map {
-                (batch, $0.key, $0.value)
+        changes.sorted { $0.key < $1.key }.flatMap { batch, counts in
+            counts.enumerated().filter { $0.element != 0 }.map {
+                (batch, Kind(code: $0.offset), $0.element)
             }
         }
     }

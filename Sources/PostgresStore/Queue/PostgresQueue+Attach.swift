@@ -136,9 +136,8 @@ extension PostgresQueue {
         try ask {
             let rows = try link.query(
                 """
-                SELECT r.id, greatest(r.beat_us, (SELECT max(at_us) FROM runner.log
-                    WHERE runner_id = r.id AND NOT by_others)), r.pid, r.host
-                FROM runner.runner r JOIN runner.site s ON s.id = r.site_id
+                SELECT runner.id, \(Self.lastBeat), pid, host
+                FROM runner.runner JOIN runner.site s ON s.id = runner.site_id
                 WHERE s.folder IS NOT NULL AND $1 IN (s.identity, s.identity_before) LIMIT 1
                 """, .text(identity))
             guard rows.count == 1 else { return nil }

@@ -34,15 +34,14 @@ extension PostgresQueue {
         let scope = ClaimScope(request, only: batch, runner, number)
         if request.includesParked { try unpark(in: scope) }
         // Looking costs no transaction: at the end of a run there is nothing for seconds on end.
-        guard try ask({ try priority(in: scope, below: nil) }) != nil else {
+        guard let first = try ask({ try priority(in: scope, below: nil) }) else {
             return try nothing(in: scope)
         }
         return try write {
             var leased = Leased(told: try lockRunner(runner))
             var missing = request.jobs
-            var last: Int?
-            // Where all of a priority is being claimed by others, the next one has its turn.
-            while missing > 0, let (priority, hasLists) = try priority(in: scope, below: last) {
+            var turn: (priority: Int, hasLists: Bool)? = first
+            while let (priority, hasLists) = turn {
                 try take(&leased, &missing) { limit, missing in
                     try leaseOpen(scope, priority, limit: limit, missing: missing)
                 }
@@ -59,7 +58,8 @@ extension PostgresQueue {
                         try leaseBlocks(scope, priority, limit: limit, missing: missing)
                     }
                 }
-                last = priority
+                // Where all of a priority is being claimed by others, the next one has its turn.
+                turn = missing > 0 ? try self.priority(in: scope, below: priority) : nil
             }
             try complete(&leased)
             try note(leased, in: scope)
@@ -67,13 +67,15 @@ extension PostgresQueue {
         }
     }
 
-    /// Notes in its runner's row that a claim got something, last: a commit in progress waits for the
-    /// end of the transaction.
+    /// Notes that a claim of its runner got something: not in the runner's row, or its commits would
+    /// wait for the end of the transaction.
     private func note(_ leased: Leased, in scope: ClaimScope) throws {
         guard !leased.segments.isEmpty else { return }
         try link.query(
-            "UPDATE runner.runner SET claims = $2 WHERE id = $1", .int(scope.runner),
-            .int(scope.claim))
+            """
+            INSERT INTO runner.claimed (runner_id, number) VALUES ($1, $2)
+            ON CONFLICT (runner_id) DO UPDATE SET number = greatest(claimed.number, excluded.number)
+            """, .int(scope.runner), .int(scope.claim))
     }
 
     /// Takes segments by more and more rows at a time, until there are enough jobs or no rows left.

@@ -162,8 +162,7 @@ extension PostgresQueue {
             FROM runner.site LEFT JOIN LATERAL (
                 SELECT pid, host FROM runner.runner
                 WHERE site_id = site.id AND NOT runner.id = ANY($2::bigint[])
-                    AND ($3::bigint IS NULL OR greatest(beat_us, (SELECT max(at_us)
-                        FROM runner.log WHERE runner_id = runner.id AND NOT by_others))
+                    AND ($3::bigint IS NULL OR \(Self.lastBeat)
                         >= \(clock.sql) - $3)
                 LIMIT 1) r ON true
             WHERE id = $1

@@ -6,6 +6,8 @@ extension PostgresQueue {
     struct Rescue {
         /// The jobs that it held and had not marked, and that can be claimed again.
         var jobs = 0
+        /// The runners that were taken over.
+        var runners = 0
         /// The requests that it probably made for some of these.
         var requests = 0
     }
@@ -51,7 +53,9 @@ extension PostgresQueue {
             try SegmentRows.add(tally, of: 0, link)
             try SegmentRows.save(log.files, of: gone.int(0, 0), link)
             try link.query("DELETE FROM runner.log WHERE runner_id = $1", .int(runner))
-            try link.query("DELETE FROM runner.wish WHERE runner_id = $1", .int(runner))
+            for table in ["claimed", "wish"] {
+                try link.query("DELETE FROM runner.\(table) WHERE runner_id = $1", .int(runner))
+            }
             // The requests in flight, and those of one commit interval, taken twice since a commit
             // takes time; before the first commit, a full one.
             let rate = gone.real(0, 2) ?? 0
@@ -64,13 +68,22 @@ extension PostgresQueue {
         return rescue
     }
 
+    /// The last heartbeat of a row of `runner`, in µs: of its log the newest row alone is read.
+    static let lastBeat = """
+        greatest(beat_us, (SELECT at_us FROM runner.log
+            WHERE runner_id = runner.id AND NOT by_others ORDER BY seq DESC LIMIT 1))
+        """
+
     /// Takes over all runners that are gone for certain.
     @discardableResult
     func takeOverGone(atMost limit: Int = .max) throws(QueueError) -> Rescue {
         var rescue = Rescue()
-        for runner in try ask({ try goneRunners() }).prefix(limit) {
+        let look = try ask { try lookAtRunners() }
+        runnersSeen = look.count
+        for runner in look.gone.prefix(limit) {
             guard let taken = try takeOver(runner) else { continue }
             rescue.jobs += taken.jobs
+            rescue.runners += 1
             rescue.requests += taken.requests
         }
         return rescue
@@ -81,13 +94,30 @@ extension PostgresQueue {
     private static let watchPauseMicros = 5_000_000
     private static let takeOversMax = 4
 
+    /// The time in µs between two looks of a runner at the processes of all others. Where there are
+    /// many, others on this machine look, too.
+    static func gonePauseMicros(runners: Int) -> Int {
+        min(max(runners * 100_000, watchPauseMicros), 4 * watchPauseMicros)
+    }
+
+    private func lookForGone() throws(QueueError) {
+        let now = SystemClock.monotonicMicros()
+        guard now >= nextGoneLookMicros else { return }
+        let taken = try takeOverGone(atMost: Self.takeOversMax).runners
+        // There may be more of them.
+        nextGoneLookMicros =
+            now
+            + (taken < Self.takeOversMax
+                ? Self.gonePauseMicros(runners: runnersSeen) : Self.watchPauseMicros)
+    }
+
     /// Looks, for a runner, for others that are gone, and takes them over: those whose process this
     /// machine knows to be gone at once, and where it is this runner's turn to watch, those that
     /// have not been heard of for a lease.
     func watchRunners(for runner: Int) throws(QueueError) {
         nextWatchMicros =
             SystemClock.monotonicMicros() + min(Self.watchPauseMicros, watch.leaseMicros)
-        try takeOverGone(atMost: Self.takeOversMax)
+        try lookForGone()
         var isWatching = false
         var beats: [Int: Int] = [:]
         let dead: [Int] = try ask {
@@ -101,8 +131,7 @@ extension PostgresQueue {
             isWatching = true
             let rows = try link.query(
                 """
-                SELECT id, greatest(beat_us, (SELECT max(at_us) FROM runner.log
-                        WHERE runner_id = runner.id AND NOT by_others)),
+                SELECT id, \(Self.lastBeat),
                     (extract(epoch FROM clock_timestamp()) * 1000000)::bigint
                 FROM runner.runner WHERE id <> $1
                 """, .int(runner))
@@ -129,8 +158,7 @@ extension PostgresQueue {
         try link.query("SELECT FROM runner.runner WHERE id = $1 FOR UPDATE", .int(runner))
         return try link.query(
             """
-            SELECT FROM runner.runner WHERE id = $1 AND greatest(beat_us,
-                (SELECT max(at_us) FROM runner.log WHERE runner_id = $1 AND NOT by_others)) > $2
+            SELECT FROM runner.runner WHERE id = $1 AND \(Self.lastBeat) > $2
             """, .int(runner), .int(beatMicros)
         ).count == 1
     }

@@ -46,6 +46,10 @@ public actor PostgresQueue: JobQueue {
     /// The time on the monotonic clock, in µs, from which on a runner that finds nothing looks for
     /// others that are gone.
     var nextWatchMicros = 0
+    /// The time on the monotonic clock, in µs, from which on a runner looks at the processes of others.
+    var nextGoneLookMicros = 0
+    /// The runners of the queue when they were last looked at.
+    var runnersSeen = 1
     var meltPlace = MeltPlace()
     /// The time on the monotonic clock, in µs, when a runner that watches has spans melted next.
     var nextMeltMicros = 0

@@ -97,15 +97,51 @@ enum SegmentRows {
                 $7::bytea[], $8::bigint[], $9::int[])
                 AS u(batch_id, first, todo, tried, retrying, outcomes, retries, runner_id, returned)
             WHERE s.batch_id = u.batch_id AND s.first = u.first AND s.runner_id = $10
-            """,
+            """, values(ofOpen: segments, of: runner) + [.int(owner)]
+        ).touched
+    }
+
+    /// Segments that are not finished, as parameters: `batch_id`, `first`, `todo`, `tried`,
+    /// `retrying`, `outcomes`, `retries`, `runner_id` and `returned`.
+    static func values(ofOpen segments: [HeldSegment], of runner: Int) -> [Value] {
+        [
             .ints(segments.map(\.batchID)), .ints(segments.map(\.first)),
             .ints(segments.map(\.todo)), .ints(segments.map(\.tried)),
             .ints(segments.map(\.retries.count)),
             .blobs(segments.map(packed)),
             .blobs(segments.map(\.packedRetries)),
             .ints(segments.map { $0.isLetGo ? 0 : runner }),
-            .ints(segments.map { $0.isLetGo ? 0 : $0.returned }), .int(owner)
-        ).touched
+            .ints(segments.map { $0.isLetGo ? 0 : $0.returned }),
+        ]
+    }
+
+    /// Finished segments as parameters: `batch_id`, `first`, the code of all their jobs or 0, and
+    /// `outcomes` where there is none.
+    static func values(ofFinished segments: [HeldSegment]) -> [Value] {
+        [
+            .ints(segments.map(\.batchID)), .ints(segments.map(\.first)),
+            .ints(segments.map { $0.isAlike ? Int($0.codes[0]) : 0 }),
+            .blobs(segments.map { $0.isAlike ? [] : Blob.packed($0.codes) }),
+        ]
+    }
+
+    /// Changes of numbers as parameters: by batch and code, and by code alone.
+    static func values(of tally: TallyChange) -> [Value] {
+        let (changes, totals) = (tally.ended, tally.totals)
+        return [
+            .ints(changes.map(\.batch)), .ints(changes.map(\.code)), .ints(changes.map(\.count)),
+            .ints(totals.map(\.code)), .ints(totals.map(\.count)),
+        ]
+    }
+
+    /// Files as parameters, in the order of the table's columns.
+    static func values(of files: [OutputFile]) -> [Value] {
+        [
+            .ints(files.map(\.id)), .texts(files.map(\.name)),
+            .texts(files.map(\.format)), .ints(files.map(\.bytes)),
+            .ints(files.map { Int($0.crc32) }), .ints(files.map(\.records)),
+            .texts(files.map { $0.isSealed ? "t" : "f" }),
+        ]
     }
 
     /// Takes finished segments out of their table: those whose jobs are all alike become spans.
@@ -127,32 +163,26 @@ enum SegmentRows {
                 INSERT INTO runner.mixed (batch_id, first, count, outcomes)
                 SELECT batch_id, first, count, outcomes FROM gone WHERE code = 0)
             SELECT count(*) FROM gone
-            """,
-            .ints(segments.map(\.batchID)), .ints(segments.map(\.first)),
-            .ints(segments.map { $0.isAlike ? Int($0.codes[0]) : 0 }),
-            .blobs(segments.map { $0.isAlike ? [] : Blob.packed($0.codes) }), .int(owner))
+            """, values(ofFinished: segments) + [.int(owner)])
         return rows.int(0, 0)
     }
 
     /// Adds to the numbers of jobs, those of one runner or, with 0, those of nobody in particular.
     static func add(_ tally: TallyChange, of runner: Int, _ link: Link) throws(PostgresError) {
-        let changes = tally.ended
-        guard !changes.isEmpty else { return }
+        guard !tally.ended.isEmpty else { return }
+        let (changes, totals) = (values(of: tally).prefix(3), values(of: tally).suffix(2))
         try link.query(
             """
             INSERT INTO runner.tally AS t (batch_id, outcome, runner_id, count)
             SELECT b, c, $1::bigint, n FROM unnest($2::bigint[], $3::int[], $4::bigint[]) AS u(b, c, n)
             ON CONFLICT (batch_id, outcome, runner_id) DO UPDATE SET count = t.count + excluded.count
-            """,
-            .int(runner), .ints(changes.map(\.batch)), .ints(changes.map(\.code)),
-            .ints(changes.map(\.count)))
+            """, [.int(runner)] + changes)
         try link.query(
             """
             INSERT INTO runner.total AS t (outcome, runner_id, count)
             SELECT c, $1::bigint, n FROM unnest($2::int[], $3::bigint[]) AS u(c, n)
             ON CONFLICT (outcome, runner_id) DO UPDATE SET count = t.count + excluded.count
-            """,
-            .int(runner), .ints(tally.totals.map(\.code)), .ints(tally.totals.map(\.count)))
+            """, [.int(runner)] + totals)
     }
 
     /// Records how much of a site's files counts.
@@ -167,10 +197,6 @@ enum SegmentRows {
                 $6::bigint[], $7::bigint[], $8::boolean[]) AS u
             ON CONFLICT (site_id, id) DO UPDATE SET bytes = excluded.bytes, crc32 = excluded.crc32,
                 records = excluded.records, sealed = excluded.sealed
-            """,
-            .int(site), .ints(files.map(\.id)), .texts(files.map(\.name)),
-            .texts(files.map(\.format)), .ints(files.map(\.bytes)),
-            .ints(files.map { Int($0.crc32) }), .ints(files.map(\.records)),
-            .texts(files.map { $0.isSealed ? "t" : "f" }))
+            """, [.int(site)] + values(of: files))
     }
 }

@@ -7,7 +7,10 @@ internal import JobStore
 enum Migrator {
     /// SQL scripts by rising version; the script at index *i* leads from version *i* to *i* + 1.
     private static var scripts: [[UInt8]] {
-        [PackageResources.p1_initial_sql, PackageResources.p2_shares_sql]
+        [
+            PackageResources.p1_initial_sql, PackageResources.p2_shares_sql,
+            PackageResources.p3_commits_sql,
+        ]
     }
     static var latest: Int { scripts.count }
 
@@ -25,11 +28,22 @@ enum Migrator {
         return try link.query("SELECT schema_version FROM runner.meta").int(0, 0)
     }
 
+    /// The same outside of a transaction, with one question.
+    private static func versionIfAny(_ link: Link) throws(PostgresError) -> Int? {
+        do throws(PostgresError) {
+            return try link.query("SELECT schema_version FROM runner.meta").int(0, 0)
+        } catch {
+            // No such table, or no such schema.
+            guard [.refused("42P01"), .refused("3F000")].contains(error.kind) else { throw error }
+            return nil
+        }
+    }
+
     /// Makes the queue's tables where there are none, or brings them up to date.
     ///
     /// - Throws: `QueueError` `.newer` when a later version made them.
     static func migrate(_ link: Link, named name: String, makesMissing: Bool) throws {
-        guard let known = try version(link) else {
+        guard let known = try versionIfAny(link) else {
             guard makesMissing else {
                 throw QueueError(
                     .missing, "there is no queue at \(name)", remedy: .makeQueue(path: name))

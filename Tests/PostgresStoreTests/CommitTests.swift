@@ -1,0 +1,117 @@
+import StoreConformance
+import TestPostgres
+import TestSupport
+import Testing
+
+@testable import JobStore
+@testable import PostgresStore
+
+/// What the functions of the schema do for commits and folds, and what commits wait for.
+@Suite struct CommitTests {
+    private let server: PostgresServer
+    private let url: String
+    private let beat = Heartbeat(requestsPerSecond: 1)
+
+    init() throws {
+        server = try PostgresServer.shared
+        url = server.makeDatabase().url
+    }
+
+    private func client(jobs: Int) async throws -> StoreClient {
+        let client = StoreClient(to: try PostgresQueue(url: url, access: .create))
+        let request = try RequestTemplate(parsing: "http://127.0.0.1/{id}")
+        _ = try await client.enqueue(JobRange(first: 0, count: jobs), request: request)
+        try await client.attach(RunnerDescription(pid: 1, workers: 1))
+        return client
+    }
+
+    private func mark(_ position: Int, _ status: Int = 200) -> Mark {
+        Mark(
+            batchID: 1, position: position, attempt: 1,
+            outcome: Outcome(status < 400 ? .completed : .failed, status: UInt16(status)))
+    }
+
+    /// The numbers of commits with few outcomes and with many, before they are written down and after,
+    /// and of a runner that is gone.
+    @Test func numbers_areThoseOfAllCommits() async throws {
+        let client = try await client(jobs: 500)
+        #expect(try await client.claim(jobs: 500).count == 1)
+        // Six numbers with that of jobs that are held, seven, and more.
+        let kinds = [1, 5, 6, 7, 40]
+        var position = 0
+        for count in kinds {
+            try await client.commit(
+                (0..<2 * count).map { mark(position + $0, 400 + $0 % count) }, heartbeat: beat)
+            position += 2 * count
+        }
+        let other = try PostgresQueue(url: url, access: .write)
+        func expectAll(running: Int) async throws {
+            let counts = try await other.counts()
+            #expect(counts.failed == position && counts.running == running)
+            #expect(counts.available == 500 - position - running)
+            let groups = counts.outcomes.sorted { $0.label < $1.label }
+            #expect(groups.map(\.label) == (400..<440).map { "\($0)" })
+            #expect(groups.map(\.count) == (0..<40).map { each in 2 * kinds.count { $0 > each } })
+        }
+        try await expectAll(running: 500 - position)
+        for _ in 0..<64 { try await client.renew(beat) }
+        try await expectAll(running: 500 - position)
+        try await client.commit([mark(position, 400)], heartbeat: beat)
+        try await client.commit([mark(position + 1, 400)], heartbeat: beat)
+        #expect(try await other.counts().failed == position + 2)
+        await client.close()
+        #expect(try await other.counts().running == 0)
+        #expect(try await other.counts().runs.isEmpty)
+        #expect(try await other.counts().available == 500 - position - 2)
+        await other.close()
+    }
+
+    /// A claim takes as long as its commit to the disk, or waits for locks: the marks of its runner are
+    /// recorded meanwhile.
+    @Test func aCommit_doesNotWait_forAClaim() async throws {
+        let client = try await client(jobs: 3 * Segment.countMax)
+        #expect(try await client.claim(jobs: 1).count == 1)
+        server.execute(
+            """
+            CREATE FUNCTION public.wait() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+                PERFORM pg_advisory_xact_lock(77); RETURN NULL; END $$
+            """,
+            "CREATE TRIGGER wait AFTER INSERT OR UPDATE ON runner.claimed FOR EACH ROW EXECUTE FUNCTION public.wait()",
+            at: url)
+        let holder = Link(try ServerAddress(url: url))
+        try holder.script("BEGIN; SELECT pg_advisory_xact_lock(77)")
+        let lease = client.lease
+        async let claim = lease.claim(ClaimRequest(jobs: 1))
+        let waits = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
+        while server.execute(waits, at: url) != "1" { try await Task.sleep(for: .milliseconds(5)) }
+        try await client.commit([mark(0)], heartbeat: beat)
+        #expect(server.execute(waits, at: url) == "1")
+        try holder.script("COMMIT")
+        #expect(try await claim.segments.count == 1)
+        #expect(try await client.verify() == [])
+        holder.close()
+        await client.close()
+    }
+
+    /// A segment that is gone from under its runner: nothing of that fold is done, and the run ends.
+    @Test(arguments: [false, true])
+    func aFold_withoutItsSegment_isNone(isFinished: Bool) async throws {
+        let client = try await client(jobs: 2 * Segment.countMax)
+        let segments = try await client.claim(jobs: 2 * Segment.countMax)
+        #expect(segments.count == 2)
+        server.execute("UPDATE runner.segment SET runner_id = 99 WHERE first > 0", at: url)
+        let marks = (Segment.countMax..<(isFinished ? 2 : 1) * Segment.countMax + 1).map {
+            mark($0 % (2 * Segment.countMax))
+        }
+        let error = try #require(
+            await #expect(throws: QueueError.self) {
+                try await client.commit(marks, heartbeat: beat)
+                for _ in 0..<64 { try await client.renew(beat) }
+            })
+        #expect(error.code == .fenced && "\(error)".contains("no longer this runner's"))
+        #expect(
+            server.execute("SELECT folded_seq FROM runner.runner", at: url) == "0"
+                && server.execute("SELECT count(*) FROM runner.tally", at: url) == "0")
+        await client.close()
+    }
+}
