@@ -18,7 +18,8 @@ public enum MachineLimits {
     static func allow(workers: Int, shards: (Int) -> Int) throws {
         // A multi handle has a socket pair of its own.
         func needed(_ workers: Int) -> Int {
-            min(workers, Int.max / 2) + shards(workers) * (spareConnections + 2) + reserved
+            min(workers, Int.max / 2) + shards(workers) * (spareConnections + 2) * (1 + EventLoop.formerMax)
+                + reserved
         }
         var limit = rlimit()
         guard getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 else { return }

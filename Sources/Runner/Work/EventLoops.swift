@@ -64,10 +64,8 @@ struct EventLoops: Sendable {
 
     /// The number of shards for a loop's workers: one for about 32 connections, since libcurl looks
     /// through all connections of a multi handle, twice a request. There are at most 64 shards,
-    /// since one takes 44 KB, and two at least, so that one can rest.
-    private static func shards(forWorkers workers: Int) -> Int {
-        min(64, max(2, (workers - 1) / 32 + 1))
-    }
+    /// since one takes 44 KB.
+    private static func shards(forWorkers workers: Int) -> Int { min(64, (workers - 1) / 32 + 1) }
 
     /// - Throws: `LimitError` when the system gives no thread.
     func start() throws { for loop in loops { try loop.start() } }

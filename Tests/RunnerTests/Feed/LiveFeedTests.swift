@@ -109,7 +109,8 @@ import Testing
 
     /// Nor is it a time in which answers took long: that would be a crowd.
     @Test func aPause_isNoCrowd() {
-        var pacing = Pacing()
+        var pacing = Pacing(crowd: Apart(wrappedValue: CrowdControl(workers: 1000)))
+        pacing.expect(inFlight: 50)
         /// The cohorts of the 50 in flight, the oldest first.
         var sent: [(number: Cohort.Number, count: Int)] = []
         func send(_ count: Int, ms: Int) {

@@ -36,7 +36,7 @@ extension EventLoop {
             sessions.handOn(at: now)
             if !openHeads.isEmpty { lookAtOpenHeads() }
             if now.monotonicMicros >= nextLookMicros { endOverdue() }
-            if !worn.isEmpty { renewWorn() }
+            if areSomeWorn || shards.count > places { replaceWorn() }
             resume(&answered, upTo: .max)
             resumeEnded()
             if isStopped { break }
@@ -59,16 +59,20 @@ extension EventLoop {
         }
     }
 
-    func noteWorn(_ shard: Shard) { worn.append(shard) }
+    /// The most shards that others have taken the place of, by the number of places.
+    static let formerMax = 2
 
-    /// Renews the multi handles of worn shards whose last requests have ended. A few shards rest at a
-    /// time, so that others can take their requests; one alone is renewed when it has none.
-    private func renewWorn() {
-        for shard in worn.prefix(max(1, shards.count / 4)) {
-            if shards.count > 1 { shard.rest() }
-            if shard.isIdle { shard.renew() }
+    /// Puts new shards in the places of worn ones. Those end with their last request: a long one may
+    /// take its time.
+    private func replaceWorn() {
+        for place in 0..<places where shards[place].isWorn {
+            guard shards.count < places * (1 + Self.formerMax) else { break }
+            shards.append(shards[place])
+            shards[place] = shards[place].successor()
         }
-        worn.removeAll { !$0.isWorn }
+        areSomeWorn = shards[..<places].contains { $0.isWorn }
+        for former in shards[places...] where former.isIdle { former.leave() }
+        shards[places...].removeAll { $0.isIdle }
     }
 
     func noteOpenHead(_ transfer: Transfer) { openHeads.append(transfer) }

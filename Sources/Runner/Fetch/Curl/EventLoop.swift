@@ -24,9 +24,13 @@ final class EventLoop: TaskExecutor, @unchecked Sendable {
     // belong to the loop's thread.
     let epoll: Int32
     let bell: Int32
+    /// The shards for requests, `places` in number, and behind them those that others have taken the
+    /// place of, which have requests in flight still.
     var shards: [Shard] = []
-    /// The shards whose multi handle is to be renewed; the first of them rest.
-    var worn: [Shard] = []
+    /// The number of shards for requests.
+    let places: Int
+    /// Whether some shard is worn.
+    var areSomeWorn = false
     let settings: TransferSettings
     var sockets = SocketTable()
     /// Set once, at the end of `init`.
@@ -83,6 +87,7 @@ final class EventLoop: TaskExecutor, @unchecked Sendable {
         Self.initializeCurl
         self.settings = settings
         self.client = client
+        places = count
         epoll = epoll_create1(Int32(EPOLL_CLOEXEC))
         bell = eventfd(0, Int32(EFD_NONBLOCK | EFD_CLOEXEC))
         guard epoll >= 0, bell >= 0,
@@ -214,18 +219,10 @@ final class EventLoop: TaskExecutor, @unchecked Sendable {
 
     func makeTransfer(inShard index: Int) -> Transfer { Transfer(loop: self, number: index) }
 
-    /// The shard for transfers of a number, 0 or more; while it rests, one that does not.
+    /// The shard for transfers of a number, 0 or more. By HTTPS, transfers share half as many shards: fewer
+    /// connections carry the streams of HTTP/2, and libcurl's walks through connections weigh less
+    /// beside TLS.
     func shard(_ number: Int, isHTTPS: Bool) -> Shard {
-        let shard = home(number, isHTTPS: isHTTPS)
-        guard shard.isResting else { return shard }
-        return shards.indices.lazy.map { self.shards[(number + $0) % self.shards.count] }
-            .first { !$0.isResting } ?? shard
-    }
-
-    /// The shard that keeps a connection for a transfer of a number. By HTTPS, transfers share half
-    /// as many shards: fewer connections carry the streams of HTTP/2, and libcurl's walks through
-    /// connections weigh less beside TLS.
-    func home(_ number: Int, isHTTPS: Bool) -> Shard {
-        shards[number % (isHTTPS ? (shards.count + 1) / 2 : shards.count)]
+        shards[number % (isHTTPS ? (places + 1) / 2 : places)]
     }
 }

@@ -17,15 +17,15 @@ final class Shard {
     private var inFlight = 0
     /// The number of connections that were begun with the multi handle.
     private(set) var connections = 0
-    /// Whether no more requests are to come, since the multi handle is to be renewed.
-    private(set) var isResting = false
-    /// The number of connections after which a multi handle is renewed: few enough that what libcurl
-    /// keeps of their hosts (`CurlVersion.keepsHosts`) weighs nothing, and enough that hardly any
-    /// connection is made anew because an idle one was closed with its handle.
+    /// The number of connections after which another shard takes the place of this one: few enough
+    /// that what libcurl keeps of their hosts (`CurlVersion.keepsHosts`) weighs nothing, and enough
+    /// that hardly any connection is made anew because an idle one was closed with its shard.
     static let connectionsMax = 512
 
-    init(loop: EventLoop) {
+    /// - Parameter homes: The number of transfers for which a connection is kept here.
+    init(loop: EventLoop, homes: Int = 0) {
         self.loop = loop
+        self.homes = homes
         multi = Self.makeMulti()
         setUp()
     }
@@ -171,31 +171,35 @@ final class Shard {
     /// Takes in that a connection is begun.
     func noteConnection() {
         connections += 1
-        if connections == Self.connectionsMax, CurlVersion.keepsHosts { loop.noteWorn(self) }
+        if connections == Self.connectionsMax, CurlVersion.keepsHosts { loop.areSomeWorn = true }
     }
 
-    /// Whether the multi handle is to be renewed.
+    /// Whether another shard is to take the place of this one.
     var isWorn: Bool { connections >= Self.connectionsMax }
     /// Whether libcurl has no transfer.
     var isIdle: Bool { inFlight == 0 }
 
-    /// Takes no more requests until the multi handle is renewed.
-    func rest() { isResting = true }
+    /// Makes the shard that takes the place of this one, which from then on closes an idle connection
+    /// with each request that ends.
+    func successor() -> Shard {
+        _ = multi_set_long(multi, CURLMOPT_MAXCONNECTS, 1)
+        return Shard(loop: loop, homes: homes)
+    }
 
-    /// Replaces the multi handle, and closes its idle connections. To be called while it is idle.
-    func renew() {
-        curl_multi_cleanup(multi)
-        multi = Self.makeMulti()
-        deadlineMicros = .max
-        (connections, isResting) = (0, false)
-        setUp()
+    /// Sends its transfers, none of which libcurl has, to the shards that they are for now, and ends.
+    func leave() {
+        for transfer in transfers.values { transfer.changeShard() }
+        close()
     }
 
     /// Replaces the multi handle after an error, when its state is unknown. All transfers in flight
     /// on it fail.
     func rebuild() {
         endAll(as: loop.takePollFailure().map { .local(.system($0)) } ?? .reason(.other))
-        renew()
+        curl_multi_cleanup(multi)
+        multi = Self.makeMulti()
+        (deadlineMicros, connections) = (.max, 0)
+        setUp()
     }
 
     func close() {

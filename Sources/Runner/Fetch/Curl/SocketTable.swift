@@ -4,7 +4,7 @@ internal import Glibc
 /// registered, and whether libcurl still listens.
 struct SocketTable {
     private struct Entry {
-        /// Unretained. Shards live as long as their loop, and so longer than the entry.
+        /// Unretained: with a shard its connections end, and so their entries.
         var shard: Unmanaged<Shard>?
         var registered: UInt32 = 0
         var isListening = false

@@ -147,12 +147,7 @@ final class Transfer {
     }
 
     private func setShard(isHTTPS new: Bool) {
-        let next = shard.loop.shard(shardNumber, isHTTPS: new)
-        if next !== shard {
-            shard.unregister(self)
-            shard = next
-            shard.register(self)
-        }
+        changeShard(isHTTPS: new)
         guard isHTTPS != new else { return }
         home.changeHomes(by: -1)
         isHTTPS = new
@@ -160,8 +155,19 @@ final class Transfer {
         fitBuffer(to: 0)
     }
 
+    /// Goes to the shard that the transfer's number stands for now.
+    func changeShard() { changeShard(isHTTPS: isHTTPS) }
+
+    private func changeShard(isHTTPS: Bool) {
+        let next = shard.loop.shard(shardNumber, isHTTPS: isHTTPS)
+        guard next !== shard else { return }
+        shard.unregister(self)
+        shard = next
+        shard.register(self)
+    }
+
     /// The shard that keeps a connection for the transfer.
-    private var home: Shard { shard.loop.home(number, isHTTPS: isHTTPS) }
+    private var home: Shard { shard.loop.shard(number, isHTTPS: isHTTPS) }
 
     /// Begins an attempt: gives the request to libcurl, with an address if libcurl will need one.
     func start(expectingConnect: Bool) {
