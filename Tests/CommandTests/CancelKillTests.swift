@@ -63,7 +63,7 @@ import Testing
             kills += 1
             if try await expectRestIsCancelled(program, "\(call) \(number)") { parts += 1 }
             // There are thousands of writes.
-            number += max(1, number / 3)
+            number += max(1, number / 2)
         }
         #expect(kills > 0, "\(call) is never made")
         print("killsAtSystemCalls(\(call)): \(kills) kills, \(parts) between transactions")

@@ -134,7 +134,7 @@ import Testing
         try await program.enqueue(2000, origin, "mixed/20/{id}")
         let run = try program.start(
             "runner",
-            ["run", "--output", "out", "--format", format.rawValue, "--workers", "20", "-q"])
+            ["run", "--output", "out", "--format", format.rawValue, "--workers", "8", "-q"])
         try await run.wait { try await program.jobs()["completed"] ?? 0 > 200 }
         return run
     }

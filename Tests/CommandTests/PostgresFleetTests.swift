@@ -19,9 +19,11 @@ import Testing
         let origin = try await TestOrigin()
         try await program.runner(
             "enqueue", "--range", "0..300", "--url", "\(origin.url)/flaky/2/503/{id}")
-        let first = try program.start("runner", ["run", "--workers", "50", "--no-adapt"])
-        try await first.wait { try await program.status().jobs.retrying > 100 }
-        let second = try program.start("runner", ["run", "--workers", "50", "--no-adapt"])
+        // Slowly, so that the first is not done before the second has come.
+        let arguments = ["run", "--workers", "50", "--no-adapt", "--rate", "60/s"]
+        let first = try program.start("runner", arguments)
+        try await first.wait { try await program.status().jobs.retrying > 20 }
+        let second = try program.start("runner", arguments)
         try await second.wait { try await runCount() == 2 }
         #expect(try await program.runner("status").out.contains("running: 2 runs, 100 workers"))
         let set = try await program.runner("set", "--per-host", "40")

@@ -6,15 +6,14 @@ import Testing
 @testable import JobStore
 
 /// Random runs, kills, cancels and putting back of small queues, compared with a table of all jobs
-/// after each step.
+/// after each step. `RUNNER_TEST_ROUNDS=1000` tries more of them.
 @Suite struct PutBackModelTests {
     private let folder = Folder()
 
     @Test(.timeLimit(.minutes(20)))
     func anyOrderOfRunsAndRetries_isAsTheTableOfJobsSays() async throws {
-        let rounds = ProcessInfo.processInfo.environment["RUNNER_TEST_ROUNDS"].flatMap(Int.init)
         var random = SeededGenerator(seed: testSeed(for: "putBack_isAsTheTableOfJobsSays"))
-        for round in 1...(rounds ?? 50) {
+        for round in 1...setting("RUNNER_TEST_ROUNDS", default: 25) {
             let path = folder.file("\(round).db")
             var model = QueueModel(path: path, random)
             try await model.run()

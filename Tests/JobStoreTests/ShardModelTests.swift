@@ -6,13 +6,13 @@ import Testing
 @testable import JobStore
 
 /// Random queues that are split, run in parts and merged, compared with a table of all jobs.
+/// `RUNNER_TEST_ROUNDS=100` tries more of them.
 @Suite struct ShardModelTests {
     @Test(.timeLimit(.minutes(20)))
     func anyQueue_isTheUnionOfItsShards_andTheirMerge() async throws {
-        let rounds = ProcessInfo.processInfo.environment["RUNNER_TEST_ROUNDS"].flatMap(Int.init)
         var random = SeededGenerator(seed: testSeed(for: "anyQueue_isTheUnionOfItsShards"))
         var kinds: Set<String> = []
-        for _ in 0..<(rounds ?? 8) {
+        for _ in 0..<setting("RUNNER_TEST_ROUNDS", default: 4) {
             var model = ShardModel(random)
             try await model.run()
             random = model.random

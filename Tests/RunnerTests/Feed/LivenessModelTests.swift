@@ -5,11 +5,11 @@ import Testing
 @testable import Runner
 
 /// Whatever the hosts do that are out of reach, the others are done with in time, and those that
-/// come back are, too.
+/// come back are, too. `RUNNER_TEST_ROUNDS=2000` tries more of them.
 @Suite struct LivenessModelTests {
     @Test func randomMixes_ofHosts_endAsTheyShould() throws {
         let seed = testSeed(for: "randomMixes_ofHosts_endAsTheyShould")
-        for round in 0..<200 as Range<UInt64> {
+        for round in 0..<UInt64(setting("RUNNER_TEST_ROUNDS", default: 80)) {
             var model = LivenessModel(seed: seed &+ round)
             do {
                 let ending = try model.runToTheEnd()
