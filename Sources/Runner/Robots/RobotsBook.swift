@@ -14,8 +14,8 @@ enum RobotsFinding: Sendable {
 /// that were asked for last stay. An origin takes some 200 bytes, and those of its rules.
 struct RobotsBook {
     struct Limits {
-        /// The origins of a half: as many as a dictionary of 32,768 places takes.
-        var countMax = 24_576
+        /// The origins of a half: as many as a dictionary of 16,384 places takes.
+        var countMax = 12_288
         /// The bytes of the rules of a half.
         var byteMax = 16 << 20
         /// The records that wait to be kept; further ones are not kept.

@@ -20,7 +20,7 @@ final class Shard {
     /// The number of connections after which another shard takes the place of this one: few enough
     /// that what libcurl keeps of their hosts (`CurlVersion.keepsHosts`) weighs nothing, and enough
     /// that hardly any connection is made anew because an idle one was closed with its shard.
-    static let connectionsMax = 512
+    static let connectionsMax = 256
 
     /// - Parameter homes: The number of transfers for which a connection is kept here.
     init(loop: EventLoop, homes: Int = 0) {
