@@ -5,6 +5,8 @@ internal import Glibc
 public enum MachineLimits {
     /// Idle connections that a shard keeps beyond one for each worker.
     static let spareConnections = 10
+    /// The most shards that others have taken the place of, by the number of places.
+    static let formerShardsMax = 2
     /// Descriptors for the standard streams, queue, WAL, locks, epolls, and some to spare.
     private static let reserved = 64
 
@@ -18,8 +20,8 @@ public enum MachineLimits {
     static func allow(workers: Int, shards: (Int) -> Int) throws {
         // A multi handle has a socket pair of its own.
         func needed(_ workers: Int) -> Int {
-            min(workers, Int.max / 2) + shards(workers) * (spareConnections + 2) * (1 + EventLoop.formerMax)
-                + reserved
+            let places = shards(workers) * (1 + formerShardsMax)
+            return min(workers, Int.max / 2) + places * (spareConnections + 2) + reserved
         }
         var limit = rlimit()
         guard getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 else { return }

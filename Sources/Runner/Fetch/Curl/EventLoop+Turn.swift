@@ -59,14 +59,11 @@ extension EventLoop {
         }
     }
 
-    /// The most shards that others have taken the place of, by the number of places.
-    static let formerMax = 2
-
     /// Puts new shards in the places of worn ones. Those end with their last request: a long one may
     /// take its time.
     private func replaceWorn() {
         for place in 0..<places where shards[place].isWorn {
-            guard shards.count < places * (1 + Self.formerMax) else { break }
+            guard shards.count < places * (1 + MachineLimits.formerShardsMax) else { break }
             shards.append(shards[place])
             shards[place] = shards[place].successor()
         }
