@@ -95,6 +95,11 @@ public protocol RunnerLease: Sendable {
     /// ask twice a second.
     func steering() async throws(QueueError) -> Steering
 
+    /// Returns hosts that runners of the queue, this one or others, were asked within some seconds to
+    /// leave alone, and are to, in no order. Reads alone, and little, so that a run can ask every
+    /// other second.
+    func hostsHeldOfLate() async throws(QueueError) -> [HostPace]
+
     /// Records that this runner keeps to all wishes for limits up to a number (`Steering.wish`).
     func took(wish number: Int) async throws(QueueError)
 
@@ -122,6 +127,9 @@ extension RunnerLease {
         try await commit(marks, files, heartbeat: heartbeat)
         return FoundTally()
     }
+
+    /// None, for stores whose queues have one runner at a time.
+    public func hostsHeldOfLate() async throws(QueueError) -> [HostPace] { [] }
 
     /// Nothing, for stores whose queues are not made of others.
     public func inheritedFiles() async throws(QueueError) -> [InheritedFiles] { [] }

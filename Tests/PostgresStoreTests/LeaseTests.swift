@@ -42,6 +42,33 @@ import Testing
         await watcher.close()
     }
 
+    /// Others leave it alone, too, before they are told so themselves.
+    @Test func aHostThatAskedOneRunner_isToldToTheOthers() async throws {
+        let url = try PostgresServer.shared.makeDatabase().url
+        let first = try PostgresQueue(url: url, access: .create)
+        let second = try PostgresQueue(url: url, access: .write)
+        let asked = try await first.attach(RunnerDescription(pid: 1, workers: 1))
+        let other = try await second.attach(RunnerDescription(pid: 2, workers: 1))
+        #expect(try await other.hostsHeldOfLate().isEmpty)
+        let hosts = [
+            HostPace(host: "http://a", wait: .seconds(60), requestsPerSecond: 5),
+            HostPace(host: "http://slow", wait: .zero, requestsPerSecond: 5),
+            .ofRun(wait: .seconds(60)),
+        ]
+        try await asked.renew(Heartbeat(requestsPerSecond: 1, hosts: hosts))
+        let told = try await other.hostsHeldOfLate()
+        #expect(told.map(\.host) == ["http://a"])
+        let wait = try #require(told.first?.wait)
+        #expect(wait > .seconds(50) && wait <= .seconds(60))
+        try await asked.renew(
+            Heartbeat(
+                requestsPerSecond: 1,
+                hosts: [HostPace(host: "http://a", wait: .zero, requestsPerSecond: 5)]))
+        #expect(try await other.hostsHeldOfLate().isEmpty)
+        try await asked.detach()
+        try await other.detach()
+    }
+
     /// A runner counts on half a lease from its last commit on, as of when that was sent.
     @Test func aRunner_thatWasHeardOf_isNotTakenOver_byWhoSawItSilent() async throws {
         let url = try PostgresServer.shared.makeDatabase().url

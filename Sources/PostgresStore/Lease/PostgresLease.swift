@@ -153,6 +153,11 @@ actor PostgresLease: RunnerLease {
         return try await queue.steering(of: runner)
     }
 
+    func hostsHeldOfLate() async throws(QueueError) -> [HostPace] {
+        try checkIsHeld()
+        return try await queue.hostsHeldOfLate()
+    }
+
     func took(wish number: Int) async throws(QueueError) {
         try checkIsHeld()
         try await queue.took(wish: number, by: runner)

@@ -142,6 +142,24 @@ extension PostgresQueue {
         }
     }
 
+    /// The time for which a runner's word of a host is of late: some looks of the others.
+    private static let lateMicros = 10_000_000
+
+    /// The hosts that are to be left alone, of those of which runners have told of late: the latest,
+    /// as many as a runner is told of when it attaches.
+    func hostsHeldOfLate() throws(QueueError) -> [HostPace] {
+        try ask {
+            let now = clock.stableSQL
+            return try paces(
+                in: try link.query(
+                    """
+                    SELECT name, not_before_us - \(now), NULL::float8 FROM runner.host
+                    WHERE seen_us >= \(now) - $1 AND not_before_us > \(now) AND name <> '*'
+                    ORDER BY seen_us DESC LIMIT $2
+                    """, .int(Self.lateMicros), .int(HostPace.countMax)))
+        }
+    }
+
     /// Reads the paces of hosts in rows of name, wait and rate.
     private func paces(in rows: Rows) throws -> [HostPace] {
         (0..<rows.count).map { row in

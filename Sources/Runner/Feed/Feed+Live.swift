@@ -17,6 +17,13 @@ extension Feed {
         lookAgain()
     }
 
+    /// Leaves hosts alone that some run of the queue was asked to leave alone.
+    func holdBack(_ hosts: [HostPace]) {
+        let now = Now.read()
+        state.withLock { $0.lanes.holdBack(hosts, at: now) }
+        lookAgain()
+    }
+
     /// Keeps to a share of the rate from now on.
     func keep(to share: RateShare) {
         let now = Now.read()

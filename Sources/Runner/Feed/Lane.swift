@@ -293,6 +293,14 @@ final class Lane {
         setPace()
     }
 
+    /// Leaves the host alone for a time in µs, since another run was asked to.
+    func holdBack(forMicros micros: Int, at now: Now) {
+        guard adapts, micros > 0 else { return }
+        breaker.refused(askedMicros: micros, at: now)
+        message = "it asked to wait"
+        tellBehaviour()
+    }
+
     /// Takes in that time has passed.
     func pass(to now: Now) {
         occupancy.pass(to: now, inFlight: inFlight)

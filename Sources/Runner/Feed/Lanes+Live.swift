@@ -7,6 +7,17 @@ extension Lanes {
         for id in Array(lanes.keys) { withLane(id) { $0.setPaused(isPaused, at: now) } }
     }
 
+    /// Leaves hosts alone that some run of the queue was asked to leave alone.
+    ///
+    /// - Complexity: O(hosts).
+    mutating func holdBack(_ hosts: [HostPace], at now: Now) {
+        let waits = Dictionary(hosts.map { (HostKey(of: $0.host), $0.wait) }) { max($0, $1) }
+        for (id, host) in lanes.mapValues(\.host) {
+            guard let wait = waits[host.key] else { continue }
+            withLane(id) { $0.holdBack(forMicros: wait.microseconds, at: now) }
+        }
+    }
+
     /// Divides fewer workers among hosts, or more again.
     mutating func keep(toWorkers workers: Int) {
         self.workers = workers

@@ -8,7 +8,8 @@ public enum LiveChange: Equatable, Sendable {
     case limits(LimitChange)
 }
 
-/// Looks now and then what people ask of the run, and has the feed follow.
+/// Looks now and then what people ask of the run, and which hosts other runs were asked to leave
+/// alone, and has the feed follow.
 struct SteeringWatch: Sendable {
     let lease: any RunnerLease
     let feed: Feed
@@ -18,6 +19,8 @@ struct SteeringWatch: Sendable {
 
     /// The time between two looks: people are to see the run follow within a second.
     private static let pause = Duration.milliseconds(500)
+    /// The number of looks from one at hosts to the next.
+    private static let looksAtHosts = 4
 
     /// Follows until the task is cancelled.
     ///
@@ -25,9 +28,12 @@ struct SteeringWatch: Sendable {
     ///   reach: a later look will do.
     mutating func watch() async throws(QueueError) {
         var wishes = Wishes()
+        var looks = 0
         while !Task.isCancelled {
+            looks += 1
             do {
                 try await look(&wishes)
+                if looks.isMultiple(of: Self.looksAtHosts) { try await lookAtHosts() }
                 try await shares.look()
             } catch {
                 guard error.code == .busy || error.code == .unreachable else { throw error }
@@ -35,6 +41,11 @@ struct SteeringWatch: Sendable {
             feed.lookAtHold()
             try? await Task.sleep(for: Self.pause)
         }
+    }
+
+    private func lookAtHosts() async throws(QueueError) {
+        let hosts = try await lease.hostsHeldOfLate()
+        if !hosts.isEmpty { feed.holdBack(hosts) }
     }
 
     private struct Wishes {

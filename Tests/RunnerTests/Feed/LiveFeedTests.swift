@@ -16,6 +16,34 @@ import Testing
         return feed
     }
 
+    // MARK: - Hosts
+
+    /// What a run of the same queue was told, another machine's perhaps.
+    @Test func aHostThatAskedAnotherRun_isLeftAlone_andAskedByAFewThen() {
+        var feed = feed()
+        let jobs = feed.take(10, at: .at(ms: 0))
+        let asked = [
+            HostPace(
+                host: jobs[0].chunk.host.key.text, wait: .seconds(30), requestsPerSecond: nil),
+            HostPace(host: "http://elsewhere", wait: .seconds(90), requestsPerSecond: nil),
+        ]
+        for ms in [1000, 3000] {
+            feed.lanes.holdBack(
+                asked.map {
+                    HostPace(
+                        host: $0.host, wait: $0.wait - .milliseconds(ms - 1000),
+                        requestsPerSecond: nil)
+                }, at: .at(ms: ms))
+            #expect(feed.take(10, at: .at(ms: ms)).isEmpty && feed.sumsHold)
+        }
+        feed.finished(jobs, .ok, at: .at(ms: 4000))
+        #expect(feed.take(10, at: .at(ms: 30_900)).isEmpty)
+        let probes = feed.take(10, at: .at(ms: 31_100))
+        #expect(probes.count == Breaker.probes)
+        feed.finished(probes, .ok, at: .at(ms: 31_200))
+        #expect(feed.take(100, at: .at(ms: 31_300)).count == 100 && feed.sumsHold)
+    }
+
     // MARK: - Pauses
 
     @Test func nothingGoesOut_whilePaused_andTheRunGoesOnThen() {
