@@ -15,15 +15,24 @@ final class RunnerLock {
 
     /// Takes the lock of a new runner.
     ///
+    /// - Parameter take: Takes the lock of a file that was opened.
     /// - Returns: `nil` where this machine gives no place for it.
-    init?(instance: String) {
+    init?(
+        instance: String,
+        take: (borrowing LockFile) throws -> Bool = { try $0.take(.run, patienceMillis: 0) }
+    ) {
         guard let folder = Self.folder, mkdir(folder, 0o700) == 0 || errno == EEXIST,
             Self.isOurs(folder)
         else { return nil }
         path = "\(folder)/\(instance)"
-        guard let file = try? LockFile(path: path, readOnly: false),
-            (try? file.take(.run, patienceMillis: 0)) == true
-        else { return nil }
+        guard let file = try? LockFile(path: path, readOnly: false) else { return nil }
+        do {
+            guard try take(file) else { return nil }
+        } catch {
+            // Others would find it free, and take a runner over that lives.
+            unlink(path)
+            return nil
+        }
         self.file = file
     }
 

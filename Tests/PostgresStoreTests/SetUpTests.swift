@@ -1,3 +1,4 @@
+import Glibc
 import StoreConformance
 import TestPostgres
 import Testing
@@ -107,6 +108,16 @@ import Testing
         try await queue.takeOver(1)
         #expect(try link.query("SELECT FROM runner.claimed").count == 0)
         await queue.close()
+    }
+
+    /// A lock that cannot be taken leaves no file: neighbours would find it free, and the runner gone.
+    @Test func aLockThatCannotBeTaken_leavesNothing() {
+        let instance = "lock-test-\(getpid())"
+        #expect(RunnerLock(instance: instance) { _ in throw Errno(ENOLCK) } == nil)
+        #expect(!RunnerLock.isGone(instance: instance))
+        let lock = RunnerLock(instance: instance)
+        #expect(lock != nil && !RunnerLock.isGone(instance: instance))
+        RunnerLock.clear(instance: instance)
     }
 
     @Test func aNewerQueue_isLeftAlone() async throws {
