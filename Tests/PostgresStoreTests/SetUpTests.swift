@@ -110,6 +110,30 @@ import Testing
         await queue.close()
     }
 
+    /// By one snapshot for all statements of a transaction, what was waited for is not seen.
+    @Test func statementsThatSeeTooLittle_areRefused() async throws {
+        let url = server.makeDatabase().url
+        await (try PostgresQueue(url: url, access: .create)).close()
+        server.execute(
+            """
+            DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET default_transaction_isolation = %L',
+                current_database(), 'repeatable read'); END $$
+            """, at: url)
+        for access in [PostgresQueue.Access.write, .create] {
+            let error = #expect(throws: QueueError.self) {
+                try PostgresQueue(url: url, access: access)
+            }
+            #expect(error?.code == .unsupported)
+            #expect("\(error as Any)".contains("default_transaction_isolation"))
+        }
+        await (try PostgresQueue(url: url, access: .read)).close()
+        let link = Link(try ServerAddress(url: url))
+        let isolation = try link.transaction {
+            try link.query("SELECT current_setting('transaction_isolation')").text(0, 0)
+        }
+        #expect(isolation == "read committed")
+    }
+
     /// A lock that cannot be taken leaves no file: neighbours would find it free, and the runner gone.
     @Test func aLockThatCannotBeTaken_leavesNothing() {
         let instance = "lock-test-\(getpid())"

@@ -95,6 +95,8 @@ final class Link {
     }
 
     enum TransactionKind {
+        /// Each statement sees what was committed before it: after waiting for a lock, the next one
+        /// sees what its holder did.
         case writing
         /// One snapshot, which is not written to.
         case reading
@@ -108,7 +110,7 @@ final class Link {
                 SET LOCAL idle_in_transaction_session_timeout = '15s'; SET LOCAL jit = off
                 """
             return switch self {
-            case .writing: "BEGIN; \(limits)"
+            case .writing: "BEGIN ISOLATION LEVEL READ COMMITTED; \(limits)"
             case .reading: "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; \(limits)"
             }
         }

@@ -73,7 +73,8 @@ public actor PostgresQueue: JobQueue {
     ///
     /// - Throws: `.unreachable` when no host answers or lets this user in; `.notAQueue`,
     ///   `.missing`, `.newer`, `.readOnly`. `.unsupported` when the server may forget what it has
-    ///   confirmed (`synchronous_commit` or `fsync` is off).
+    ///   confirmed (`synchronous_commit` or `fsync` is off), or its statements do not see what was
+    ///   committed before them (`default_transaction_isolation`).
     public init(url: String, access: Access) throws(QueueError) {
         try self.init(url: url, access: access, clock: nil)
     }
@@ -118,12 +119,24 @@ public actor PostgresQueue: JobQueue {
             return try Migrator.migrate(link, named: name, makesMissing: false)
         }
         let settings = try link.query(
-            "SELECT current_setting('synchronous_commit'), current_setting('fsync')")
+            """
+            SELECT current_setting('synchronous_commit'), current_setting('fsync'),
+                current_setting('default_transaction_isolation')
+            """)
         for (column, setting) in ["synchronous_commit", "fsync"].enumerated()
         where settings.text(0, column) == "off" {
             throw QueueError(
                 .unsupported,
                 "the server of the queue \(name) has \(setting) off and may forget what it has confirmed; set it to on, for example with ALTER DATABASE … SET \(setting) = on"
+            )
+        }
+        // A commit is a statement outside of a transaction. It is not set for the session, which a
+        // pooler may give to others.
+        let isolation = settings.text(0, 2)
+        guard ["read committed", "read uncommitted"].contains(isolation) else {
+            throw QueueError(
+                .unsupported,
+                "the server of the queue \(name) has default_transaction_isolation at \(isolation), by which a commit may miss what others did while it waited for them; set it to 'read committed', for example with ALTER DATABASE … SET default_transaction_isolation = 'read committed'"
             )
         }
         try Migrator.migrate(link, named: name, makesMissing: access == .create)
