@@ -110,6 +110,55 @@ import Testing
         await queue.close()
     }
 
+    /// What a superuser brings up stays the owner's, and others are told who may.
+    @Test func anOlderQueue_isBroughtUp_asItsOwner() async throws {
+        guard server.isOwn else { return }
+        let url = server.makeDatabase().url
+        server.execute(
+            """
+            DO $$ BEGIN CREATE ROLE "Owns it" LOGIN; CREATE ROLE passes LOGIN;
+            EXCEPTION WHEN duplicate_object THEN NULL; END $$
+            """,
+            """
+            DO $$ BEGIN
+                EXECUTE format('GRANT CREATE ON DATABASE %I TO "Owns it"', current_database());
+            END $$
+            """, at: url)
+        let ownersURL = address(of: "Owns%20it", at: url)
+        let link = Link(try ServerAddress(url: ownersURL))
+        for script in [PackageResources.p1_initial_sql, PackageResources.p2_shares_sql] {
+            try link.script(String(decoding: script, as: UTF8.self))
+        }
+        try link.script(
+            "GRANT USAGE ON SCHEMA runner TO passes; GRANT SELECT ON runner.meta TO passes")
+        for access in [PostgresQueue.Access.read, .write] {
+            let error = try #require(
+                #expect(throws: QueueError.self) {
+                    try PostgresQueue(url: address(of: "passes", at: url), access: access)
+                })
+            #expect(error.code == .readOnly)
+            #expect("\(error)".contains("has schema 2") && "\(error)".contains("its owner must"))
+        }
+        await (try PostgresQueue(url: url, access: .read)).close()
+        let foreign = """
+            SELECT (SELECT count(*) FROM pg_class WHERE relnamespace = 'runner'::regnamespace
+                    AND relowner <> '"Owns it"'::regrole)
+                + (SELECT count(*) FROM pg_proc WHERE pronamespace = 'runner'::regnamespace
+                    AND proowner <> '"Owns it"'::regrole)
+            """
+        #expect(server.execute(foreign, at: url) == "0")
+        let client = StoreClient(to: try PostgresQueue(url: ownersURL, access: .write))
+        _ = try await client.enqueue(JobRange(first: 0, count: 10), request: request)
+        try await client.attach(RunnerDescription(pid: 1, workers: 1))
+        #expect(try await client.claim(jobs: 1).count == 1)
+        try await client.detach()
+        await client.close()
+    }
+
+    private func address(of role: String, at url: String) -> String {
+        "postgres://\(role)@" + url.split(separator: "@", maxSplits: 1)[1]
+    }
+
     /// By one snapshot for all statements of a transaction, what was waited for is not seen.
     @Test func statementsThatSeeTooLittle_areRefused() async throws {
         let url = server.makeDatabase().url
@@ -168,17 +217,17 @@ import Testing
             EXCEPTION WHEN duplicate_object THEN NULL; END $$
             """)
         let url = server.makeDatabase().url
-        func address(of role: String) -> String {
-            "postgres://\(role)@" + url.split(separator: "@", maxSplits: 1)[1]
-        }
         func expectRefused(_ body: () async throws -> Void) async {
             let error = await #expect(throws: QueueError.self) { try await body() }
             #expect(error?.code == .readOnly)
         }
-        await expectRefused { _ = try PostgresQueue(url: address(of: "works"), access: .create) }
+        await expectRefused {
+            _ = try PostgresQueue(url: address(of: "works", at: url), access: .create)
+        }
         await (try PostgresQueue(url: url, access: .create)).close()
 
-        let client = StoreClient(to: try PostgresQueue(url: address(of: "works"), access: .write))
+        let client = StoreClient(
+            to: try PostgresQueue(url: address(of: "works", at: url), access: .write))
         _ = try await client.enqueue(JobRange(first: 0, count: 5000), request: request)
         try await client.attach(RunnerDescription(pid: 1, workers: 1))
         let segment = try await client.claim(jobs: 1)[0]
@@ -193,13 +242,13 @@ import Testing
         _ = try await client.queue.putBack(FailedJobs())
         #expect(try await client.verify() == [])
 
-        let reader = try PostgresQueue(url: address(of: "looks"), access: .read)
+        let reader = try PostgresQueue(url: address(of: "looks", at: url), access: .read)
         #expect(try await reader.counts().completed == Segment.countMax)
         #expect(try await reader.isPaused())
         #expect(try await reader.hostsHeldBack(limit: 1).count == 1)
         #expect(try await reader.page(from: .start).spans.count == 2)
         await reader.close()
-        let meddler = try PostgresQueue(url: address(of: "looks"), access: .write)
+        let meddler = try PostgresQueue(url: address(of: "looks", at: url), access: .write)
         await expectRefused { try await meddler.setPaused(false) }
         await expectRefused {
             _ = try await meddler.attach(RunnerDescription(pid: 1, workers: 1))

@@ -41,7 +41,8 @@ enum Migrator {
 
     /// Makes the queue's tables where there are none, or brings them up to date.
     ///
-    /// - Throws: `QueueError` `.newer` when a later version made them.
+    /// - Throws: `QueueError` `.newer` when a later version made them; `.readOnly` when they are to be
+    ///   brought up, and this role may not act as their owner.
     static func migrate(_ link: Link, named name: String, makesMissing: Bool) throws {
         guard let known = try versionIfAny(link) else {
             guard makesMissing else {
@@ -56,7 +57,15 @@ enum Migrator {
                 "the queue \(name) was written by a newer runner (schema \(known), this one knows \(latest))",
                 remedy: .upgrade)
         }
-        if known < latest { try bringUp(link) }
+        guard known < latest else { return }
+        do {
+            try bringUp(link)
+        } catch let error as PostgresError where error.kind == .refused("42501") {
+            throw QueueError(
+                .readOnly,
+                "the queue \(name) has schema \(known), and this runner needs \(latest) (\(error.message)); its owner must open it once with this version, for example with runner status"
+            )
+        }
     }
 
     private static func bringUp(_ link: Link) throws {
@@ -65,9 +74,25 @@ enum Migrator {
             // with a pooler, too.
             try link.query("SELECT pg_advisory_xact_lock(8261460012345678901)")
             // Only now: another one may have been quicker.
-            for script in scripts.dropFirst(try version(link) ?? 0) {
+            let known = try version(link)
+            if known != nil, known != latest { try becomeOwner(link) }
+            for script in scripts.dropFirst(known ?? 0) {
                 try link.script(String(decoding: script, as: UTF8.self))
             }
         }
+    }
+
+    /// Takes the role of the queue's owner for the rest of the transaction: what a superuser makes would
+    /// be the superuser's, and the owner could not use it.
+    private static func becomeOwner(_ link: Link) throws(PostgresError) {
+        let owner = try link.query(
+            """
+            SELECT quote_ident(r.rolname), r.rolname = current_user
+            FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+                JOIN pg_catalog.pg_roles r ON r.oid = c.relowner
+            WHERE n.nspname = 'runner' AND c.relname = 'meta'
+            """)
+        guard owner.count == 1, !owner.bool(0, 1) else { return }
+        try link.script("SET LOCAL ROLE \(owner.text(0, 0))")
     }
 }
