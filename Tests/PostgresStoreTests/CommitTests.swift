@@ -114,4 +114,78 @@ import Testing
                 && server.execute("SELECT count(*) FROM runner.tally", at: url) == "0")
         await client.close()
     }
+
+    /// A fold whose connection broke before the server had begun with it comes in after its runner has
+    /// found that it did not happen, or after it was sent again: then it is none.
+    @Test(arguments: [false, true])
+    func aFold_thatComesLate_isNone(isSentAgain: Bool) async throws {
+        let client = try await client(jobs: 2 * Segment.countMax)
+        #expect(try await client.claim(jobs: 2 * Segment.countMax).count == 2)
+        try await client.commit([mark(0), mark(1, 404)], heartbeat: beat)
+        let lease = try #require(client.lease as? PostgresLease)
+        let late = try await lease.loseFold()
+        if isSentAgain { try await lease.foldNow() } else { try await lease.findOut() }
+        let link = Link(try ServerAddress(url: url))
+        #expect(try link.query(late.sql, late.values).bool(0, 0) == false)
+        try await lease.foldNow()
+        #expect(server.execute("SELECT folded_seq FROM runner.runner", at: url) == "1")
+        try await client.commit([mark(2)], heartbeat: beat)
+        for _ in 0..<64 { try await client.renew(beat) }
+        #expect(try await client.counts().completed == 2)
+        #expect(try await client.verify() == [])
+        await client.close()
+    }
+
+    /// A fold that did happen though its answer was lost, and a commit that came before its runner was
+    /// told so.
+    @Test func aFold_thatHappened_isKnown() async throws {
+        let client = try await client(jobs: 100)
+        #expect(try await client.claim(jobs: 1).count == 1)
+        try await client.commit([mark(0)], heartbeat: beat)
+        let lease = try #require(client.lease as? PostgresLease)
+        let lost = try await lease.loseFold()
+        let link = Link(try ServerAddress(url: url))
+        #expect(try link.query(lost.sql, lost.values).bool(0, 0))
+        try await client.commit([mark(1)], heartbeat: beat)
+        try await lease.foldNow()
+        #expect(server.execute("SELECT folded_seq FROM runner.runner", at: url) == "2")
+        #expect(try await client.counts().completed == 2)
+        #expect(try await client.verify() == [])
+        await client.close()
+    }
+
+    /// A commit that is lost together with the fold after it: both are looked for at once.
+    @Test func aCommitInDoubt_besideALateFold_isKnown() async throws {
+        let client = try await client(jobs: 100)
+        #expect(try await client.claim(jobs: 1).count == 1)
+        try await client.commit([mark(0)], heartbeat: beat)
+        let lease = try #require(client.lease as? PostgresLease)
+        try await lease.loseFold()
+        try await lease.recordUnheard([mark(1)], beat)
+        try await client.commit([mark(1), mark(2)], heartbeat: beat)
+        try await lease.foldNow()
+        #expect(try await client.counts().completed == 3)
+        #expect(try await client.verify() == [])
+        await client.close()
+    }
+}
+
+extension PostgresLease {
+    /// Makes a fold of which nothing is known, as when the connection breaks, and does not send it.
+    @discardableResult
+    fileprivate func loseFold() throws -> (sql: String, values: [PostgresStore.Value]) {
+        foldInDoubt = seq
+        return try foldStatement()
+    }
+
+    fileprivate func findOut() throws { try catchUp() }
+
+    /// Records marks as a commit does whose answer is lost.
+    fileprivate func recordUnheard(_ marks: [Mark], _ beat: Heartbeat) throws {
+        let (known, doubt, table) = (seq, foldInDoubt, (held, unfolded))
+        foldInDoubt = nil
+        try record(marks, [], beat)
+        (seq, foldInDoubt, pending) = (known, doubt, known + 1)
+        (held, unfolded) = table
+    }
 }

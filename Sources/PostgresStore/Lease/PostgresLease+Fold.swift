@@ -7,16 +7,16 @@ extension PostgresLease {
     ///
     /// - Throws: `QueueError` `.fenced` when the runner was taken over.
     func catchUp() throws {
-        // The lock waits for a commit or fold that was sent and still goes on: after it, what came of
-        // them stands.
-        let (facts, log, lastOfLog) = try link.transaction {
-            (
-                try link.query(
-                    """
-                    SELECT told, folded_seq,
-                        (SELECT number FROM runner.claimed WHERE runner_id = $1)
-                    FROM runner.runner WHERE id = $1 FOR UPDATE
-                    """, .int(runner)),
+        // The lock waits for a commit or fold that was sent and has begun.
+        let (facts, isRefused, log, lastOfLog) = try link.transaction {
+            let facts = try link.query(
+                """
+                SELECT told, folded_seq,
+                    (SELECT number FROM runner.claimed WHERE runner_id = $1)
+                FROM runner.runner WHERE id = $1 FOR UPDATE
+                """, .int(runner))
+            return (
+                facts, try refuseLateFold(facts),
                 try RunnerLog.read(of: runner, after: seq, link),
                 try link.query(
                     "SELECT coalesce(max(seq), 0) FROM runner.log WHERE runner_id = $1",
@@ -27,16 +27,12 @@ extension PostgresLease {
         guard facts.count == 1 else { throw queue.fenced("its runner is no longer registered") }
         // A commit of ours that is not there any more was confirmed by a server that is gone.
         let last = max(facts.int(0, 1), log.rows.last?.seq ?? lastOfLog)
-        guard facts.int(0, 0) >= told, facts.int(0, 1) >= foldedSeq, facts.int(0, 2) >= claimsTaken,
-            last >= seq
-        else {
-            throw queue.fenced(
-                "the server no longer has what it had confirmed; it was replaced by a standby that had not received all"
-            )
-        }
+        guard facts.int(0, 0) >= told, [foldedSeq, foldInDoubt].contains(facts.int(0, 1)),
+            facts.int(0, 2) >= claimsTaken, last >= seq
+        else { throw queue.forgotten }
         if let fold = foldInDoubt {
             foldInDoubt = nil
-            if facts.int(0, 1) >= fold { finishFold(upTo: fold) }
+            if !isRefused { finishFold(upTo: fold) }
         }
         for row in log.rows {
             for entry in row.body.entries {
@@ -58,9 +54,23 @@ extension PostgresLease {
         if facts.int(0, 0) != told {
             try readCancelled()
             try readHeld()
-            // Last: where one of these fails, what the runner has is not what others made of it.
-            told = facts.int(0, 0)
         }
+        // Last: where one of these fails, what the runner has is not what others made of it.
+        told = facts.int(0, 0) + (isRefused ? 1 : 0)
+    }
+
+    /// Keeps a fold that is in doubt, and has not happened, from happening later: its connection broke,
+    /// but the server may have yet to read it, or to begin with it. It names the number of times that
+    /// others have written, which is another from now on. In the transaction that has locked the
+    /// runner's row.
+    ///
+    /// - Returns: Whether there was such a fold.
+    private func refuseLateFold(_ facts: Rows) throws(PostgresError) -> Bool {
+        guard let fold = foldInDoubt, facts.count == 1, facts.int(0, 1) != fold else {
+            return false
+        }
+        try link.query("UPDATE runner.runner SET told = told + 1 WHERE id = $1", .int(runner))
+        return true
     }
 
     /// Reads anew what this runner holds: others may have cut jobs out of it.
@@ -159,6 +169,17 @@ extension PostgresLease {
 
     /// - Returns: Whether the runner has heard of all that others wrote; otherwise nothing is done.
     private func fold() throws -> Bool {
+        let (sql, values) = try foldStatement()
+        do throws(PostgresError) {
+            return try link.query(sql, values).bool(0, 0)
+        } catch {
+            guard error.kind == .refused("RN001") else { throw error }
+            throw queue.fenced("a segment is no longer this runner's")
+        }
+    }
+
+    /// The statement that writes down what the log tells of.
+    func foldStatement() throws -> (sql: String, values: [Value]) {
         var changed = unfolded.changed.compactMap {
             held.segment(holding: $0.position, of: $0.batchID)
         }
@@ -174,16 +195,8 @@ extension PostgresLease {
             + SegmentRows.values(ofFinished: changed.filter(\.isFinished))
             + SegmentRows.values(of: tally) + [.int(attachment.site.id)]
             + SegmentRows.values(of: unfolded.files.values.sorted { $0.id < $1.id })
-        do throws(PostgresError) {
-            return try link.query(Self.foldCall(values.count), values).bool(0, 0)
-        } catch {
-            guard error.kind == .refused("RN001") else { throw error }
-            throw queue.fenced("a segment is no longer this runner's")
-        }
-    }
-
-    private static func foldCall(_ count: Int) -> String {
-        "SELECT runner.fold(\((1...count).map { "$\($0)" }.joined(separator: ", ")))"
+        let names = (1...values.count).map { "$\($0)" }.joined(separator: ", ")
+        return ("SELECT runner.fold(\(names))", values)
     }
 
     private func finishFold(upTo seq: Int) {

@@ -41,7 +41,8 @@ actor PostgresLease: RunnerLease {
 
     /// The number of the last commit that is known here.
     var seq = 0
-    /// The times that others are known to have written to the runner's log.
+    /// The times that others are known to have written to the runner's log, and that the runner has
+    /// made sure that a fold in doubt does not come late.
     var told = 0
     /// The number of a commit that was sent, and of which it is not known whether it happened.
     var pending: Int?

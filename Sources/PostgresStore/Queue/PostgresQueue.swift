@@ -257,6 +257,13 @@ public actor PostgresQueue: JobQueue {
         )
     }
 
+    /// The error for a runner whose server lacks what it had confirmed.
+    nonisolated var forgotten: QueueError {
+        fenced(
+            "the server no longer has what it had confirmed; it was replaced by a standby that had not received all"
+        )
+    }
+
     /// Makes the error for what queues of this kind do not do.
     nonisolated func unsupported(_ what: String) -> QueueError {
         QueueError(.unsupported, "a queue in PostgreSQL does not \(what); \(Self.insteadOfIt)")
