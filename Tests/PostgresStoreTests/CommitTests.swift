@@ -168,6 +168,21 @@ import Testing
         #expect(try await client.verify() == [])
         await client.close()
     }
+
+    /// A standby that lacks the last claim is not taken for whole because another claim comes first.
+    @Test(arguments: ["UPDATE runner.claimed SET number = 0", "DELETE FROM runner.claimed"])
+    func aClaim_doesNotHide_thatOneWasLost(loss: String) async throws {
+        let client = try await client(jobs: 3 * Segment.countMax)
+        #expect(try await client.claim(jobs: 1).count == 1)
+        server.execute(loss, at: url)
+        let error = try #require(
+            await #expect(throws: QueueError.self) { try await client.claim(jobs: 1) })
+        #expect(
+            error.code == .fenced && "\(error)".contains("no longer has what it had confirmed"))
+        #expect(
+            server.execute("SELECT count(*) FROM runner.segment WHERE claim > 1", at: url) == "0")
+        await client.close()
+    }
 }
 
 extension PostgresLease {

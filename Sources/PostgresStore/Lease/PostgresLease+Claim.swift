@@ -11,7 +11,8 @@ extension PostgresLease {
         let number = beginClaim()
         let leased: PostgresQueue.Leased
         do throws(QueueError) {
-            leased = try await queue.claim(request, only: batch, for: runner, number)
+            leased = try await queue.claim(
+                request, only: batch, for: runner, number, after: claimsTaken)
         } catch {
             endClaim(number, error)
             throw error
@@ -198,7 +199,8 @@ extension PostgresLease {
         let number = beginClaim()
         let leased: PostgresQueue.Leased
         do throws(QueueError) {
-            leased = try await queue.adoptRetries(only: batch, for: runner, number)
+            leased = try await queue.adoptRetries(
+                only: batch, for: runner, number, after: claimsTaken)
         } catch {
             endClaim(number, error)
             throw error

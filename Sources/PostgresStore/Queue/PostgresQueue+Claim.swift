@@ -27,9 +27,13 @@ extension PostgresQueue {
 
     /// Leases segments to a runner, as `RunnerLease.claim` wants them.
     ///
-    /// - Parameter number: The number of the claim among those of the runner.
+    /// - Parameters:
+    ///   - number: The number of the claim among those of the runner.
+    ///   - taken: That of the last one whose segments the runner has.
+    /// - Throws: `.fenced` when the runner is gone, or the server has lost that claim.
     func claim(
-        _ request: ClaimRequest, only batch: Batch.ID?, for runner: Int, _ number: Int
+        _ request: ClaimRequest, only batch: Batch.ID?, for runner: Int, _ number: Int,
+        after taken: Int
     ) throws(QueueError) -> Leased {
         let scope = ClaimScope(request, only: batch, runner, number)
         if request.includesParked { try unpark(in: scope) }
@@ -62,20 +66,24 @@ extension PostgresQueue {
                 turn = missing > 0 ? try self.priority(in: scope, below: priority) : nil
             }
             try complete(&leased)
-            try note(leased, in: scope)
+            try note(leased, in: scope, after: taken)
             return leased
         }
     }
 
     /// Notes that a claim of its runner got something: not in the runner's row, or its commits would
-    /// wait for the end of the transaction.
-    private func note(_ leased: Leased, in scope: ClaimScope) throws {
+    /// wait for the end of the transaction. The claim that the runner knows of must be there: a commit
+    /// looks at the last one alone, which is this one from now on.
+    private func note(_ leased: Leased, in scope: ClaimScope, after taken: Int) throws {
         guard !leased.segments.isEmpty else { return }
-        try link.query(
+        let noted = try link.query(
             """
-            INSERT INTO runner.claimed (runner_id, number) VALUES ($1, $2)
+            INSERT INTO runner.claimed (runner_id, number)
+            SELECT $1::bigint, $2::bigint WHERE $3::bigint <= coalesce(
+                (SELECT number FROM runner.claimed WHERE runner_id = $1::bigint), 0)
             ON CONFLICT (runner_id) DO UPDATE SET number = greatest(claimed.number, excluded.number)
-            """, .int(scope.runner), .int(scope.claim))
+            """, .int(scope.runner), .int(scope.claim), .int(taken))
+        guard noted.touched == 1 else { throw forgotten }
     }
 
     /// Takes segments by more and more rows at a time, until there are enough jobs or no rows left.
@@ -154,7 +162,7 @@ extension PostgresQueue {
 
     /// Leases segments of which nothing is left but retries that nobody holds.
     func adoptRetries(
-        only batch: Batch.ID?, for runner: Int, _ number: Int
+        only batch: Batch.ID?, for runner: Int, _ number: Int, after taken: Int
     ) throws(QueueError) -> Leased {
         let scope = ClaimScope(ClaimRequest(jobs: 1), only: batch, runner, number)
         return try write {
@@ -174,7 +182,7 @@ extension PostgresQueue {
                 """, scope.values)
             leased.segments = try segments(in: rows)
             try complete(&leased)
-            try note(leased, in: scope)
+            try note(leased, in: scope, after: taken)
             return leased
         }
     }
