@@ -183,6 +183,35 @@ import Testing
             server.execute("SELECT count(*) FROM runner.segment WHERE claim > 1", at: url) == "0")
         await client.close()
     }
+
+    /// A server that was replaced by a standby from before the queue was brought up: the run lets go,
+    /// and begins anew.
+    @Test(arguments: [false, true])
+    func anOlderServer_fencesItsRunners(isClaim: Bool) async throws {
+        let client = try await client(jobs: 3 * Segment.countMax)
+        #expect(try await client.claim(jobs: 1).count == 1)
+        server.execute(
+            """
+            DO $$ DECLARE f regprocedure; BEGIN
+                FOR f IN SELECT oid FROM pg_proc WHERE pronamespace = 'runner'::regnamespace LOOP
+                    EXECUTE 'DROP FUNCTION ' || f; END LOOP; END $$
+            """, "DROP TABLE runner.claimed", "UPDATE runner.meta SET schema_version = 2", at: url)
+        let error = try #require(
+            await #expect(throws: QueueError.self) {
+                if isClaim {
+                    _ = try await client.claim(jobs: 1)
+                } else {
+                    try await client.commit([mark(0)], heartbeat: beat)
+                }
+            })
+        #expect(error.code == .fenced && "\(error)".contains("an older queue"))
+        await client.lease.abandon()
+        try await client.attach(RunnerDescription(pid: 1, workers: 1))
+        #expect(try await client.claim(jobs: 3 * Segment.countMax).count == 3)
+        try await client.commit([mark(0)], heartbeat: beat)
+        #expect(try await client.verify() == [])
+        await client.close()
+    }
 }
 
 extension PostgresLease {

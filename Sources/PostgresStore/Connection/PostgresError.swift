@@ -63,7 +63,8 @@ struct PostgresError: Error {
                 .readOnly,
                 "the queue \(name) refuses this role (\(message)); have its owner grant it the role runner_worker"
             )
-        case "42P01", "3F000":
+        // No such table, schema or function.
+        case "42P01", "3F000", "42883":
             QueueError(
                 .missing, "there is no queue at \(name)", remedy: .makeQueue(path: name))
         case _ where state.hasPrefix("22") || state.hasPrefix("23"):

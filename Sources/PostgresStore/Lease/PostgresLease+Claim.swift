@@ -15,7 +15,7 @@ extension PostgresLease {
                 request, only: batch, for: runner, number, after: claimsTaken)
         } catch {
             endClaim(number, error)
-            throw error
+            throw seen(error)
         }
         return claim(of: try await take(leased, of: number))
     }
@@ -74,7 +74,7 @@ extension PostgresLease {
             }
         } catch {
             if !claimsInDoubt.contains(number) { claimsInDoubt.append(number) }
-            throw error
+            throw seen(error)
         }
         openClaims.remove(number)
         claimsInDoubt.removeAll { $0 == number }
@@ -85,7 +85,11 @@ extension PostgresLease {
 
     /// Takes what a claim has leased whose answer was lost.
     private func settle(_ number: Int) async throws(QueueError) -> PostgresQueue.Leased {
-        try await take(try await queue.leased(to: runner, by: number), of: number)
+        let leased: PostgresQueue.Leased
+        do throws(QueueError) {
+            leased = try await queue.leased(to: runner, by: number)
+        } catch { throw seen(error) }
+        return try await take(leased, of: number)
     }
 
     private func add(_ leased: PostgresQueue.Leased) throws(QueueError) {
@@ -203,7 +207,7 @@ extension PostgresLease {
                 only: batch, for: runner, number, after: claimsTaken)
         } catch {
             endClaim(number, error)
-            throw error
+            throw seen(error)
         }
         retriesMayBeLeft = !leased.segments.isEmpty
         _ = unannounced(try await take(leased, of: number))

@@ -215,7 +215,14 @@ extension PostgresLease {
     }
 
     func ask<Result>(_ body: () throws -> Result) throws(QueueError) -> Result {
-        do { return try body() } catch { throw PostgresQueue.queueError(error, at: queue.name) }
+        do { return try body() } catch {
+            throw seen(PostgresQueue.queueError(error, at: queue.name))
+        }
+    }
+
+    /// An error as a runner sees it that is attached: the queue was there.
+    nonisolated func seen(_ error: QueueError) -> QueueError {
+        error.code == .missing ? queue.replaced : error
     }
 }
 

@@ -139,19 +139,23 @@ actor PostgresLease: RunnerLease {
     ) async throws(QueueError) {
         try checkIsHeld()
         try foldNow()
-        try await queue.keepOutput(settings, files, of: attachment.site, for: runner)
+        do { try await queue.keepOutput(settings, files, of: attachment.site, for: runner) } catch {
+            throw seen(error)
+        }
     }
 
     func handedOver(_ file: Int) async throws(QueueError) {
         try checkIsHeld()
         // The row of the file is to say that it is sealed.
         if unfolded.files[file] != nil { try foldNow() }
-        try await queue.handedOver(file, of: attachment.site, for: runner)
+        do { try await queue.handedOver(file, of: attachment.site, for: runner) } catch {
+            throw seen(error)
+        }
     }
 
     func steering() async throws(QueueError) -> Steering {
         try checkIsHeld()
-        return try await queue.steering(of: runner)
+        do { return try await queue.steering(of: runner) } catch { throw seen(error) }
     }
 
     func hostsHeldOfLate() async throws(QueueError) -> [HostPace] {
@@ -161,7 +165,7 @@ actor PostgresLease: RunnerLease {
 
     func took(wish number: Int) async throws(QueueError) {
         try checkIsHeld()
-        try await queue.took(wish: number, by: runner)
+        do { try await queue.took(wish: number, by: runner) } catch { throw seen(error) }
     }
 
     // MARK: - The end
@@ -193,7 +197,9 @@ actor PostgresLease: RunnerLease {
     func share(_ claim: RateClaim) async throws(QueueError) -> RateShare? {
         try checkIsHeld()
         let pause = Self.sharePause(runners: runnerCount.withLock(\.self))
-        return try await queue.share(claim, of: runner, next: pause)
+        do { return try await queue.share(claim, of: runner, next: pause) } catch {
+            throw seen(error)
+        }
     }
 
     // MARK: - Staying alive

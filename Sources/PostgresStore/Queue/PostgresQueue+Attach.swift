@@ -3,6 +3,10 @@ public import JobStore
 
 extension PostgresQueue {
     public func attach(_ runner: RunnerDescription) async throws(QueueError) -> any RunnerLease {
+        // A run that comes back may meet a server that was replaced by one with an older queue.
+        if access != .read {
+            try ask { try Migrator.migrate(link, named: name, makesMissing: false) }
+        }
         var rescue = try takeOverGone()
         try finishPutBacks()
         if let identity = runner.siteIdentity {

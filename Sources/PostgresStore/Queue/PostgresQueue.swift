@@ -264,6 +264,13 @@ public actor PostgresQueue: JobQueue {
         )
     }
 
+    /// The error for a runner whose server has an older queue now, or none.
+    nonisolated var replaced: QueueError {
+        fenced(
+            "the server has an older queue than before, or none; it was replaced by a standby or a copy"
+        )
+    }
+
     /// Makes the error for what queues of this kind do not do.
     nonisolated func unsupported(_ what: String) -> QueueError {
         QueueError(.unsupported, "a queue in PostgreSQL does not \(what); \(Self.insteadOfIt)")
