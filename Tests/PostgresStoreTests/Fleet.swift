@@ -199,10 +199,12 @@ final class Fleet: Sendable {
         }
     }
 
-    /// Calls again while the server cannot be reached, as a run does.
+    /// Calls again while the server cannot be reached, as a run does, for a minute: a server that
+    /// crashed brings all files of its databases to the disk before it answers.
     @discardableResult
     private func patiently<Result>(_ body: () async throws -> Result) async throws -> Result {
-        for _ in 0..<200 {
+        let end = ContinuousClock.now + .seconds(60)
+        while ContinuousClock.now < end {
             do { return try await body() } catch let error as QueueError {
                 guard error.code == .busy || error.code == .unreachable else { throw error }
                 try await Task.sleep(for: .milliseconds(20))
