@@ -155,6 +155,23 @@ import Testing
     }
 
     /// A commit that is lost together with the fold after it: both are looked for at once.
+    /// As of a connection that broke before the server had read the commit: what the runner does next
+    /// goes by that it did not happen.
+    @Test func aCommit_thatComesLate_isNone() async throws {
+        let client = try await client(jobs: 100)
+        #expect(try await client.claim(jobs: 1).count == 1)
+        let lease = try #require(client.lease as? PostgresLease)
+        let late = try await lease.loseCommit(of: [mark(0)], beat)
+        try await lease.findOut()
+        let link = Link(try ServerAddress(url: url))
+        #expect(try link.query(late.sql, late.values).isNull(0, 0))
+        #expect(try await client.counts().completed == 0)
+        try await client.commit([mark(0), mark(1)], heartbeat: beat)
+        #expect(try await client.counts().completed == 2)
+        #expect(try await client.verify() == [])
+        await client.close()
+    }
+
     @Test func aCommitInDoubt_besideALateFold_isKnown() async throws {
         let client = try await client(jobs: 100)
         #expect(try await client.claim(jobs: 1).count == 1)
@@ -220,6 +237,15 @@ extension PostgresLease {
     fileprivate func loseFold() throws -> (sql: String, values: [PostgresStore.Value]) {
         foldInDoubt = seq
         return try foldStatement()
+    }
+
+    /// Makes a commit of which nothing is known, and does not send it.
+    fileprivate func loseCommit(
+        of marks: [Mark], _ beat: Heartbeat
+    ) throws -> (sql: String, values: [PostgresStore.Value]) {
+        try learnCodes(of: marks)
+        pending = seq + 1
+        return commitStatement(LogBody(entries: try entries(of: marks), files: []), beat)
     }
 
     fileprivate func findOut() throws { try catchUp() }

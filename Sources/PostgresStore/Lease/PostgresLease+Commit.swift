@@ -67,19 +67,11 @@ extension PostgresLease {
     /// - Returns: Whether it was recorded. Otherwise nobody knows, or the runner has not heard of
     ///   all that others wrote, or is gone: `catchUp` finds out.
     private func send(_ body: LogBody, _ heartbeat: Heartbeat) throws(PostgresError) -> Bool {
-        let changes = held.count(body.entries).all
+        let (sql, values) = commitStatement(body, heartbeat)
         pending = seq + 1
         let sentAt = ContinuousClock.now
         let rows: Rows
-        do throws(PostgresError) {
-            rows = try link.query(
-                "SELECT runner.commit($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)",
-                .int(runner), .int(told), .int(seq + 1), .int(claimsTaken),
-                Value(clock.fixedMicros), .real(heartbeat.requestsPerSecond),
-                .text(heartbeat.trouble ?? ""), Value(heartbeat.measures),
-                .ints(changes.map(\.batch)), .ints(changes.map(\.kind.code)),
-                .ints(changes.map(\.count)), .bool(!body.files.isEmpty), .bytes(body.bytes))
-        } catch {
+        do throws(PostgresError) { rows = try link.query(sql, values) } catch {
             // Nothing was sent, or it was refused; of what was sent before, that may not be true.
             if error.kind != .lost { pending = nil }
             throw error
@@ -92,6 +84,22 @@ extension PostgresLease {
         clock.note(atMicros)
         take(body, atMicros: atMicros)
         return true
+    }
+
+    /// The statement that adds a body to the log.
+    func commitStatement(_ body: LogBody, _ heartbeat: Heartbeat) -> (sql: String, values: [Value])
+    {
+        let changes = held.count(body.entries).all
+        return (
+            "SELECT runner.commit($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)",
+            [
+                .int(runner), .int(told), .int(seq + 1), .int(claimsTaken),
+                Value(clock.fixedMicros), .real(heartbeat.requestsPerSecond),
+                .text(heartbeat.trouble ?? ""), Value(heartbeat.measures),
+                .ints(changes.map(\.batch)), .ints(changes.map(\.kind.code)),
+                .ints(changes.map(\.count)), .bool(!body.files.isEmpty), .bytes(body.bytes),
+            ]
+        )
     }
 
     // MARK: - Changes
@@ -138,7 +146,7 @@ extension PostgresLease {
     /// The entries of marks, which are in order.
     ///
     /// - Throws: `.fenced` when a job is not this runner's to mark.
-    private func entries(of marks: [Mark]) throws(QueueError) -> [LogBody.Entry] {
+    func entries(of marks: [Mark]) throws(QueueError) -> [LogBody.Entry] {
         var entries: [LogBody.Entry] = []
         entries.reserveCapacity(marks.count)
         var segment: HeldSegment?
@@ -187,7 +195,7 @@ extension PostgresLease {
                 isExcused: mark.isExcused))
     }
 
-    private func learnCodes(of marks: [Mark]) throws(QueueError) {
+    func learnCodes(of marks: [Mark]) throws(QueueError) {
         var unknown: Set<Outcome> = []
         var last: Outcome?
         for mark in marks where mark.outcome != last {

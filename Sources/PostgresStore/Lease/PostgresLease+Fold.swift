@@ -15,9 +15,9 @@ extension PostgresLease {
                     (SELECT number FROM runner.claimed WHERE runner_id = $1)
                 FROM runner.runner WHERE id = $1 FOR UPDATE
                 """, .int(runner))
+            let log = try RunnerLog.read(of: runner, after: seq, link)
             return (
-                facts, try refuseLateFold(facts),
-                try RunnerLog.read(of: runner, after: seq, link),
+                facts, try refuseLateOnes(facts, log), log,
                 try link.query(
                     "SELECT coalesce(max(seq), 0) FROM runner.log WHERE runner_id = $1",
                     .int(runner)
@@ -32,7 +32,7 @@ extension PostgresLease {
         else { throw queue.forgotten }
         if let fold = foldInDoubt {
             foldInDoubt = nil
-            if !isRefused { finishFold(upTo: fold) }
+            if facts.int(0, 1) == fold { finishFold(upTo: fold) }
         }
         for row in log.rows {
             for entry in row.body.entries {
@@ -59,16 +59,19 @@ extension PostgresLease {
         told = facts.int(0, 0) + (isRefused ? 1 : 0)
     }
 
-    /// Keeps a fold that is in doubt, and has not happened, from happening later: its connection broke,
-    /// but the server may have yet to read it, or to begin with it. It names the number of times that
-    /// others have written, which is another from now on. In the transaction that has locked the
-    /// runner's row.
+    /// Keeps a fold or a commit that is in doubt, and has not happened, from happening later: its
+    /// connection broke, but the server may have yet to read it, or to begin with it. It names the
+    /// number of times that others have written, which is another from now on. In the transaction that
+    /// has locked the runner's row.
     ///
-    /// - Returns: Whether there was such a fold.
-    private func refuseLateFold(_ facts: Rows) throws(PostgresError) -> Bool {
-        guard let fold = foldInDoubt, facts.count == 1, facts.int(0, 1) != fold else {
-            return false
-        }
+    /// - Returns: Whether there was such a fold or commit.
+    private func refuseLateOnes(_ facts: Rows, _ log: RunnerLog) throws(PostgresError) -> Bool {
+        guard facts.count == 1 else { return false }
+        let folded = facts.int(0, 1)
+        let lacksFold = foldInDoubt.map { $0 != folded } ?? false
+        let lacksCommit =
+            pending.map { seq in folded < seq && !log.rows.contains { $0.seq == seq } } ?? false
+        guard lacksFold || lacksCommit else { return false }
         try link.query("UPDATE runner.runner SET told = told + 1 WHERE id = $1", .int(runner))
         return true
     }

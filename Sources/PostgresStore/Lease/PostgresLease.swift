@@ -160,7 +160,7 @@ actor PostgresLease: RunnerLease {
 
     func hostsHeldOfLate() async throws(QueueError) -> [HostPace] {
         try checkIsHeld()
-        return try await queue.hostsHeldOfLate()
+        do { return try await queue.hostsHeldOfLate() } catch { throw seen(error) }
     }
 
     func took(wish number: Int) async throws(QueueError) {
