@@ -154,7 +154,6 @@ import Testing
         await client.close()
     }
 
-    /// A commit that is lost together with the fold after it: both are looked for at once.
     /// As of a connection that broke before the server had read the commit: what the runner does next
     /// goes by that it did not happen.
     @Test func aCommit_thatComesLate_isNone() async throws {
@@ -172,6 +171,7 @@ import Testing
         await client.close()
     }
 
+    /// A commit that is lost together with the fold after it: both are looked for at once.
     @Test func aCommitInDoubt_besideALateFold_isKnown() async throws {
         let client = try await client(jobs: 100)
         #expect(try await client.claim(jobs: 1).count == 1)
