@@ -12,11 +12,13 @@ extension PostgresLease {
         let leased: PostgresQueue.Leased
         do throws(QueueError) {
             leased = try await queue.claim(
-                request, only: batch, for: runner, number, after: claimsTaken)
+                request, only: batch, for: runner, number, after: claimsTaken,
+                pause: idlePause.duration(runners: runnersSeen))
         } catch {
             endClaim(number, error)
             throw seen(error)
         }
+        idlePause.looked(found: !leased.segments.isEmpty)
         return claim(of: try await take(leased, of: number))
     }
 

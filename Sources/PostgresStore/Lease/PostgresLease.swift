@@ -35,6 +35,7 @@ actor PostgresLease: RunnerLease {
 
     /// The runners of the queue when they were last counted.
     nonisolated private let runnerCount = Locked(1)
+    nonisolated var runnersSeen: Int { runnerCount.withLock(\.self) }
     /// The time at which the last call was made that has shown that the runner's row is there, and
     /// that has left a heartbeat.
     nonisolated private let lastHeard: Locked<ContinuousClock.Instant>
@@ -66,6 +67,7 @@ actor PostgresLease: RunnerLease {
     var openClaims: Set<Int> = []
     /// Those of `openClaims` whose answer was lost.
     var claimsInDoubt: [Int] = []
+    var idlePause = IdlePause()
     /// Whether there may be retries that nobody holds.
     var retriesMayBeLeft: Bool
     /// The retries that `attachment` has told of, and that were not leased yet.
@@ -196,7 +198,7 @@ actor PostgresLease: RunnerLease {
 
     func share(_ claim: RateClaim) async throws(QueueError) -> RateShare? {
         try checkIsHeld()
-        let pause = Self.sharePause(runners: runnerCount.withLock(\.self))
+        let pause = Self.sharePause(runners: runnersSeen)
         do { return try await queue.share(claim, of: runner, next: pause) } catch {
             throw seen(error)
         }
@@ -221,7 +223,7 @@ actor PostgresLease: RunnerLease {
     /// 100 ms with up to 250 runners, and as much more as there are more, up to a second: so that a
     /// server has 2,500 commits a second at most from up to 2,500 runners.
     nonisolated var commitInterval: Duration {
-        Self.commitInterval(runners: runnerCount.withLock(\.self))
+        Self.commitInterval(runners: runnersSeen)
     }
 
     nonisolated static func commitInterval(runners: Int) -> Duration {

@@ -30,16 +30,17 @@ extension PostgresQueue {
     /// - Parameters:
     ///   - number: The number of the claim among those of the runner.
     ///   - taken: That of the last one whose segments the runner has.
+    ///   - pause: The time after which to ask again, where others hold all that is left.
     /// - Throws: `.fenced` when the runner is gone, or the server has lost that claim.
     func claim(
         _ request: ClaimRequest, only batch: Batch.ID?, for runner: Int, _ number: Int,
-        after taken: Int
+        after taken: Int, pause: Duration
     ) throws(QueueError) -> Leased {
         let scope = ClaimScope(request, only: batch, runner, number)
         if request.includesParked { try unpark(in: scope) }
         // Looking costs no transaction: at the end of a run there is nothing for seconds on end.
         guard let first = try ask({ try priority(in: scope, below: nil) }) else {
-            return try nothing(in: scope)
+            return try nothing(in: scope, pause: pause)
         }
         return try write {
             var leased = Leased(told: try lockRunner(runner))
@@ -208,7 +209,7 @@ extension PostgresQueue {
     }
 
     /// The answer where nothing is available: whether others hold what may come back.
-    private func nothing(in scope: ClaimScope) throws(QueueError) -> Leased {
+    private func nothing(in scope: ClaimScope, pause: Duration) throws(QueueError) -> Leased {
         if SystemClock.monotonicMicros() >= nextWatchMicros { try watchRunners(for: scope.runner) }
         let rows = try ask {
             try link.query(
@@ -225,10 +226,8 @@ extension PostgresQueue {
         }
         guard rows.bool(0, 0) else { throw fenced("its runner is no longer registered") }
         guard rows.bool(0, 1) else { return Leased(next: .finished) }
-        // At random, so that runners with nothing to do do not ask together; no longer than the wait
-        // of what was set aside.
+        // No longer than the wait of what was set aside.
         let parked = rows.intIfAny(0, 2).map { Duration.microseconds(max(1000, $0)) }
-        let wait = Duration.milliseconds(Int.random(in: 1000...2000))
-        return Leased(next: .after(min(parked ?? wait, wait)))
+        return Leased(next: .after(min(parked ?? pause, pause)))
     }
 }
