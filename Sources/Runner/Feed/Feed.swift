@@ -170,9 +170,9 @@ final class Feed: Sendable {
     struct FeedState {
         /// Hosts that are out of reach: attempts that fail to reach them are to be given back.
         var tripped: Set<Host.ID> = []
-        /// Whether no request is in flight. Then ended jobs need not wait for others before they
+        /// Whether nothing else is on its way. Then ended jobs need not wait for others before they
         /// are committed.
-        var isIdle = false
+        var isLast = false
         /// Whether there are jobs for workers that asked for one and got none.
         var isOpen = false
     }
@@ -186,8 +186,9 @@ final class Feed: Sendable {
             let before = (state.tripped, state.machineTrouble)
             state.ended(turn, at: now)
             let feedState = FeedState(
-                tripped: state.tripped, isIdle: state.inFlight == 0,
+                tripped: state.tripped, isLast: state.awaitsMarks,
                 isOpen: state.isStarved && state.startable > 0)
+            let isIdle = state.inFlight == 0
             let isChanged = feedState.tripped != before.0 || state.machineTrouble != before.1
             let mayGoOn =
                 !before.0.isSubset(of: feedState.tripped)
@@ -199,10 +200,10 @@ final class Feed: Sendable {
                 // Those that sent nothing leave their turn, or their host, to others.
                 || feedState.isOpen && turn.isOfRobots
                 // Given back for want of memory, which is there now.
-                || state.isStarved && feedState.isIdle && !turn.givenBack.isEmpty
+                || state.isStarved && isIdle && !turn.givenBack.isEmpty
             if mayGoOn { state.areWoken() }
             let ring =
-                feedState.isIdle || !turn.givenBack.isEmpty || turn.isOfRobots || isChanged
+                isIdle || !turn.givenBack.isEmpty || turn.isOfRobots || isChanged
             return (feedState, ring || state.isLookSooner, mayGoOn)
         }
         if ring { bell.ring() }

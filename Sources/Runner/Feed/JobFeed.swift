@@ -186,7 +186,7 @@ struct JobFeed {
     ) -> Int {
         guard !isDraining, !pause.isOn else { return 0 }
         var allowed = machine.allowed(limit, inFlight: inFlight, at: now)
-        if unmarked >= limits.unmarked || unmarkedBytes >= limits.unmarkedBytes { allowed = 0 }
+        if isFullOfUnmarked { allowed = 0 }
         allowed = min(allowed, max(0, inFlightMax - inFlight))
         if let workersMax { allowed = min(allowed, max(0, workersMax + untold - inFlight)) }
         look(at: now)

@@ -348,7 +348,7 @@ final class Desk: EventLoopClient, @unchecked Sendable {
         books.handout.tripped = feedState.tripped
         books.turn = TurnReport()
         for index in parts.indices {
-            let isLast = feedState.isIdle && index == parts.count - 1
+            let isLast = feedState.isLast && index == parts.count - 1
             marker.add(parts[index], at: now, isLast: isLast)
         }
         parts.removeAll(keepingCapacity: true)

@@ -23,6 +23,35 @@ import Testing
         #expect(feed.need(at: start) == .jobs(ClaimRequest(jobs: 4096)))
     }
 
+    /// A commit for each job of a run that keeps to a rate would have the disk write for each.
+    @Test mutating func marks_areAwaited_whereNothingElseGoesOn() {
+        feed.claimed(0..<24, at: start)
+        let jobs = feed.take(2, at: start)
+        feed.answered([jobs[0]], at: start)
+        #expect(!feed.awaitsMarks, "another one is in flight")
+        feed.answered([jobs[1]], at: start)
+        #expect(!feed.awaitsMarks, "others go out in their turn")
+        let more = feed.take(8, at: start)
+        feed.answered(more, at: start)
+        #expect(feed.take(1, at: start).isEmpty && feed.awaitsMarks, "no more may be unmarked")
+        feed.marked(jobs + more, .ok, at: start)
+        let last = feed.take(14, at: start)
+        feed.answered(Array(last[..<4]), at: start)
+        #expect(!feed.awaitsMarks)
+        feed.answered(Array(last[4...]), at: start)
+        #expect(feed.awaitsMarks, "nothing is left")
+    }
+
+    @Test mutating func marks_areAwaited_byARunThatStops() {
+        feed.claimed(0..<24, at: start)
+        let jobs = feed.take(2, at: start)
+        feed.drain()
+        feed.answered([jobs[0]], at: start)
+        #expect(!feed.awaitsMarks)
+        feed.answered([jobs[1]], at: start)
+        #expect(feed.awaitsMarks)
+    }
+
     @Test mutating func need_claimsNoSegments_atTheRetryLimit() {
         feed.claimed(0..<4, at: start)
         let jobs = feed.take(4, at: start)
