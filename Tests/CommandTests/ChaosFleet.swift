@@ -134,12 +134,32 @@ struct ChaosFleet {
             if try await happens(strike) { strikes[strike, default: 0] += 1 }
         }
         for number in runners.indices { goOn(number) }
-        let deadline = ContinuousClock.now + .seconds(300)
+        try await waitForTheEnd()
+    }
+
+    /// Waits until all runs have ended. Many jobs may take long: only none at all in five minutes are
+    /// too few.
+    private mutating func waitForTheEnd() async throws {
+        var completed = -1
+        var deadline = ContinuousClock.now + .seconds(300)
+        var nextLook = ContinuousClock.now
         while !runners.allSatisfy(\.isDone) {
             try await tend()
-            guard ContinuousClock.now < deadline else {
-                let last = runners.first { !$0.isDone }
-                throw Failure("a run does not end: \(last?.process.err ?? "")")
+            let now = ContinuousClock.now
+            if now >= nextLook {
+                nextLook = now + .seconds(10)
+                // A server that has crashed may not be back yet.
+                let jobs = try? await program.status().jobs
+                if let jobs, jobs.completed > completed {
+                    completed = jobs.completed
+                    deadline = now + .seconds(300)
+                }
+                guard now < deadline else {
+                    let last = runners.first { !$0.isDone }
+                    throw Failure(
+                        "no job was completed for long after \(completed): \(last?.process.err ?? "")"
+                    )
+                }
             }
             try await Task.sleep(for: .milliseconds(50))
         }
