@@ -3,6 +3,7 @@
 import argparse
 import json
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -16,7 +17,7 @@ from fleet_server import Server, free_port
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 RESULTS = REPOSITORY / "Benchmarks" / "results" / "fleet.json"
-PARTS = ["load", "snapshot", "status", "runs", "hold"]
+PARTS = ["load", "status", "runs", "hold"]
 
 Figures = dict[str, Any]
 
@@ -95,15 +96,13 @@ def medians(rounds: list[Figures]) -> Figures:
     return {key: median(figures[key] for figures in rounds) for key in rounds[0]}
 
 
-def measure_snapshot(server: Server, rounds: int, seconds: int) -> Figures:
-    ratios = []
-    for _ in range(rounds):
-        without = load(server, 16, seconds)
-        held = load(server, 16, seconds, snapshot=True)
-        ratios.append(held["cpu_us_per_commit"] / without["cpu_us_per_commit"])
-        say("snapshot", {"ratio": ratios[-1], "without_us": without["cpu_us_per_commit"],
-                         "held_us": held["cpu_us_per_commit"]})
-    return {"ratio": median(ratios), "ratios": ratios, "held_s": seconds}
+def measure_hold(server: Server, runners: int, seconds: int) -> tuple[Figures, Figures]:
+    """So many runners for long, and again with a snapshot held open for all of it."""
+    figures = load(server, runners, seconds)
+    say("hold", figures)
+    held = load(server, runners, seconds, snapshot=True)
+    say("snapshot", held)
+    return figures, held
 
 
 MANY_RUNNERS = """
@@ -186,7 +185,7 @@ def measure_runs(server: Server, rounds: int, jobs: int) -> Figures:
         time.sleep(0.5)
         template = f"http://127.0.0.1:{port}/{{id}}"
         kept: dict[str, list[float]] = {"sqlite": [], "postgres": []}
-        cpu, wal = [], []
+        cpu, wal, half = [], [], []
         try:
             for number in range(rounds):
                 files = [f"{folder}/{number}-{part}.db" for part in range(4)]
@@ -200,22 +199,41 @@ def measure_runs(server: Server, rounds: int, jobs: int) -> Figures:
                 kept["postgres"].append(jobs / run_all([url] * 4))
                 cpu.append((server.cpu_seconds() - cpu_before) * 1e6 / jobs)
                 wal.append((server.wal_bytes() - wal_before) / jobs)
+                enqueue(url, jobs // 2, template)
+                half.append(commits_at(kept["postgres"][-1] / 2, url, Path(folder)))
                 say("runs", {name: rates[-1] for name, rates in kept.items()}
-                    | {"cpu_s_per_million": cpu[-1], "wal_mb_per_million": wal[-1]})
+                    | {"cpu_s_per_million": cpu[-1], "wal_mb_per_million": wal[-1]} | half[-1])
         finally:
             nginx.terminate()
             nginx.wait()
     ratios = [a / b for a, b in zip(kept["postgres"], kept["sqlite"])]
     return {"ratio": median(ratios), "ratios": ratios, "sqlite_per_s": median(kept["sqlite"]),
             "postgres_per_s": median(kept["postgres"]), "cpu_s_per_million": median(cpu),
-            "wal_mb_per_million": median(wal)}
+            "wal_mb_per_million": median(wal)} | medians(half)
 
 
-def run_all(queues: list[str]) -> float:
+def commits_at(rate: float, url: str, folder: Path) -> Figures:
+    """How long the commits of four runs take that keep to a rate together."""
+    files = [folder / f"{part}.prom" for part in range(4)]
+    run_all([url] * 4, [["--rate", f"{rate:.0f}/s", "--metrics-file", str(file)] for file in files])
+    counts: dict[float, int] = {}
+    for file in files:
+        for line in file.read_text().splitlines():
+            if found := re.match(r'runner_commit_duration_seconds_bucket\{.*le="([^"]+)".*\} (\d+)', line):
+                counts[float(found[1])] = counts.get(float(found[1]), 0) + int(found[2])
+    bounds = sorted(counts)
+    # The bounds of the histogram's parts: not more than they say.
+    return {f"half_p{part}_ms": next(1000 * bound for bound in bounds
+                                     if counts[bound] >= part / 100 * counts[bounds[-1]])
+            for part in [50, 99]} | {"half_rate_per_s": rate, "half_commits": counts[bounds[-1]]}
+
+
+def run_all(queues: list[str], options: list[list[str]] | None = None) -> float:
     """The seconds until all runs have ended."""
     begin = time.monotonic()
-    runs = [subprocess.Popen([program("runner"), "run", "--queue", queue, "-w", "250", "-q"],
-                             stdout=subprocess.DEVNULL) for queue in queues]
+    runs = [subprocess.Popen([program("runner"), "run", "--queue", queue, "-w", "250", "-q", *more],
+                             stdout=subprocess.DEVNULL)
+            for queue, more in zip(queues, options or [[]] * len(queues))]
     if any([run.wait() for run in runs]):
         raise SystemExit("a run did not end well")
     return time.monotonic() - begin
@@ -251,15 +269,13 @@ def measure(arguments: argparse.Namespace) -> Figures:
     try:
         if "load" in parts:
             measured["load"] = measure_load(server, rounds, 5 if quick else 10, 64 if quick else 256)
-        if "snapshot" in parts:
-            measured["snapshot"] = measure_snapshot(server, rounds, 5 if quick else 20)
         if "status" in parts:
             measured["status"] = measure_status(server, rounds)
         if "runs" in parts:
             measured["runs"] = measure_runs(server, rounds, 50_000 if quick else 300_000)
         if "hold" in parts:
-            measured["hold"] = load(server, 64 if quick else 256, 10 if quick else 300)
-            say("hold", measured["hold"])
+            measured["hold"], measured["snapshot"] = measure_hold(
+                server, 64 if quick else 256, 10 if quick else 300)
     finally:
         server.stop()
     return measured

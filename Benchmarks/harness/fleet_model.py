@@ -127,15 +127,20 @@ def tables(results: Figures, costs: Costs, played: list[Figures]) -> str:
     lines.append(f"- `runner status` with 1,000 runners and 10^10 jobs: {status['status_ms']:.0f} ms; "
                  f"`enqueue` of 10^10 IDs: {status['enqueue_s']:.2f} s.")
     if "snapshot" in results:
-        lines.append(f"- A snapshot held open all the time: {results['snapshot']['ratio']:.2f} times "
-                     f"the CPU a commit of 16 runners, over {results['snapshot']['held_s']} s.")
+        held, free = results["snapshot"], results["hold"]
+        ratio = held["cpu_us_per_commit"] / free["cpu_us_per_commit"]
+        lines.append(f"- With a snapshot held open all the time, {held['runners']:.0f} runners for "
+                     f"{held['seconds']:.0f} s: {ratio:.2f} times the CPU a commit, p50 and p99 "
+                     f"{held['commit_ms_p50']:.1f} and {held['commit_ms_p99']:.1f} ms.")
     if "runs" in results:
         runs = results["runs"]
         lines.append(
             f"- Four runs on one queue in PostgreSQL: {runs['postgres_per_s']:,.0f} requests a second, "
             f"{runs['ratio']:.2f} of four on a file each ({runs['sqlite_per_s']:,.0f}), server, origin "
             f"and runs on the same two cores; {runs['cpu_s_per_million']:.1f} s of CPU and "
-            f"{runs['wal_mb_per_million']:.1f} MB of WAL a million jobs.")
+            f"{runs['wal_mb_per_million']:.1f} MB of WAL a million jobs. At half of that rate a commit "
+            f"takes {runs['half_p50_ms']:.0f} ms at most for half of them, and "
+            f"{runs['half_p99_ms']:.0f} ms for 99 in 100.")
     lines += ["", f"The model, with {RATE:,} jobs a second of each runner. A commit takes "
               f"{costs.cpu[0]:.0f} µs and {costs.cpu[1]:.2f} µs a job, {costs.wal[0]:.0f} bytes of WAL "
               f"and {costs.wal[1]:.1f} a job; a look at shares {costs.looks['share']:.0f} µs and one "
