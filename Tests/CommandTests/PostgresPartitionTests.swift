@@ -102,6 +102,33 @@ import Testing
         #expect(try origin.report().twice < 400)
     }
 
+    /// A fleet whose runs often begin in new folders has thousands of these in time. What a run is told
+    /// as it begins must not grow with them: by a network that breaks now and then it would never come.
+    @Test func aRun_beginsByAnUnsteadyNetwork_howeverManyFoldersThereAre() async throws {
+        let seed = testSeed(for: "aRun_beginsByAnUnsteadyNetwork")
+        let origin = try await BusyOrigin(["plain", "5"])
+        try await enqueue(20, origin)
+        _ = try PostgresServer.shared.execute(
+            """
+            INSERT INTO runner.site (id, folder, identity)
+            SELECT n, '/elsewhere/' || n, repeat(md5(n::text), 2) FROM generate_series(1, 2000) n
+            """, at: url)
+        // A connection breaks after 20,000 bytes of answers; that many folders would be 200,000.
+        let relay = try await StallingRelay(to: url, ["160000", "\(seed)"])
+        var relayed = program
+        relayed.environment["RUNNER_QUEUE"] = relay.relayed
+        var result: Program.Result
+        var tries = 0
+        repeat {
+            result = try await relayed.start(
+                "runner", ["run", "-w", "4", "--output", "a", "--max-stall", "20"]
+            ).wait()
+            tries += 1
+        } while result.status == 3 && result.err.contains("cannot be reached") && tries < 3
+        #expect(result.status == 0, "\(result.err)")
+        #expect(try await program.status().jobs.completed == 20)
+    }
+
     /// Asked to stop before it comes back, it stops: its jobs are others'.
     @Test func aRun_thatIsAskedToStop_andTakenForDead_stops() async throws {
         let origin = try await BusyOrigin(["plain", "6000"])

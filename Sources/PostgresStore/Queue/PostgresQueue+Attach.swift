@@ -62,38 +62,41 @@ extension PostgresQueue {
         }
     }
 
-    /// The site whose folder the runner comes with; else one that nobody writes to, or a new one.
+    /// The site whose folder the runner comes with; else one that nobody writes to, or a new one. Of
+    /// the sites, of which there may be thousands, the answers tell of one or two.
     private func site(for runner: RunnerDescription) throws -> Site {
-        let sites = try link.query(
-            """
-            SELECT id, folder IS NOT NULL, identity, identity_before,
-                EXISTS (SELECT FROM runner.runner WHERE site_id = site.id)
-            FROM runner.site ORDER BY id
-            """)
         let forgetting = try forgettingUnderWay()
-        let isForgotten = { (row: Int) in
-            let site = Site(id: sites.int(row, 0))
-            return forgetting?.begun.contains(site) ?? false
-                && forgetting?.identities[site] == sites.text(row, 2)
+        let isForgotten = { (site: Site, identity: String) in
+            forgetting?.begun.contains(site) ?? false && forgetting?.identities[site] == identity
         }
         // Its own first: there may be others that nobody has written to yet.
         if let identity = runner.siteIdentity {
-            for row in 0..<sites.count
-            where sites.bool(row, 1) && [sites.text(row, 2), sites.text(row, 3)].contains(identity)
-            {
-                if let forgetting, isForgotten(row) { throw forgetting.unfinished(in: name) }
-                return Site(id: sites.int(row, 0))
+            let own = try link.query(
+                """
+                SELECT id, identity FROM runner.site
+                WHERE folder IS NOT NULL AND $1 IN (identity, identity_before) ORDER BY id LIMIT 1
+                """, .text(identity))
+            if own.count == 1 {
+                let site = Site(id: own.int(0, 0))
+                if let forgetting, isForgotten(site, own.text(0, 1)) {
+                    throw forgetting.unfinished(in: name)
+                }
+                return site
             }
         }
-        for row in 0..<sites.count
-        where !sites.bool(row, 1) && !sites.bool(row, 4)
-            && sites.text(row, 2) != Self.forgottenIdentity
-        {
-            return Site(id: sites.int(row, 0))
-        }
+        let isFree = "NOT EXISTS (SELECT FROM runner.runner WHERE site_id = site.id)"
+        let unused = try link.query(
+            """
+            SELECT id FROM runner.site
+            WHERE folder IS NULL AND identity <> $1 AND \(isFree) ORDER BY id LIMIT 1
+            """, .text(Self.forgottenIdentity))
+        if unused.count == 1 { return Site(id: unused.int(0, 0)) }
         // Alone, a runner goes on where the queue's only output is: its folder may have moved.
-        if sites.count == 1, sites.bool(0, 1), !sites.bool(0, 4), !isForgotten(0) {
-            return Site(id: sites.int(0, 0))
+        let first = try link.query(
+            "SELECT id, identity, folder IS NOT NULL AND \(isFree) FROM runner.site LIMIT 2")
+        if first.count == 1, first.bool(0, 2) {
+            let site = Site(id: first.int(0, 0))
+            if !isForgotten(site, first.text(0, 1)) { return site }
         }
         let added = try link.query(
             "INSERT INTO runner.site (id) SELECT max(id) + 1 FROM runner.site RETURNING id")
