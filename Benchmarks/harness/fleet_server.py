@@ -73,7 +73,15 @@ class Server:
 
     def cpu_seconds(self) -> float:
         """Of the server and all its processes, those that have ended included."""
-        total = 0.0
+        before, now = {}, self.ticks()
+        # One that ends between two looks would count with neither: as its own, or as its parent's.
+        while before.keys() != now.keys():
+            before, now = now, self.ticks()
+        return sum(now.values()) / TICKS
+
+    def ticks(self) -> dict[int, int]:
+        """The CPU time of each process; the first one's is with that of children it waited for."""
+        ticks = {}
         for entry in Path("/proc").iterdir():
             if not entry.name.isdigit():
                 continue
@@ -81,8 +89,9 @@ class Server:
                 fields = (entry / "stat").read_text().rsplit(")", 1)[1].split()
             except OSError:
                 continue
-            if int(entry.name) == self.process.pid:
-                total += sum(map(int, fields[11:15]))  # with children that were waited for
+            pid = int(entry.name)
+            if pid == self.process.pid:
+                ticks[pid] = sum(map(int, fields[11:15]))
             elif int(fields[1]) == self.process.pid:
-                total += sum(map(int, fields[11:13]))
-        return total / TICKS
+                ticks[pid] = sum(map(int, fields[11:13]))
+        return ticks
