@@ -3,8 +3,8 @@
 ///
 /// It doubles with each look that finds nothing, so that a runner whose others are about to end does
 /// not wait for much longer than they take, and one that waits for hours asks little. With many
-/// runners it is long from the first look on: together they have a server answer some 500 looks a
-/// second at most.
+/// runners it is long from the first look on: up to 500 of them have a server answer 500 looks a
+/// second at most, and more of them one a second each.
 struct IdlePause {
     private static let least = Duration.milliseconds(50)
     private static let most = Duration.seconds(2)
