@@ -18,11 +18,7 @@ import Testing
     }
 
     private func client(jobs: Int) async throws -> StoreClient {
-        let client = StoreClient(to: try PostgresQueue(url: url, access: .create))
-        let request = try RequestTemplate(parsing: "http://127.0.0.1/{id}")
-        _ = try await client.enqueue(JobRange(first: 0, count: jobs), request: request)
-        try await client.attach(RunnerDescription(pid: 1, workers: 1))
-        return client
+        try await .attached(toNew: url, jobs: jobs)
     }
 
     private func mark(_ position: Int, _ status: Int = 200) -> Mark {

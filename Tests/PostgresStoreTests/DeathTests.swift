@@ -57,10 +57,7 @@ import Testing
     }
 
     private func zombie(at url: String) async throws -> (faults: [String], isFenced: Bool) {
-        let zombie = StoreClient(to: try PostgresQueue(url: url, access: .create))
-        let request = try RequestTemplate(parsing: "http://127.0.0.1/{id}")
-        _ = try await zombie.enqueue(JobRange(first: 0, count: 5000), request: request)
-        try await zombie.attach(RunnerDescription(pid: 1, workers: 1))
+        let zombie = try await StoreClient.attached(toNew: url, jobs: 5000)
         let segment = try await zombie.claim(jobs: 1)[0]
         let other = try PostgresQueue(url: url, access: .write)
         let runner = try #require(try await other.counts().runs.first)
@@ -87,10 +84,7 @@ import Testing
     @Test(arguments: [false, true], [false, true])
     func jobsCutOut_areCountedOnce(isFolded: Bool, isKilled: Bool) async throws {
         let url = try PostgresServer.shared.makeDatabase().url
-        let client = StoreClient(to: try PostgresQueue(url: url, access: .create))
-        let request = try RequestTemplate(parsing: "http://127.0.0.1/{id}")
-        _ = try await client.enqueue(JobRange(first: 0, count: 20), request: request)
-        try await client.attach(RunnerDescription(pid: 1, workers: 1))
+        let client = try await StoreClient.attached(toNew: url, jobs: 20)
         _ = try await client.claim(jobs: 1)
         let outcomes = [
             Outcome(.failed, status: 404), Outcome(.retrying, status: 503),
@@ -133,10 +127,7 @@ import Testing
         isFolded: Bool, isKilled: Bool
     ) async throws {
         let url = try PostgresServer.shared.makeDatabase().url
-        let client = StoreClient(to: try PostgresQueue(url: url, access: .create))
-        let request = try RequestTemplate(parsing: "http://127.0.0.1/{id}")
-        _ = try await client.enqueue(JobRange(first: 0, count: 20), request: request)
-        try await client.attach(RunnerDescription(pid: 1, workers: 1))
+        let client = try await StoreClient.attached(toNew: url, jobs: 20)
         _ = try await client.claim(jobs: 1)
         let beat = Heartbeat(requestsPerSecond: 1)
         func mark(_ position: Int, _ outcome: Outcome, attempt: Int = 1) -> Mark {
@@ -177,10 +168,7 @@ import Testing
     /// and read anew meanwhile.
     @Test func jobsPutBackTwice_areLetGo() async throws {
         let url = try PostgresServer.shared.makeDatabase().url
-        let client = StoreClient(to: try PostgresQueue(url: url, access: .create))
-        let request = try RequestTemplate(parsing: "http://127.0.0.1/{id}")
-        _ = try await client.enqueue(JobRange(first: 0, count: 9), request: request)
-        try await client.attach(RunnerDescription(pid: 1, workers: 1))
+        let client = try await StoreClient.attached(toNew: url, jobs: 9)
         _ = try await client.claim(jobs: 1)
         let beat = Heartbeat(requestsPerSecond: 1)
         let other = StoreClient(to: try PostgresQueue(url: url, access: .write))
@@ -214,10 +202,7 @@ import Testing
     ])
     func whatAServerLost_isTold(loss: String) async throws {
         let url = try PostgresServer.shared.makeDatabase().url
-        let client = StoreClient(to: try PostgresQueue(url: url, access: .create))
-        let request = try RequestTemplate(parsing: "http://127.0.0.1/{id}")
-        _ = try await client.enqueue(JobRange(first: 0, count: 5000), request: request)
-        try await client.attach(RunnerDescription(pid: 1, workers: 1))
+        let client = try await StoreClient.attached(toNew: url, jobs: 5000)
         let positions = try await client.claim(jobs: 5000).flatMap { $0.todo.joined() }
         let beat = Heartbeat(requestsPerSecond: 1)
         func commit(_ position: Int) async throws {
@@ -297,10 +282,7 @@ import Testing
 
     /// Sends a row of the log as a runner does that has not heard of it.
     private func commitTwice(at url: String) async throws -> [String] {
-        let client = StoreClient(to: try PostgresQueue(url: url, access: .create))
-        let request = try RequestTemplate(parsing: "http://127.0.0.1/{id}")
-        _ = try await client.enqueue(JobRange(first: 0, count: 50), request: request)
-        try await client.attach(RunnerDescription(pid: 1, workers: 1))
+        let client = try await StoreClient.attached(toNew: url, jobs: 50)
         _ = try await client.claim(jobs: 1)
         let marks = (0..<20).map {
             Mark(

@@ -225,3 +225,14 @@ final class Fleet: Sendable {
         await queue.close()
     }
 }
+
+extension StoreClient {
+    /// A runner of a new queue of so many jobs of a range.
+    static func attached(toNew url: String, jobs: Int) async throws -> StoreClient {
+        let client = StoreClient(to: try PostgresQueue(url: url, access: .create))
+        let request = try RequestTemplate(parsing: "http://127.0.0.1/{id}")
+        _ = try await client.enqueue(JobRange(first: 0, count: jobs), request: request)
+        try await client.attach(RunnerDescription(pid: 1, workers: 1))
+        return client
+    }
+}

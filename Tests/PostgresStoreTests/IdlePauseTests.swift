@@ -42,10 +42,7 @@ import Testing
     /// A runner whose others hold all that is left asks soon, and then more and more rarely.
     @Test func aRunner_asksMoreRarelyWithEachLook() async throws {
         let url = try PostgresServer.shared.makeDatabase().url
-        let busy = StoreClient(to: try PostgresQueue(url: url, access: .create))
-        let request = try RequestTemplate(parsing: "http://127.0.0.1/{id}")
-        _ = try await busy.enqueue(JobRange(first: 0, count: 10), request: request)
-        try await busy.attach(RunnerDescription(pid: 1, workers: 1))
+        let busy = try await StoreClient.attached(toNew: url, jobs: 10)
         #expect(try await busy.claim(jobs: 10).count == 1)
         let idle = StoreClient(to: try PostgresQueue(url: url, access: .write))
         try await idle.attach(RunnerDescription(pid: 2, workers: 1))
