@@ -33,7 +33,6 @@ extension Crawl {
         _ lease: any RunnerLease, _ stay: Stay, _ sink: (any Sink)?, _ follower: Follower?,
         seesFailures: Bool
     ) throws -> Parts {
-        let patience = Patience(limit: options.stallMax, stop: stop)
         let bells = LoopBells()
         let feed = Feed(
             lease: lease,
@@ -124,7 +123,10 @@ extension Crawl {
             return .diskReserve(folder: folder)
         }
         // Before the first request.
-        if try await parts.lease.steering().isPaused {
+        let steering = try await patience.whileUnreachable { () async throws(QueueError) in
+            try await parts.lease.steering()
+        }
+        if steering.isPaused {
             parts.feed.setPaused(true)
             observer?.changed(.paused)
         }

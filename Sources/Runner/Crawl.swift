@@ -130,7 +130,11 @@ public struct Crawl: Sendable {
         var follower: Follower?
         do {
             if stay.returns == 0 {
-                for (name, value) in options.choices { try await queue.keep(value, as: name) }
+                for (name, value) in options.choices {
+                    try await patience.whileUnreachable { () async throws(QueueError) in
+                        try await queue.keep(value, as: name)
+                    }
+                }
             }
             if let follow = options.follow {
                 follower = try await Follower.open(
@@ -178,12 +182,14 @@ public struct Crawl: Sendable {
         return !stop.isRequested
     }
 
+    /// Waits for a queue that was reached before, as long as nothing else keeps the run waiting.
+    var patience: Patience { Patience(limit: options.stallMax, stop: stop) }
+
     private func attach(
         _ stay: Stay, for destination: Destination
     ) async throws -> any RunnerLease {
         let isReturning = stay.returns > 0
-        return try await Patience(limit: options.stallMax, stop: stop).whileUnreachable {
-            () async throws(QueueError) in
+        return try await patience.whileUnreachable { () async throws(QueueError) in
             try await queue.attach(
                 try await description(for: destination, isReturning: isReturning))
         }

@@ -143,14 +143,17 @@ extension TurnReport {
 actor SampleLease: RunnerLease {
     private var segments: [Segment]
     private(set) var marks: [Mark] = []
+    /// The number of times that the queue is out of reach when it is asked what people want.
+    private(set) var outages: Int
 
     nonisolated let attachment = Attachment(
         rescued: 0, mayRepeat: 0, retrying: 0,
         counts: QueueCounts(total: 0, running: 0, retriesRunning: 0, outcomes: [], runs: []),
         site: .only, output: QueueOutput(settings: nil, files: [], completedBefore: 0))
 
-    init(jobs: Int = 0, silence: Doorbell? = nil) {
+    init(jobs: Int = 0, silence: Doorbell? = nil, outages: Int = 0) {
         self.silence = silence
+        self.outages = outages
         segments = jobs == 0 ? [] : [Segment(batch: .sample(), todo: [0..<jobs])]
     }
 
@@ -170,7 +173,13 @@ actor SampleLease: RunnerLease {
     }
 
     func renew(_ heartbeat: Heartbeat) {}
-    func steering() -> Steering { Steering() }
+    func steering() throws(QueueError) -> Steering {
+        guard outages == 0 else {
+            outages -= 1
+            throw QueueError(.unreachable, "the queue cannot be reached")
+        }
+        return Steering()
+    }
     func took(wish number: Int) {}
     func park(_ starts: [LedgerPlace], for wait: Duration) {}
     func detach() {}
