@@ -161,12 +161,16 @@ public struct ClaimRequest: Equatable, Sendable {
     public let skippedLanes: Set<ListLane>
     /// Whether segments that were parked may be leased before their wait is over.
     public let includesParked: Bool
+    /// The most jobs of a segment of a range that is leased for the first time, 1 to
+    /// `Segment.countMax`, where a store lets others have the rest. It may take more.
+    public let segmentJobsMax: Int
 
     public init(
         jobs: Int, skippedBatches: Set<Batch.ID> = [], skippedLanes: Set<ListLane> = [],
-        includesParked: Bool = false
+        includesParked: Bool = false, segmentJobsMax: Int = Segment.countMax
     ) {
         self.jobs = jobs
+        self.segmentJobsMax = min(max(segmentJobsMax, 1), Segment.countMax)
         self.skippedBatches = skippedBatches
         self.skippedLanes = skippedLanes
         self.includesParked = includesParked

@@ -38,7 +38,9 @@ extension Crawl {
             lease: lease,
             state: JobFeed(
                 limits: .init(
-                    workers: options.workers, probes: max(1, options.workers / 8)),
+                    workers: options.workers,
+                    holdMicros: queue.allowsManyRunners ? Self.holdMicros : nil,
+                    probes: max(1, options.workers / 8)),
                 options.politeness.of(workers: options.workers),
                 knownPaces: KnownPaces(lease.attachment.hosts, at: Now.read()),
                 retrying: lease.attachment.retrying),
@@ -97,6 +99,10 @@ extension Crawl {
             board: board,
             failures: failures, bells: bells)
     }
+
+    /// The time in µs for which what a run claims lasts, where others work on the queue: as long as
+    /// others wait for one that died.
+    private static let holdMicros = 30_000_000
 
     /// The bytes of records and requests that wait for a commit at which no more responses are
     /// handled.

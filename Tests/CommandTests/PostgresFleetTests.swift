@@ -65,6 +65,29 @@ import Testing
         }
     }
 
+    @Test func fewJobs_thatTakeLong_areFetchedByAll() async throws {
+        let origin = try await TestOrigin()
+        try await program.runner(
+            "enqueue", "--range", "0..600", "--url", "\(origin.url)/delay/50/{id}"
+        ).expectSuccess()
+        let folders = ["a", "b"]
+        let runs = try folders.map {
+            try program.start("runner", ["run", "-w", "5", "--no-adapt", "--output", $0])
+        }
+        for run in runs {
+            let result = await run.wait()
+            #expect(result.status == 0, "\(result.err)")
+        }
+        let counts = try folders.map { name in
+            let folder = program.folder.file(name)
+            return try FileManager.default.contentsOfDirectory(atPath: folder)
+                .filter { $0.hasSuffix(".jsonl") }
+                .map { contents(of: folder + "/" + $0).count { $0 == UInt8(ascii: "\n") } }
+                .reduce(0, +)
+        }
+        #expect(counts.reduce(0, +) == 600 && counts.allSatisfy { $0 > 100 }, "\(counts)")
+    }
+
     @Test func lists_areFetchedByAll_aHostByOneAtATime() async throws {
         let origin = try await TestOrigin()
         let names = (1...40).map { "h\($0).test" }

@@ -36,7 +36,8 @@ import Testing
         var cutOff = program
         cutOff.environment["RUNNER_QUEUE"] = relay.relayed
         let run = try cutOff.start("runner", ["run", "-w", "20", "-A", "a", "--output", "a"])
-        try await run.wait { try sent() > 100 }
+        // Until it knows its rate, and has claimed for half a minute.
+        try await run.wait { try sent() > 400 }
         var other: Program.Running?
         if isTakenOver {
             other = try program.start("runner", ["run", "-w", "20", "-A", "b", "--output", "b"])

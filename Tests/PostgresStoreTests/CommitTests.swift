@@ -62,6 +62,19 @@ import Testing
         await other.close()
     }
 
+    /// A run that wants few jobs leaves others the rest, of a batch of any size.
+    @Test func aClaim_cutsSegments_asLargeAsTheyAreWanted() async throws {
+        let client = try await client(jobs: 200)
+        let first = try await client.lease.claim(ClaimRequest(jobs: 100, segmentJobsMax: 64))
+        #expect(first.segments.map(\.todo) == [[0..<64], [64..<128]])
+        let next = try await client.lease.claim(ClaimRequest(jobs: 1))
+        #expect(next.segments.map(\.todo) == [[128..<200]])
+        try await client.commit((0..<200).map { mark($0) }, heartbeat: beat)
+        #expect(try await client.counts().available == 0)
+        #expect(try await client.verify() == [])
+        await client.close()
+    }
+
     /// A claim takes as long as its commit to the disk, or waits for locks: the marks of its runner are
     /// recorded meanwhile.
     @Test func aCommit_doesNotWait_forAClaim() async throws {

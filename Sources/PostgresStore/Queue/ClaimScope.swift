@@ -4,6 +4,8 @@ internal import JobStore
 struct ClaimScope {
     let runner: Int
     let claim: Int
+    /// As `ClaimRequest.segmentJobsMax`.
+    let segmentJobsMax: Int
     private let skippedBatches: Value
     private let only: Value
     private let lanes: (batches: Value, numbers: Value)
@@ -15,6 +17,7 @@ struct ClaimScope {
         let skipped = Array(request.skippedLanes)
         lanes = (.ints(skipped.map(\.batchID)), .ints(skipped.map(\.number)))
         (self.runner, self.claim) = (runner, claim)
+        segmentJobsMax = request.segmentJobsMax
     }
 
     /// The parameters `$1` to `$6` of a statement.

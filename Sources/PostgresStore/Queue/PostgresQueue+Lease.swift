@@ -145,7 +145,7 @@ extension PostgresQueue {
                 FROM piece),
             wanted AS (
                 SELECT batch_id, stop, first,
-                    least(stop - first, (($9 - before::bigint + 4095) / 4096) * 4096) AS jobs
+                    least(stop - first, (($9 - before::bigint + $10 - 1) / $10) * $10) AS jobs
                 FROM counted WHERE before < $9),
             cut AS (
                 UPDATE runner.span s SET first = w.first + w.jobs FROM wanted w
@@ -154,11 +154,14 @@ extension PostgresQueue {
                 DELETE FROM runner.span s USING wanted w
                 WHERE s.batch_id = w.batch_id AND s.stop = w.stop AND w.jobs = w.stop - w.first)
             INSERT INTO runner.segment (batch_id, first, count, todo, priority, runner_id, claim)
-            SELECT batch_id, g, least(4096, first + jobs - g), least(4096, first + jobs - g), $7, $5,
+            SELECT batch_id, g, least($10, first + jobs - g), least($10, first + jobs - g), $7, $5,
                 $6
-            FROM wanted, generate_series(first, first + jobs - 1, 4096) g
+            FROM wanted, generate_series(first, first + jobs - 1, $10::bigint) g
             RETURNING \(SegmentRows.columns)
-            """, scope.values + [.int(priority), .int(limit), .int(missing)])
+            """,
+            scope.values + [
+                .int(priority), .int(limit), .int(missing), .int(scope.segmentJobsMax),
+            ])
         return try segments(in: rows)
     }
 

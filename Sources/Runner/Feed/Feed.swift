@@ -155,7 +155,7 @@ final class Feed: Sendable {
                 Handout(
                     isClosed: state.isDraining, tripped: state.tripped, isDry: state.isDry,
                     shortage: state.shortage(inFlightMax: inFlightMax)),
-                isNews || before >= state.limits.ready && state.open < state.limits.ready
+                isNews || before >= state.window.jobs && state.open < state.window.jobs
                     || state.isLookSooner
             )
         }

@@ -7,6 +7,9 @@ extension JobFeed {
         var workers = Int.max / 4
         /// Claim when fewer jobs than this go out now or soon.
         var ready = 2 * Segment.countMax
+        /// The time in µs for which what a run claims is to last at its rate (`ClaimWindow`), where
+        /// others work on the queue, too; `nil` where it claims up to `ready` at any rate.
+        var holdMicros: Int?
         /// Claim no more while jobs of this many batches wait for hosts that are out of reach.
         var heldBatches = 20_000
         /// Claim no more, and give back blocks of lists, to be claimed again later, while so many of

@@ -19,6 +19,7 @@ struct JobFeed {
     private(set) var machine = MachineBreaker()
     private var blocks: HeldBlocks
     private var supply = Supply()
+    private(set) var window: ClaimWindow
     private(set) var retries: Retries
     /// Whether a pace lets requests out again for which loops may wait. Until they are woken.
     var isRestOver = false
@@ -50,6 +51,7 @@ struct JobFeed {
             probes: limits.probes, workers: limits.workers, politeness, knownPaces: knownPaces)
         pace = RunPace(politeness.rate, turnMicros: knownPaces.runUntilMicros)
         blocks = HeldBlocks(limits: limits)
+        window = ClaimWindow(limits)
         retries = Retries(waiting: retrying, lookMicros: limits.retryLookMicros)
     }
 
@@ -118,7 +120,7 @@ struct JobFeed {
     }
 
     private var mayClaim: Bool {
-        retrying < limits.retrying && open < limits.ready
+        retrying < limits.retrying && open < window.jobs
             && lanes.totals.heldBatches < limits.heldBatches
             && !blocks.areTooMany(waiting: waitingListed)
     }
@@ -131,13 +133,14 @@ struct JobFeed {
     }
 
     private mutating func claimRequest(at now: Now) -> ClaimRequest {
+        window.claims(at: now)
         // With nothing else to do, lanes that rest are looked at, too.
         let takesAll = mayTakeParked || isIdle
         return ClaimRequest(
-            jobs: max(limits.ready - open, Segment.countMax),
+            jobs: max(window.jobs - open, window.segmentJobsMax),
             skippedBatches: lanes.skippedBatches,
             skippedLanes: lanes.skippedLanes.union(takesAll ? [] : blocks.restingLanes(at: now)),
-            includesParked: mayTakeParked)
+            includesParked: mayTakeParked, segmentJobsMax: window.segmentJobsMax)
     }
 
     /// The time in µs until the queue is asked for retries; `nil` when none waits or too many are
@@ -210,6 +213,7 @@ struct JobFeed {
 
     mutating func ended(_ turn: TurnReport, at now: Now) {
         unmarked += turn.finished
+        window.ended(turn.finished)
         unmarkedBytes += turn.outputBytes
         // Before a lane that has nothing else to do is forgotten.
         for job in turn.putBack where !isDraining {
