@@ -41,6 +41,9 @@ extension JobFeed {
         /// The longest time in µs for which the queue is not asked for retries while one waits: the
         /// queue's clock may be set.
         var retryLookMicros = 60_000_000
+        /// The shortest time in µs from one question for retries to the next while requests are in
+        /// flight: each is a write to the disk.
+        var retryGatherMicros = 100_000
         /// The shortest time in µs after which a queue that said to ask again is asked.
         var askAgainMicrosMin = 10_000
     }

@@ -52,7 +52,9 @@ struct JobFeed {
         pace = RunPace(politeness.rate, turnMicros: knownPaces.runUntilMicros)
         blocks = HeldBlocks(limits: limits)
         window = ClaimWindow(limits)
-        retries = Retries(waiting: retrying, lookMicros: limits.retryLookMicros)
+        retries = Retries(
+            waiting: retrying, lookMicros: limits.retryLookMicros,
+            gatherMicros: limits.retryGatherMicros)
     }
 
     /// The lanes whose host is out of reach; attempts that could not reach it are given back.
@@ -96,7 +98,7 @@ struct JobFeed {
         }
         // Whatever else is ready: a retry that is due has waited already.
         if let wait = retryWaitMicros(at: now), wait <= 0 {
-            retries.areAskedFor()
+            retries.areAskedFor(at: now)
             return .retries(Segment.countMax)
         }
         if let look = blocks.lookMicros(waiting: waitingListed), look <= now.monotonicMicros {
@@ -146,7 +148,8 @@ struct JobFeed {
     /// The time in µs until the queue is asked for retries; `nil` when none waits or too many are
     /// due already.
     private func retryWaitMicros(at now: Now) -> Int? {
-        lanes.totals.due < limits.ready ? retries.waitMicros(at: now) : nil
+        guard lanes.totals.due < limits.ready else { return nil }
+        return retries.waitMicros(isBusy: inFlight > 0, at: now)
     }
 
     private func nextLook(at now: Now) -> Int? {

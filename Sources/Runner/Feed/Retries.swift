@@ -17,6 +17,10 @@ struct Retries {
     private var next: Next?
     /// The longest time in µs for which the queue is not asked while a retry waits.
     private let lookMicros: Int
+    /// The shortest time in µs from one question to the next, while there is something else to do.
+    private let gatherMicros: Int
+    /// The time in µs on the monotonic clock when the queue was last asked; `nil` before.
+    private var askedMicros: Int?
 
     /// A retry that waits; times are in µs on the monotonic clock.
     private struct Next {
@@ -28,9 +32,12 @@ struct Retries {
     /// - Parameters:
     ///   - waiting: The number of jobs that wait in the queue.
     ///   - lookMicros: The longest time in µs for which the queue is not asked while a retry waits.
-    init(waiting: Int, lookMicros: Int) {
+    ///   - gatherMicros: The shortest time in µs from one question to the next, while there is
+    ///     something else to do.
+    init(waiting: Int, lookMicros: Int, gatherMicros: Int = 0) {
         self.waiting = waiting
         self.lookMicros = lookMicros
+        self.gatherMicros = gatherMicros
         next = waiting > 0 ? Next(dueMicros: 0, lookMicros: 0) : nil
     }
 
@@ -42,16 +49,22 @@ struct Retries {
 
     /// The time in µs until the queue is to be asked, 0 or less when that is now; `nil` when no
     /// retry waits there.
-    func waitMicros(at now: Now) -> Int? {
+    ///
+    /// - Parameter isBusy: Whether there is something else to do meanwhile.
+    func waitMicros(isBusy: Bool, at now: Now) -> Int? {
         guard let next, inQueue > 0 else { return nil }
-        return min(next.dueMicros, next.lookMicros) - now.monotonicMicros
+        // Each answer is written to the disk: those that come due shortly after one another are
+        // asked for at once.
+        let least = isBusy ? askedMicros.map { $0 + gatherMicros } ?? .min : .min
+        return max(min(next.dueMicros, next.lookMicros), least) - now.monotonicMicros
     }
 
     /// Takes in that the queue is being asked: its answer tells when to ask again, and marks made
     /// meanwhile do.
-    mutating func areAskedFor() {
+    mutating func areAskedFor(at now: Now) {
         next = nil
         marksAtClaim = marks
+        askedMicros = now.monotonicMicros
     }
 
     /// Takes in the queue's answer.

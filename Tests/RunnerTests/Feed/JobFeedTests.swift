@@ -97,6 +97,22 @@ import Testing
         #expect(feed.need(at: .at(ms: 5000)) != .retries(4096))
     }
 
+    /// Each answer is written to the disk, and one may come due each millisecond.
+    @Test(arguments: [true, false])
+    mutating func need_gathersRetries_whileOthersAreInFlight(isBusy: Bool) {
+        feed.claimed(0..<3, at: start)
+        let jobs = feed.take(3, at: start)
+        feed.finished([jobs[0]], .unavailable, wait: .milliseconds(1000), at: start)
+        feed.finished([jobs[1]], .unavailable, wait: .milliseconds(1010), at: start)
+        if !isBusy { feed.finished([jobs[2]], .ok, at: start) }
+        feed.claimedNothing(at: .at(ms: 999))
+        #expect(feed.need(at: .at(ms: 1000)) == .retries(4096))
+        feed.claimedRetries([(0, 1)], next: .milliseconds(10), at: .at(ms: 1000))
+        let next = feed.need(at: .at(ms: 1010))
+        #expect(next == (isBusy ? .wait(untilMicros: 1_100_000) : .retries(4096)))
+        if isBusy { #expect(feed.need(at: .at(ms: 1100)) == .retries(4096)) }
+    }
+
     @Test mutating func need_claimsNoRetriesTwice() {
         feed.claimed(0..<2, at: start)
         feed.finished(feed.take(2, at: start), .unavailable, wait: .zero, at: start)
