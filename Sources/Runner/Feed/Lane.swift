@@ -52,7 +52,7 @@ final class Lane {
         case quick
         /// Nothing is known yet.
         case untried
-        /// A job takes more than a second.
+        /// A job takes longer than `Occupancy.slowMicros`.
         case slow
     }
 

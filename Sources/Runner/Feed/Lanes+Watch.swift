@@ -3,8 +3,6 @@ internal import JobStore
 /// Lanes that are looked at when a time has come: they may have become slow without a word, or may
 /// hand out again.
 extension Lanes {
-    private static var watchMicros: Int { 1_000_000 }
-
     /// The time in µs on the monotonic clock of the next look; `nil` when none is due.
     var nextLookMicros: Int? { looks.firstMicros }
 
@@ -36,6 +34,6 @@ extension Lanes {
     /// Has a lane looked at that becomes slow unless its host says something.
     mutating func watch(_ lane: Lane, at now: Now) {
         guard lane.pace == .untried && lane.inFlight > 0 else { return }
-        look(at: lane, atMicros: now.monotonicMicros + Self.watchMicros)
+        look(at: lane, atMicros: now.monotonicMicros + Occupancy.slowMicros)
     }
 }

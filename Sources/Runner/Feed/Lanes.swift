@@ -15,8 +15,9 @@ struct Lanes {
     private var paces: LanePaces
     /// The lanes whose host denied access to so many jobs that it is asked no more.
     private(set) var denied: Set<Host.ID> = []
-    /// The most requests in flight to slow hosts, while others have jobs ready: half of the workers.
-    private var slowMax: Int { max(1, workers / 2) }
+    /// The most requests in flight to slow hosts, while others have jobs ready, but for the first of
+    /// each: an eighth of the workers.
+    private var slowMax: Int { max(1, workers / 8) }
     /// The most requests in flight to slow hosts and to those of which nothing is known, while quick
     /// ones have jobs ready.
     private var unquickMax: Int { max(1, workers - workers / 4) }

@@ -1,8 +1,9 @@
 /// The time that jobs keep their workers, on average. By Little's law it is the sum, over the time,
 /// of workers in use, by the number of jobs that ended. Pure.
 struct Occupancy {
-    /// The time in µs beyond which a job is slow.
-    static let slowMicros = 1_000_000
+    /// The time in µs from which on a job is slow: longer than a quick one takes whose first packet
+    /// was lost, which the kernel sends again after a second (RFC 6298, section 2.1).
+    static let slowMicros = 2_000_000
     /// The number of ended jobs at which older ones begin to be forgotten.
     private static let endedMax = 32
 
@@ -26,8 +27,8 @@ struct Occupancy {
         }
     }
 
-    /// Whether a job takes longer than a second, those that have not ended included.
+    /// Whether a job takes as long as that, those that have not ended included.
     func isSlow(inFlight: Int) -> Bool {
-        workerMicros > Self.slowMicros * max(1, ended + inFlight)
+        workerMicros >= Self.slowMicros * max(1, ended + inFlight)
     }
 }
