@@ -100,9 +100,9 @@ extension Crawl {
             failures: failures, bells: bells)
     }
 
-    /// The time in µs for which what a run claims lasts, where others work on the queue: as long as
-    /// others wait for one that died.
-    private static let holdMicros = 30_000_000
+    /// The time in µs for which what a run claims lasts, where others work on the queue: half of the
+    /// time that others wait for one that died. It may hold as much again.
+    private static let holdMicros = 15_000_000
 
     /// The bytes of records and requests that wait for a commit at which no more responses are
     /// handled.
@@ -129,10 +129,16 @@ extension Crawl {
             return .diskReserve(folder: folder)
         }
         // Before the first request.
-        let steering = try await patience.whileUnreachable { () async throws(QueueError) in
-            try await parts.lease.steering()
+        let isPaused: Bool
+        do throws(QueueError) {
+            isPaused = try await patience.whileUnreachable { () async throws(QueueError) in
+                try await parts.lease.steering()
+            }.isPaused
+        } catch {
+            guard error.code == .unreachable, stop.isRequested else { throw error }
+            return .stopped
         }
-        if steering.isPaused {
+        if isPaused {
             parts.feed.setPaused(true)
             observer?.changed(.paused)
         }

@@ -1,6 +1,6 @@
 internal import JobStore
 
-/// The number of jobs below which a run claims more. Pure.
+/// The number of jobs below which a run claims more, and as many at a time. Pure.
 ///
 /// A run that has its queue for itself keeps some thousands, so that it never waits for the queue.
 /// Where others work on the queue, too, what a run holds is what they cannot have, however little
@@ -8,7 +8,7 @@ internal import JobStore
 /// rate is not known before, it begins with few, and has twice as many with each claim until it is.
 struct ClaimWindow {
     private(set) var jobs: Int
-    private let range: ClosedRange<Int>
+    private let most: Int
     /// The time in µs for which the jobs are to last; `nil` where the run has the queue for itself.
     private let holdMicros: Int?
     /// Attempts that have ended since the last change.
@@ -22,16 +22,13 @@ struct ClaimWindow {
 
     init(_ limits: JobFeed.Limits) {
         holdMicros = limits.holdMicros
-        guard holdMicros != nil else {
-            range = limits.ready...limits.ready
-            jobs = limits.ready
-            return
-        }
-        // A worker has its next job at hand.
-        let least = min(limits.ready, max(Self.least, 2 * min(limits.workers, limits.ready)))
-        range = least...limits.ready
-        jobs = least
+        most = limits.ready
+        jobs = most
+        if holdMicros != nil { jobs = least(workers: limits.workers) }
     }
+
+    /// The jobs that are kept at any rate: a worker has its next job at hand.
+    private func least(workers: Int) -> Int { min(most, max(Self.least, 2 * min(workers, most))) }
 
     /// The most jobs of a segment that is claimed.
     var segmentJobsMax: Int {
@@ -42,7 +39,9 @@ struct ClaimWindow {
     mutating func ended(_ count: Int) { ended += count }
 
     /// Takes in that the run claims.
-    mutating func claims(at now: Now) {
+    ///
+    /// - Parameter workers: The most requests in flight.
+    mutating func claims(workers: Int, at now: Now) {
         guard let holdMicros else { return }
         guard let since = sinceMicros else {
             (ended, sinceMicros) = (0, now.monotonicMicros)
@@ -52,9 +51,9 @@ struct ClaimWindow {
         let isLong = micros >= Self.lookMicros
         guard isLong || ended >= jobs / 2 else { return }
         let lasting = Double(ended) * Double(holdMicros) / Double(micros)
-        let most = isLong ? range.upperBound : min(2 * jobs, range.upperBound)
-        let least = max(jobs / 2, range.lowerBound)
-        jobs = lasting >= Double(most) ? most : max(Int(lasting), min(least, most))
+        let most = isLong ? most : min(2 * jobs, most)
+        let least = min(max(jobs / 2, least(workers: workers)), most)
+        jobs = lasting >= Double(most) ? most : max(Int(lasting), least)
         (ended, sinceMicros) = (0, now.monotonicMicros)
     }
 }

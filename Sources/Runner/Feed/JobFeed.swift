@@ -121,8 +121,13 @@ struct JobFeed {
         if pace.look(at: now) { isRestOver = true }
     }
 
+    /// Whether workers have nothing to do though jobs are ready: these wait for their hosts.
+    private var isHeldUp: Bool {
+        ready > 0 && startable == 0 && inFlight < min(limits.workers, workersMax ?? .max)
+    }
+
     private var mayClaim: Bool {
-        retrying < limits.retrying && open < window.jobs
+        retrying < limits.retrying && open < (isHeldUp ? limits.ready : window.jobs)
             && lanes.totals.heldBatches < limits.heldBatches
             && !blocks.areTooMany(waiting: waitingListed)
     }
@@ -135,14 +140,17 @@ struct JobFeed {
     }
 
     private mutating func claimRequest(at now: Now) -> ClaimRequest {
-        window.claims(at: now)
+        window.claims(workers: min(limits.workers, workersMax ?? .max), at: now)
+        // Where jobs wait for their hosts, others may not.
+        let (jobs, segmentJobsMax) =
+            isHeldUp ? (limits.ready, Segment.countMax) : (window.jobs, window.segmentJobsMax)
         // With nothing else to do, lanes that rest are looked at, too.
         let takesAll = mayTakeParked || isIdle
         return ClaimRequest(
-            jobs: max(window.jobs - open, window.segmentJobsMax),
+            jobs: max(jobs - open, segmentJobsMax),
             skippedBatches: lanes.skippedBatches,
             skippedLanes: lanes.skippedLanes.union(takesAll ? [] : blocks.restingLanes(at: now)),
-            includesParked: mayTakeParked, segmentJobsMax: window.segmentJobsMax)
+            includesParked: mayTakeParked, segmentJobsMax: segmentJobsMax)
     }
 
     /// The time in µs until the queue is asked for retries; `nil` when none waits or too many are

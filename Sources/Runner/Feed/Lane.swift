@@ -131,6 +131,8 @@ final class Lane {
     /// Whether so many jobs wait for the host that no more of them should be claimed.
     var isCrowded: Bool { (isBounded || isPaced || isTripped) && ready - open >= Self.crowd }
     private static let crowd = 2 * Segment.countMax
+    /// Whether far more jobs are ready than may be in flight.
+    var isDeep: Bool { isBounded && ready / 4 >= inFlightMax }
     /// The shortest rest in µs; a part of `RateBucket.slackMicros`.
     static let restMicrosMin = 5000
 

@@ -24,6 +24,8 @@ extension Lanes {
         /// Ready jobs of slow hosts.
         var slowReady = 0
         var slowInFlight = 0
+        /// The requests that may be in flight to slow hosts with far more jobs than that.
+        var slowDeep = 0
         var untriedInFlight = 0
 
         /// Adds what a lane has, or takes it away.
@@ -48,6 +50,7 @@ extension Lanes {
             case .slow:
                 slowReady += sign * lane.ready
                 slowInFlight += sign * lane.inFlight
+                if lane.isDeep { slowDeep += sign * lane.inFlightMax }
             }
         }
     }

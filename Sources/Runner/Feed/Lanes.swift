@@ -16,8 +16,9 @@ struct Lanes {
     /// The lanes whose host denied access to so many jobs that it is asked no more.
     private(set) var denied: Set<Host.ID> = []
     /// The most requests in flight to slow hosts, while others have jobs ready, but for the first of
-    /// each: an eighth of the workers.
-    private var slowMax: Int { max(1, workers / 8) }
+    /// each: an eighth of the workers. Hosts with far more jobs than may be in flight cannot catch up
+    /// once the others are done: they have what they may, up to half of the workers.
+    private var slowMax: Int { max(1, workers / 8, min(workers / 2, totals.slowDeep)) }
     /// The most requests in flight to slow hosts and to those of which nothing is known, while quick
     /// ones have jobs ready.
     private var unquickMax: Int { max(1, workers - workers / 4) }

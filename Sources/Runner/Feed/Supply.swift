@@ -40,7 +40,11 @@ struct Supply {
         let isDry = claim.segments.isEmpty && !isOutdated
         // What was left out may have come in reach, and have ended, while the queue was asked.
         isOver = isDry && claim.next == .finished && isIdle && !isSkipping
-        let dryMicros = isSkipping ? limits.skippedDryMicros : limits.dryMicros
+        // Another runner was claiming just then, and has left some, perhaps.
+        let dryMicros =
+            isSkipping
+            ? limits.skippedDryMicros
+            : claim.next == .now ? limits.askAgainMicrosMin : limits.dryMicros
         dryUntilMicros = isDry ? now.monotonicMicros + dryMicros : 0
         mayComeBack = false
         switch claim.next {

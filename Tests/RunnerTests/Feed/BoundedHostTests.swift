@@ -104,6 +104,17 @@ import Testing
         #expect(jobs["s1"]!.count + jobs["s2"]!.count > 6)
     }
 
+    /// Their own bound says when they are done.
+    @Test func slowHostsWithManyJobs_getWhatTheyMay() throws {
+        var feed = try feed(["s1": 100, "s2": 100, "q": 1000], workers: 48)
+        var jobs: [String: [Job]] = [:]
+        take(of: &feed, into: &jobs)
+        answer(of: "q", &jobs, by: &feed, atMs: 1)
+        for host in ["s1", "s2"] { answer(of: host, &jobs, by: &feed, atMs: 3000) }
+        let second = take(20, of: &feed, atMs: 3000, into: &jobs)
+        #expect(second == ["s1": 8, "s2": 8, "q": 4] && feed.sumsHold)
+    }
+
     /// A delay that is over sooner is not the last look at the host.
     @Test(arguments: [0.1, 10])
     func aHostThatSaysNothing_isSlow_whateverItsDelay(seconds: Double) throws {

@@ -4,7 +4,7 @@ import Testing
 @testable import Runner
 
 struct ClaimWindowTests {
-    private func window(workers: Int = 10, holdMicros: Int? = 30_000_000) -> ClaimWindow {
+    private func window(workers: Int = 10, holdMicros: Int? = 15_000_000) -> ClaimWindow {
         var limits = JobFeed.Limits()
         limits.workers = workers
         limits.holdMicros = holdMicros
@@ -15,10 +15,10 @@ struct ClaimWindowTests {
     private func claim(
         _ window: inout ClaimWindow, times: Int, everyMs ms: Int, ended: (Int) -> Int
     ) {
-        window.claims(at: .at(ms: 0))
+        window.claims(workers: 10, at: .at(ms: 0))
         for time in 1...times {
             window.ended(ended(window.jobs))
-            window.claims(at: .at(ms: time * ms))
+            window.claims(workers: 10, at: .at(ms: time * ms))
         }
     }
 
@@ -42,13 +42,13 @@ struct ClaimWindowTests {
         #expect(quick.jobs == JobFeed.Limits().ready)
     }
 
-    @Test func whatARunKeeps_lastsHalfAMinute() {
+    @Test func whatARunClaims_lastsAQuarterOfAMinute() {
         var steady = window()
         // 20 a second.
         claim(&steady, times: 1, everyMs: 5000) { _ in 100 }
-        #expect(steady.jobs == 600)
+        #expect(steady.jobs == 300)
         claim(&steady, times: 10, everyMs: 5000) { _ in 100 }
-        #expect(steady.jobs == 600)
+        #expect(steady.jobs == 300)
     }
 
     @Test func aRunThatGetsSlow_hasHalfEachTime_andNeverTooFew() {
@@ -69,11 +69,42 @@ struct ClaimWindowTests {
     @Test func theFeed_asksForWhatItsWindowWants() {
         var limits = JobFeed.Limits()
         limits.workers = 10
-        limits.holdMicros = 30_000_000
+        limits.holdMicros = 15_000_000
         var feed = JobFeed(limits: limits, retrying: 0)
         #expect(feed.need(at: .at(ms: 0)) == .jobs(ClaimRequest(jobs: 64, segmentJobsMax: 64)))
         var alone = JobFeed(retrying: 0)
         #expect(
             alone.need(at: .at(ms: 0)) == .jobs(ClaimRequest(jobs: JobFeed.Limits().ready)))
+    }
+
+    /// Hosts that take a request a minute do not keep the workers from the others' jobs.
+    @Test func jobsThatWaitForTheirHost_doNotKeepOthersFromBeingClaimed() {
+        var limits = JobFeed.Limits()
+        limits.workers = 10
+        limits.holdMicros = 15_000_000
+        var politeness = PolitenessOptions()
+        politeness.limits.delay = .seconds(60)
+        var feed = JobFeed(limits: limits, politeness, retrying: 0)
+        feed.claimed(0..<200, at: .at(ms: 0))
+        #expect(feed.take(10, at: .at(ms: 0)).count == 1)
+        guard case .jobs(let request) = feed.need(at: .at(ms: 1)) else {
+            Issue.record("nothing is claimed")
+            return
+        }
+        #expect(request.jobs > 8000 && request.segmentJobsMax == Segment.countMax)
+        var busy = JobFeed(limits: limits, retrying: 0)
+        busy.claimed(0..<200, at: .at(ms: 0))
+        #expect(busy.take(10, at: .at(ms: 0)).count == 10)
+        guard case .wait = busy.need(at: .at(ms: 1)) else {
+            Issue.record("190 jobs are enough")
+            return
+        }
+    }
+
+    @Test func fewerWorkers_keepFewerJobs() {
+        var window = window(workers: 1000)
+        window.claims(workers: 1000, at: .at(ms: 0))
+        for time in 1...10 { window.claims(workers: 5, at: .at(ms: time * 2000)) }
+        #expect(window.jobs == 64)
     }
 }
