@@ -78,12 +78,9 @@ import Testing
             let result = await run.wait()
             #expect(result.status == 0, "\(result.err)")
         }
-        let counts = try folders.map { name in
-            let folder = program.folder.file(name)
-            return try FileManager.default.contentsOfDirectory(atPath: folder)
-                .filter { $0.hasSuffix(".jsonl") }
-                .map { contents(of: folder + "/" + $0).count { $0 == UInt8(ascii: "\n") } }
-                .reduce(0, +)
+        let counts = try folders.map { folder in
+            try program.files(in: folder).filter { $0.key.hasSuffix(".jsonl") }.values
+                .reduce(0) { $0 + $1.count { $0 == UInt8(ascii: "\n") } }
         }
         #expect(counts.reduce(0, +) == 300 && counts.allSatisfy { $0 > 50 }, "\(counts)")
     }

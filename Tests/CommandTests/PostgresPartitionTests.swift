@@ -36,7 +36,7 @@ import Testing
         var cutOff = program
         cutOff.environment["RUNNER_QUEUE"] = relay.relayed
         let run = try cutOff.start("runner", ["run", "-w", "20", "-A", "a", "--output", "a"])
-        // Until it knows its rate, and has claimed for half a minute.
+        // Until it knows its rate, and has claimed ahead by it.
         try await run.wait { try sent() > 400 }
         var other: Program.Running?
         if isTakenOver {

@@ -51,9 +51,9 @@ struct ClaimWindow {
         let isLong = micros >= Self.lookMicros
         guard isLong || ended >= jobs / 2 else { return }
         let lasting = Double(ended) * Double(holdMicros) / Double(micros)
-        let most = isLong ? most : min(2 * jobs, most)
-        let least = min(max(jobs / 2, least(workers: workers)), most)
-        jobs = lasting >= Double(most) ? most : max(Int(lasting), least)
+        let upper = isLong ? most : min(2 * jobs, most)
+        let lower = min(max(jobs / 2, least(workers: workers)), upper)
+        jobs = lasting >= Double(upper) ? upper : max(Int(lasting), lower)
         (ended, sinceMicros) = (0, now.monotonicMicros)
     }
 }

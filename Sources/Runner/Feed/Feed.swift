@@ -148,15 +148,14 @@ final class Feed: Sendable {
         let isInDoubt = isHoldInDoubt
         let (handout, isToLook) = state.withLock { state in
             let isNews = isInDoubt && state.setInDoubt(true, at: now)
-            let before = state.open
+            let wasShort = state.isShort
             _ = state.take(
                 limit, into: &spans, at: now, inFlightMax: inFlightMax, untold: untold)
             return (
                 Handout(
                     isClosed: state.isDraining, tripped: state.tripped, isDry: state.isDry,
                     shortage: state.shortage(inFlightMax: inFlightMax)),
-                isNews || before >= state.window.jobs && state.open < state.window.jobs
-                    || state.isLookSooner
+                isNews || !wasShort && state.isShort || state.isLookSooner
             )
         }
         if isToLook { bell.ring() }

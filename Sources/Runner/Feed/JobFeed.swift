@@ -19,7 +19,7 @@ struct JobFeed {
     private(set) var machine = MachineBreaker()
     private var blocks: HeldBlocks
     private var supply = Supply()
-    private(set) var window: ClaimWindow
+    private var window: ClaimWindow
     private(set) var retries: Retries
     /// Whether a pace lets requests out again for which loops may wait. Until they are woken.
     var isRestOver = false
@@ -121,13 +121,17 @@ struct JobFeed {
         if pace.look(at: now) { isRestOver = true }
     }
 
+    /// The most requests in flight.
+    private var workers: Int { min(limits.workers, workersMax ?? .max) }
+
     /// Whether workers have nothing to do though jobs are ready: these wait for their hosts.
-    private var isHeldUp: Bool {
-        ready > 0 && startable == 0 && inFlight < min(limits.workers, workersMax ?? .max)
-    }
+    private var isHeldUp: Bool { ready > 0 && lanes.totals.startable == 0 && inFlight < workers }
+
+    /// Whether fewer jobs go out now or soon than the run is to keep.
+    var isShort: Bool { open < (isHeldUp ? limits.ready : window.jobs) }
 
     private var mayClaim: Bool {
-        retrying < limits.retrying && open < (isHeldUp ? limits.ready : window.jobs)
+        retrying < limits.retrying && isShort
             && lanes.totals.heldBatches < limits.heldBatches
             && !blocks.areTooMany(waiting: waitingListed)
     }
@@ -140,7 +144,7 @@ struct JobFeed {
     }
 
     private mutating func claimRequest(at now: Now) -> ClaimRequest {
-        window.claims(workers: min(limits.workers, workersMax ?? .max), at: now)
+        window.claims(workers: workers, at: now)
         // Where jobs wait for their hosts, others may not.
         let (jobs, segmentJobsMax) =
             isHeldUp ? (limits.ready, Segment.countMax) : (window.jobs, window.segmentJobsMax)

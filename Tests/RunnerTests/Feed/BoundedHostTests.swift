@@ -87,12 +87,18 @@ import Testing
         #expect(take(of: &feed, atMs: 20, into: &jobs) == ["a": 3])
     }
 
-    @Test func slowHosts_getAnEighthOfTheWorkers_whileOthersHaveWork() throws {
-        var feed = try feed(["s1": 20, "s2": 20, "q": 1000], workers: 48)
+    /// Two hosts that took three seconds for their first job, and a quick one, of 48 workers.
+    private func slowAndQuick(slowJobs: Int) throws -> (feed: JobFeed, jobs: [String: [Job]]) {
+        var feed = try feed(["s1": slowJobs, "s2": slowJobs, "q": 1000], workers: 48)
         var jobs: [String: [Job]] = [:]
         take(of: &feed, into: &jobs)
         answer(of: "q", &jobs, by: &feed, atMs: 1)
         for host in ["s1", "s2"] { answer(of: host, &jobs, by: &feed, atMs: 3000) }
+        return (feed, jobs)
+    }
+
+    @Test func slowHosts_getAnEighthOfTheWorkers_whileOthersHaveWork() throws {
+        var (feed, jobs) = try slowAndQuick(slowJobs: 20)
         // Sixteen of theirs would keep all that are free.
         #expect(take(12, of: &feed, atMs: 3000, into: &jobs) == ["s1": 6, "q": 6])
         // With nothing else to do, in the queue either, they get all.
@@ -106,11 +112,7 @@ import Testing
 
     /// Their own bound says when they are done.
     @Test func slowHostsWithManyJobs_getWhatTheyMay() throws {
-        var feed = try feed(["s1": 100, "s2": 100, "q": 1000], workers: 48)
-        var jobs: [String: [Job]] = [:]
-        take(of: &feed, into: &jobs)
-        answer(of: "q", &jobs, by: &feed, atMs: 1)
-        for host in ["s1", "s2"] { answer(of: host, &jobs, by: &feed, atMs: 3000) }
+        var (feed, jobs) = try slowAndQuick(slowJobs: 100)
         let second = take(20, of: &feed, atMs: 3000, into: &jobs)
         #expect(second == ["s1": 8, "s2": 8, "q": 4] && feed.sumsHold)
     }

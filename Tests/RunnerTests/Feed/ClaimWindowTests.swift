@@ -101,6 +101,19 @@ struct ClaimWindowTests {
         }
     }
 
+    @Test func aRunThatIsPaused_claimsNoMore() {
+        var limits = JobFeed.Limits()
+        limits.workers = 10
+        limits.holdMicros = 15_000_000
+        var feed = JobFeed(limits: limits, retrying: 0)
+        feed.claimed(0..<200, at: .at(ms: 0))
+        feed.setPaused(true, at: .at(ms: 0))
+        guard case .wait = feed.need(at: .at(ms: 1)) else {
+            Issue.record("200 jobs are enough")
+            return
+        }
+    }
+
     @Test func fewerWorkers_keepFewerJobs() {
         var window = window(workers: 1000)
         window.claims(workers: 1000, at: .at(ms: 0))

@@ -20,6 +20,13 @@ import Testing
         #expect(!supply.wasDry && supply.askMicros(isIdle: false) == 0)
     }
 
+    /// Another runner had locked what there was, and has left some, perhaps.
+    @Test func aQueueThatGaveNothing_thoughThereIsMore_isAskedSoon() {
+        var supply = Supply()
+        supply.add(answer(.now), isIdle: false, limits, at: .at(ms: 0))
+        #expect(supply.askMicros(isIdle: false) == limits.askAgainMicrosMin)
+    }
+
     @Test func theSupply_isOver_onlyWhenNothingWasLeftOut() {
         var supply = Supply()
         supply.isAsked(ClaimRequest(jobs: 1, skippedBatches: [7]))

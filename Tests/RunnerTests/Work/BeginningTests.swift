@@ -8,12 +8,14 @@ import Testing
 struct BeginningTests {
     private let folder = Folder()
 
-    private func end(of lease: SampleLease, stallMax: Duration) async throws -> Crawl.Ending {
+    private func end(
+        of lease: SampleLease, stallMax: Duration, stop: StopSwitch = StopSwitch()
+    ) async throws -> Crawl.Ending {
         let queue = try SQLiteQueue(path: folder.file("runner.db"), access: .create)
         var options = CrawlOptions()
         options.workers = 2
         options.stallMax = stallMax
-        let crawl = try Crawl(queue: queue, options: options, stop: StopSwitch())
+        let crawl = try Crawl(queue: queue, options: options, stop: stop)
         var stay = Crawl.Stay(limits: nil)
         let parts = try crawl.wire(lease, stay, nil, nil, seesFailures: false)
         let ending = try await crawl.supervise(parts, &stay, nil)
@@ -29,6 +31,17 @@ struct BeginningTests {
             return
         }
         #expect(await lease.outages == 0)
+    }
+
+    @Test func aRunThatBegins_andIsStopped_endsAsStopped() async throws {
+        let stop = StopSwitch()
+        stop.request()
+        let ending = try await end(
+            of: SampleLease(outages: .max), stallMax: .seconds(60), stop: stop)
+        guard case .stopped = ending else {
+            Issue.record("\(ending)")
+            return
+        }
     }
 
     @Test func aRunThatBegins_waitsNoLongerThanItMay() async throws {
