@@ -26,6 +26,7 @@ public final class Origin: Sendable {
     /// Binds 127.0.0.1 and serves until `stop`.
     ///
     /// - Parameters:
+    ///   - onAllAddresses: Binds all addresses of the machine, of which 127.0.0.1 is one.
     ///   - port: 0 lets the kernel choose a free one.
     ///   - threads: How many event loops share the connections, 1 or more.
     ///   - behaviour: What `/{id}` does; the other paths say it themselves.
@@ -33,6 +34,7 @@ public final class Origin: Sendable {
     ///     run of 65,536 IDs of which one was hit, so the default costs up to 400 MB.
     /// - Throws: NIO's `IOError` when the port is taken or may not be bound.
     public static func start(
+        onAllAddresses: Bool = false,
         port: Int = 0,
         threads: Int = 1,
         behaviour: Behaviour = .immediate,
@@ -42,7 +44,7 @@ public final class Origin: Sendable {
         let counter = HitCounter(maxIDs: maxIDs)
         do {
             let listener = try await bootstrap(group, counter, behaviour)
-                .bind(host: "127.0.0.1", port: port).get()
+                .bind(host: onAllAddresses ? "0.0.0.0" : "127.0.0.1", port: port).get()
             guard let boundPort = listener.localAddress?.port else {
                 preconditionFailure("a bound TCP socket has a port")
             }

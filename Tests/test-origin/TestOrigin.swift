@@ -35,7 +35,8 @@ struct TestOrigin {
     private static func start(_ options: Options) async {
         do {
             let origin = try await Origin.start(
-                port: options.port, threads: options.threads, behaviour: options.behaviour,
+                onAllAddresses: options.onAllAddresses, port: options.port,
+                threads: options.threads, behaviour: options.behaviour,
                 maxIDs: options.maxIDs)
             running.withLock { $0 = origin }
             print("listening on \(origin.url)")
@@ -80,6 +81,7 @@ struct TestOrigin {
 
 /// What was typed, turned into what is meant.
 private struct Options {
+    var onAllAddresses = false
     var port = 0
     var threads = 1
     var maxIDs = 200_000_000
@@ -96,6 +98,8 @@ private struct Options {
             switch argument {
             case "--help", "-h":
                 wantsHelp = true
+            case "--all-addresses":
+                onAllAddresses = true
             case "--port":
                 port = try Self.number(arguments.next(), for: argument, in: 0...65_535)
             case "--threads":
@@ -139,6 +143,7 @@ private let help = """
     An HTTP origin on the loopback interface, with faults on demand.
 
     USAGE: test-origin [--port N] [--delay MIN..MAX|0] [--threads N] [--max-ids N]
+                       [--all-addresses]
 
     OPTIONS:
       --port N         listen on port N of 127.0.0.1 (default: 0, a free one)
@@ -146,6 +151,8 @@ private let help = """
                        MIN to MAX; 0 answers at once (default: 0)
       --threads N      serve with N event loops (default: 1)
       --max-ids N      count the hits of IDs below N (default: 200000000)
+      --all-addresses  listen on all addresses of the machine, so that each
+                       127.x.y.z is one of the origin's
       --help           print this and exit
 
     Prints 'listening on http://127.0.0.1:PORT' and serves until SIGTERM or SIGINT.

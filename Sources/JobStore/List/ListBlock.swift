@@ -147,6 +147,26 @@ public struct ListLines: Sendable {
         return reader.firstField()
     }
 
+    /// Returns a copy of some of the lines.
+    ///
+    /// - Parameter indices: The indices of these lines, from 0.
+    public func only(_ indices: [Int]) -> ListLines {
+        var bytes: [UInt8] = []
+        var starts: [Int32] = [0]
+        bytes.reserveCapacity(indices.reduce(0) { $0 + self.bytes(ofLine: $1).count })
+        starts.reserveCapacity(indices.count + 1)
+        for index in indices {
+            bytes += self.bytes(ofLine: index)
+            starts.append(Int32(bytes.count))
+        }
+        return ListLines(bytes: bytes, starts: starts)
+    }
+
+    private init(bytes: [UInt8], starts: [Int32]) {
+        self.bytes = bytes
+        self.starts = starts
+    }
+
     func bytes(ofLine index: Int) -> ArraySlice<UInt8> {
         bytes[Int(starts[index])..<Int(starts[index + 1])]
     }

@@ -122,8 +122,6 @@ final class Feed: Sendable {
     /// The feed's answer to a loop that asked for jobs.
     struct Handout {
         var isClosed = false
-        /// Hosts that are out of reach: attempts that fail to reach them are to be given back.
-        var tripped: Set<Host.ID> = []
         /// Whether the queue has no job for its first attempt, as far as is known.
         var isDry = false
         /// The reason why there are no more jobs, where there are not.
@@ -153,7 +151,7 @@ final class Feed: Sendable {
                 limit, into: &spans, at: now, inFlightMax: inFlightMax, untold: untold)
             return (
                 Handout(
-                    isClosed: state.isDraining, tripped: state.tripped, isDry: state.isDry,
+                    isClosed: state.isDraining, isDry: state.isDry,
                     shortage: state.shortage(inFlightMax: inFlightMax)),
                 isNews || !wasShort && state.isShort || state.isLookSooner
             )
@@ -167,8 +165,6 @@ final class Feed: Sendable {
 
     /// Feed state returned to a loop after its report.
     struct FeedState {
-        /// Hosts that are out of reach: attempts that fail to reach them are to be given back.
-        var tripped: Set<Host.ID> = []
         /// Whether nothing else is on its way. Then ended jobs need not wait for others before they
         /// are committed.
         var isLast = false
@@ -182,15 +178,15 @@ final class Feed: Sendable {
     @discardableResult
     func ended(_ turn: TurnReport, asking: Int = 0, at now: Now) -> FeedState {
         let (feedState, ring, mayGoOn) = state.withLock { state in
-            let before = (state.tripped, state.machineTrouble)
+            let before = (state.reach, state.machineTrouble)
             state.ended(turn, at: now)
             let feedState = FeedState(
-                tripped: state.tripped, isLast: state.awaitsMarks,
+                isLast: state.awaitsMarks,
                 isOpen: state.isStarved && state.startable > 0)
             let isIdle = state.inFlight == 0
-            let isChanged = feedState.tripped != before.0 || state.machineTrouble != before.1
+            let isChanged = state.reach != before.0 || state.machineTrouble != before.1
             let mayGoOn =
-                !before.0.isSubset(of: feedState.tripped)
+                state.reach.regained != before.0.regained
                 || before.1 != nil && state.machineTrouble == nil
                 // More than the workers of the loop take.
                 || state.isStarved && state.startable > asking

@@ -6,13 +6,16 @@ internal import JobStore
 ///     claimed ──▶ open ──its last job is marked──▶ done with
 ///                  └──let go of──▶ leaving ──nothing is in flight──▶ parked
 struct HeldBlocks {
-    private var open = OpenBlocks()
+    private var open: OpenBlocks
     private var parked = ParkedBlocks()
     /// The time in µs on the monotonic clock before which blocks are not looked at for parking.
     private var nextLookMicros = 0
     private let limits: JobFeed.Limits
 
-    init(limits: JobFeed.Limits) { self.limits = limits }
+    init(limits: JobFeed.Limits) {
+        self.limits = limits
+        open = OpenBlocks(sparseBytes: limits.sparseBytes)
+    }
 
     // MARK: - Room
 
@@ -45,6 +48,18 @@ struct HeldBlocks {
 
     /// Takes in a segment that was claimed.
     mutating func add(_ segment: Segment) { open.add(segment) }
+
+    /// Takes in the lines of the segments that were claimed.
+    mutating func read(_ spans: [JobSpan]) {
+        var last: ListRequests?
+        for span in spans {
+            guard case .list(let requests) = span.chunk.requests, requests !== last else {
+                continue
+            }
+            last = requests
+            open.read(requests, with: span.first, of: span.chunk.batch.id)
+        }
+    }
 
     /// Takes in that a job's first attempt is marked, or that the job goes back with its block.
     mutating func leave(_ position: Int, of batch: Batch.ID) {

@@ -17,8 +17,10 @@ extension JobFeed {
         var waitingOfLists = 65_536
         /// The time in µs after which blocks are looked at again, whether some can be given back.
         var parkLookMicros = 100_000
-        /// Claim no more while the lines of blocks have so many bytes: a block is in memory as a
-        /// whole as long as one of its jobs is.
+        /// Forget the lines of ended jobs, of blocks most of whose jobs have ended, while the lines
+        /// of all blocks have so many bytes.
+        var sparseBytes = 2 << 20
+        /// Claim no more while the lines of blocks have so many bytes.
         var blockBytes = 32 << 20
         /// Give back blocks of which all that is left waits for hosts, while the lines of all
         /// blocks have so many bytes.

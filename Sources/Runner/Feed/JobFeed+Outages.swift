@@ -35,9 +35,11 @@ extension JobFeed {
         if holds.isPaused { return false }
         if holds.inDoubtSinceMicros != nil { return true }
         if machine.isTripped { return true }
-        return !tripped.isEmpty && !lanes.areAsked && !lanes.areOpen
+        return !tripped.isEmpty && !lanes.areOpen
             && retries.inQueue <= lanes.totals.heldInQueue
             && inFlight == lanes.totals.heldInFlight
+            // The last, as it looks at each of these lanes.
+            && !lanes.areAsked
     }
 
     /// The host that denies access to everything, where only jobs of such are left.

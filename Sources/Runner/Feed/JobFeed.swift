@@ -59,6 +59,8 @@ struct JobFeed {
 
     /// The lanes whose host is out of reach; attempts that could not reach it are given back.
     var tripped: Set<Host.ID> { lanes.tripped }
+    /// The times that hosts went out of reach, and that they came back.
+    var reach: Lanes.Reach { lanes.reach }
     /// Jobs that are ready.
     var ready: Int { lanes.totals.ready }
     /// Ready jobs that go out now or soon.
@@ -179,6 +181,7 @@ struct JobFeed {
     /// - Parameter spans: The jobs of the claimed segments.
     mutating func add(_ claim: Claim, _ spans: [JobSpan], at now: Now) {
         for segment in claim.segments { blocks.add(segment) }
+        blocks.read(spans)
         for span in spans { lanes.add(fresh: span, at: now) }
         retries.tookOver(claim.retries, at: now)
         supply.add(claim, isIdle: isIdle, limits, at: now)

@@ -46,6 +46,9 @@ final class Lane {
     var isQueued = false
     /// The time in µs on the monotonic clock when the feed looks at the lane next; `.max` for never.
     var lookMicros = Int.max
+    /// The time in µs on the monotonic clock when the feed tries the host, which is out of reach,
+    /// next; `.max` for never.
+    var probeMicros = Int.max
 
     /// The speed at which a host lets workers go.
     enum Pace: Int, CaseIterable {
@@ -311,7 +314,8 @@ final class Lane {
         setPace()
     }
 
-    private func tellBehaviour() {
+    /// Tells loops what they judge the host's answers by.
+    func tellBehaviour() {
         var behaviour: Host.Behaviour = []
         // Where a few jobs are all that is known of a host, they are at fault themselves.
         if pacing.isPushingBack || breaker.isTripped,
@@ -322,6 +326,7 @@ final class Lane {
         if pacing.keepsCrawlDelay { behaviour.insert(.keepsCrawlDelay) }
         if denials.isMixed { behaviour.insert(.isMixed) }
         if jobs.freshCount > 0 { behaviour.insert(.hasFresh) }
+        if isTripped { behaviour.insert(.isOutOfReach) }
         if host.behaviour != behaviour { host.behaviour = behaviour }
     }
 

@@ -30,11 +30,21 @@ struct Lanes {
     private var isUntriedNext = false
     /// The lanes whose host is out of reach; attempts that could not reach it are given back.
     private(set) var tripped: Set<Host.ID> = []
+    private(set) var reach = Reach()
+
+    /// The times that hosts went out of reach, and that they came back.
+    struct Reach: Equatable {
+        fileprivate(set) var lost = 0
+        fileprivate(set) var regained = 0
+    }
+
     /// The lanes for whose hosts so many jobs wait that no more should be claimed.
     private(set) var crowded: Set<Host.ID> = []
-    /// The earliest time that a host out of reach may be tried again, in µs on the monotonic clock,
-    /// perhaps in the past; `.max` when no such host can be tried.
-    private(set) var probeMicros = Int.max
+    /// The lanes whose host is out of reach and may be tried again, by the time: others may be among
+    /// them.
+    private var probeQueue = LookQueue()
+    /// While lanes are probed, those that may be tried again later, with the times.
+    private var triedLanes: [(id: Host.ID, micros: Int)]?
     /// The times when lanes are to be looked at: they may have become slow, or their rest is over.
     var looks = LookQueue()
     private(set) var totals = Totals()
@@ -125,12 +135,18 @@ struct Lanes {
         case (true, true), (false, false): break
         }
         if lane.isTripped {
-            tripped.insert(id)
+            if tripped.insert(id).inserted {
+                reach.lost += 1
+                lane.tellBehaviour()
+            }
             if lane.isDenied { denied.insert(id) } else { denied.remove(id) }
             // Whatever changed it: a retry that came due may be all there is to try its host with.
-            if let next = lane.nextProbeMicros { probeMicros = min(probeMicros, next) }
+            if let next = lane.nextProbeMicros { probe(lane, atMicros: next) }
         } else {
-            tripped.remove(id)
+            if tripped.remove(id) != nil {
+                reach.regained += 1
+                lane.tellBehaviour()
+            }
             denied.remove(id)
             if !lane.isQueued, lane.canTake {
                 lane.isQueued = true
@@ -231,20 +247,37 @@ struct Lanes {
 
     /// Hands out jobs of hosts that are out of reach, where it is time to try these hosts again.
     mutating func probe(_ limit: Int, into spans: inout SpanQueue, at now: Now) -> Int {
-        // Not each lane, to find that none may be tried: there may be thousands.
-        guard now.monotonicMicros >= probeMicros, limit > 0, probeRoom > 0 else { return 0 }
-        probeMicros = .max
+        guard now.monotonicMicros >= probeMicros, limit > 0 else { return 0 }
+        triedLanes = []
         var taken = 0
-        for id in tripped {
-            let room = min(limit - taken, probeRoom)
-            guard room > 0 else {
-                // It may be time for those that are left, too.
-                probeMicros = min(probeMicros, now.monotonicMicros)
-                break
-            }
-            taken += takeOfLane(id, room, into: &spans, at: now)
+        // Not each lane that is out of reach: there may be a hundred thousand.
+        while taken < limit, probeRoom > 0,
+            let id = probeQueue.takeFirst(upTo: now.monotonicMicros)
+        {
+            // Others are of no use: an earlier one was set since, or the host is back.
+            guard let lane = lanes[id], lane.probeMicros <= now.monotonicMicros else { continue }
+            lane.probeMicros = .max
+            guard lane.isTripped else { continue }
+            taken += takeOfLane(id, min(limit - taken, probeRoom), into: &spans, at: now)
         }
+        for tried in triedLanes ?? [] { probeQueue.add(tried.id, atMicros: tried.micros) }
+        triedLanes = nil
         return taken
+    }
+
+    /// The earliest time that a host out of reach may be tried again, in µs on the monotonic clock,
+    /// perhaps in the past; `.max` when no such host can be tried.
+    var probeMicros: Int { probeQueue.firstMicros ?? .max }
+
+    /// Has a lane probed, unless it is sooner; once a time.
+    private mutating func probe(_ lane: Lane, atMicros micros: Int) {
+        guard micros < lane.probeMicros else { return }
+        lane.probeMicros = micros
+        if triedLanes == nil {
+            probeQueue.add(lane.host.id, atMicros: micros)
+        } else {
+            triedLanes?.append((lane.host.id, micros))
+        }
     }
 
     /// The number of jobs of hosts out of reach that may go out. While others can go on, they are not

@@ -24,8 +24,46 @@ struct OpenBlocks {
         var left: Int
         /// Whether the block goes back to the queue once nothing of it is left.
         var isLeaving = false
+        /// The lines in memory; `nil` of a block of which there are several claims.
+        var lines: Lines?
     }
 
+    /// The lines of a block in memory.
+    private struct Lines {
+        /// The jobs without a mark, by their distances from the block's first.
+        var unmarked: JobBits
+        /// The number of lines in memory, and their bytes.
+        var count: Int
+        var byteCount: Int
+        /// `nil` before the segment was read.
+        var requests: ListRequests?
+
+        init(_ segment: Segment, of block: ListBlock) {
+            unmarked = JobBits(capacity: block.count)
+            for run in segment.todo {
+                unmarked.insert(run.lowerBound - block.first..<run.upperBound - block.first)
+            }
+            (count, byteCount) = (block.count, block.plainByteCount)
+        }
+
+        /// Whether so few jobs are left that it is worth the time to copy their lines out.
+        var areSparse: Bool { unmarked.count <= count / 4 }
+
+        /// Keeps the lines of jobs without a mark alone.
+        ///
+        /// - Parameter first: The position of the block's first job.
+        /// - Returns: The bytes that are free then.
+        mutating func shrink(first: Int) -> Int {
+            guard let requests else { return 0 }
+            let before = byteCount
+            count = unmarked.count
+            byteCount = requests.keep(unmarked.first().map { first + $0 })
+            return before - byteCount
+        }
+    }
+
+    /// The bytes of lines in memory from which on those of ended jobs are forgotten.
+    private let sparseBytes: Int
     /// The blocks of each list, by rising position.
     private var blocks: [Batch.ID: [Block]] = [:]
 
@@ -34,12 +72,14 @@ struct OpenBlocks {
     /// The same without blocks that leave: these are in memory until nothing of them is in flight.
     private(set) var stayingByteCount = 0
 
+    init(sparseBytes: Int) { self.sparseBytes = sparseBytes }
+
     mutating func add(_ segment: Segment) {
         guard let block = segment.block else { return }
         let new = Block(
             positions: block.positions, lane: block.lane,
             byteCount: block.plainByteCount + (segment.validators?.byteCount ?? 0),
-            left: segment.count)
+            left: segment.count, lines: Lines(segment, of: block))
         byteCount += new.byteCount
         stayingByteCount += new.byteCount
         if let index = blockIndex(of: block.first, segment.batch.id) {
@@ -57,6 +97,28 @@ struct OpenBlocks {
         blocks[batch]![index].byteCount += new.byteCount
         blocks[batch]![index].left += new.left
         blocks[batch]![index].isLeaving = false
+        // A mark that is told later may be of either claim.
+        blocks[batch]![index].lines = nil
+    }
+
+    /// Takes in the lines of a block, which is the same for each of its jobs.
+    mutating func read(_ requests: ListRequests, with position: Int, of batch: Batch.ID) {
+        guard let index = blockIndex(of: position, batch) else { return }
+        blocks[batch]![index].lines?.requests = requests
+        shrinkIfSparse(index, of: batch)
+    }
+
+    /// Has a block of which few jobs are left take no more memory than these, once there is much in
+    /// memory: as long as one of them waits for its host, all lines would stay.
+    private mutating func shrinkIfSparse(_ index: Int, of batch: Batch.ID) {
+        guard byteCount >= sparseBytes, blocks[batch]![index].lines?.areSparse ?? false else {
+            return
+        }
+        let block = blocks[batch]![index]
+        let freed = blocks[batch]![index].lines!.shrink(first: block.positions.lowerBound)
+        blocks[batch]![index].byteCount -= freed
+        byteCount -= freed
+        if !block.isLeaving { stayingByteCount -= freed }
     }
 
     /// Takes in that a job's first attempt has its mark, or will not be made by this run.
@@ -64,6 +126,9 @@ struct OpenBlocks {
     /// - Returns: The job's block, if the block was leaving and now can go back to the queue.
     mutating func leave(_ position: Int, of batch: Batch.ID) -> ID? {
         guard !blocks.isEmpty, let index = blockIndex(of: position, batch) else { return nil }
+        let first = blocks[batch]![index].positions.lowerBound
+        blocks[batch]![index].lines?.unmarked.remove(position - first)
+        if blocks[batch]![index].left > 1 { shrinkIfSparse(index, of: batch) }
         return take(1, atBlock: index, of: batch)
     }
 

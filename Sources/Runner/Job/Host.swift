@@ -22,6 +22,9 @@ final class Host: Sendable {
         static let hasFresh = Behaviour(rawValue: 4)
         /// The delay that the host's robots.txt asks for is kept.
         static let keepsCrawlDelay = Behaviour(rawValue: 8)
+        /// The host is out of reach, or is left alone: attempts that fail to reach it are to be given
+        /// back.
+        static let isOutOfReach = Behaviour(rawValue: 16)
     }
 
     /// The behaviour of late; the feed sets it.

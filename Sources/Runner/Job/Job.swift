@@ -44,6 +44,13 @@ struct Job: Sendable {
     var content: RequestContent { request.content }
     /// The job's ID, which people see.
     var id: Int { request.id }
+
+    /// The same job, for those who may have it for longer than until its mark is in the queue.
+    var keepingLines: Job {
+        Job(
+            chunk: chunk.keepingLines, position: position, attempt: attempt, returns: returns,
+            past: past, cohort: cohort)
+    }
 }
 
 /// Consecutive jobs of a batch, all at the same attempt, as feed and loops pass them on.

@@ -1,100 +1,70 @@
 internal import JobStore
+internal import Synchronization
 
 /// The requests of a block of a list.
+///
+/// A block is in memory as long as one of its jobs is, of which a slow host may keep a few for long:
+/// once most have ended, the lines of the others are copied out (`keep`).
 final class ListRequests: Sendable {
     private let source: JobList
-    private let first: Int
     /// The number of the block's lane (`ListLane`).
     let lane: Int
-    private let lines: ListLines
     private let contents: ContentTemplate
-    /// Bytes that hold the URLs: those of the lines where these are the URLs, so that a block is in
-    /// memory once.
-    private let urls: [UInt8]
-    private let places: [Place]
-
-    /// The place of a URL in `urls`, and of its parts.
-    private struct Place {
-        let start: UInt32
-        /// The end of scheme, user, host and port.
-        let authorityEnd: UInt32
-        let end: UInt32
-        /// Whether path and query may be sent as they are written.
-        let isPlain: Bool
-
-        init(_ url: Range<Int>, in bytes: [UInt8]) {
-            let authority = bytes.authorityStart(from: url.lowerBound, to: url.upperBound)
-            let authorityEnd = bytes.authorityEnd(from: authority, to: url.upperBound)
-            let target = bytes[authorityEnd..<url.upperBound]
-            isPlain =
-                target.first == UInt8(ascii: "/") && target.allSatisfy(\.isPlainInTarget)
-                && !PlainTarget.hasDots(target)
-            start = UInt32(url.lowerBound)
-            self.authorityEnd = UInt32(authorityEnd)
-            end = UInt32(url.upperBound)
-        }
-    }
+    private let kept: Locked<Lines>
 
     /// - Throws: When a variable or a file that the requests refer to is missing.
     /// - Returns: `nil` when the block cannot be read.
     init?(
         _ block: ListBlock, of source: JobList, _ defaults: RequestDefaults
     ) throws(RequestError) {
-        guard let lines = block.lines(), lines.haveFields(source.fields.names.count) else {
-            return nil
-        }
+        guard let lines = block.lines(), lines.haveFields(source.fields.names.count),
+            let kept = Lines(lines, first: block.first, of: source)
+        else { return nil }
         self.source = source
-        self.lines = lines
-        first = block.first
         lane = block.lane
         contents = try defaults.contents(of: source.request)
-        var places: [Place] = []
-        places.reserveCapacity(lines.count)
-        if source.request.isWholeURL {
-            urls = lines.bytes
-            for index in 0..<lines.count {
-                guard let url = lines.firstField(ofLine: index) else { return nil }
-                places.append(Place(url.indices, in: urls))
-            }
-        } else {
-            var urls: [UInt8] = []
-            for index in 0..<lines.count {
-                let start = urls.count
-                urls += source.url(of: lines.fields(ofLine: index), at: first + index)
-                places.append(Place(start..<urls.count, in: urls))
-            }
-            self.urls = urls
-        }
-        self.places = places
+        self.kept = Locked(kept)
+    }
+
+    /// Makes a copy that keeps the lines that another has at present.
+    init(keepingLinesOf other: ListRequests) {
+        source = other.source
+        lane = other.lane
+        contents = other.contents
+        kept = Locked(other.lines)
+    }
+
+    /// The lines at present. Whoever has them keeps them in memory.
+    private var lines: Lines { kept.withLock { $0 } }
+
+    /// Forgets all lines but those of some jobs.
+    ///
+    /// - Parameter positions: The positions of these jobs, by rising position. Only they may be asked
+    ///   for from now on.
+    /// - Returns: The bytes of the lines that are kept.
+    func keep(_ positions: [Int]) -> Int {
+        let lines = lines
+        guard let fewer = lines.only(positions, of: source) else { return lines.byteCount }
+        kept.withLock { $0 = fewer }
+        return fewer.byteCount
     }
 
     /// The ID of a job.
     func id(at position: Int) -> Int { source.id(at: position) }
 
-    private func place(_ position: Int) -> Place { places[position - first] }
-
     /// Scheme, user, host and port of a job's URL.
-    func authority(at position: Int) -> ArraySlice<UInt8> {
-        let place = place(position)
-        return urls[Int(place.start)..<Int(place.authorityEnd)]
-    }
+    func authority(at position: Int) -> ArraySlice<UInt8> { lines.authority(at: position) }
 
-    func url(at position: Int) -> ArraySlice<UInt8> {
-        let place = place(position)
-        return urls[Int(place.start)..<Int(place.end)]
-    }
+    func url(at position: Int) -> ArraySlice<UInt8> { lines.url(at: position) }
 
     /// The path and query, when both may be sent as they are written.
-    func target(at position: Int) -> ArraySlice<UInt8>? {
-        let place = place(position)
-        return place.isPlain ? urls[Int(place.authorityEnd)..<Int(place.end)] : nil
-    }
+    func target(at position: Int) -> ArraySlice<UInt8>? { lines.target(at: position) }
 
     /// All of a job's request but its URL.
     func content(at position: Int) -> RequestContent {
         // Most lists: nothing but URLs.
         if source.fields.parts == nil, let shared = contents.shared { return shared }
-        let fields = lines.fields(ofLine: position - first)
+        let fields = lines.fields(at: position)
         guard let parts = source.fields.parts else {
             return contents.content(of: source, fields, at: position)
         }
@@ -113,13 +83,13 @@ final class ListRequests: Sendable {
 
     /// The line's own key; `nil` when it has none.
     func key(at position: Int) -> ArraySlice<UInt8>? {
-        source.key(of: lines.fields(ofLine: position - first))
+        source.key(of: lines.fields(at: position))
     }
 
     /// Where the request was found; `nil` when it was enqueued.
     func trail(at position: Int) -> FoundTrail? {
         guard let trail = source.fields.trail else { return nil }
-        let fields = lines.fields(ofLine: position - first)
+        let fields = lines.fields(at: position)
         return FoundTrail(foundOn: fields[trail.foundOn], depth: fields[trail.depth])
     }
 
@@ -127,7 +97,7 @@ final class ListRequests: Sendable {
     ///
     /// - Parameter prefix: Appended before the values.
     func appendMeta(at position: Int, after prefix: StaticString, to bytes: inout [UInt8]) {
-        let fields = lines.fields(ofLine: position - first)
+        let fields = lines.fields(at: position)
         if let parts = source.fields.parts {
             guard let meta = fields[parts.meta] else { return }
             bytes.append(prefix)

@@ -94,6 +94,15 @@ final class RequestChunk: Sendable {
             batch, host, hasOneHost: hasOneHost, inFlightMax: inFlightMax, requests, validators)
     }
 
+    /// The same, for jobs that are asked about after their marks are in the queue: then the lines of
+    /// a list may be gone otherwise (`ListRequests.keep`).
+    var keepingLines: RequestChunk {
+        guard case .list(let list) = requests else { return self }
+        return RequestChunk(
+            batch, host, hasOneHost: hasOneHost, inFlightMax: inFlightMax,
+            .list(ListRequests(keepingLinesOf: list)), validators)
+    }
+
     /// Makes the spans of some jobs of a list, with a chunk for each host.
     ///
     /// - Parameters:

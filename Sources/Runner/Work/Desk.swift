@@ -47,7 +47,8 @@ final class Desk: EventLoopClient, @unchecked Sendable {
                 response, of: job, isChosen: isChosen, askedMicrosMax: judge.retryAfterMicrosMax)
             // The breaker hears of it when the turn ends; until then a whole turn must not fail.
             let lane = job.chunk.hostID
-            let isTripped = handout.tripped.contains(lane) || turn.trips(lane)
+            let isTripped =
+                job.chunk.host.behaviour.contains(.isOutOfReach) || turn.trips(lane)
             let verdict: Judge.Verdict =
                 switch handling {
                 case nil:
@@ -187,7 +188,9 @@ final class Desk: EventLoopClient, @unchecked Sendable {
         }
         capture = nil
         let record = Record(
-            job: job, outcome: Outcome(.completed, status: UInt16(clamping: response.status)),
+            // A handler may keep the record for as long as it likes.
+            job: job.keepingLines,
+            outcome: Outcome(.completed, status: UInt16(clamping: response.status)),
             status: response.status, bodyBytes: response.bodyBytes, capture: handed)
         let handling: Handling
         if let handled = handlers.handledAtOnce(record) {
@@ -345,7 +348,6 @@ final class Desk: EventLoopClient, @unchecked Sendable {
             limits.add(books.ended)
             books.ended = StopLimits.Ended()
         }
-        books.handout.tripped = feedState.tripped
         books.turn = TurnReport()
         for index in parts.indices {
             let isLast = feedState.isLast && index == parts.count - 1

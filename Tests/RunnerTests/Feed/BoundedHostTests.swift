@@ -230,6 +230,42 @@ import Testing
         #expect(parked.lanes(at: .at(ms: 2000)) == [])
     }
 
+    /// Each host out of reach is tried when its own pause is over, however many others there are.
+    @Test func hostsOutOfReach_areTried_eachInItsTime() throws {
+        let hosts = 8
+        var feed = try feed(["q": 4096], workers: 1000)
+        for number in 1...hosts {
+            let first = number * 10_000
+            try claim(first..<first + 30, of: "s\(number)", lane: number, by: &feed)
+        }
+        // Host N has failed twenty times, in turns of its own, at N * 100 ms.
+        func name(_ job: Job) -> String { job.chunk.host.key.name }
+        var held = [String: [Job]]()
+        for job in feed.take(1000, at: .at(ms: 1)) where name(job) != "q" {
+            held[name(job), default: []].append(job)
+        }
+        for number in 1...hosts {
+            let ms = number * 100
+            var jobs = try #require(held["s\(number)"])
+            for _ in 0..<Breaker.threshold where !feed.tripped.contains(jobs[0].chunk.hostID) {
+                feed.ended(.unreachable(jobs), at: .at(ms: ms))
+                feed.marked(jobs, .ok)
+                jobs = feed.take(1000, at: .at(ms: ms)).filter { name($0) == "s\(number)" }
+                if jobs.isEmpty { break }
+            }
+            #expect(feed.tripped.count == number)
+        }
+        for number in 1...hosts {
+            let due = 1000 + number * 100
+            let early = feed.take(1000, at: .at(ms: due - 1)).filter { name($0) != "q" }
+            #expect(early.isEmpty)
+            let probes = feed.take(1000, at: .at(ms: due)).filter { name($0) != "q" }
+            #expect(!probes.isEmpty && probes.allSatisfy { name($0) == "s\(number)" })
+            feed.ended(.givenBack(probes, because: .reason(.connect)), at: .at(ms: due))
+            #expect(feed.sumsHold)
+        }
+    }
+
     /// As many hosts out of reach are tried as may be: the others' jobs go out as fast as ever.
     @Test func thousandsOfHostsOutOfReach_takeNoTimeOfTheOthers() throws {
         let hosts = 1000

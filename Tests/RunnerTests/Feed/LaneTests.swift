@@ -32,6 +32,10 @@ import Testing
         #expect(dead.allSatisfy { $0.batchID == 1 })
         feed.ended(.unreachable(dead), at: .at(ms: 0))
         #expect(feed.tripped == [Self.hosts[0].host.id] && feed.ready == 280)
+        let hosts = Self.hosts.map(\.host)
+        #expect(hosts[0].behaviour.contains(.isOutOfReach))
+        #expect(!hosts[1].behaviour.contains(.isOutOfReach))
+        #expect(feed.reach.lost == 1 && feed.reach.regained == 0)
         // Its own are not handed out until its pause is over; then a few are, before the others.
         #expect(take(10, of: &feed, atMs: 999).allSatisfy { $0.batchID == 2 })
         let probes = take(10, of: &feed, atMs: 1000)
@@ -39,7 +43,8 @@ import Testing
         #expect(take(200, of: &feed, atMs: 1000).allSatisfy { $0.batchID != 1 })
         // One answer, and all of them are.
         feed.answered(probes, at: .at(ms: 1010))
-        #expect(feed.tripped.isEmpty)
+        #expect(feed.tripped.isEmpty && !hosts[0].behaviour.contains(.isOutOfReach))
+        #expect(feed.reach.lost == 1 && feed.reach.regained == 1)
         #expect(take(200, of: &feed, atMs: 1010).count == 76)
     }
 

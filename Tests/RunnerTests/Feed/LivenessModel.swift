@@ -39,7 +39,6 @@ struct LivenessModel {
 
     private struct Loop {
         var idle: Int
-        var tripped: Set<Host.ID> = []
     }
 
     static let stallMicrosMax = 200_000_000
@@ -269,7 +268,6 @@ struct LivenessModel {
         var runs = SpanQueue()
         let (before, limits) = (feed.ready, feed.limits)
         _ = feed.take(limit, into: &runs, at: now)
-        loops[loop].tripped = feed.tripped
         for job in runs.popAll() {
             try move(job.id, from: .ready, to: .inFlight)
             try #require(job.countedAttempt == jobs[job.id].charged + 1, "\(state)")
@@ -302,7 +300,7 @@ struct LivenessModel {
         for (job, response) in ended {
             turn.add(response, of: job)
             let lane = job.chunk.host.id
-            let isTripped = loops[loop].tripped.contains(lane) || turn.trips(lane)
+            let isTripped = job.chunk.host.behaviour.contains(.isOutOfReach) || turn.trips(lane)
             switch judge.verdict(
                 on: response, of: job, isTripped: isTripped, at: now, using: &random)
             {
@@ -325,12 +323,12 @@ struct LivenessModel {
                 answersOfHosts[host] += 1
             }
         }
-        let before = (feed.tripped, feed.machineTrouble)
+        let before = (feed.reach, feed.machineTrouble)
         feed.ended(turn, at: now)
-        loops[loop].tripped = feed.tripped
-        let isChanged = before.0 != feed.tripped || before.1 != feed.machineTrouble
+        let isChanged = before.0 != feed.reach || before.1 != feed.machineTrouble
         if feed.inFlight == 0 || !turn.givenBack.isEmpty || isChanged { isRung = true }
-        if !before.0.isSubset(of: feed.tripped) || before.1 != nil && feed.machineTrouble == nil {
+        if before.0.regained != feed.reach.regained || before.1 != nil && feed.machineTrouble == nil
+        {
             try wakeLoops()
         }
         commit()

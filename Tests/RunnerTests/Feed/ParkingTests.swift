@@ -152,7 +152,7 @@ import Testing
     /// Jobs that were put back while the run held their block may be claimed before it hears that the
     /// marks of the others are in the queue.
     @Test func aBlockThatIsClaimedAgain_isOne_andGoesBackAsOne() throws {
-        var blocks = OpenBlocks()
+        var blocks = OpenBlocks(sparseBytes: .max)
         let id = OpenBlocks.ID(batch: 1, first: 0)
         let whole = segment(0..<10, ["h"])
         let again = Segment(batch: batch, todo: [0..<5], block: whole.block)
@@ -180,7 +180,7 @@ import Testing
         let tag = [0x22] + [UInt8](repeating: 0x61, count: 200) + [0x22]
         let validators = JobValidators(
             (0..<10).map { ($0, Validators(entityTag: tag, lastModifiedSeconds: nil)!) })
-        var (blocks, asking) = (OpenBlocks(), OpenBlocks())
+        var (blocks, asking) = (OpenBlocks(sparseBytes: .max), OpenBlocks(sparseBytes: .max))
         blocks.add(plain)
         asking.add(
             Segment(batch: batch, todo: plain.todo, block: plain.block, validators: validators))
@@ -192,7 +192,7 @@ import Testing
     }
 
     @Test func openBlocks_countWhatIsLeft() {
-        var blocks = OpenBlocks()
+        var blocks = OpenBlocks(sparseBytes: .max)
         for first in [200, 0, 100] { blocks.add(segment(first..<first + 10, ["h"])) }
         #expect(blocks.byteCount > 300)
         #expect(blocks.block(of: 105, 1) == OpenBlocks.ID(batch: 1, first: 100))
@@ -206,5 +206,72 @@ import Testing
         #expect(blocks.block(of: 0, 1) == nil && !blocks.isLeaving(3, of: 1))
         let last = OpenBlocks.ID(batch: 1, first: 200)
         #expect(blocks.letGo(of: last, jobs: 10) == last && blocks.byteCount == 0)
+    }
+
+    /// As long as one job of a block waits for its host, the block stays: but not the lines of the
+    /// others.
+    @Test func linesOfEndedJobs_areForgotten_onceMostHaveEnded() throws {
+        let segment = segment(0..<40, ["h"])
+        let block = try #require(segment.block)
+        let requests = try #require(try ListRequests(block, of: list, .sample))
+        var blocks = OpenBlocks(sparseBytes: 0)
+        blocks.add(segment)
+        blocks.read(requests, with: 0, of: 1)
+        let byteCount = blocks.byteCount
+        for position in 0..<29 { #expect(blocks.leave(position, of: 1) == nil) }
+        #expect(blocks.byteCount == byteCount, "copying has a price")
+        #expect(blocks.leave(30, of: 1) == nil)
+        #expect(blocks.byteCount < byteCount / 3 && blocks.byteCount == blocks.stayingByteCount)
+        #expect(blocks.byteCount == requests.keep([29] + Array(31..<40)))
+        #expect(requests.url(at: 29) == Array("http://h/29".utf8)[...])
+        // Not twice for the same lines, and to the end.
+        let fewer = blocks.byteCount
+        for position in 31..<38 { #expect(blocks.leave(position, of: 1) == nil) }
+        #expect(blocks.byteCount == fewer)
+        #expect(blocks.leave(38, of: 1) == nil && blocks.byteCount < fewer)
+        for position in [29, 39] { #expect(blocks.leave(position, of: 1) == nil) }
+        #expect(blocks.byteCount == 0 && blocks.stayingByteCount == 0)
+    }
+
+    /// The marks of the first claim may be told after the second: they are not of its jobs.
+    @Test func aBlockThatIsClaimedAgain_keepsItsLines() throws {
+        let whole = segment(0..<40, ["h"])
+        let again = Segment(batch: batch, todo: [0..<5], block: whole.block)
+        var blocks = OpenBlocks(sparseBytes: 0)
+        let block = try #require(whole.block)
+        let (first, second) = (
+            try #require(try ListRequests(block, of: list, .sample)),
+            try #require(try ListRequests(block, of: list, .sample))
+        )
+        blocks.add(whole)
+        blocks.read(first, with: 0, of: 1)
+        for position in 5..<20 { #expect(blocks.leave(position, of: 1) == nil) }
+        blocks.add(again)
+        blocks.read(second, with: 0, of: 1)
+        for position in Array(20..<40) + Array(0..<5) {
+            #expect(blocks.leave(position, of: 1) == nil)
+        }
+        #expect(second.url(at: 3) == Array("http://h/3".utf8)[...])
+        #expect(blocks.block(of: 0, 1) != nil, "five are to be done")
+    }
+
+    /// A segment of which most was done before takes the memory of what is left.
+    @Test func theLastJobsOfABlock_takeNoMoreThanTheirLines() throws {
+        var limits = JobFeed.Limits()
+        limits.sparseBytes = 0
+        limits.blockBytes = 200
+        var feed = JobFeed(limits: limits, retrying: 0)
+        let whole = segment(0..<100, ["slow"])
+        try claim(Segment(batch: batch, todo: [30..<32], block: whole.block), by: &feed)
+        guard case .jobs = feed.need(at: .at(ms: 0)) else {
+            Issue.record("no more is claimed")
+            return
+        }
+        let urls = take(2, of: &feed).map { job in
+            var url: [UInt8] = []
+            job.request.appendURL(to: &url)
+            return String(decoding: url, as: UTF8.self)
+        }
+        #expect(urls == ["http://slow/30", "http://slow/31"])
     }
 }

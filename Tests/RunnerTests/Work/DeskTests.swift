@@ -8,6 +8,8 @@ import Testing
     private let feed: Feed
     private let marker: Marker
     private let desk: Desk
+    /// With a host of its own: what another feed says of it would count here, too.
+    private let chunk = RequestChunk(.sample(), HostTable())
 
     init() async throws {
         feed = Feed(lease: lease, state: JobFeed(retrying: 0), patience: .none, defaults: .sample) {
@@ -87,7 +89,7 @@ import Testing
             var response = Response(status: 500)
             response.isOfRobots = position == 1
             _ = desk.finish(
-                Job(chunk: .sample, position: position, attempt: 1), with: response, capture,
+                Job(chunk: chunk, position: position, attempt: 1), with: response, capture,
                 at: .at(ms: 0))
         }
         desk.turnEnds()
@@ -96,9 +98,9 @@ import Testing
         #expect(await lease.marks.map(\.outcome.state) == [.failed, .retrying])
     }
 
-    private func finish(_ response: Response, count: Int, _ batch: RequestChunk = .sample) {
+    private func finish(_ response: Response, count: Int, _ batch: RequestChunk? = nil) {
         for position in 0..<count {
-            let job = Job(chunk: batch, position: position, attempt: 1)
+            let job = Job(chunk: batch ?? chunk, position: position, attempt: 1)
             _ = desk.finish(job, with: response, at: .at(ms: 0))
         }
     }

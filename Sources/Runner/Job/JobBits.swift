@@ -1,10 +1,16 @@
-/// A set of the numbers 0..<65,536: a bit each, 8 KB.
+/// A set of numbers below a bound: a bit each.
 struct JobBits {
+    /// The usual bound, for 8 KB.
     static let capacity = 1 << 16
 
-    private var words = [UInt64](repeating: 0, count: capacity / 64)
+    private var words: [UInt64]
     /// The number of members.
     private(set) var count = 0
+
+    /// - Parameter capacity: The bound of the numbers, which is rounded up to a multiple of 64.
+    init(capacity: Int = JobBits.capacity) {
+        words = [UInt64](repeating: 0, count: (capacity + 63) / 64)
+    }
 
     var isEmpty: Bool { count == 0 }
 
@@ -18,6 +24,7 @@ struct JobBits {
     }
 
     /// - Returns: Whether the number was a member.
+    @discardableResult
     mutating func remove(_ number: Int) -> Bool {
         guard contains(number) else { return false }
         words[number >> 6] &= ~Self.bit(number)
@@ -31,8 +38,9 @@ struct JobBits {
     func union(_ other: JobBits) -> JobBits { combined(with: other, by: |) }
     func intersection(_ other: JobBits) -> JobBits { combined(with: other, by: &) }
 
+    /// - Precondition: Both have one capacity.
     private func combined(with other: JobBits, by join: (UInt64, UInt64) -> UInt64) -> JobBits {
-        var result = JobBits()
+        var result = JobBits(capacity: 64 * words.count)
         for index in words.indices {
             result.words[index] = join(words[index], other.words[index])
             result.count += result.words[index].nonzeroBitCount
@@ -61,7 +69,7 @@ struct JobBits {
     }
 
     /// The least members, at most `limit`, in rising order.
-    func first(_ limit: Int) -> [Int] {
+    func first(_ limit: Int = .max) -> [Int] {
         var numbers: [Int] = []
         for (index, word) in words.enumerated() where word != 0 {
             var rest = word
