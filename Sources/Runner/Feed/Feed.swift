@@ -153,7 +153,7 @@ final class Feed: Sendable {
                 Handout(
                     isClosed: state.isDraining, isDry: state.isDry,
                     shortage: state.shortage(inFlightMax: inFlightMax)),
-                isNews || !wasShort && state.isShort || state.isLookSooner
+                isNews || !wasShort && state.isShort || state.isLookSooner(at: now)
             )
         }
         if isToLook { bell.ring() }
@@ -199,7 +199,7 @@ final class Feed: Sendable {
             if mayGoOn { state.areWoken() }
             let ring =
                 isIdle || !turn.givenBack.isEmpty || turn.isOfRobots || isChanged
-            return (feedState, ring || state.isLookSooner, mayGoOn)
+            return (feedState, ring || state.isLookSooner(at: now), mayGoOn)
         }
         if ring { bell.ring() }
         if mayGoOn { wakeLoops() }

@@ -96,9 +96,14 @@ struct HeldBlocks {
             }
         }
         guard !gone.isEmpty else { return }
+        var dropped: [JobSpan] = []
         lanes.removeListed { [open] span in
-            open.block(of: span.first, span.chunk.batch.id).map { gone[$0] != nil } ?? false
+            let id = open.block(of: span.first, span.chunk.batch.id)
+            guard let id, gone[id] != nil else { return false }
+            dropped.append(span)
+            return true
         }
+        for span in dropped { open.drop(span) }
         for (id, jobs) in gone {
             if let id = open.letGo(of: id, jobs: jobs) { parked.add(id) }
         }

@@ -45,6 +45,12 @@ extension JobFeed {
         isRestOver = false
     }
 
-    /// Whether `need` has to be asked sooner than it said, since a pace lets out something then.
-    var isLookSooner: Bool { isStarved && paceMicros < waitMicros }
+    /// Whether `need` has to be asked sooner than it said: a pace lets out something then, or a host
+    /// out of reach may be tried.
+    func isLookSooner(at now: Now) -> Bool {
+        if isStarved && paceMicros < waitMicros { return true }
+        // Of those that are due already, loops have heard.
+        return !tripped.isEmpty && lanes.probeMicros < waitMicros
+            && lanes.probeMicros > now.monotonicMicros
+    }
 }

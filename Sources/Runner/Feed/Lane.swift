@@ -139,12 +139,12 @@ final class Lane {
     /// The shortest rest in µs; a part of `RateBucket.slackMicros`.
     static let restMicrosMin = 5000
 
-    /// The time in µs on the monotonic clock when the host may be tried again, 0 when that is now;
+    /// The time in µs on the monotonic clock when the host may be tried again, 0 for at once;
     /// `nil` when no job is ready or enough probes are in flight.
     var nextProbeMicros: Int? {
         if isDenied { return nil }
         if let until = breaker.pausedUntilMicros { return until }
-        return ready > 0 && inFlight < Breaker.probes ? 0 : nil
+        return ready > 0 && inFlight < Breaker.probes ? restUntilMicros ?? 0 : nil
     }
 
     func add(fresh span: JobSpan) {

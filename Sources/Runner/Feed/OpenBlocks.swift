@@ -57,7 +57,8 @@ struct OpenBlocks {
             guard let requests else { return 0 }
             let before = byteCount
             count = unmarked.count
-            byteCount = requests.keep(unmarked.first().map { first + $0 })
+            requests.keep(unmarked.first().map { first + $0 })
+            byteCount = requests.byteCount
             return before - byteCount
         }
     }
@@ -104,6 +105,11 @@ struct OpenBlocks {
     /// Takes in the lines of a block, which is the same for each of its jobs.
     mutating func read(_ requests: ListRequests, with position: Int, of batch: Batch.ID) {
         guard let index = blockIndex(of: position, batch) else { return }
+        guard requests.positions == blocks[batch]![index].positions else {
+            // The queue has cut the block in another way since.
+            blocks[batch]![index].lines = nil
+            return
+        }
         blocks[batch]![index].lines?.requests = requests
         shrinkIfSparse(index, of: batch)
     }
@@ -132,6 +138,16 @@ struct OpenBlocks {
         return take(1, atBlock: index, of: batch)
     }
 
+    /// Takes in that jobs of a block are ready no more, and will not be handed out by this run.
+    mutating func drop(_ span: JobSpan) {
+        let batch = span.chunk.batch.id
+        guard let index = blockIndex(of: span.first, batch) else { return }
+        let first = blocks[batch]![index].positions.lowerBound
+        for position in span.first..<span.first + span.count {
+            blocks[batch]![index].lines?.unmarked.remove(position - first)
+        }
+    }
+
     /// Lets go of the jobs of a block that are ready; what is in flight of it ends first.
     ///
     /// - Parameter jobs: The number of jobs that are ready.
@@ -141,6 +157,7 @@ struct OpenBlocks {
         else { return nil }
         blocks[id.batch]![index].isLeaving = true
         stayingByteCount -= blocks[id.batch]![index].byteCount
+        if blocks[id.batch]![index].left > jobs { shrinkIfSparse(index, of: id.batch) }
         return take(jobs, atBlock: index, of: id.batch)
     }
 

@@ -46,10 +46,10 @@ struct Job: Sendable {
     var id: Int { request.id }
 
     /// The same job, for those who may have it for longer than until its mark is in the queue.
-    var keepingLines: Job {
+    var keepingLine: Job {
         Job(
-            chunk: chunk.keepingLines, position: position, attempt: attempt, returns: returns,
-            past: past, cohort: cohort)
+            chunk: chunk.keepingLine(of: position), position: position, attempt: attempt,
+            returns: returns, past: past, cohort: cohort)
     }
 }
 

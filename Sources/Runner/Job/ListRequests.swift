@@ -7,6 +7,8 @@ internal import Synchronization
 /// once most have ended, the lines of the others are copied out (`keep`).
 final class ListRequests: Sendable {
     private let source: JobList
+    /// The positions of the block's jobs.
+    let positions: Range<Int>
     /// The number of the block's lane (`ListLane`).
     let lane: Int
     private let contents: ContentTemplate
@@ -21,17 +23,20 @@ final class ListRequests: Sendable {
             let kept = Lines(lines, first: block.first, of: source)
         else { return nil }
         self.source = source
+        positions = block.positions
         lane = block.lane
         contents = try defaults.contents(of: source.request)
         self.kept = Locked(kept)
     }
 
-    /// Makes a copy that keeps the lines that another has at present.
-    init(keepingLinesOf other: ListRequests) {
+    /// Makes a copy with the line of one job alone, which stays.
+    init(_ other: ListRequests, only position: Int) {
         source = other.source
         lane = other.lane
         contents = other.contents
-        kept = Locked(other.lines)
+        positions = other.positions
+        let lines = other.lines
+        kept = Locked(lines.only([position], of: other.source) ?? lines)
     }
 
     /// The lines at present. Whoever has them keeps them in memory.
@@ -41,13 +46,13 @@ final class ListRequests: Sendable {
     ///
     /// - Parameter positions: The positions of these jobs, by rising position. Only they may be asked
     ///   for from now on.
-    /// - Returns: The bytes of the lines that are kept.
-    func keep(_ positions: [Int]) -> Int {
-        let lines = lines
-        guard let fewer = lines.only(positions, of: source) else { return lines.byteCount }
+    func keep(_ positions: [Int]) {
+        guard let fewer = lines.only(positions, of: source) else { return }
         kept.withLock { $0 = fewer }
-        return fewer.byteCount
     }
+
+    /// The bytes of the lines that are kept.
+    var byteCount: Int { lines.byteCount }
 
     /// The ID of a job.
     func id(at position: Int) -> Int { source.id(at: position) }

@@ -94,13 +94,13 @@ final class RequestChunk: Sendable {
             batch, host, hasOneHost: hasOneHost, inFlightMax: inFlightMax, requests, validators)
     }
 
-    /// The same, for jobs that are asked about after their marks are in the queue: then the lines of
+    /// The same for one job that may be asked about after its mark is in the queue: then the line of
     /// a list may be gone otherwise (`ListRequests.keep`).
-    var keepingLines: RequestChunk {
+    func keepingLine(of position: Int) -> RequestChunk {
         guard case .list(let list) = requests else { return self }
         return RequestChunk(
             batch, host, hasOneHost: hasOneHost, inFlightMax: inFlightMax,
-            .list(ListRequests(keepingLinesOf: list)), validators)
+            .list(ListRequests(list, only: position)), validators)
     }
 
     /// Makes the spans of some jobs of a list, with a chunk for each host.

@@ -86,6 +86,8 @@ final class Desk: EventLoopClient, @unchecked Sendable {
 
     /// Takes records; `nil` when responses are not kept.
     private let collector: (any Collector)?
+    /// Whether the collector may keep records after their marks are in the queue.
+    private let keepsRecords: Bool
     /// Whether the collector takes the records of failed jobs, too.
     private let keepsFailures: Bool
     private let keepsValidators: Bool
@@ -125,6 +127,8 @@ final class Desk: EventLoopClient, @unchecked Sendable {
         self.judge = judge
         self.conditions = conditions
         self.collector = collector
+        // Files have the text of a record and no more of it.
+        keepsRecords = collector.map { !($0 is FilesCollector) } ?? false
         self.keepsFailures = keepsFailures
         self.keepsValidators = keepsValidators
         self.handlers = handlers
@@ -189,7 +193,7 @@ final class Desk: EventLoopClient, @unchecked Sendable {
         capture = nil
         let record = Record(
             // A handler may keep the record for as long as it likes.
-            job: job.keepingLines,
+            job: job.keepingLine,
             outcome: Outcome(.completed, status: UInt16(clamping: response.status)),
             status: response.status, bodyBytes: response.bodyBytes, capture: handed)
         let handling: Handling
@@ -247,8 +251,9 @@ final class Desk: EventLoopClient, @unchecked Sendable {
         defer { if collector.size >= Self.partBytes { endPart() } }
         return collector.collect(
             Record(
-                job: job, outcome: outcome, status: response.status,
-                bodyBytes: response.bodyBytes, capture: capture, message: response.message,
+                job: keepsRecords ? job.keepingLine : job, outcome: outcome,
+                status: response.status, bodyBytes: response.bodyBytes, capture: capture,
+                message: response.message,
                 isOfRobots: response.isOfRobots, made: made))
     }
 

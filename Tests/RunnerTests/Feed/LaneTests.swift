@@ -81,7 +81,7 @@ import Testing
             at: .at(ms: 0))
         let first = take(50, of: &feed, atMs: 0)
         #expect(first.map(\.cohort) == [1, 1, 1, 1] && take(1, of: &feed, atMs: 100).isEmpty)
-        #expect(feed.isLookSooner)
+        #expect(feed.isLookSooner(at: .at(ms: 100)))
         feed.claimedNothing(.after(.seconds(60)), at: .at(ms: 100))
         #expect(feed.need(at: .at(ms: 100)) == .wait(untilMicros: Now.at(ms: 250).monotonicMicros))
         #expect(!feed.isWakeDue(at: .at(ms: 100)))

@@ -222,7 +222,7 @@ import Testing
         #expect(blocks.byteCount == byteCount, "copying has a price")
         #expect(blocks.leave(30, of: 1) == nil)
         #expect(blocks.byteCount < byteCount / 3 && blocks.byteCount == blocks.stayingByteCount)
-        #expect(blocks.byteCount == requests.keep([29] + Array(31..<40)))
+        #expect(blocks.byteCount == requests.byteCount)
         #expect(requests.url(at: 29) == Array("http://h/29".utf8)[...])
         // Not twice for the same lines, and to the end.
         let fewer = blocks.byteCount
@@ -253,6 +253,46 @@ import Testing
         }
         #expect(second.url(at: 3) == Array("http://h/3".utf8)[...])
         #expect(blocks.block(of: 0, 1) != nil, "five are to be done")
+    }
+
+    /// What is in flight of a block that goes back keeps its own lines in memory, not the block's.
+    @Test func aBlockThatLeaves_keepsTheLinesOfWhatIsInFlight() throws {
+        var limits = limits
+        limits.sparseBytes = 0
+        var feed = JobFeed(limits: limits, retrying: 0)
+        let segment = segment(0..<60, ["dead"])
+        let block = try #require(segment.block)
+        let requests = try #require(try ListRequests(block, of: list, .sample))
+        let spans = RequestChunk.spans(
+            of: requests, segment.todo, of: batch, hosts, attempt: 1)
+        feed.add(Claim(segments: [segment], next: .now), spans, at: .at(ms: 0))
+        let tried = take(22, of: &feed)
+        let failed = Array(tried.prefix(20))
+        feed.ended(.unreachable(failed), at: .at(ms: 0))
+        feed.marked(failed, .unavailable, wait: .seconds(100))
+        _ = feed.need(at: .at(ms: 1))
+        #expect(feed.ready == 0 && feed.inFlight == 2)
+        #expect(requests.byteCount < block.plainByteCount / 10, "two of sixty")
+        #expect(requests.url(at: 20) == Array("http://dead/20".utf8)[...])
+        let rest = Array(tried.suffix(2))
+        feed.ended(.givenBack(rest), at: .at(ms: 2))
+        guard case .park(let blocks, _) = feed.need(at: .at(ms: 3)) else {
+            Issue.record("nothing is parked")
+            return
+        }
+        #expect(blocks == [OpenBlocks.ID(batch: 1, first: 0)])
+    }
+
+    /// A queue may cut a block anew between two claims: then nothing of it is forgotten.
+    @Test func linesOfAnotherBlock_areNotForgotten() throws {
+        let whole = segment(0..<40, ["h"])
+        let other = try #require(segment(10..<40, ["h"]).block)
+        let requests = try #require(try ListRequests(other, of: list, .sample))
+        var blocks = OpenBlocks(sparseBytes: 0)
+        blocks.add(whole)
+        blocks.read(requests, with: 10, of: 1)
+        for position in 0..<39 { #expect(blocks.leave(position, of: 1) == nil) }
+        #expect(requests.url(at: 15) == Array("http://h/15".utf8)[...])
     }
 
     /// A segment of which most was done before takes the memory of what is left.
