@@ -8,6 +8,7 @@ import re
 import subprocess
 import sys
 import tempfile
+import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,6 +16,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from statistics import median
+
+from child import memory
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 JOBS_PER_HOST = 5
@@ -106,7 +109,13 @@ def run(hosts: int, options: argparse.Namespace, alone: bool) -> Figures:
              str(options.retries), "--output", "out", "--output-failures", "--no-body",
              "--dns-servers", name_server_line.split()[2]], cwd=folder,
             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        _, status, usage = os.wait4(child.pid, 0)
+        peak_bytes = ended = 0
+        # Not the usage's: that counts this program's memory, too, from before the other began.
+        while not ended:
+            time.sleep(0.1)
+            if now := memory(child.pid):
+                peak_bytes = now.peak_rss_bytes
+            ended, status, usage = os.wait4(child.pid, os.WNOHANG)
         whole_s = datetime.now().timestamp() - begin
         child.returncode = os.waitstatus_to_exitcode(status)
         if child.returncode != (0 if alone else 1):
@@ -125,7 +134,7 @@ def run(hosts: int, options: argparse.Namespace, alone: bool) -> Figures:
         if seen != Counter(lines):
             raise SystemExit("the output is not one record a job")
         return Figures(healthy_s=last["healthy"], big_s=last["big"], whole_s=whole_s,
-                       cpu_s=usage.ru_utime + usage.ru_stime, peak_mb=usage.ru_maxrss / 1024)
+                       cpu_s=usage.ru_utime + usage.ru_stime, peak_mb=peak_bytes / 2**20)
 
 
 def main() -> None:

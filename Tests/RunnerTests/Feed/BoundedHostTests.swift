@@ -230,14 +230,20 @@ import Testing
         #expect(parked.lanes(at: .at(ms: 2000)) == [])
     }
 
-    /// Each host out of reach is tried when its own pause is over, however many others there are.
-    @Test func hostsOutOfReach_areTried_eachInItsTime() throws {
-        let hosts = 8
+    /// A feed with jobs of "q", and 30 of each of `hosts` others, "s1" and on.
+    private func feed(besides hosts: Int) throws -> JobFeed {
         var feed = try feed(["q": 4096], workers: 1000)
         for number in 1...hosts {
             let first = number * 10_000
             try claim(first..<first + 30, of: "s\(number)", lane: number, by: &feed)
         }
+        return feed
+    }
+
+    /// Each host out of reach is tried when its own pause is over, however many others there are.
+    @Test func hostsOutOfReach_areTried_eachInItsTime() throws {
+        let hosts = 8
+        var feed = try feed(besides: hosts)
         // Host N has failed twenty times, in turns of its own, at N * 100 ms.
         func name(_ job: Job) -> String { job.chunk.host.key.name }
         var held = [String: [Job]]()
@@ -269,11 +275,7 @@ import Testing
     /// As many hosts out of reach are tried as may be: the others' jobs go out as fast as ever.
     @Test func thousandsOfHostsOutOfReach_takeNoTimeOfTheOthers() throws {
         let hosts = 1000
-        var feed = try feed(["q": 4096], workers: 1000)
-        for number in 1...hosts {
-            let first = number * 10_000
-            try claim(first..<first + 30, of: "s\(number)", lane: number, by: &feed)
-        }
+        var feed = try feed(besides: hosts)
         var ms = 0
         while feed.tripped.count < hosts, ms < 200 {
             ms += 1
